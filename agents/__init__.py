@@ -1,0 +1,1 @@
+"""Verbs: the agents of the Faust app; read `agents.topology` first."""

@@ -1,0 +1,288 @@
+"""Bytes to event or rejection: the fast way, and the plain one that says what is wrong."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Union
+
+import msgspec
+
+from streams import instant
+from streams.events import TICK_TYPE, TYPES, AnyEvent, Data, Tick
+from streams.members import JsonObject, member_problem, members, text_problem
+from streams.quantity import Number
+from streams.rejection import Code, Rejection, shown
+from streams.topics import MACHINE_EVENTS, MES_EVENTS
+
+VALUE_BYTES_MAX: Final = 64 * 1024
+"""A value is at most this large."""
+
+NESTING_MAX: Final = 512
+"""JSON nested deeper than this is `malformed`: parsers recurse, and no event needs it."""
+
+PLACE_CHARACTERS_MAX: Final = 128
+NAME_CHARACTERS_MAX: Final = 256
+
+Headers = Sequence[tuple[str, bytes | None]]
+Decoded = AnyEvent | Tick | Rejection
+
+_decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode
+
+
+def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
+    """Return the event in a record's value, or why it isn't one (checks 1 to 5 of the contract).
+
+    `topic` is the input topic that the record is on, None if it follows from the event's type.
+
+    The typed decoder takes only what can't hide anything that it doesn't look at: printable text
+    without escapes (so no control character, no surrogate and no broken UTF-8, not even in a member
+    that it skips) and of modest nesting. All else, and all that it refuses, goes to `decode_plain`,
+    which agrees with it.
+    """
+    if (
+        value is not None
+        and 92 not in value  # a backslash
+        and (127 not in value if value.isascii() else _printable(value))  # DEL
+        and (len(value) <= 2 * NESTING_MAX or _surely_shallow(value))
+        and (not headers or not _is_binary(headers))
+    ):
+        try:
+            event = _decode(value)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            return decode_plain(value, headers, topic)
+        if topic is None or event.__class__ is Tick or event.TOPIC == topic:  # type: ignore[union-attr]
+            return event
+    return decode_plain(value, headers, topic)
+
+
+def _printable(value: bytes) -> bool:
+    try:
+        return value.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _surely_shallow(value: bytes) -> bool:
+    return (
+        len(value) <= VALUE_BYTES_MAX and value.count(b"[") + value.count(b"{") <= NESTING_MAX
+    )
+
+
+def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
+    """Return what `decode` returns, by the contract's sentences one after the other."""
+    document = _document(value)
+    if isinstance(document, str):
+        return Rejection("malformed", document)
+    envelope = _binary_envelope(headers, document) or document
+
+    plant, line = envelope.get("plant"), envelope.get("line")
+
+    def refused(code: Code, reason: str) -> Rejection:
+        return Rejection(code, reason, _readable_place(plant), _readable_place(line))
+
+    kind = envelope.get("type")
+    if kind is None:
+        return refused("invalid", "type is missing")
+    if kind.__class__ is not str:
+        return refused("invalid", f"type is {shown(kind)}: not a string")
+    if kind == TICK_TYPE:
+        try:
+            return Tick(time=envelope.get("time"))  # type: ignore[arg-type]  # parsed there
+        except ValueError as error:
+            return refused("invalid", f"time is {shown(envelope.get('time'))}: {error}")
+    struct = TYPES.get(kind)
+    if struct is None:
+        return refused("unknown_type", f"type is {shown(kind)}: no such event type")
+    if topic is not None and topic != struct.TOPIC:
+        return refused("unknown_type", f"type is {shown(kind)}: it belongs on {struct.TOPIC}")
+    problem = _envelope_problem(envelope)
+    if problem is not None:
+        return refused("invalid", problem)
+    fields = {name: envelope[name] for name in ("source", "id", "time", "plant", "line")}
+    data_struct = struct.__annotations__["data"]
+    data = read_data(data_struct, envelope["data"], "data.")
+    if isinstance(data, str):
+        return refused("invalid", data)
+    return struct(specversion="1.0", data=data, **fields)
+
+
+def read_data(struct: type[Data], given: Mapping[str, Any], path: str) -> Data | str:
+    """Return a `struct` made of the members of `given`, or a sentence on the first that is wrong.
+
+    Unknown members are passed over; a member that is null is absent.
+    """
+    fields = {}
+    for member in members(struct):
+        value = given.get(member.name)
+        if value is None and (member.kind != "json" or member.name not in given):
+            if member.required:
+                return f"{path}{member.name} is missing"
+            continue
+        problem = member_problem(member, value)
+        if problem is not None:
+            return f"{path}{member.name} is {shown(value)}: {problem}"
+        fields[member.name] = msgspec.Raw(b"null") if member.kind == "json" else value
+    return struct(**fields)
+
+
+class Original(msgspec.Struct, frozen=True):
+    """The `original` of a reversal, read: what is compared with the ledger."""
+
+    type: str
+    time: int
+    data: Data
+
+
+def read_original(given: Mapping[str, Any]) -> Original | str:
+    """Return the `original` of a reversal, or a sentence on why it can't be read."""
+    kind = given.get("type")
+    struct = TYPES.get(kind) if kind.__class__ is str else None  # type: ignore[arg-type]
+    if struct is None:
+        return f"original.type is {shown(kind)}: no such event type"
+    try:
+        time = instant.parse(given.get("time"))
+    except ValueError as error:
+        return f"original.time is {shown(given.get('time'))}: {error}"
+    if not isinstance(given.get("data"), dict):
+        return f"original.data is {shown(given.get('data'))}: not an object"
+    data = read_data(struct.__annotations__["data"], given["data"], "original.data.")
+    return data if isinstance(data, str) else Original(type=str(kind), time=time, data=data)
+
+
+def route(value: bytes) -> tuple[str, bytes | None]:
+    """Return (topic, key) of a bare event that was refused, by its type, plant and line.
+
+    One that can't be read goes to the MES's topic, without a key.
+    """
+    document = _document(value)
+    if isinstance(document, str):
+        return MES_EVENTS, None
+    kind, plant, line = (document.get(name) for name in ("type", "plant", "line"))
+    machine = kind.__class__ is str and str(kind).startswith("machine.")
+    keyed = plant.__class__ is str and line.__class__ is str
+    return (
+        MACHINE_EVENTS if machine else MES_EVENTS,
+        f"{plant}/{line}".encode() if keyed else None,
+    )
+
+
+def _document(value: bytes | None) -> JsonObject | str:
+    """Return the JSON object in `value`, or a sentence on why it is malformed (check 1)."""
+    if value is None:
+        return "the value is null: not a JSON object"
+    if len(value) > VALUE_BYTES_MAX:
+        return f"the value has {len(value)} bytes: more than {VALUE_BYTES_MAX}"
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        return f"the value isn't UTF-8: {error.reason} at byte {error.start}"
+    if _nesting(text) > NESTING_MAX:
+        return f"the value is nested deeper than {NESTING_MAX} levels"
+    try:
+        document = json.loads(
+            text, parse_float=Number, parse_int=_integer, parse_constant=_refuse_constant
+        )
+    except ValueError as error:
+        return f"the value isn't JSON: {error}"
+    if not isinstance(document, dict):
+        return f"the value is {shown(document)}: not a JSON object"
+    if _SURROGATE_ESCAPE.search(text) and _has_surrogate(document):
+        return "the value has a lone surrogate in a string"
+    return document
+
+
+def _envelope_problem(envelope: Mapping[str, Any]) -> str | None:
+    version = envelope.get("specversion")
+    if version.__class__ is not str or version != "1.0":
+        return _problem("specversion", version, "not '1.0'")
+    for name in ("source", "id"):
+        problem = text_problem(envelope.get(name), NAME_CHARACTERS_MAX)
+        if problem is not None:
+            return _problem(name, envelope.get(name), problem)
+    try:
+        instant.parse(envelope.get("time"))
+    except ValueError as error:
+        return _problem("time", envelope.get("time"), str(error))
+    for name in ("plant", "line"):
+        problem = _place_problem(envelope.get(name))
+        if problem is not None:
+            return _problem(name, envelope.get(name), problem)
+    if not isinstance(envelope.get("data"), dict):
+        return _problem("data", envelope.get("data"), "not an object")
+    return None
+
+
+def _problem(name: str, value: object, problem: str) -> str:
+    return f"{name} is missing" if value is None else f"{name} is {shown(value)}: {problem}"
+
+
+def _place_problem(value: object) -> str | None:
+    problem = text_problem(value, PLACE_CHARACTERS_MAX)
+    if problem is None and "/" in str(value):
+        return "a '/' in it"
+    return problem
+
+
+def _readable_place(value: object) -> str | None:
+    return str(value) if _place_problem(value) is None else None
+
+
+def _binary_envelope(headers: Headers, document: JsonObject) -> JsonObject | None:
+    """Return the attributes of a CloudEvent in binary mode, its value as `data`, else None.
+
+    An attribute whose header isn't UTF-8 is no string: it is given as bytes and refused later.
+    """
+    if not _is_binary(headers):
+        return None
+    envelope: JsonObject = {}
+    for name, value in headers:
+        if name.startswith("ce_"):
+            try:
+                envelope[name[3:]] = None if value is None else value.decode()
+            except UnicodeDecodeError:
+                envelope[name[3:]] = value
+    envelope["data"] = document
+    return envelope
+
+
+def _is_binary(headers: Headers) -> bool:
+    return any(name == "ce_specversion" for name, _ in headers)
+
+
+def _integer(text: str) -> int | Number:
+    # CPython refuses to read integers of thousands of digits; such a one fits no member anyway.
+    return int(text) if len(text) <= 32 else Number(text)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _nesting(text: str) -> int:
+    if text.count("[") + text.count("{") <= NESTING_MAX:
+        return 0
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _has_surrogate(document: JsonObject) -> bool:
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, str) and _SURROGATE.search(value):
+            return True
+    return False
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")

@@ -1,0 +1,343 @@
+"""The input vocabulary: one frozen struct per event type, and the union that decodes them."""
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union, get_args
+
+from msgspec import Meta, Raw, Struct
+from msgspec.structs import force_setattr
+
+from streams import instant, quantity
+from streams.topics import MACHINE_EVENTS, MES_EVENTS
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+"""1 to 256 characters; that none is a control character is checked by `streams.codec`."""
+
+Place = Annotated[str, Meta(min_length=1, max_length=128)]
+"""A plant or a line: 1 to 128 characters; that none is "/" is checked by `streams.codec`."""
+
+if TYPE_CHECKING:
+    Instant = int
+    Measure = int
+else:
+    # On the wire a string, or a number or string; `__post_init__` turns it into an integer while
+    # it is decoded, so that the rest of the program only ever sees integers.
+    Instant = Annotated[Any, "instant"]
+    Measure = Annotated[Any, "measure"]
+"""`Instant`: microseconds since the epoch. `Measure`: billionths of a unit."""
+
+
+class Data(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The `data` of an event; an absent or null member is None."""
+
+
+class Measured(Data):
+    """Data with measures, each turned into billionths on decoding."""
+
+    MEASURES: ClassVar[tuple[str, ...]] = ("quantity",)
+
+    def __post_init__(self) -> None:
+        for name in self.MEASURES:
+            value = getattr(self, name)
+            if value is not None:
+                force_setattr(self, name, quantity.parse(value))
+
+
+class OperationStartedData(Data):
+    order: Name
+    operation: Name
+    item: Name | None = None
+    work_unit: Name | None = None
+    operator: Name | None = None
+
+
+class OperationCompletedData(Data):
+    order: Name
+    operation: Name
+    item: Name | None = None
+    work_unit: Name | None = None
+
+
+class ProductionConfirmedData(Data):
+    order: Name
+    operation: Name
+    item: Name
+    quantity: Measure
+    uom: Name
+    lot: Name | None = None
+    final: bool | None = None
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "quantity", quantity.parse(self.quantity))
+        if self.final is False:  # absent and false mean the same, so they must compare equal
+            force_setattr(self, "final", None)
+
+
+class GoodsReceivedData(Measured):
+    order: Name
+    item: Name
+    quantity: Measure
+    uom: Name
+    lot: Name | None = None
+    storage: Name | None = None
+
+
+class MaterialConsumedData(Data):
+    order: Name
+    operation: Name
+    item: Name
+    quantity: Measure
+    uom: Name
+    lot: Name | None = None
+    storage: Name | None = None
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "quantity", quantity.parse(self.quantity))
+
+
+class ScrapDeclaredData(Measured):
+    order: Name
+    operation: Name
+    item: Name
+    quantity: Measure
+    uom: Name
+    reason: Name
+    kind: Literal["operation", "component"]
+    lot: Name | None = None
+
+
+class ReworkDeclaredData(Measured):
+    order: Name
+    operation: Name
+    item: Name
+    quantity: Measure
+    uom: Name
+    reason: Name
+
+
+class LaborBookedData(Measured):
+    MEASURES: ClassVar[tuple[str, ...]] = ("seconds",)
+
+    order: Name
+    operation: Name
+    person: Name
+    seconds: Measure
+    activity: Name | None = None
+
+
+class DowntimeStartedData(Data):
+    episode: Name
+    work_unit: Name
+    reason: Name
+    planned: bool
+
+
+class DowntimeEndedData(Data):
+    episode: Name
+    work_unit: Name
+
+
+class HoldPlacedData(Data):
+    hold: Name
+    scope: Literal["lot", "order", "item"]
+    value: Name
+    reason: Name
+    severity: Name | None = None
+
+
+class HoldReleasedData(Data):
+    hold: Name
+    disposition: Literal["use", "rework", "scrap", "return"]
+
+
+class NonconformanceRaisedData(Measured):
+    nonconformance: Name
+    item: Name
+    code: Name
+    severity: Name
+    lot: Name | None = None
+    order: Name | None = None
+    quantity: Measure | None = None
+    uom: Name | None = None
+
+
+class InspectionCompletedData(Data):
+    inspection: Name
+    lot: Name
+    result: Literal["pass", "fail"]
+    order: Name | None = None
+    characteristic: Name | None = None
+
+
+class TransactionReversedData(Data):
+    """`original` is read by `streams.codec.original`: here only an object is asked for."""
+
+    reverses: Name
+    original: dict[str, Any]
+
+
+MachineStateName = Literal[
+    "Stopped", "Starting", "Idle", "Suspended", "Execute", "Stopping", "Aborting", "Aborted",
+    "Holding", "Held", "Unholding", "Suspending", "Unsuspending", "Resetting", "Completing",
+    "Complete", "Clearing",
+]  # fmt: skip
+"""The states of ISA-TR88.00.02 (PackML)."""
+
+
+class MachineStateData(Data):
+    work_unit: Name
+    state: MachineStateName
+    reason: Name | None = None
+    order: Name | None = None
+    item: Name | None = None
+
+
+class MachineCountData(Measured):
+    MEASURES: ClassVar[tuple[str, ...]] = ("good", "scrap")
+
+    work_unit: Name
+    good: Measure
+    scrap: Measure
+    order: Name | None = None
+    item: Name | None = None
+
+
+class MachineTelemetryData(Data):
+    """`value` is any JSON, null too; it is counted, never read."""
+
+    work_unit: Name
+    tag: Name
+    value: Raw
+
+
+class Event(Struct, frozen=True, gc=False, tag_field="type"):
+    """A CloudEvent 1.0 on an input topic; attributes that aren't named here are ignored."""
+
+    TOPIC: ClassVar[str] = MES_EVENTS
+
+    specversion: Literal["1.0"]
+    source: Name
+    id: Name
+    time: Instant
+    plant: Place
+    line: Place
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "time", instant.parse(self.time))
+        if "/" in self.plant or "/" in self.line:
+            raise ValueError("a plant or line with '/'")
+
+
+class OperationStarted(Event, tag="operation.started.v1"):
+    data: OperationStartedData
+
+
+class OperationCompleted(Event, tag="operation.completed.v1"):
+    data: OperationCompletedData
+
+
+class ProductionConfirmed(Event, tag="production.confirmed.v1"):
+    data: ProductionConfirmedData
+
+
+class GoodsReceived(Event, tag="goods.received.v1"):
+    data: GoodsReceivedData
+
+
+class MaterialConsumed(Event, tag="material.consumed.v1"):
+    data: MaterialConsumedData
+
+
+class ScrapDeclared(Event, tag="scrap.declared.v1"):
+    data: ScrapDeclaredData
+
+
+class ReworkDeclared(Event, tag="rework.declared.v1"):
+    data: ReworkDeclaredData
+
+
+class LaborBooked(Event, tag="labor.booked.v1"):
+    data: LaborBookedData
+
+
+class DowntimeStarted(Event, tag="downtime.started.v1"):
+    data: DowntimeStartedData
+
+
+class DowntimeEnded(Event, tag="downtime.ended.v1"):
+    data: DowntimeEndedData
+
+
+class HoldPlaced(Event, tag="quality.hold_placed.v1"):
+    data: HoldPlacedData
+
+
+class HoldReleased(Event, tag="quality.hold_released.v1"):
+    data: HoldReleasedData
+
+
+class NonconformanceRaised(Event, tag="nonconformance.raised.v1"):
+    data: NonconformanceRaisedData
+
+
+class InspectionCompleted(Event, tag="inspection.completed.v1"):
+    data: InspectionCompletedData
+
+
+class TransactionReversed(Event, tag="transaction.reversed.v1"):
+    data: TransactionReversedData
+
+
+class MachineState(Event, tag="machine.state.v1"):
+    TOPIC: ClassVar[str] = MACHINE_EVENTS
+
+    data: MachineStateData
+
+
+class MachineCount(Event, tag="machine.count.v1"):
+    TOPIC: ClassVar[str] = MACHINE_EVENTS
+
+    data: MachineCountData
+
+
+class MachineTelemetry(Event, tag="machine.telemetry.v1"):
+    TOPIC: ClassVar[str] = MACHINE_EVENTS
+
+    data: MachineTelemetryData
+
+
+class Tick(Struct, frozen=True, gc=False, tag_field="type", tag="clock.tick.v1"):
+    """Time as a message: only its `time` is looked at."""
+
+    time: Instant
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "time", instant.parse(self.time))
+
+
+AnyEvent = Union[
+    OperationStarted, OperationCompleted, ProductionConfirmed, GoodsReceived, MaterialConsumed,
+    ScrapDeclared, ReworkDeclared, LaborBooked, DowntimeStarted, DowntimeEnded, HoldPlaced,
+    HoldReleased, NonconformanceRaised, InspectionCompleted, TransactionReversed, MachineState,
+    MachineCount, MachineTelemetry,
+]  # fmt: skip
+
+TICK_TYPE: Final = "clock.tick.v1"
+
+TYPES: Final[dict[str, type[AnyEvent]]] = {
+    str(struct.__struct_config__.tag): struct for struct in get_args(AnyEvent)
+}
+"""Event types by the value of `type`, ticks aside."""
+
+NAMES: Final[dict[type, str]] = {struct: name for name, struct in TYPES.items()}
+"""The value of `type` by struct."""
+
+REVERSIBLE: Final = frozenset(
+    {
+        "production.confirmed.v1",
+        "goods.received.v1",
+        "material.consumed.v1",
+        "scrap.declared.v1",
+        "rework.declared.v1",
+        "labor.booked.v1",
+    }
+)
+"""The types whose transactions can be taken back by `transaction.reversed.v1`."""

@@ -1,0 +1,104 @@
+"""Instants, held as microseconds since the Unix epoch: RFC 3339 in, RFC 3339 in UTC out."""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+SECOND: Final = 1_000_000
+"""Microseconds in a second."""
+
+DAY: Final = 86_400 * SECOND
+
+CACHE_ENTRIES_MAX: Final = 65_536
+"""Seconds and fractions repeat; past this many distinct ones a cache starts anew."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST: Final = -62_135_596_800 * SECOND
+"""0001-01-01T00:00:00Z, the first instant that is accepted."""
+LATEST: Final = 253_402_300_800 * SECOND - 1
+"""9999-12-31T23:59:59.999999Z, the last one."""
+
+_WHOLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}\Z")
+_REST = re.compile(r"(?:\.([0-9]+))?(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))\Z")
+
+
+def parse(value: object) -> int:
+    """Return the microseconds since the epoch of an RFC 3339 date-time with an offset.
+
+    Digits past the microsecond are cut, not rounded. Raises `ValueError` if `value` isn't one,
+    has a second of 60, or lies outside the years 1 to 9999 in UTC.
+    """
+    if value.__class__ is not str:
+        raise ValueError("not an RFC 3339 date-time in a string")
+    whole, rest = value[:19], value[19:]  # type: ignore[index]  # narrowed by __class__
+    try:
+        return _wholes[whole] + _rests[rest]
+    except KeyError:
+        return _parse(whole, rest)
+
+
+def _parse(whole: str, rest: str) -> int:
+    match = _REST.match(rest)
+    if match is None or _WHOLE.match(whole) is None:
+        raise ValueError("not an RFC 3339 date-time with an offset")
+    fraction, sign, hours, minutes = match.groups()
+    micros = int((fraction or "0")[:6].ljust(6, "0"))
+    if sign:
+        offset = (int(hours) * 60 + int(minutes)) * 60 * SECOND
+        micros += offset if sign == "-" else -offset
+    try:
+        moment = datetime.fromisoformat(whole.upper())
+    except ValueError as error:
+        raise ValueError(f"not a date and time of the calendar ({error})") from None
+    seconds = (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1) * SECOND
+    if not EARLIEST <= seconds + micros <= LATEST:
+        raise ValueError("outside the years 1 to 9999 in UTC")
+    if EARLIEST + DAY <= seconds <= LATEST - DAY:  # any offset keeps it inside: safe to cache
+        for cache, text, part in ((_wholes, whole, seconds), (_rests, rest, micros)):
+            if len(cache) >= CACHE_ENTRIES_MAX:
+                cache.clear()
+            if len(text) <= 32:
+                cache[text] = part
+    return seconds + micros
+
+
+def text(micros: int) -> str:
+    """Return an instant as RFC 3339 in UTC with `Z`, with 0, 3 or 6 digits of a second."""
+    seconds, fraction = divmod(micros, SECOND)
+    whole = _texts.get(seconds)
+    if whole is None:
+        whole = _whole(seconds)
+        if len(_texts) >= CACHE_ENTRIES_MAX:
+            _texts.clear()
+        _texts[seconds] = whole
+    if not fraction:
+        return whole + "Z"
+    if fraction % 1000:
+        return f"{whole}.{fraction:06d}Z"
+    return f"{whole}.{fraction // 1000:03d}Z"
+
+
+def date(micros: int, zone: tzinfo | None = None) -> str:
+    """Return the calendar date of an instant in `zone` (UTC if none), as "2026-11-21"."""
+    if zone is None or not EARLIEST + DAY <= micros <= LATEST - DAY:
+        return text(micros).partition("T")[0]
+    return (EPOCH + timedelta(microseconds=micros)).astimezone(zone).date().isoformat()
+
+
+def _whole(seconds: int) -> str:
+    # A window's end may lie past year 9999, where datetime stops: 400 Gregorian years are
+    # 146,097 days, so shift by whole cycles and add the years again.
+    days, rest = divmod(seconds, 86_400)
+    cycles = 0
+    while not -719_162 <= days < 2_932_896:
+        step = 1 if days > 0 else -1
+        days -= step * 146_097
+        cycles += step
+    day = EPOCH + timedelta(days=days)
+    clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
+    return f"{day.year + 400 * cycles:04d}-{day.month:02d}-{day.day:02d}T{clock}"
+
+
+_wholes: dict[str, int] = {}
+_rests: dict[str, int] = {}
+_texts: dict[int, str] = {}

@@ -1,0 +1,88 @@
+"""The members of an event's `data`, read off its struct: what each must be, in words."""
+
+import re
+from functools import cache
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Raw, Struct
+from msgspec.structs import fields
+
+from streams import quantity
+from streams.rejection import shown
+
+JsonObject = dict[str, Any]
+
+NAME_CHARACTERS_MAX: Final = 256
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+class Member(Struct, frozen=True):
+    """One member of `data`; `choices` is empty unless only these strings are allowed."""
+
+    name: str
+    kind: Literal["text", "measure", "flag", "json", "object"]
+    required: bool
+    choices: tuple[str, ...] = ()
+
+
+@cache
+def members(struct: type[Struct]) -> tuple[Member, ...]:
+    """Return the members of a data struct, in its order."""
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(
+        _member(field.name, hints[field.name], field.default is NODEFAULT)
+        for field in fields(struct)
+    )
+
+
+def member_problem(member: Member, value: object) -> str | None:
+    """Return what is wrong with a value that is there, None if nothing."""
+    match member.kind:
+        case "text":
+            problem = text_problem(value, NAME_CHARACTERS_MAX)
+            if problem is None and member.choices and value not in member.choices:
+                return f"not one of {', '.join(member.choices)}"
+            return problem
+        case "measure":
+            try:
+                quantity.parse(value)
+            except ValueError as error:
+                return str(error)
+            return None
+        case "flag":
+            return None if isinstance(value, bool) else "neither true nor false"
+        case "object":
+            return None if isinstance(value, dict) else "not an object"
+        case "json":
+            return None
+
+
+def text_problem(value: object, characters_max: int) -> str | None:
+    """Return what is wrong with a string member or attribute, None if nothing."""
+    if value.__class__ is not str:
+        return "not a string"
+    text = str(value)
+    if not text:
+        return "empty"
+    if len(text) > characters_max:
+        return f"longer than {characters_max} characters ({len(text)})"
+    control = _CONTROL.search(text)
+    return None if control is None else f"a control character ({shown(control[0])}) in it"
+
+
+def _member(name: str, hint: Any, required: bool) -> Member:
+    if get_origin(hint) is Union or type(None) in get_args(hint):
+        hint = next(arm for arm in get_args(hint) if arm is not type(None))
+    metadata = getattr(hint, "__metadata__", ())
+    if "measure" in metadata:
+        return Member(name, "measure", required)
+    if get_origin(hint) is Literal:
+        return Member(name, "text", required, get_args(hint))
+    if hint is bool:
+        return Member(name, "flag", required)
+    if hint is Raw:
+        return Member(name, "json", required)
+    if get_origin(hint) is dict:
+        return Member(name, "object", required)
+    return Member(name, "text", required)

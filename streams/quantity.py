@@ -1,0 +1,89 @@
+"""Exact decimals, held as integers of a billionth (10^-9) of a unit."""
+
+import re
+from typing import Final
+
+SCALE: Final = 10**9
+"""Billionths in one unit: contract, 9 decimal places at most."""
+
+WHOLE_MAX: Final = 10**15
+"""A measure is smaller than this in size."""
+
+CACHE_ENTRIES_MAX: Final = 65_536
+"""Quantities repeat (1, 10, 12.5); past this many distinct ones a cache starts anew."""
+
+_NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?\Z")
+
+
+class Number(str):
+    """The text of a JSON number that isn't an integer; a plain `str` was quoted on the wire."""
+
+    __slots__ = ()
+
+
+def parse(value: object) -> int:
+    """Return a measure in billionths.
+
+    `value` is what JSON gave: an `int`, a `Number`, or a `str` in the grammar of a JSON number.
+    Raises `ValueError` with a sentence fit for a reader if it isn't a measure.
+    """
+    if value.__class__ is int:
+        if -WHOLE_MAX < value < WHOLE_MAX:  # type: ignore[operator]  # narrowed by __class__
+            return value * SCALE  # type: ignore[operator,no-any-return]
+        raise ValueError("not smaller than 10^15 in size")
+    if not isinstance(value, str):
+        raise ValueError("not a number")
+    scaled = _parsed.get(value)
+    if scaled is None:
+        scaled = parse_text(value)
+        if len(_parsed) >= CACHE_ENTRIES_MAX:
+            _parsed.clear()
+        if len(value) <= 32:
+            _parsed[value] = scaled
+    return scaled
+
+
+def parse_text(text: str) -> int:
+    """Return the billionths that `text` (JSON number grammar) stands for, or raise `ValueError`."""
+    match = _NUMBER.match(text)
+    if match is None:
+        raise ValueError("not in the grammar of a JSON number")
+    sign, whole, fraction, exponent_text = match.groups()
+    digits = (whole + (fraction or "")).lstrip("0")
+    if not digits:
+        return 0
+    significant = digits.rstrip("0")
+    if exponent_text is not None and len(exponent_text.lstrip("+-").lstrip("0")) > 9:
+        raise ValueError(_out_of_range(exponent_text.startswith("-")))
+    exponent = int(exponent_text or 0) - len(fraction or "") + len(digits) - len(significant)
+    if exponent < -9:
+        raise ValueError(_out_of_range(small=True))
+    if len(significant) + exponent > 15:
+        raise ValueError(_out_of_range(small=False))
+    scaled = int(significant) * 10 ** (9 + exponent)
+    return -scaled if sign else scaled
+
+
+def text(scaled: int) -> str:
+    """Return `scaled` billionths in plain notation without trailing zeros: "12.5", "3", "-0.25"."""
+    written = _written.get(scaled)
+    if written is None:
+        written = _text(scaled)
+        if len(_written) >= CACHE_ENTRIES_MAX:
+            _written.clear()
+        _written[scaled] = written
+    return written
+
+
+def _text(scaled: int) -> str:
+    whole, fraction = divmod(abs(scaled), SCALE)
+    sign = "-" if scaled < 0 else ""
+    return f"{sign}{whole}.{fraction:09d}".rstrip("0") if fraction else f"{sign}{whole}"
+
+
+def _out_of_range(small: bool) -> str:
+    return "finer than 9 decimal places" if small else "not smaller than 10^15 in size"
+
+
+_parsed: dict[str, int] = {}
+_written: dict[int, str] = {}

@@ -1,0 +1,48 @@
+"""Records as a log holds them: what an input partition gives, what an output topic takes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Record(NamedTuple):
+    """One record of an input partition.
+
+    `timestamp` is in microseconds since the epoch, None where the log has none (a bare file).
+    """
+
+    offset: int
+    timestamp: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+class Outgoing(NamedTuple):
+    """One record for an output topic: `id` is its posting key, `key` its Kafka key."""
+
+    topic: str
+    key: bytes | None
+    id: str
+    type: str
+    value: bytes
+
+
+def murmur2(key: bytes) -> int:
+    """Return Kafka's murmur2 hash of `key`, 31 bits: the Java client's default partitioner."""
+    mask, multiplier = 0xFFFFFFFF, 0x5BD1E995
+    length = len(key)
+    state = 0x9747B28C ^ length
+    for start in range(0, length - length % 4, 4):
+        word = int.from_bytes(key[start : start + 4], "little") * multiplier & mask
+        word = (word ^ word >> 24) * multiplier & mask
+        state = state * multiplier & mask ^ word
+    tail = key[length - length % 4 :]
+    if tail:
+        state = (state ^ int.from_bytes(tail, "little")) * multiplier & mask
+    state = (state ^ state >> 13) * multiplier & mask
+    return (state ^ state >> 15) & 0x7FFFFFFF
+
+
+def partition_of(key: bytes | None, partitions: int) -> int:
+    """Return the partition of `key` among `partitions`; a record without a key goes to 0."""
+    return murmur2(key) % partitions if key is not None and partitions > 1 else 0

@@ -1,0 +1,76 @@
+"""Why an event was refused: the codes, their classes, and the exception record."""
+
+from base64 import b64encode
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from streams.record import Record
+
+Code = Literal[
+    "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
+    "key_conflict", "unknown_reversal", "not_reversible", "reversal_mismatch", "already_reversed",
+    "episode_conflict",
+]  # fmt: skip
+
+BUSINESS: Final = frozenset(
+    {
+        "unknown_reversal",
+        "not_reversible",
+        "reversal_mismatch",
+        "already_reversed",
+        "episode_conflict",
+    }
+)
+"""Codes that somebody on the shop floor or in the ERP has to clear; the others are about data."""
+
+SHOWN_CHARACTERS_MAX: Final = 80
+"""A value is quoted in a reason up to this length; the exception carries the whole record."""
+
+
+class Rejection(Struct, frozen=True, gc=False):
+    """An event that is refused: `reason` is a sentence naming the member and the value.
+
+    `plant` and `line` are there where they could be read.
+    """
+
+    code: Code
+    reason: str
+    plant: str | None = None
+    line: str | None = None
+
+
+def shown(value: object) -> str:
+    """Return `value` as a reason quotes it: short, on one line."""
+    text = str.__repr__(value) if isinstance(value, str) else repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 3] + "..."
+
+
+def exception_data(
+    rejection: Rejection, topic: str, partition: int, record: Record
+) -> dict[str, Any]:
+    """Return the `data` of the `exception.raised.v1` for a refused record, its bytes included."""
+    return {
+        "class": "business" if rejection.code in BUSINESS else "data",
+        "code": rejection.code,
+        "reason": rejection.reason,
+        "topic": topic,
+        "partition": partition,
+        "offset": record.offset,
+        "key": None if record.key is None else _text(record.key),
+        "value": b64encode(record.value or b"").decode(),
+        "headers": [_header(name, value) for name, value in record.headers],
+    }
+
+
+def _header(name: str, value: bytes | None) -> dict[str, str | None]:
+    if value is None:
+        return {"name": name, "value": None}
+    try:
+        return {"name": name, "value": value.decode()}
+    except UnicodeDecodeError:
+        return {"name": name, "value_base64": b64encode(value).decode()}
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")

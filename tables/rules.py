@@ -1,0 +1,206 @@
+"""The rules of a partition: the contract's settings and its policy, ready to be followed."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
+
+from streams.events import TYPES, Data
+from streams.instant import SECOND
+from streams.members import members
+from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
+
+RowMembers = tuple[str | bool | None, ...]
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """The contract's lengths of time, in seconds."""
+
+    summary_window_seconds: int = 60
+    posting_window_seconds: int = 300
+    grace_seconds: int = 30
+    idle_grace_seconds: int = 120
+    breakdown_seconds: int = 600
+    episode_limit_seconds: int = 86_400
+    future_seconds_max: int = 3_600
+    mes_retention_seconds: int = 7 * 86_400
+    machine_retention_seconds: int = 86_400
+    ledger_bucket_seconds: int = 3_600
+    """Expired ledger entries go in steps of this much event time."""
+
+    def problem(self) -> str | None:
+        """Return a sentence on the first value that can't work, None if all can."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            floor = 0 if name in ("grace_seconds", "idle_grace_seconds") else 1
+            if value < floor:
+                return f"{name} is {value}: it must be at least {floor}"
+        longest = max(self.summary_window_seconds, self.posting_window_seconds)
+        for name in ("mes_retention_seconds", "machine_retention_seconds"):
+            if getattr(self, name) < longest + self.grace_seconds:
+                return (
+                    f"{name} is {getattr(self, name)}: it must cover a window with its grace "
+                    f"({longest + self.grace_seconds})"
+                )
+        return None
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """A windowed record type; `index` is its place in the order of equal ends."""
+
+    index: int
+    record: str
+    short: str
+    topic: str
+    length: int
+    row: tuple[str, ...]
+    measures: tuple[str, ...]
+    erp: bool
+    episodic: bool
+
+
+class Contribution(Struct, frozen=True, kw_only=True):
+    """What one event adds to one row of one windowed record type."""
+
+    kind: Kind
+    row_of: Callable[[Data], RowMembers]
+    slots: tuple[tuple[int, str], ...]
+    """(place of the measure in the row, the event's member that feeds it)"""
+    where: dict[str, str]
+
+
+class AtOnce(Struct, frozen=True, kw_only=True):
+    """A record that one event causes at once."""
+
+    record: str
+    short: str
+    event: bool
+    members: tuple[tuple[str, bool], ...]
+    """(name, whether it's a measure), in the order in which they leave"""
+    where: dict[str, str]
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a partition follows; lengths in microseconds."""
+
+    grace: int
+    idle_grace: int
+    breakdown: int
+    episode_limit: int
+    future_max: int
+    retention: int
+    bucket: int
+    lengths: tuple[int, ...]
+    kinds: tuple[Kind, ...]
+    downtime: Kind
+    contributions: dict[str, tuple[Contribution, ...]]
+    at_once: dict[str, tuple[AtOnce, ...]]
+    zones: dict[str, ZoneInfo] = field(default_factory=dict)
+
+
+def rules_for(
+    topic: str,
+    timing: Timing | None = None,
+    policy: Policy | None = None,
+    zones: dict[str, ZoneInfo] | None = None,
+) -> Rules:
+    """Return the rules for the partitions of an input topic."""
+    timing = timing or Timing()
+    policy = policy or default_policy()
+    retention = {
+        MES_EVENTS: timing.mes_retention_seconds,
+        MACHINE_EVENTS: timing.machine_retention_seconds,
+    }[topic]
+    posting, summary = timing.posting_window_seconds, timing.summary_window_seconds
+    entries: list[tuple[str, Transaction | Summary, int]] = [
+        (name, entry, posting)
+        for name, entry in policy.transactions.items()
+        if entry.when == "window"
+    ]
+    entries += [(name, entry, summary) for name, entry in policy.summaries.items()]
+    kinds = tuple(
+        _kind(index, name, entry, seconds) for index, (name, entry, seconds) in enumerate(entries)
+    )
+    return Rules(
+        grace=timing.grace_seconds * SECOND,
+        idle_grace=timing.idle_grace_seconds * SECOND,
+        breakdown=timing.breakdown_seconds * SECOND,
+        episode_limit=timing.episode_limit_seconds * SECOND,
+        future_max=timing.future_seconds_max * SECOND,
+        retention=retention * SECOND,
+        bucket=timing.ledger_bucket_seconds * SECOND,
+        lengths=tuple({posting * SECOND, summary * SECOND}),
+        kinds=kinds,
+        downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
+        contributions={
+            event: tuple(
+                _contribution(kind, entry, event)
+                for kind, (_, entry, _) in zip(kinds, entries, strict=True)
+                if event in entry.inputs
+            )
+            for event in TYPES
+        },
+        at_once={
+            event: tuple(
+                _at_once(name, entry, event)
+                for name, entry in policy.transactions.items()
+                if entry.when == "at_once" and event in entry.inputs
+            )
+            for event in TYPES
+        },
+        zones=zones or {},
+    )
+
+
+def applies(where: dict[str, str], data: Data) -> bool:
+    """Return whether an event's data has the values that a policy asks for."""
+    return all(getattr(data, member) == value for member, value in where.items())
+
+
+def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> Kind:
+    erp = isinstance(entry, Transaction)
+    return Kind(
+        index=index,
+        record=name,
+        short=entry.short,
+        topic=ERP_TRANSACTIONS if erp else name,
+        length=seconds * SECOND,
+        row=entry.row,
+        measures=entry.measures,
+        erp=erp,
+        episodic=name == DOWNTIME,
+    )
+
+
+def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contribution:
+    return Contribution(
+        kind=kind,
+        row_of=_row_getter(entry.row),
+        slots=tuple(
+            (entry.measures.index(measure), member)
+            for measure, member in entry.inputs[event].items()
+        ),
+        where=entry.where.get(event, {}),
+    )
+
+
+def _row_getter(names: tuple[str, ...]) -> Callable[[Data], RowMembers]:
+    getter: Callable[[Any], Any] = attrgetter(*names)
+    return getter if len(names) > 1 else lambda data: (getter(data),)
+
+
+def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
+    return AtOnce(
+        record=name,
+        short=entry.short,
+        event=entry.event,
+        members=tuple(
+            (member.name, member.kind == "measure")
+            for member in members(TYPES[event].__annotations__["data"])
+            if member.name not in entry.leave_out
+        ),
+        where=entry.where.get(event, {}),
+    )

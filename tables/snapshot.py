@@ -1,0 +1,206 @@
+"""How a partition lies in its store: keys, and what a batch changes of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tables import episodes
+from tables.episodes import Episode
+from tables.ledger import Entry, entry_bytes, read_entry
+from tables.line import Line, forget, new_line
+from tables.rules import Rules
+from tables.store import Change
+from tables.windows import Row, horizon
+
+if TYPE_CHECKING:
+    from tables.partition import Partition
+
+FORMAT: Final = 1
+"""The version of this layout; another one is refused."""
+
+HEAD: Final = b"o"
+LINE: Final = b"h"
+EPISODE: Final = b"e"
+WINDOW: Final = b"w"
+LEDGER: Final = b"l"
+EXPIRY: Final = b"x"
+"""Prefixes: the partition's head, lines, episodes, windows, ledger entries, and which of those
+entries expire when. A line's keys go on with its Kafka key and a zero byte."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class FormatError(Exception):
+    """A stored state that this version can't read; its text is one sentence for the operator."""
+
+
+def load(partition: Partition) -> None:
+    """Fill a partition with what its store has; a store without a head is empty."""
+    head = partition.store.get_many([HEAD])[0]
+    if head is None:
+        return
+    format_, offset, counts, codes = _decode(head)
+    where = f"the state of {partition.topic}/{partition.number}"
+    if format_ != FORMAT:
+        raise FormatError(f"{where} has format {format_}; this version reads format {FORMAT}")
+    partition.offset = offset
+    told = partition.counts
+    told.accepted, told.duplicate, told.exception, told.tick = counts
+    told.codes.update(codes)
+    by_key: dict[bytes, Line] = {}
+    for _, value in partition.store.scan(LINE):
+        line = _read_line(value, partition.rules)
+        partition.lines[line.key] = by_key[line.key] = line
+    for key, value in partition.store.scan(EPISODE):
+        line_key, name = key[1:].split(b"\0")
+        by_key[line_key].episodes[name.decode()] = Episode(*_decode(value))
+    kinds = {kind.short.encode(): kind for kind in partition.rules.kinds}
+    for key, value in partition.store.scan(WINDOW):
+        line_key, short, carrier = key[1:].split(b"\0", 2)
+        if short not in kinds:
+            raise FormatError(
+                f"{where} has open windows of {short.decode()!r}, which the policy doesn't know"
+            )
+        by_key[line_key].windows[kinds[short].index][_instant(carrier)] = {
+            (start, tuple(members)): Row([int(measure) for measure in measures], count, causes)
+            for start, members, measures, count, causes in _decode(value)
+        }
+    for line in by_key.values():
+        _recall(line, partition.rules)
+
+
+def changes(
+    partition: Partition, touched: Iterable[Line], fresh: Mapping[bytes, tuple[Line, Entry]]
+) -> list[Change]:
+    """Return what a batch changes in the store, the offset among it."""
+    rules = partition.rules
+    told = partition.counts
+    counts = [told.accepted, told.duplicate, told.exception, told.tick]
+    made: list[Change] = [
+        (HEAD, _encode([FORMAT, partition.offset, counts, dict(told.codes)]))
+    ]
+    for line in touched:
+        if line.watermark >= line.sweep_due:
+            made += _swept(partition, line)
+        made.append((LINE + line.key, _line_bytes(line)))
+        prefix = line.key + b"\0"
+        for name in line.changed_episodes:
+            episode = line.episodes.get(name)
+            stored = None if episode is None else _episode_bytes(episode)
+            made.append((EPISODE + prefix + name.encode(), stored))
+        for index, carrier in line.changed_windows:
+            rows = line.windows[index].get(carrier)
+            key = WINDOW + prefix + rules.kinds[index].short.encode() + b"\0" + _bytes(carrier)
+            made.append((key, None if rows is None else _rows_bytes(rows)))
+        line.changed_episodes.clear()
+        line.changed_windows.clear()
+    expiries: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for key, (line, entry) in fresh.items():
+        made.append((LEDGER + key, entry_bytes(entry)))
+        bucket = entry.time - entry.time % rules.bucket
+        expiries[EXPIRY + line.key + b"\0" + _bytes(bucket)].append(key)
+    offset = _bytes(partition.offset)
+    made += [(key + offset, b"".join(keys)) for key, keys in expiries.items()]
+    return made
+
+
+def _swept(partition: Partition, line: Line) -> list[Change]:
+    """Return the deletions of the line's ledger entries that no longer count; forget episodes."""
+    rules = partition.rules
+    oldest = line.watermark - rules.retention
+    line.sweep_due = line.watermark + rules.bucket
+    limit = rules.episode_limit
+    for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
+        forget(line, name, rules)
+    gone: list[Change] = []
+    prefix = EXPIRY + line.key + b"\0"
+    for index_key, stored in partition.store.scan(prefix):
+        bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
+        if bucket + rules.bucket > oldest:
+            break
+        keys = [LEDGER + stored[at : at + 16] for at in range(0, len(stored), 16)]
+        for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
+            # An identity may have been accepted anew since, with a later time.
+            if entry is not None and read_entry(entry).time < oldest:
+                gone.append((key, None))
+        gone.append((index_key, None))
+    return gone
+
+
+def _recall(line: Line, rules: Rules) -> None:
+    """Work out what a line keeps in memory only: what its episodes still have to do."""
+    closed = horizon(line.watermark, rules.downtime.length, rules.grace)
+    for name, episode in line.episodes.items():
+        if episode.start is None:
+            continue
+        if episodes.counted_until(episode, rules.episode_limit) > closed or episode.start >= closed:
+            line.live.add(name)
+        if episode.end is None and not episode.planned and not episode.notified:
+            line.pending[name] = episode.start + rules.breakdown
+            line.due = min(line.due, line.pending[name])
+
+
+def _line_bytes(line: Line) -> bytes:
+    told: list[Any] = [
+        line.plant,
+        line.line,
+        line.watermark,
+        [[_stored(sum_) for sum_ in sums] for sums in line.accepted],
+        [[_stored(sum_) for sum_ in sums] for sums in line.emitted],
+        line.forgotten_micros,
+        line.accepted_events,
+        line.late_events,
+        line.state,
+    ]
+    return _encode(told)
+
+
+def _read_line(stored: bytes, rules: Rules) -> Line:
+    plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
+    line = new_line(plant, name, watermark, rules)
+    line.accepted = [[int(sum_) for sum_ in sums] for sums in accepted]
+    line.emitted = [[int(sum_) for sum_ in sums] for sums in emitted]
+    line.forgotten_micros = forgotten
+    line.accepted_events, line.late_events, line.state = events, late, state
+    return line
+
+
+def _episode_bytes(episode: Episode) -> bytes:
+    return _encode(
+        [
+            episode.work_unit,
+            episode.start,
+            episode.end,
+            episode.reason,
+            episode.planned,
+            episode.cause,
+            episode.notified,
+        ]
+    )
+
+
+def _rows_bytes(rows: Mapping[tuple[int, tuple[Any, ...]], Row]) -> bytes:
+    return _encode(
+        [
+            (start, members, [_stored(measure) for measure in row.measures], row.count, row.causes)
+            for (start, members), row in rows.items()
+        ]
+    )
+
+
+def _stored(measure: int) -> int | str:
+    # MessagePack stops at 64 bits; billionths don't.
+    return measure if -(2**63) <= measure < 2**63 else str(measure)
+
+
+def _bytes(instant: int) -> bytes:
+    return (instant + 2**63).to_bytes(8, "big")
+
+
+def _instant(stored: bytes) -> int:
+    return int.from_bytes(stored, "big") - 2**63

@@ -1,0 +1,73 @@
+"""Tumbling windows of one line: rows that add up, carried until a window closes."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from streams.transactions import CAUSES_MAX
+from tables.rules import Kind, RowMembers, Rules
+
+
+class Row(Struct, gc=False):
+    """One row of a window: sums in billionths, and what caused them.
+
+    `count` is what the record calls `count` (a summary: reversals are -1) or `cause_count`.
+    """
+
+    measures: list[int]
+    count: int = 0
+    causes: list[str] = []
+
+
+RowKey = tuple[int, RowMembers]
+"""(start of the window that the events belong to, the members of the row)"""
+
+Carried = dict[int, dict[RowKey, Row]]
+"""By the start of the window that carries the rows: its own, or a later one's."""
+
+
+def horizon(watermark: int, length: int, grace: int) -> int:
+    """Return the end of the last closed window: a window is closed once end + grace is reached."""
+    return (watermark - grace) // length * length
+
+
+def carrier_of(at: int, watermark: int, length: int, grace: int) -> int:
+    """Return the start of the window that carries an event of time `at`.
+
+    That is its own window while it's open. An event for a closed window is late, not lost: it is
+    carried by the window that holds the watermark.
+    """
+    start = at - at % length
+    if start + length + grace > watermark:
+        return start
+    return watermark - watermark % length
+
+
+def row_of(
+    carried: Carried, kind: Kind, carrier: int, start: int, members: RowMembers
+) -> Row:
+    """Return the row to add to, made anew if need be."""
+    rows = carried.get(carrier)
+    if rows is None:
+        rows = carried[carrier] = {}
+    row = rows.get((start, members))
+    if row is None:
+        row = rows[start, members] = Row([0] * len(kind.measures), 0, [])
+    return row
+
+
+def add_cause(row: Row, cause: str) -> None:
+    """Name `cause` in the row, if it is among the first."""
+    if len(row.causes) < CAUSES_MAX:
+        row.causes.append(cause)
+
+
+def closable(
+    windows: tuple[Carried, ...], rules: Rules, watermark: int
+) -> Iterator[tuple[int, Kind, int]]:
+    """Yield (end, kind, carrier) of each carrier that the watermark has reached, unordered."""
+    for kind, carried in zip(rules.kinds, windows, strict=True):
+        closed = horizon(watermark, kind.length, rules.grace)
+        for carrier in carried:
+            if carrier + kind.length <= closed:
+                yield carrier + kind.length, kind, carrier
