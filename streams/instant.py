@@ -32,7 +32,7 @@ def parse(value: object) -> int:
         raise ValueError("not an RFC 3339 date-time in a string")
     whole, rest = value[:19], value[19:]  # type: ignore[index]  # narrowed by __class__
     try:
-        return _wholes[whole] + _rests[rest]
+        return WHOLES[whole] + RESTS[rest]
     except KeyError:
         return _parse(whole, rest)
 
@@ -54,7 +54,7 @@ def _parse(whole: str, rest: str) -> int:
     if not EARLIEST <= seconds + micros <= LATEST:
         raise ValueError("outside the years 1 to 9999 in UTC")
     if EARLIEST + DAY <= seconds <= LATEST - DAY:  # any offset keeps it inside: safe to cache
-        for cache, text, part in ((_wholes, whole, seconds), (_rests, rest, micros)):
+        for cache, text, part in ((WHOLES, whole, seconds), (RESTS, rest, micros)):
             if len(cache) >= CACHE_ENTRIES_MAX:
                 cache.clear()
             if len(text) <= 32:
@@ -73,15 +73,26 @@ def text(micros: int) -> str:
         _texts[seconds] = whole
     if not fraction:
         return whole + "Z"
-    if fraction % 1000:
-        return f"{whole}.{fraction:06d}Z"
-    return f"{whole}.{fraction // 1000:03d}Z"
+    ending = _endings.get(fraction)
+    if ending is None:
+        ending = f".{fraction:06d}Z" if fraction % 1000 else f".{fraction // 1000:03d}Z"
+        if len(_endings) >= CACHE_ENTRIES_MAX:
+            _endings.clear()
+        _endings[fraction] = ending
+    return whole + ending
 
 
 def date(micros: int, zone: tzinfo | None = None) -> str:
     """Return the calendar date of an instant in `zone` (UTC if none), as "2026-11-21"."""
     if zone is None or not EARLIEST + DAY <= micros <= LATEST - DAY:
-        return text(micros).partition("T")[0]
+        day = micros // DAY
+        written = _dates.get(day)
+        if written is None:
+            written = text(micros).partition("T")[0]
+            if len(_dates) >= CACHE_ENTRIES_MAX:
+                _dates.clear()
+            _dates[day] = written
+        return written
     return (EPOCH + timedelta(microseconds=micros)).astimezone(zone).date().isoformat()
 
 
@@ -99,6 +110,10 @@ def _whole(seconds: int) -> str:
     return f"{day.year + 400 * cycles:04d}-{day.month:02d}-{day.day:02d}T{clock}"
 
 
-_wholes: dict[str, int] = {}
-_rests: dict[str, int] = {}
+WHOLES: dict[str, int] = {}
+"""Microseconds by the first 19 characters of a date-time, for those seen lately."""
+RESTS: dict[str, int] = {}
+"""Microseconds by what follows them: fraction and offset."""
 _texts: dict[int, str] = {}
+_dates: dict[int, str] = {}
+_endings: dict[int, str] = {}

@@ -1,9 +1,8 @@
 """Logs in files: each line a bare event, or a record as `kcat -J` prints it."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -17,13 +16,26 @@ LINE_BYTES_MAX: Final = 8 << 20
 """What is kept of a longer line, so that memory stays bounded; it is `malformed` in any case."""
 
 
-class Placed(NamedTuple):
-    """A record of a log, where it belongs, and what it is."""
+BLOCK_BYTES: Final = 1 << 18
+"""Read at a time."""
 
-    topic: str
-    partition: int
-    record: Record
-    decoded: Decoded
+
+class Placed(msgspec.Struct):
+    """Records for one partition, and what they are; `next_offset` is that of its next bare line."""
+
+    next_offset: int = 0
+    records: list[Record] = msgspec.field(default_factory=list)
+    decoded: list[Decoded] = msgspec.field(default_factory=list)
+
+    def append(self, key: bytes | None, value: bytes, event: Decoded) -> None:
+        """Add a bare line."""
+        self.records.append(Record(self.next_offset, None, key, value))
+        self.decoded.append(event)
+        self.next_offset += 1
+
+
+Chunk = dict[tuple[str, int], Placed]
+"""By topic and partition."""
 
 
 class Kcat(msgspec.Struct):
@@ -48,91 +60,100 @@ class LogReader:
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
         self.passed_over = 0
-        self._next_offset: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._seen: dict[bytes, int] = {}
-        self._others: set[tuple[str, int]] = set()
+        self._placed: Chunk = {}
+        self._routes: dict[str, dict[str, tuple[Placed, bytes]]] = {topic: {} for topic in INPUTS}
+        for topic in INPUTS:
+            for number in range(partitions):
+                self._at(topic, number)
 
-    def place(self, line: bytes) -> list[Placed]:
-        """Return the records that a line stands for: none, one, or a tick for every partition."""
-        if b'"payload"' in line:
-            kcat = _read_kcat(line)
-            if isinstance(kcat, Kcat):
-                return self._place_kcat(kcat)
-            if kcat is not None:
-                return [self._place(MES_EVENTS, 0, None, line, kcat)]
+    def take(self) -> Iterator[tuple[tuple[str, int], list[Record], list[Decoded]]]:
+        """Yield (topic and partition, records, what they are) of what was placed since the last."""
+        for at, placed in self._placed.items():
+            if placed.records:
+                yield at, placed.records, placed.decoded
+                placed.records, placed.decoded = [], []
+
+    def place(self, line: bytes) -> None:
+        """Put the records that a line stands for where they belong."""
+        if b'"payload"' in line and self._place_printed(line):
+            return
         event = decode(line, (), None)
-        if event.__class__ is Tick:
-            return [self._place(*tp, None, line, event) for tp in self._every_partition()]
-        if isinstance(event, Rejection):
+        if event.__class__ is Rejection:
             topic, key = route(line)
-        else:
-            assert not isinstance(event, Tick)  # just returned
-            topic, key = event.TOPIC, f"{event.plant}/{event.line}".encode()
-        return [self._place(topic, self._partition_of(key), key, line, event)]
+            if topic is not None:
+                self._at(topic, self._partition_of(key)).append(key, line, event)
+                return
+        elif event.__class__ is not Tick:
+            routes = self._routes[event.TOPIC]  # type: ignore[union-attr]
+            where = f"{event.plant}/{event.line}"  # type: ignore[union-attr]
+            try:
+                placed, key = routes[where]
+            except KeyError:
+                key = where.encode()
+                placed = self._at(event.TOPIC, self._partition_of(key))  # type: ignore[union-attr]
+                routes[where] = placed, key
+            offset = placed.next_offset
+            placed.next_offset = offset + 1
+            placed.records.append(Record(offset, None, key, line))
+            placed.decoded.append(event)
+            return
+        for placed in self._placed.values():
+            placed.append(None, line, event)
 
-    def _place(
-        self, topic: str, partition: int, key: bytes | None, value: bytes, decoded: Decoded
-    ) -> Placed:
-        offset = self._next_offset[topic, partition]
-        self._next_offset[topic, partition] = offset + 1
-        return Placed(topic, partition, Record(offset, None, key, value), decoded)
+    def _at(self, topic: str, partition: int) -> Placed:
+        return self._placed.setdefault((topic, partition), Placed())
 
-    def _place_kcat(self, kcat: Kcat) -> list[Placed]:
+    def _place_printed(self, line: bytes) -> bool:
+        """Place a line that kcat printed; return whether it was one."""
+        kcat = _read_kcat(line)
+        if isinstance(kcat, Kcat):
+            self._place_kcat(kcat)
+        elif kcat is not None:
+            self._at(MES_EVENTS, 0).append(None, line, kcat)
+        return kcat is not None
+
+    def _place_kcat(self, kcat: Kcat) -> None:
         if kcat.topic not in INPUTS:
             self.passed_over += 1
-            return []
-        at = kcat.topic, kcat.partition
-        offset = self._next_offset[at] if kcat.offset is None else kcat.offset
-        self._next_offset[at] = offset + 1
-        if kcat.partition >= self.partitions:
-            self._others.add(at)
+            return
+        placed = self._at(kcat.topic, kcat.partition)
+        offset = kcat.offset
+        if offset is None:
+            offset = placed.next_offset
+            placed.next_offset += 1
         listed = kcat.headers or []
         headers = [
             (str(name), None if value is None else _bytes(value))
             for name, value in zip(listed[::2], listed[1::2], strict=False)
         ]
-        value = None if kcat.payload is None else _bytes(kcat.payload)
         record = Record(
             offset=offset,
             timestamp=None if kcat.ts is None or kcat.ts < 0 else kcat.ts * 1000,
             key=None if kcat.key is None else _bytes(kcat.key),
-            value=value,
+            value=None if kcat.payload is None else _bytes(kcat.payload),
             headers=headers,
         )
-        return [Placed(*at, record, decode(value, headers, kcat.topic))]
-
-    def _every_partition(self) -> list[tuple[str, int]]:
-        own = [(topic, number) for topic in INPUTS for number in range(self.partitions)]
-        return own + sorted(self._others)
+        placed.records.append(record)
+        placed.decoded.append(decode(record.value, headers, kcat.topic))
 
     def _partition_of(self, key: bytes | None) -> int:
-        if key is None or self.partitions == 1:
-            return 0
-        partition = self._seen.get(key)
-        if partition is None:
-            partition = self._seen[key] = partition_of(key, self.partitions)
-        return partition
+        return partition_of(key, self.partitions)
 
 
-def lines_of(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield (line without its end, bytes read) of each line that isn't blank.
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield each line that isn't blank, without its end.
 
     Lines end with a line feed. Of one longer than `LINE_BYTES_MAX` only the beginning is kept.
     """
-    while True:
-        line = file.readline(LINE_BYTES_MAX)
-        if not line:
-            return
-        size = len(line)
-        if size == LINE_BYTES_MAX and not line.endswith(b"\n"):
-            while True:
-                rest = file.readline(LINE_BYTES_MAX)
-                size += len(rest)
-                if not rest or rest.endswith(b"\n"):
-                    break
-        line = line.removesuffix(b"\n")
-        if line and not line.isspace():
-            yield line, size
+    rest = b""
+    while block := file.read(BLOCK_BYTES):
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()[:LINE_BYTES_MAX]
+        for line in lines:
+            if line and not line.isspace():
+                yield line
+    if rest and not rest.isspace():
+        yield rest
 
 
 _decode_kcat = msgspec.json.Decoder(Kcat).decode

@@ -212,11 +212,11 @@ def _truncated(value: bytes, rng: Random) -> tuple[bytes, bool]:
     return value[: _between(rng, 1, len(value) - 1)], False
 
 
-def _not_utf8(value: bytes, rng: Random) -> tuple[bytes, bool]:
+def _not_utf8(value: bytes, _: Random) -> tuple[bytes, bool]:
     return value.replace(b'"source":"', b'"source":"W\xe4rme', 1), False
 
 
-def _not_an_object(value: bytes, rng: Random) -> tuple[bytes, bool]:
+def _not_an_object(value: bytes, _: Random) -> tuple[bytes, bool]:
     return b"[" + value + b"]", False
 
 

@@ -33,13 +33,13 @@ def parse(value: object) -> int:
         raise ValueError("not smaller than 10^15 in size")
     if not isinstance(value, str):
         raise ValueError("not a number")
-    scaled = _parsed.get(value)
+    scaled = PARSED.get(value)
     if scaled is None:
         scaled = parse_text(value)
-        if len(_parsed) >= CACHE_ENTRIES_MAX:
-            _parsed.clear()
+        if len(PARSED) >= CACHE_ENTRIES_MAX:
+            PARSED.clear()
         if len(value) <= 32:
-            _parsed[value] = scaled
+            PARSED[value] = scaled
     return scaled
 
 
@@ -85,5 +85,6 @@ def _out_of_range(small: bool) -> str:
     return "finer than 9 decimal places" if small else "not smaller than 10^15 in size"
 
 
-_parsed: dict[str, int] = {}
+PARSED: dict[str, int] = {}
+"""Billionths by text, for those seen lately."""
 _written: dict[int, str] = {}

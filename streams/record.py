@@ -1,10 +1,11 @@
 """Records as a log holds them: what an input partition gives, what an output topic takes."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
-class Record(NamedTuple):
+class Record(Struct, frozen=True, gc=False):
     """One record of an input partition.
 
     `timestamp` is in microseconds since the epoch, None where the log has none (a bare file).
@@ -17,7 +18,7 @@ class Record(NamedTuple):
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True, gc=False):
     """One record for an output topic: `id` is its posting key, `key` its Kafka key."""
 
     topic: str

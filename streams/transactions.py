@@ -14,6 +14,9 @@ SOURCE: Final = "/lineside"
 CAUSES_MAX: Final = 20
 """A record names its first so many causes; `cause_count` counts them all."""
 
+COMMON: Final = ("causes", "cause_count", "posting_date")
+"""The members that every record for the ERP has."""
+
 NOTIFICATION: Final = "erp.maintenance_notification.v1"
 REVERSAL: Final = "erp.reversal.v1"
 EXCEPTION: Final = "exception.raised.v1"
@@ -29,19 +32,39 @@ class CloudEvent(msgspec.Struct, frozen=True, gc=False):
     time: str | UnsetType
     plant: str | UnsetType
     line: str | UnsetType
-    data: dict[str, Any]
+    data: Any
 
 
 _encode = msgspec.json.Encoder().encode
 
 
 def encode(
-    kind: str, id: str, time: str | None, plant: str | None, line: str | None, data: dict[str, Any]
+    kind: str, id: str, time: str | None, plant: str | None, line: str | None, data: Any
 ) -> bytes:
-    """Return the bytes of an outgoing record; `time` is RFC 3339 in UTC."""
+    """Return the bytes of an outgoing record; `time` is RFC 3339 in UTC, `data` a dict or struct."""
     return _encode(
         CloudEvent("1.0", kind, SOURCE, id, time or UNSET, plant or UNSET, line or UNSET, data)
     )
+
+
+def data_struct(name: str, *members: str) -> type[msgspec.Struct]:
+    """Return a struct for the `data` of a record; a member that is None isn't written."""
+    return msgspec.defstruct(
+        name, [(member, Any, None) for member in members], omit_defaults=True, gc=False
+    )
+
+
+def at_once_data(name: str, members: Iterable[str]) -> type[msgspec.Struct]:
+    """Return the struct for a record that one event causes: its members, and the common ones."""
+    return data_struct(name, *members, "event", *COMMON)
+
+
+def windowed_data(
+    name: str, row: Iterable[str], measures: Iterable[str], erp: bool
+) -> type[msgspec.Struct]:
+    """Return the struct for a row of a window: the row, its measures, which window, and why."""
+    about = COMMON if erp else ("count",)
+    return data_struct(name, *row, *measures, "window_start", "window_end", "revision", *about)
 
 
 def escape(component: str) -> str:
@@ -87,8 +110,3 @@ def notification_key(where: str, episode: str) -> str:
 def reversal_key(reversed_key: str) -> str:
     """Return the posting key of what takes back the record with `reversed_key`."""
     return f"rv:{reversed_key}"
-
-
-def common(causes: list[str], cause_count: int, posting_date: str) -> dict[str, Any]:
-    """Return the members that every record for the ERP has."""
-    return {"causes": causes, "cause_count": cause_count, "posting_date": posting_date}

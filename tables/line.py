@@ -6,17 +6,19 @@ from msgspec import Struct, field
 
 from streams import instant, quantity
 from streams.codec import Original
-from streams.events import NAMES, AnyEvent, Data, DowntimeEnded, DowntimeStarted
+from streams.events import (
+    NAMES, TYPES, AnyEvent, Data, DowntimeEnded, DowntimeStarted, MachineState, TransactionReversed,
+)  # fmt: skip
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS
 from streams.transactions import (
-    NOTIFICATION, REVERSAL, at_once_key, common, encode, notification_key, place, reversal_key,
+    CAUSES_MAX, COMMON, NOTIFICATION, REVERSAL, at_once_key, encode, notification_key, place, reversal_key,
     row_text, windowed_key,
 )  # fmt: skip
 from tables import episodes, windows
 from tables.episodes import Episode
-from tables.rules import AtOnce, Kind, Rules, applies
-from tables.windows import Carried
+from tables.rules import AtOnce, Kind, Plan, Rules, applies
+from tables.windows import Carried, Row
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
 
@@ -111,55 +113,70 @@ def fold(line: Line, event: AnyEvent, rules: Rules, out: list[Outgoing]) -> None
 
     The line's watermark has been raised by the event already. A reversal comes by `fold_reversal`.
     """
-    kind = NAMES[event.__class__]
-    data = event.data
-    if rules.contributions[kind]:
-        _contribute(line, kind, data, event.time, 1, event.id, rules)
-    for record in rules.at_once[kind]:
-        if not record.where or applies(record.where, data):
-            _send_at_once(line, record, kind, event, rules, out)
-    if isinstance(event, DowntimeStarted | DowntimeEnded):
-        _learn(line, event, rules, out)
+    plan = rules.plans[event.__class__]
+    if plan.contributions:
+        _contribute(line, plan, event.data, event.time, 1, event.id, rules.grace)
+    for record in plan.at_once:
+        if not record.where or applies(record.where, event.data):
+            _send_at_once(line, record, plan.event, event, rules, out)
+    if plan.event in _TOLD_APART:
+        if isinstance(event, MachineState):
+            line.state = event.data.state
+        elif isinstance(event, DowntimeStarted | DowntimeEnded):
+            _learn(line, event, rules, out)
+
+
+_TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 
 
 def fold_reversal(
-    line: Line, event: AnyEvent, reverses: str, original: Original, rules: Rules,
-    out: list[Outgoing],
-) -> None:  # fmt: skip
+    line: Line, event: TransactionReversed, original: Original, rules: Rules, out: list[Outgoing]
+) -> None:
     """Take back an accepted event: its rows negative, and a reversal of what it sent at once."""
-    _contribute(line, original.type, original.data, original.time, -1, event.id, rules)
-    for record in rules.at_once[original.type]:
+    plan = rules.plans[TYPES[original.type]]
+    _contribute(line, plan, original.data, original.time, -1, event.id, rules.grace)
+    for record in plan.at_once:
         if applies(record.where, original.data):
-            key = at_once_key(record.short, line.place, event.source, reverses)
+            key = at_once_key(record.short, line.place, event.source, event.data.reverses)
             _send_reversal(line, key, event.id, event.time, rules, out)
 
 
 def _contribute(
-    line: Line, event_type: str, data: Data, at: int, sign: int, cause: str, rules: Rules
+    line: Line, plan: Plan, data: Data, at: int, sign: int, cause: str, grace: int
 ) -> None:
+    """Add an event to its rows, by the rule of `windows.carrier_of` (spelt out here for speed)."""
+    watermark = line.watermark
     late = False
-    for contribution in rules.contributions[event_type]:
-        if contribution.where and not applies(contribution.where, data):
+    for index, length, width, erp, row_members, slots, where in plan.contributions:
+        if where and not applies(where, data):
             continue
-        kind = contribution.kind
-        start = at - at % kind.length
-        carrier = windows.carrier_of(at, line.watermark, kind.length, rules.grace)
-        late = late or carrier != start
-        row = windows.row_of(
-            line.windows[kind.index], kind, carrier, start, contribution.row_of(data)
-        )
-        accepted = line.accepted[kind.index]
-        for slot, member in contribution.slots:
-            measure = sign * getattr(data, member)
-            row.measures[slot] += measure
+        start = carrier = at - at % length
+        if start + length + grace <= watermark:
+            carrier = watermark - watermark % length
+            late = True
+        try:
+            rows = line.windows[index][carrier]
+        except KeyError:
+            rows = line.windows[index][carrier] = {}
+        key = start, row_members(data)
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = Row([0] * width, 0, [])
+        accepted = line.accepted[index]
+        measures = row.measures
+        for slot, member in slots:
+            measure = getattr(data, member) * sign
+            measures[slot] += measure
             accepted[slot] += measure
-        if kind.erp:
+        if erp:
             row.count += 1
-            windows.add_cause(row, cause)
+            if len(row.causes) < CAUSES_MAX:
+                row.causes.append(cause)
         else:
             row.count += sign
-        line.changed_windows.add((kind.index, carrier))
-    line.late_events += late
+        line.changed_windows.add((index, carrier))
+    if late:
+        line.late_events += 1
 
 
 def _learn(
@@ -247,49 +264,51 @@ def _close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoin
     """Send the rows of one carrier, sorted by id; a row that says nothing isn't sent."""
     emitted = line.emitted[kind.index]
     zone = rules.zones.get(line.plant)
+    counted = not kind.erp and not kind.episodic
     records = []
     for (start, members), row in line.windows[kind.index].pop(carrier).items():
         for slot, measure in enumerate(row.measures):
             emitted[slot] += measure
-        counts = not kind.erp and not kind.episodic
-        if not any(row.measures) and not (counts and row.count):
+        if not any(row.measures) and not (counted and row.count):
             continue
         revision = (carrier - start) // kind.length
         id = windowed_key(kind.short, line.place, start, row_text(members), revision)
         end = instant.text(start + kind.length)
-        data: dict[str, Any] = {
-            name: member
-            for name, member in zip(kind.row, members, strict=True)
-            if member is not None
-        }
-        for name, measure in zip(kind.measures, row.measures, strict=True):
-            data[name] = quantity.text(measure)
-        data["window_start"] = instant.text(start)
-        data["window_end"] = end
-        data["revision"] = revision
+        about: tuple[Any, ...] = ()
         if kind.erp:
-            data.update(common(row.causes, row.count, instant.date(start, zone)))
-        elif counts:
-            data["count"] = row.count
+            about = row.causes, row.count, instant.date(start, zone)
+        elif counted:
+            about = (row.count,)
+        data = kind.data(
+            *members, *map(quantity.text, row.measures), instant.text(start), end, revision, *about
+        )
         value = encode(kind.record, id, end, line.plant, line.line, data)
         records.append(Outgoing(kind.topic, line.key, id, kind.record, value))
-    records.sort(key=lambda record: record.id)  # code points sort as their UTF-8 bytes do
+    if len(records) > 1:
+        records.sort(key=_id)  # code points sort as their UTF-8 bytes do
     out.extend(records)
     line.changed_windows.add((kind.index, carrier))
+
+
+def _id(record: Outgoing) -> str:
+    return record.id
 
 
 def _send_at_once(
     line: Line, record: AtOnce, event_type: str, event: AnyEvent, rules: Rules, out: list[Outgoing]
 ) -> None:
-    data: dict[str, Any] = {}
-    for name, is_measure in record.members:
-        member = getattr(event.data, name)
-        if member is not None:
-            data[name] = quantity.text(member) if is_measure else member
-    if record.event:
-        data["event"] = event_type
+    members: list[Any] = list(record.members_of(event.data))
+    for place_ in record.measures:
+        if members[place_] is not None:
+            members[place_] = quantity.text(members[place_])
+    at = event.time
+    data = record.data(
+        *members, event_type if record.event else None,
+        [event.id], 1, instant.date(at, rules.zones.get(line.plant)),
+    )  # fmt: skip
     id = at_once_key(record.short, line.place, event.source, event.id)
-    _send(line, record.record, id, event.time, data, event.id, rules, out)
+    value = encode(record.record, id, instant.text(at), line.plant, line.line, data)
+    out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, value))
 
 
 def _notify(line: Line, name: str, rules: Rules, out: list[Outgoing]) -> None:
@@ -315,7 +334,8 @@ def _send(
     line: Line, kind: str, id: str, at: int, data: dict[str, Any], cause: str, rules: Rules,
     out: list[Outgoing],
 ) -> None:  # fmt: skip
-    data.update(common([cause], 1, instant.date(at, rules.zones.get(line.plant))))
+    told = [cause], 1, instant.date(at, rules.zones.get(line.plant))
+    data.update(zip(COMMON, told, strict=True))
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, kind, value))
 

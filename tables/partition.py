@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct, field
 
-from streams.codec import Decoded, decode, read_original
+from streams.codec import Decoded, decode, read_original, slash_problem
 from streams.events import (
     NAMES, REVERSIBLE, AnyEvent, DowntimeEnded, DowntimeStarted, MachineState, MachineTelemetry,
     Tick, TransactionReversed,
@@ -16,11 +17,19 @@ from streams.rejection import Code, Rejection, exception_data, shown
 from streams.topics import EXCEPTIONS
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
-from tables.snapshot import LEDGER
-from tables.ledger import Entry, fingerprint, identity, original_fingerprint, read_entry
+from tables.ledger import (
+    entry_bytes, entry_fingerprint, entry_reversed, entry_time, fingerprint, identity,
+    original_fingerprint,
+)  # fmt: skip
 from tables.line import Line, advance, close_all, fold, fold_reversal, forget, new_line
 from tables.rules import Rules
 from tables.store import Change, Store
+
+NEVER: Final = -(2**63)
+"""Before every instant: how far back the ledger of a line reaches that hasn't been seen."""
+
+JUDGED_FURTHER: Final = frozenset({TransactionReversed, DowntimeStarted, DowntimeEnded})
+"""Events that checks 11 to 15 look at."""
 
 
 class Counts(Struct):
@@ -47,38 +56,34 @@ class Partition:
     between the two the object is spoilt: open the store anew.
     """
 
-    def __init__(self, topic: str, number: int, rules: Rules, store: Store) -> None:
+    def __init__(
+        self, topic: str, number: int, rules: Rules, store: Store, lasting: bool = True
+    ) -> None:
+        """Take up what the store has; with `lasting` off only the ledger is written to it."""
         self.topic = topic
         self.number = number
         self.rules = rules
         self.store = store
+        self.lasting = lasting
         self.lines: dict[bytes, Line] = {}
         self.counts = Counts()
         self.offset: int = -1
         snapshot.load(self)
 
-    def decode(self, records: Sequence[Record]) -> list[Decoded]:
-        """Return what the values of `records` are."""
-        topic = self.topic
-        return [decode(record.value, record.headers, topic) for record in records]
-
     def step(self, records: Sequence[Record], decoded: Sequence[Decoded] | None = None) -> Step:
-        """Return what `records` lead to; those that the state has seen are passed over.
-
-        `decoded` is what `decode` gives for them, where the caller has it already.
-        """
+        """Return what `records` lead to; those that the state has seen are passed over."""
         if records and records[0].offset <= self.offset:
-            fresh = [index for index, record in enumerate(records) if record.offset > self.offset]
-            records = [records[index] for index in fresh]
-            decoded = None if decoded is None else [decoded[index] for index in fresh]
-        return self.step_unchecked(records, decoded or self.decode(records))
+            records = [record for record in records if record.offset > self.offset]
+        topic = self.topic
+        return self.step_decoded(
+            records, [decode(record.value, record.headers, topic) for record in records]
+        )
 
-    def step_unchecked(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> Step:
-        """Return what `records` lead to, whatever their offsets: for logs without an order."""
+    def step_decoded(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> Step:
+        """Return what `records` lead to, whatever their offsets; `decoded` is what they are."""
         keys = [_ledger_key(event) for event in decoded]
         batch = _Batch(self, _look_up(self.store, decoded, keys))
-        for record, event, key in zip(records, decoded, keys, strict=True):
-            batch.take(record, event, key)
+        batch.take(records, decoded, keys)
         if records:
             self.offset = records[-1].offset
         changes = snapshot.changes(self, batch.touched.values(), batch.fresh)
@@ -99,136 +104,164 @@ class Partition:
 class _Batch:
     """What a batch changes, on top of the store: ledger entries seen or made, lines touched."""
 
-    def __init__(self, partition: Partition, entries: dict[bytes, Entry]) -> None:
+    def __init__(self, partition: Partition, entries: dict[bytes, bytes]) -> None:
         self.partition = partition
         self.rules = partition.rules
         self.lines = partition.lines
         self.counts = partition.counts
         self.entries = entries
-        self.fresh: dict[bytes, tuple[Line, Entry]] = {}
+        self.fresh: dict[bytes, tuple[Line, int, bytes]] = {}
         self.touched: dict[bytes, Line] = {}
         self.out: list[Outgoing] = []
 
-    def take(self, record: Record, event: Decoded, ledger_key: bytes | None) -> None:
-        """Let the first check that applies decide what becomes of the record."""
-        if event.__class__ is Rejection:
+    def take(
+        self, records: Sequence[Record], decoded: Sequence[Decoded], keys: Sequence[bytes | None]
+    ) -> None:
+        """Let the first check that applies decide what becomes of each record.
+
+        This is the hot loop: an event that passes costs no call but those that it needs. Whatever
+        doesn't pass, or is rare, goes to a method.
+        """
+        rules, lines, entries, out = self.rules, self.lines, self.entries, self.out
+        future_max, retention = rules.future_max, rules.retention
+        fresh, counts, touched = self.fresh, self.counts, self.touched
+        accepted = 0
+        event: AnyEvent
+        for record, event, key in zip(records, decoded, keys, strict=True):  # type: ignore[assignment]
+            if key is None and event.__class__ is not MachineTelemetry:
+                self._take_other(record, event)
+                continue
+            line = lines.get(record.key)  # type: ignore[call-overload]
+            if line is None or line.line != event.line or line.plant != event.plant:
+                if self._misplaced(record, event):
+                    continue
+                line = None
+            at = event.time
+            if record.timestamp is not None and at - record.timestamp > future_max:
+                self._reject(record, event, "from_the_future", _future(at, record.timestamp))
+                continue
+            if key is not None:
+                oldest = NEVER if line is None else line.watermark - retention
+                if at < oldest:
+                    self._reject(record, event, "too_old", _too_old(at, oldest))
+                    continue
+                print_ = fingerprint(event)
+                entry = entries.get(key)
+                if entry is not None and entry_time(entry) >= oldest:
+                    self._take_known(record, event, entry_fingerprint(entry) == print_)
+                    continue
+                if event.__class__ in JUDGED_FURTHER and not self._passes(
+                    record, event, line, oldest
+                ):
+                    continue
+            accepted += 1
+            if line is None:
+                line = lines[record.key] = new_line(event.plant, event.line, at, rules)  # type: ignore[index]
+            elif at > line.watermark:
+                if at < line.due:
+                    line.watermark = at
+                else:
+                    advance(line, at, rules, out)
+            line.accepted_events += 1
+            touched[line.key] = line
+            if key is not None:
+                entry = entry_bytes(at, print_)
+                entries[key] = entry
+                fresh[key] = (line, at, entry)
+                if event.__class__ is TransactionReversed:
+                    self._take_back(event, line)
+                else:
+                    fold(line, event, rules, out)
+        counts.accepted += accepted
+
+    def _take_other(self, record: Record, event: Rejection | Tick) -> None:
+        if isinstance(event, Rejection):
             self._refuse(record, event)
-            return
-        if event.__class__ is Tick:
+        else:
             self._tick(record, event)
-            return
-        key = record.key
-        line = self.lines.get(key) if key is not None else None
-        if line is None or line.plant != event.plant or line.line != event.line:
-            wanted = f"{event.plant}/{event.line}"
-            if key is None or key != wanted.encode():
-                given = None if key is None else key.decode("utf-8", "backslashreplace")
-                self._reject(
-                    record, event, "key_mismatch", f"key is {shown(given)}, not {shown(wanted)}"
-                )
-                return
-        at = event.time
-        if record.timestamp is not None and at - record.timestamp > self.rules.future_max:
-            self._reject(record, event, "from_the_future", _future(at, record.timestamp))
-            return
-        if ledger_key is None:
-            self._accept(line, event)  # telemetry
-            return
-        self._judge(record, event, line, ledger_key)
 
-    def _judge(self, record: Record, event: AnyEvent, line: Line | None, key: bytes) -> None:
-        """Apply checks 8 to 15 and fold what passes: events that carry a transaction."""
-        at = event.time
-        oldest = None if line is None else line.watermark - self.rules.retention
-        if oldest is not None and at < oldest:
-            reason = f"time is {instant_text(at)}, and the ledger reaches back to {instant_text(oldest)}"
-            self._reject(record, event, "too_old", f"{reason}: it can't be proven new")
-            return
-        print_ = fingerprint(event)
-        entry = self.entries.get(key)
-        if entry is not None and (oldest is None or entry.time >= oldest):
-            if entry.fingerprint == print_:
-                self.counts.duplicate += 1
-            else:
-                reason = f"id {shown(event.id)} of {shown(event.source)} was accepted with other content"
-                self._reject(record, event, "key_conflict", reason)
-            return
-        if event.__class__ is TransactionReversed:
-            self._judge_reversal(record, event, line, key, print_, oldest)
-            return
-        if event.__class__ is DowntimeStarted or event.__class__ is DowntimeEnded:
-            if line is not None:
-                self._forget_if_old(line, event.data.episode, oldest)
-                known = line.episodes.get(event.data.episode)
-                reason = episodes.conflict(known, at, event.data)
-                if reason is not None:
-                    self._reject(record, event, "episode_conflict", reason)
-                    return
-        line = self._accept(line, event)
-        self._enter(line, key, Entry(at, print_))
-        fold(line, event, self.rules, self.out)
-        if event.__class__ is MachineState:
-            line.state = event.data.state
-
-    def _judge_reversal(
-        self, record: Record, event: TransactionReversed, line: Line | None, key: bytes,
-        print_: bytes, oldest: int | None,
-    ) -> None:  # fmt: skip
-        reverses = event.data.reverses
-        original_key = identity(f"{event.plant}/{event.line}", event.source, reverses)
-        entry = self.entries.get(original_key)
-        if entry is None or line is None or (oldest is not None and entry.time < oldest):
+    def _take_known(self, record: Record, event: AnyEvent, same: bool) -> None:
+        if same:
+            self.counts.duplicate += 1
+        else:
+            given = f"id {shown(event.id)} of {shown(event.source)}"
             self._reject(
-                record, event, "unknown_reversal",
-                f"data.reverses is {shown(reverses)}: no such event of {shown(event.source)} "
-                "in the ledger",
-            )  # fmt: skip
-            return
+                record, event, "key_conflict", f"{given} was accepted with other content"
+            )
+
+    def _misplaced(self, record: Record, event: AnyEvent) -> bool:
+        """Refuse an event whose plant or line is none, or whose key is another's (checks 5, 6)."""
+        problem = slash_problem(event.plant, event.line)
+        if problem is not None:
+            self._refuse(record, problem)
+            return True
+        wanted = f"{event.plant}/{event.line}"
+        if record.key == wanted.encode():
+            return False
+        given = None if record.key is None else record.key.decode("utf-8", "backslashreplace")
+        reason = f"key is {shown(given)}, not {shown(wanted)}"
+        self._reject(record, event, "key_mismatch", reason)
+        return True
+
+    def _passes(
+        self, record: Record, event: AnyEvent, line: Line | None, oldest: int
+    ) -> bool:
+        """Apply checks 11 to 15; refuse what doesn't pass."""
+        if isinstance(event, TransactionReversed):
+            return self._reversal_passes(record, event, line, oldest)
+        assert isinstance(event, DowntimeStarted | DowntimeEnded)  # JUDGED_FURTHER has no other
+        if line is None:
+            return True
+        name = event.data.episode
+        known = line.episodes.get(name)
+        limit = self.rules.episode_limit
+        if known is not None and episodes.last_known(known, limit) < oldest:
+            forget(line, name, self.rules)
+            self.touched[line.key] = line
+            known = None
+        reason = episodes.conflict(known, event.time, event.data)
+        if reason is not None:
+            self._reject(record, event, "episode_conflict", reason)
+        return reason is None
+
+    def _reversal_passes(
+        self, record: Record, event: TransactionReversed, line: Line | None, oldest: int
+    ) -> bool:
+        reverses = event.data.reverses
+        entry = self.entries.get(_reversed_key(event))
+        if entry is None or line is None or entry_time(entry) < oldest:
+            reason = f"data.reverses is {shown(reverses)}: no such event in the ledger"
+            self._reject(record, event, "unknown_reversal", reason)
+            return False
         kind = event.data.original.get("type")
         if kind.__class__ is not str or kind not in REVERSIBLE:
             reason = f"data.original.type is {shown(kind)}: it can't be reversed"
             self._reject(record, event, "not_reversible", reason)
-            return
+            return False
         original = read_original(event.data.original)
         if isinstance(original, str):
             self._reject(record, event, "reversal_mismatch", f"data.{original}")
-            return
-        if original_fingerprint(original) != entry.fingerprint:
+            return False
+        if original_fingerprint(original) != entry_fingerprint(entry):
             reason = f"data.original isn't what was accepted as {shown(reverses)}"
             self._reject(record, event, "reversal_mismatch", reason)
-            return
-        if entry.reversed:
+            return False
+        if entry_reversed(entry):
             reason = f"data.reverses is {shown(reverses)}: it was reversed already"
             self._reject(record, event, "already_reversed", reason)
-            return
-        line = self._accept(line, event)
-        self._enter(line, key, Entry(event.time, print_))
-        self._enter(line, original_key, Entry(entry.time, entry.fingerprint, True))
-        fold_reversal(line, event, reverses, original, self.rules, self.out)
+            return False
+        return True
 
-    def _accept(self, line: Line | None, event: AnyEvent) -> Line:
-        """Count the event, make its line seen, and raise the watermark."""
-        self.counts.accepted += 1
-        if line is None:
-            line = new_line(event.plant, event.line, event.time, self.rules)
-            self.lines[line.key] = line
-        elif event.time > line.watermark:
-            advance(line, event.time, self.rules, self.out)
-        line.accepted_events += 1
-        self.touched[line.key] = line
-        return line
-
-    def _enter(self, line: Line, key: bytes, entry: Entry) -> None:
-        self.entries[key] = entry
-        self.fresh[key] = (line, entry)
-
-    def _forget_if_old(self, line: Line, name: str, oldest: int | None) -> None:
-        episode = line.episodes.get(name)
-        if episode is None or oldest is None:
-            return
-        if episodes.last_known(episode, self.rules.episode_limit) < oldest:
-            forget(line, name, self.rules)
-            self.touched[line.key] = line
+    def _take_back(self, event: TransactionReversed, line: Line) -> None:
+        """Mark the original of an accepted reversal, and fold it back."""
+        key = _reversed_key(event)
+        entry = self.entries[key]
+        at = entry_time(entry)
+        marked = self.entries[key] = entry_bytes(at, entry_fingerprint(entry), reversed=True)
+        self.fresh[key] = (line, at, marked)
+        original = read_original(event.data.original)
+        assert not isinstance(original, str)  # _reversal_passes has read it
+        fold_reversal(line, event, original, self.rules, self.out)
 
     def _tick(self, record: Record, tick: Tick) -> None:
         """Raise the watermark of each line seen; a silent line closes, too."""
@@ -260,24 +293,23 @@ class _Batch:
 def _ledger_key(event: Decoded) -> bytes | None:
     """Return the ledger's key of an event that carries a transaction, None for all else."""
     if event.__class__ in NAMES and event.__class__ is not MachineTelemetry:
-        return identity(f"{event.plant}/{event.line}", event.source, event.id)
+        return identity(event.plant, event.line, event.source, event.id)  # type: ignore[union-attr]
     return None
+
+
+def _reversed_key(event: TransactionReversed) -> bytes:
+    return identity(event.plant, event.line, event.source, event.data.reverses)
 
 
 def _look_up(
     store: Store, decoded: Sequence[Decoded], own: Sequence[bytes | None]
-) -> dict[bytes, Entry]:
+) -> dict[bytes, bytes]:
     """Return the ledger's entries for the events of a batch, and for what they reverse."""
     keys = [key for key in own if key is not None]
-    keys += [
-        identity(f"{event.plant}/{event.line}", event.source, event.data.reverses)
-        for event in decoded
-        if event.__class__ is TransactionReversed
-    ]
-    found = store.get_many([LEDGER + key for key in keys])
+    keys += [_reversed_key(event) for event in decoded if isinstance(event, TransactionReversed)]
     return {
-        key: read_entry(stored)
-        for key, stored in zip(keys, found, strict=True)
+        key: stored
+        for key, stored in zip(keys, store.get_many(keys), strict=True)
         if stored is not None
     }
 
@@ -287,3 +319,9 @@ def _future(at: int, timestamp: int) -> str:
         f"time is {instant_text(at)}, too far past the record's timestamp {instant_text(timestamp)}"
     )
 
+
+def _too_old(at: int, oldest: int) -> str:
+    return (
+        f"time is {instant_text(at)}, and the ledger reaches back to {instant_text(oldest)}: "
+        "it can't be proven new"
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
@@ -12,6 +12,7 @@ from streams.instant import SECOND
 from streams.members import members
 from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
+from streams.transactions import at_once_data, windowed_data
 
 RowMembers = tuple[str | bool | None, ...]
 
@@ -60,13 +61,20 @@ class Kind(Struct, frozen=True, kw_only=True):
     measures: tuple[str, ...]
     erp: bool
     episodic: bool
+    data: type[Struct]
+    """what a record of a row carries"""
 
 
-class Contribution(Struct, frozen=True, kw_only=True):
-    """What one event adds to one row of one windowed record type."""
+class Contribution(NamedTuple):
+    """What one event adds to one row of one windowed record type; a tuple, to be unpacked fast."""
 
-    kind: Kind
-    row_of: Callable[[Data], RowMembers]
+    index: int
+    """of the kind"""
+    length: int
+    width: int
+    """how many measures a row has"""
+    erp: bool
+    row_members: Callable[[Data], RowMembers]
     slots: tuple[tuple[int, str], ...]
     """(place of the measure in the row, the event's member that feeds it)"""
     where: dict[str, str]
@@ -78,9 +86,21 @@ class AtOnce(Struct, frozen=True, kw_only=True):
     record: str
     short: str
     event: bool
-    members: tuple[tuple[str, bool], ...]
-    """(name, whether it's a measure), in the order in which they leave"""
     where: dict[str, str]
+    data: type[Struct]
+    """what the record carries"""
+    members_of: Callable[[Data], RowMembers]
+    """the event's members, in the order in which they leave"""
+    measures: tuple[int, ...]
+    """the places of measures among them"""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What becomes of an accepted event of one type."""
+
+    event: str
+    contributions: tuple[Contribution, ...]
+    at_once: tuple[AtOnce, ...]
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -96,8 +116,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     lengths: tuple[int, ...]
     kinds: tuple[Kind, ...]
     downtime: Kind
-    contributions: dict[str, tuple[Contribution, ...]]
-    at_once: dict[str, tuple[AtOnce, ...]]
+    plans: dict[type, Plan]
+    """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
 
 
@@ -135,21 +155,21 @@ def rules_for(
         lengths=tuple({posting * SECOND, summary * SECOND}),
         kinds=kinds,
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
-        contributions={
-            event: tuple(
-                _contribution(kind, entry, event)
-                for kind, (_, entry, _) in zip(kinds, entries, strict=True)
-                if event in entry.inputs
+        plans={
+            struct: Plan(
+                event=event,
+                contributions=tuple(
+                    _contribution(kind, entry, event)
+                    for kind, (_, entry, _) in zip(kinds, entries, strict=True)
+                    if event in entry.inputs
+                ),
+                at_once=tuple(
+                    _at_once(name, entry, event)
+                    for name, entry in policy.transactions.items()
+                    if entry.when == "at_once" and event in entry.inputs
+                ),
             )
-            for event in TYPES
-        },
-        at_once={
-            event: tuple(
-                _at_once(name, entry, event)
-                for name, entry in policy.transactions.items()
-                if entry.when == "at_once" and event in entry.inputs
-            )
-            for event in TYPES
+            for event, struct in TYPES.items()
         },
         zones=zones or {},
     )
@@ -172,13 +192,17 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         measures=entry.measures,
         erp=erp,
         episodic=name == DOWNTIME,
+        data=windowed_data(name, entry.row, entry.measures, erp),
     )
 
 
 def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contribution:
     return Contribution(
-        kind=kind,
-        row_of=_row_getter(entry.row),
+        index=kind.index,
+        length=kind.length,
+        width=len(kind.measures),
+        erp=kind.erp,
+        row_members=_row_getter(entry.row),
         slots=tuple(
             (entry.measures.index(measure), member)
             for measure, member in entry.inputs[event].items()
@@ -193,14 +217,18 @@ def _row_getter(names: tuple[str, ...]) -> Callable[[Data], RowMembers]:
 
 
 def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
+    leaving = [
+        member
+        for member in members(TYPES[event].__annotations__["data"])
+        if member.name not in entry.leave_out
+    ]
+    names = tuple(member.name for member in leaving)
     return AtOnce(
         record=name,
         short=entry.short,
         event=entry.event,
-        members=tuple(
-            (member.name, member.kind == "measure")
-            for member in members(TYPES[event].__annotations__["data"])
-            if member.name not in entry.leave_out
-        ),
         where=entry.where.get(event, {}),
+        data=at_once_data(name, names),
+        members_of=_row_getter(names),
+        measures=tuple(i for i, member in enumerate(leaving) if member.kind == "measure"),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tables import episodes
 from tables.episodes import Episode
-from tables.ledger import Entry, entry_bytes, read_entry
+from tables.ledger import entry_time
 from tables.line import Line, forget, new_line
 from tables.rules import Rules
 from tables.store import Change
@@ -26,10 +26,9 @@ HEAD: Final = b"o"
 LINE: Final = b"h"
 EPISODE: Final = b"e"
 WINDOW: Final = b"w"
-LEDGER: Final = b"l"
 EXPIRY: Final = b"x"
-"""Prefixes: the partition's head, lines, episodes, windows, ledger entries, and which of those
-entries expire when. A line's keys go on with its Kafka key and a zero byte."""
+"""Prefixes: the partition's head, lines, episodes, windows, and which ledger entries expire when. A
+line's keys go on with its Kafka key and a zero byte. The ledger has its own prefix."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -75,38 +74,48 @@ def load(partition: Partition) -> None:
 
 
 def changes(
-    partition: Partition, touched: Iterable[Line], fresh: Mapping[bytes, tuple[Line, Entry]]
+    partition: Partition,
+    touched: Iterable[Line],
+    fresh: Mapping[bytes, tuple[Line, int, bytes]],
 ) -> list[Change]:
-    """Return what a batch changes in the store, the offset among it."""
+    """Return what a batch changes in the store, the offset among it.
+
+    `fresh` has (line, time, entry) by ledger key.
+    """
     rules = partition.rules
-    told = partition.counts
-    counts = [told.accepted, told.duplicate, told.exception, told.tick]
-    made: list[Change] = [
-        (HEAD, _encode([FORMAT, partition.offset, counts, dict(told.codes)]))
+    made: list[Change] = [(key, entry) for key, (_, _, entry) in fresh.items()]
+    bucket = rules.bucket
+    expiries: defaultdict[tuple[bytes, int], list[bytes]] = defaultdict(list)
+    for key, (line, time, _) in fresh.items():
+        expiries[line.key, time // bucket].append(key)
+    offset = _bytes(partition.offset)
+    made += [
+        (EXPIRY + line_key + b"\0" + _bytes(number * bucket) + offset, _encode(keys))
+        for (line_key, number), keys in expiries.items()
     ]
     for line in touched:
         if line.watermark >= line.sweep_due:
             made += _swept(partition, line)
-        made.append((LINE + line.key, _line_bytes(line)))
-        prefix = line.key + b"\0"
-        for name in line.changed_episodes:
-            episode = line.episodes.get(name)
-            stored = None if episode is None else _episode_bytes(episode)
-            made.append((EPISODE + prefix + name.encode(), stored))
-        for index, carrier in line.changed_windows:
-            rows = line.windows[index].get(carrier)
-            key = WINDOW + prefix + rules.kinds[index].short.encode() + b"\0" + _bytes(carrier)
-            made.append((key, None if rows is None else _rows_bytes(rows)))
+        if partition.lasting:
+            made += _line_changes(line, rules)
         line.changed_episodes.clear()
         line.changed_windows.clear()
-    expiries: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    for key, (line, entry) in fresh.items():
-        made.append((LEDGER + key, entry_bytes(entry)))
-        bucket = entry.time - entry.time % rules.bucket
-        expiries[EXPIRY + line.key + b"\0" + _bytes(bucket)].append(key)
-    offset = _bytes(partition.offset)
-    made += [(key + offset, b"".join(keys)) for key, keys in expiries.items()]
+    told = partition.counts
+    counts = [told.accepted, told.duplicate, told.exception, told.tick]
+    made.append((HEAD, _encode([FORMAT, partition.offset, counts, dict(told.codes)])))
     return made
+
+
+def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:
+    yield LINE + line.key, _line_bytes(line)
+    prefix = line.key + b"\0"
+    for name in line.changed_episodes:
+        episode = line.episodes.get(name)
+        yield EPISODE + prefix + name.encode(), None if episode is None else _episode_bytes(episode)
+    for index, carrier in line.changed_windows:
+        rows = line.windows[index].get(carrier)
+        key = WINDOW + prefix + rules.kinds[index].short.encode() + b"\0" + _bytes(carrier)
+        yield key, None if rows is None else _rows_bytes(rows)
 
 
 def _swept(partition: Partition, line: Line) -> list[Change]:
@@ -123,10 +132,10 @@ def _swept(partition: Partition, line: Line) -> list[Change]:
         bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
         if bucket + rules.bucket > oldest:
             break
-        keys = [LEDGER + stored[at : at + 16] for at in range(0, len(stored), 16)]
+        keys: list[bytes] = _decode(stored)
         for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
             # An identity may have been accepted anew since, with a later time.
-            if entry is not None and read_entry(entry).time < oldest:
+            if entry is not None and entry_time(entry) < oldest:
                 gone.append((key, None))
         gone.append((index_key, None))
     return gone

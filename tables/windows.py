@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from streams.transactions import CAUSES_MAX
 from tables.rules import Kind, RowMembers, Rules
 
 
@@ -54,12 +53,6 @@ def row_of(
     if row is None:
         row = rows[start, members] = Row([0] * len(kind.measures), 0, [])
     return row
-
-
-def add_cause(row: Row, cause: str) -> None:
-    """Name `cause` in the row, if it is among the first."""
-    if len(row.causes) < CAUSES_MAX:
-        row.causes.append(cause)
 
 
 def closable(

@@ -3,24 +3,24 @@
 import os
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import msgspec
 
 from agents.worker.report import Report, Tally, report
-from streams.logfile import LogReader, Placed, lines_of
+from streams.logfile import LogReader, lines_of
 from streams.record import Outgoing
 from streams.topics import OUTPUTS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
 
-CHUNK_LINES: Final = 4_096
-"""Lines that are read before their partitions take a step: bounds memory."""
+CHUNK_LINES: Final = 1_024
+"""Lines that are read before their partitions take a step: bounds memory, and fits a cache."""
 
 
 def replay(
@@ -51,16 +51,14 @@ def replay(
                 for record in outputs:
                     files[record.topic].write(record.value + b"\n")
 
-            for chunk in _chunks(log, reader, progress):
-                for at, placed in chunk.items():
+            for _ in _chunks(log, reader, progress):
+                for at, records, decoded in reader.take():
                     if at not in tasks:
                         store = RocksStore(folder / "state" / f"{at[0]}-{at[1]}", wal=False)
                         stack.callback(store.close)
-                        tasks[at] = Partition(*at, rules[at[0]], store)
+                        tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]
-                    step = task.step_unchecked(
-                        [one.record for one in placed], [one.decoded for one in placed]
-                    )
+                    step = task.step_decoded(records, decoded)
                     leave(step.outputs)
                     task.commit(step)
             if close:
@@ -76,19 +74,14 @@ def replay(
 
 def _chunks(
     log: BinaryIO, reader: LogReader, progress: Callable[[int], object]
-) -> Iterator[dict[tuple[str, int], list[Placed]]]:
-    """Yield the records of `CHUNK_LINES` lines at a time, by partition."""
-    chunk: defaultdict[tuple[str, int], list[Placed]] = defaultdict(list)
-    count = size = 0
-    for line, bytes_read in lines_of(log):
-        for placed in reader.place(line):
-            chunk[placed.topic, placed.partition].append(placed)
-        count += 1
-        size += bytes_read
-        if count == CHUNK_LINES:
-            yield chunk
-            progress(size)
-            chunk, count, size = defaultdict(list), 0, 0
-    if chunk:
-        yield chunk
-    progress(size)
+) -> Iterator[None]:
+    """Place `CHUNK_LINES` lines at a time; `progress` gets the bytes read."""
+    lines = lines_of(log)
+    before = 0
+    while chunk := list(islice(lines, CHUNK_LINES)):
+        for line in chunk:
+            reader.place(line)
+        yield
+        if log.seekable():
+            progress(log.tell() - before)
+            before = log.tell()

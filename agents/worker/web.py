@@ -1,0 +1,211 @@
+"""The live page over HTTP: its files, the status as JSON, and the status as a stream."""
+
+import asyncio
+import errno
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib import resources
+from typing import Any, Final
+
+import orjson
+from aiohttp import hdrs, web
+
+Status = Callable[[], dict[str, Any]]
+"""Returns the status document of now; it's called in the event loop, so it has to be quick."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Server": "lineside",  # aiohttp would name its version and Python's
+}
+"""On every response, errors included."""
+
+FILES: Final = {
+    "/": ("index.html", "text/html"),
+    "/page.js": ("page.js", "text/javascript"),
+    "/page.css": ("page.css", "text/css"),
+}
+
+LISTENERS_MAX: Final = 100
+"""More would take the worker's time from the stream of events; a reverse proxy can fan out."""
+
+INTERVAL_SECONDS_MIN: Final = 0.05
+PAUSE_SECONDS_MAX: Final = 5.0
+"""However dear a status is, listeners hear one this often: the page calls more silence a loss."""
+
+STATUS_TIME_SHARE: Final = 0.05
+"""Making and encoding the status for listeners takes no more of the event loop than this."""
+
+BYTES_PER_SECOND_MAX: Final = 20_000_000
+"""To all listeners together: a status of 10,000 lines is 2.5 MB."""
+
+SLICE_BYTES: Final = 65_536
+"""What is written before a listener's socket has to have taken it: bounds each one's buffer."""
+
+WRITE_SECONDS_MAX: Final = 20.0
+"""A listener that takes longer over one status is dropped; until then it skips statuses."""
+
+SHUTDOWN_SECONDS_MAX: Final = 2.0
+
+
+class WebError(Exception):
+    """The page can't be served; the message is one sentence for whoever started it."""
+
+
+def create_web(status: Status, *, interval_seconds: float = 0.5) -> web.Application:
+    """Return the page's application; it can be mounted below another one's path.
+
+    GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
+    Events, the status about every interval. It only reads: any method but GET and HEAD is a 405.
+    """
+    app = web.Application()
+    feed = _Feed(status, max(interval_seconds, INTERVAL_SECONDS_MIN))
+    for path, (name, kind) in FILES.items():
+        app.router.add_get(path, _file(name, kind))
+    app.router.add_get("/api/status", _status(status))
+    app.router.add_get("/api/stream", feed.stream)
+    app.on_response_prepare.append(_secure)
+    app.on_shutdown.append(feed.close)
+    return app
+
+
+async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
+    """Listen on `host` and `port`, 0 for a free one, until the runner's `cleanup`.
+
+    Raise `WebError` where that can't be done, a port in use above all.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS_MAX)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except (OSError, OverflowError) as error:
+        await runner.cleanup()
+        raise WebError(_refusal(error, host, port)) from error
+    return runner
+
+
+def url_of(runner: web.AppRunner) -> str:
+    """Return the URL under which a served page can be opened on this machine."""
+    host, port = runner.addresses[0][:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _refusal(error: OSError | OverflowError, host: str, port: int) -> str:
+    if isinstance(error, OverflowError):
+        return f"port {port} is no port: choose one from 1 to 65535, or 0 for a free one"
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use: choose another with --port, or 0 for a free one"
+    return f"port {port} on {host} can't be listened on: {error.strerror or error}"
+
+
+def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    body = resources.files("agents.worker").joinpath("page", name).read_bytes()
+
+    async def file(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=kind, charset="utf-8")
+
+    return file
+
+
+def _status(status: Status) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def status_now(_: web.Request) -> web.Response:
+        return web.Response(body=orjson.dumps(status()), content_type="application/json")
+
+    return status_now
+
+
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+class _Feed:
+    """The newest status, encoded once per tick, and those who listen to it.
+
+    There is no queue: a listener is sent the newest status when it has taken the one before.
+    """
+
+    def __init__(self, status: Status, interval: float) -> None:
+        self._status = status
+        self._interval = interval
+        self._message = b""
+        self._due = 0.0
+        self._listeners = 0
+        self._writing: set[asyncio.Transport] = set()
+        self._closing = asyncio.Event()
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Send the status, now and at every tick, until the listener goes or the app shuts down."""
+        if self._listeners >= LISTENERS_MAX:
+            reason = f"{LISTENERS_MAX} listeners are here already: that's the most there can be\n"
+            return web.Response(status=503, text=reason, headers={hdrs.RETRY_AFTER: "5"})
+        response = web.StreamResponse()
+        response.content_type, response.charset = "text/event-stream", "utf-8"
+        response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
+        self._listeners += 1
+        try:
+            await response.prepare(request)
+            if request.method != hdrs.METH_HEAD:
+                await self._send_statuses(request, response)
+        except ConnectionError:
+            pass  # the listener went away
+        finally:
+            self._listeners -= 1
+        return response
+
+    async def _send_statuses(self, request: web.Request, response: web.StreamResponse) -> None:
+        sent = b""
+        while not self._closing.is_set():
+            message = self._newest()
+            if message is not sent and not await self._send(request, response, message):
+                return
+            sent = message
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._due):
+                    await self._closing.wait()
+
+    async def _send(
+        self, request: web.Request, response: web.StreamResponse, message: bytes
+    ) -> bool:
+        """Write a message slice by slice; return False if the listener was too slow for it."""
+        transport = request.transport
+        if transport is None:
+            return False
+        self._writing.add(transport)
+        try:
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                for start in range(0, len(message), SLICE_BYTES):
+                    await response.write(message[start : start + SLICE_BYTES])
+        except TimeoutError:
+            transport.abort()
+            return False
+        finally:
+            self._writing.discard(transport)
+        return True
+
+    def _newest(self) -> bytes:
+        """Return the message of this tick; whoever asks first makes it for all."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            return self._message
+        began = time.perf_counter()
+        self._message = b"data: " + orjson.dumps(self._status()) + b"\n\n"
+        pause = max(
+            self._interval,
+            (time.perf_counter() - began) / STATUS_TIME_SHARE,
+            len(self._message) * self._listeners / BYTES_PER_SECOND_MAX,
+        )
+        self._due = now + min(pause, PAUSE_SECONDS_MAX)
+        return self._message
+
+    async def close(self, _: web.Application) -> None:
+        """End all streams: those that wait for a tick properly, those stuck in a write at once."""
+        self._closing.set()
+        for transport in self._writing:
+            transport.abort()
