@@ -26,16 +26,15 @@ class Placed(msgspec.Struct):
     next_offset: int = 0
     records: list[Record] = msgspec.field(default_factory=list)
     decoded: list[Decoded] = msgspec.field(default_factory=list)
+    numbers: list[int] = msgspec.field(default_factory=list)
+    """of the lines that they come from"""
 
-    def append(self, key: bytes | None, value: bytes, event: Decoded) -> None:
+    def append(self, number: int, key: bytes | None, value: bytes, event: Decoded) -> None:
         """Add a bare line."""
         self.records.append(Record(self.next_offset, None, key, value))
         self.decoded.append(event)
+        self.numbers.append(number)
         self.next_offset += 1
-
-
-Chunk = dict[tuple[str, int], Placed]
-"""By topic and partition."""
 
 
 class Kcat(msgspec.Struct):
@@ -60,28 +59,31 @@ class LogReader:
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
         self.passed_over = 0
-        self._placed: Chunk = {}
+        self.line_number = 0
+        self._placed: dict[tuple[str, int], Placed] = {}
         self._routes: dict[str, dict[str, tuple[Placed, bytes]]] = {topic: {} for topic in INPUTS}
         for topic in INPUTS:
             for number in range(partitions):
                 self._at(topic, number)
 
-    def take(self) -> Iterator[tuple[tuple[str, int], list[Record], list[Decoded]]]:
-        """Yield (topic and partition, records, what they are) of what was placed since the last."""
+    def take(self) -> Iterator[tuple[tuple[str, int], Placed]]:
+        """Yield (topic and partition, what was placed there since the last time)."""
         for at, placed in self._placed.items():
             if placed.records:
-                yield at, placed.records, placed.decoded
-                placed.records, placed.decoded = [], []
+                self._placed[at] = Placed(next_offset=placed.next_offset)
+                yield at, placed
+        self._routes = {topic: {} for topic in INPUTS}
 
     def place(self, line: bytes) -> None:
         """Put the records that a line stands for where they belong."""
+        self.line_number += 1
         if b'"payload"' in line and self._place_printed(line):
             return
         event = decode(line, (), None)
         if event.__class__ is Rejection:
             topic, key = route(line)
             if topic is not None:
-                self._at(topic, self._partition_of(key)).append(key, line, event)
+                self._at(topic, self._partition_of(key)).append(self.line_number, key, line, event)
                 return
         elif event.__class__ is not Tick:
             routes = self._routes[event.TOPIC]  # type: ignore[union-attr]
@@ -96,9 +98,10 @@ class LogReader:
             placed.next_offset = offset + 1
             placed.records.append(Record(offset, None, key, line))
             placed.decoded.append(event)
+            placed.numbers.append(self.line_number)
             return
         for placed in self._placed.values():
-            placed.append(None, line, event)
+            placed.append(self.line_number, None, line, event)
 
     def _at(self, topic: str, partition: int) -> Placed:
         return self._placed.setdefault((topic, partition), Placed())
@@ -109,7 +112,7 @@ class LogReader:
         if isinstance(kcat, Kcat):
             self._place_kcat(kcat)
         elif kcat is not None:
-            self._at(MES_EVENTS, 0).append(None, line, kcat)
+            self._at(MES_EVENTS, 0).append(self.line_number, None, line, kcat)
         return kcat is not None
 
     def _place_kcat(self, kcat: Kcat) -> None:
@@ -133,6 +136,7 @@ class LogReader:
             value=None if kcat.payload is None else _bytes(kcat.payload),
             headers=headers,
         )
+        placed.numbers.append(self.line_number)
         placed.records.append(record)
         placed.decoded.append(decode(record.value, headers, kcat.topic))
 

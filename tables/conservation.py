@@ -49,7 +49,7 @@ def open_windows(line: Line) -> int:
 
 def _add_downtime(found: dict[tuple[str, str], Balance], line: Line, rules: Rules) -> None:
     kind, limit = rules.downtime, rules.episode_limit
-    closed = windows.horizon(line.watermark, kind.length, rules.grace)
+    closed = max(windows.horizon(line.watermark, kind.length, rules.grace), line.closed_to)
     accepted = line.forgotten_micros
     to_come = starts_to_come = 0
     for episode in line.episodes.values():

@@ -42,6 +42,8 @@ class Line(Struct, gc=False):
     episodes: dict[str, Episode] = field(default_factory=dict)
     forgotten_micros: int = 0
     """Downtime of episodes that are no longer remembered."""
+    closed_to: int = -(2**63)
+    """Set where windows were closed ahead of the watermark: the end of the last one."""
     sweep_due: int = 0
     """The watermark at which expired ledger entries and episodes go next."""
     live: set[str] = field(default_factory=set)
@@ -97,7 +99,7 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     """
     length = rules.downtime.length
     opened = windows.horizon(line.watermark, length, rules.grace)
-    closed = line.watermark - line.watermark % length + length
+    closed = line.closed_to = line.watermark - line.watermark % length + length
     _count_live_episodes(line, opened, closed, rules)
     closing = [
         (carrier + kind.length, kind.index, kind, carrier)

@@ -12,9 +12,9 @@ from typing import BinaryIO, Final
 import msgspec
 
 from agents.worker.report import Report, Tally, report
-from streams.logfile import LogReader, lines_of
+from streams.logfile import LogReader, Placed, lines_of
 from streams.record import Outgoing
-from streams.topics import OUTPUTS
+from streams.topics import EXCEPTIONS, OUTPUTS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
@@ -49,18 +49,24 @@ def replay(
             def leave(outputs: list[Outgoing]) -> None:
                 tally.add(outputs)
                 for record in outputs:
-                    files[record.topic].write(record.value + b"\n")
+                    if record.topic != EXCEPTIONS:
+                        files[record.topic].write(record.value + b"\n")
 
             for _ in _chunks(log, reader, progress):
-                for at, records, decoded in reader.take():
+                refused: list[tuple[int, bytes]] = []
+                for at, placed in reader.take():
                     if at not in tasks:
                         store = RocksStore(folder / "state" / f"{at[0]}-{at[1]}", wal=False)
                         stack.callback(store.close)
                         tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]
-                    step = task.step_decoded(records, decoded)
+                    step = task.step_decoded(placed.records, placed.decoded)
                     leave(step.outputs)
+                    refused += _numbered(step.outputs, placed)
                     task.commit(step)
+                # A line's exceptions may come from two partitions: they leave in the log's order.
+                for _, value in sorted(refused, key=lambda one: one[0]):
+                    files[EXCEPTIONS].write(value + b"\n")
             if close:
                 for task in tasks.values():
                     leave(task.close_all())
@@ -70,6 +76,17 @@ def replay(
             os.replace(folder / name, out / name)
         shutil.rmtree(folder / "state", ignore_errors=True)
     return result
+
+
+def _numbered(
+    outputs: list[Outgoing], placed: Placed
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, value) of the exceptions among `outputs`."""
+    records = zip(placed.records, placed.numbers, strict=True)
+    for output in outputs:
+        if output.topic == EXCEPTIONS:
+            offset = int(output.id.rpartition("/")[2])
+            yield next(number for record, number in records if record.offset == offset), output.value
 
 
 def _chunks(

@@ -1,0 +1,206 @@
+"""Random logs for tests: small worlds in which every rule of the contract has something to do."""
+
+import json
+from random import Random
+from typing import Any
+
+START = 1_795_240_800
+"""2026-11-21T06:00:00Z, in seconds."""
+
+M_TYPES = [
+    "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
+    "labor.booked.v1", "rework.declared.v1", "downtime.started.v1", "downtime.ended.v1",
+    "operation.started.v1", "quality.hold_placed.v1", "quality.hold_released.v1",
+    "nonconformance.raised.v1", "inspection.completed.v1",
+]  # fmt: skip
+E_TYPES = ["machine.count.v1", "machine.state.v1", "machine.telemetry.v1"]
+REVERSIBLE = {
+    "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
+    "labor.booked.v1", "rework.declared.v1",
+}  # fmt: skip
+
+
+def random_log(seed: int, size: int) -> list[bytes]:
+    """Return `size` lines or so: events in and out of order, repeated, reversed, broken, ticks."""
+    rng = Random(seed)
+    clock = float(START)
+    lines: list[bytes] = []
+    sent: list[dict[str, Any]] = []
+    pace = rng.choice([2, 20, 120, 1500])
+    places = [("DE01", "L1"), ("DE01", "L2"), ("P|1:x%", "Ü 3")][: rng.randint(1, 3)]
+    for number in range(size):
+        clock += rng.random() * pace * (40 if rng.random() < 0.01 else 1)
+        chance = rng.random()
+        if chance < 0.04:
+            lines.append(_line(rng, _tick(clock + rng.choice([0, 100, 300]))))
+        elif chance < 0.1 and sent:
+            lines.append(_line(rng, rng.choice(sent)))
+        elif chance < 0.13 and sent:
+            lines.append(_line(rng, _altered(rng, rng.choice(sent))))
+        elif chance < 0.2 and any(event["type"] in REVERSIBLE for event in sent):
+            original = rng.choice([event for event in sent if event["type"] in REVERSIBLE])
+            sent.append(_reversal(rng, number, original, clock))
+            lines.append(_line(rng, sent[-1]))
+        elif chance < 0.23:
+            lines.append(_broken(rng, _event(rng, number, clock, places)))
+        else:
+            late = rng.choice([0, 0, 0, 0, 5, 40, 200, 2000, 90_000]) * rng.random()
+            sent.append(_event(rng, number, clock - late, places))
+            lines.append(_line(rng, sent[-1]))
+    return lines
+
+
+def _event(rng: Random, number: int, at: float, places: list[tuple[str, str]]) -> dict[str, Any]:
+    plant, line = rng.choice(places)
+    kind = rng.choice(M_TYPES) if rng.random() < 0.8 else rng.choice(E_TYPES)
+    return {
+        "specversion": "1.0",
+        "type": kind,
+        "source": rng.choice(["/mes", "/m|es:2"]),
+        "id": f"e{number}" if rng.random() < 0.97 else f"e{rng.randint(0, 9)}",
+        "time": _time(rng, at),
+        "plant": plant,
+        "line": line,
+        "data": _data(rng, kind),
+    }
+
+
+def _data(rng: Random, kind: str) -> dict[str, Any]:
+    unit = rng.choice(["U1", "U2"])
+    order = rng.choice(["O1", "O:2"])
+    item = rng.choice(["I1", "I|2"])
+    measured = {"quantity": _measure(rng), "uom": rng.choice(["pc", "kg"])}
+    optional = {"lot": rng.choice(["LOT1", None])} if rng.random() < 0.5 else {}
+    full = {"order": order, "operation": "0010", "item": item, **measured, **optional}
+    match kind:
+        case "material.consumed.v1":
+            return {**full, "storage": rng.choice(["S1", None]), "unknown": 5}
+        case "scrap.declared.v1":
+            scrap_kind = rng.choice(["operation", "component"])
+            return {**full, "reason": rng.choice(["burr", "spill"]), "kind": scrap_kind}
+        case "production.confirmed.v1":
+            return {**full, "final": rng.choice([True, False, None])}
+        case "goods.received.v1":
+            return {"order": order, "item": item, **measured, **optional}
+        case "labor.booked.v1":
+            data = {"order": order, "operation": "0010", "person": "P1", "seconds": _measure(rng)}
+            return data | ({"activity": "setup"} if rng.random() < 0.5 else {})
+        case "rework.declared.v1":
+            return {**full, "reason": "burr"}
+        case "downtime.started.v1":
+            return {
+                "episode": f"EP{rng.randint(1, 12)}",
+                "work_unit": unit if rng.random() < 0.3 else "U1",
+                "reason": rng.choice(["jam", "no material"]),
+                "planned": rng.random() < 0.3,
+            }
+        case "downtime.ended.v1":
+            return {
+                "episode": f"EP{rng.randint(1, 12)}",
+                "work_unit": unit if rng.random() < 0.3 else "U1",
+            }
+        case "operation.started.v1":
+            return {"order": order, "operation": "0010", "operator": "A17"}
+        case "quality.hold_placed.v1":
+            return {"hold": "H1", "scope": "lot", "value": "LOT1", "reason": "suspect"}
+        case "quality.hold_released.v1":
+            return {"hold": "H1", "disposition": "use"}
+        case "nonconformance.raised.v1":
+            data = {"nonconformance": "N1", "item": item, "code": "c", "severity": "minor"}
+            return data | (measured if rng.random() < 0.5 else {})
+        case "inspection.completed.v1":
+            return {"inspection": "Q1", "lot": "LOT1", "result": rng.choice(["pass", "fail"])}
+        case "machine.count.v1":
+            return {"work_unit": unit, "good": rng.randint(0, 9), "scrap": rng.randint(0, 2)}
+        case "machine.state.v1":
+            return {"work_unit": unit, "state": rng.choice(["Execute", "Held"])}
+        case _:
+            return {"work_unit": unit, "tag": "temp", "value": rng.choice([1.5, None, [1]])}
+
+
+def _measure(rng: Random) -> Any:
+    return rng.choice(
+        [1, 0, -1, 10, 12.5, "12.50", "0.750", 0.75, "-0", "1e2", 1e-9, "0.000000001",
+         "999999999999999", -999999999999999, "123456789012345.123456789"]
+    )  # fmt: skip
+
+
+def _tick(at: float) -> dict[str, Any]:
+    return {"type": "clock.tick.v1", "time": _stamp(at, "Z")}
+
+
+def _reversal(rng: Random, number: int, original: dict[str, Any], at: float) -> dict[str, Any]:
+    told = {"type": original["type"], "time": original["time"], "data": dict(original["data"])}
+    flaw = rng.random()
+    if flaw < 0.08:
+        told["data"]["quantity"] = "77"
+    elif flaw < 0.12:
+        told["type"] = rng.choice(["operation.started.v1", None, 5])
+    elif flaw < 0.16:
+        told["time"] = "yesterday"
+    elif flaw < 0.2:
+        told["data"].pop("order", None)
+    return {
+        **original,
+        "type": "transaction.reversed.v1",
+        "id": f"r{number}",
+        "time": _time(rng, at),
+        "data": {
+            "reverses": original["id"] if rng.random() < 0.93 else "nobody",
+            "original": told,
+        },
+    }
+
+
+def _altered(rng: Random, event: dict[str, Any]) -> dict[str, Any]:
+    altered = {**event, "data": dict(event["data"])}
+    if rng.random() < 0.5:
+        altered["data"]["reason"] = "altered"
+    else:
+        altered["time"] = _stamp(START + rng.random() * 1000, "Z")
+    return altered
+
+
+def _broken(rng: Random, event: dict[str, Any]) -> bytes:
+    line = json.dumps(event).encode()
+    match rng.randint(0, 7):
+        case 0:
+            return line[: rng.randint(1, len(line) - 1)]
+        case 1:
+            return json.dumps({**event, "type": "material.eaten.v1"}).encode()
+        case 2:
+            return json.dumps({**event, rng.choice(list(event)): None}).encode()
+        case 3:
+            return json.dumps({**event, rng.choice(list(event)): "\x07"}).encode()
+        case 4:
+            at = rng.randrange(len(line))
+            return line[:at] + bytes([rng.choice([0, 34, 92, 200, 123, 57])]) + line[at + 1 :]
+        case 5:
+            member = rng.choice(list(event["data"]))
+            value = rng.choice([None, 5, "", "x" * 300, {}, [], True, "1_0", "Infinity"])
+            return json.dumps({**event, "data": {**event["data"], member: value}}).encode()
+        case 6:
+            return line.replace(b'"DE01"', rng.choice([b'"a/b"', b'"\\ud800"', b'""', b"1"]))
+        case _:
+            return rng.randbytes(rng.randint(1, 60)).replace(b"\n", b" ")
+
+
+def _time(rng: Random, at: float) -> str:
+    return _stamp(at, rng.choice(["Z", "Z", "+01:00", "-05:30", "z"]))
+
+
+def _stamp(at: float, zone: str) -> str:
+    from datetime import UTC, datetime, timedelta, timezone
+
+    if zone in "Zz":
+        moment = datetime.fromtimestamp(round(at, 3), UTC)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + zone
+    sign = -1 if zone[0] == "-" else 1
+    offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:])) * sign
+    moment = datetime.fromtimestamp(round(at, 3), timezone(offset))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + zone
+
+
+def _line(rng: Random, event: dict[str, Any]) -> bytes:
+    ensure_ascii = rng.random() < 0.5
+    return json.dumps(event, ensure_ascii=ensure_ascii).encode()
