@@ -34,7 +34,7 @@ class Timing(Struct, frozen=True, kw_only=True):
 
     def problem(self) -> str | None:
         """Return a sentence on the first value that can't work, None if all can."""
-        for name in self.__struct_fields__:
+        for name in Timing.__struct_fields__:
             value = getattr(self, name)
             floor = 0 if name in ("grace_seconds", "idle_grace_seconds") else 1
             if value < floor:

@@ -11,13 +11,14 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from agents.worker.report import Report, Tally, report
+from agents.worker.report import Report, report
 from streams.logfile import LogReader, Placed, lines_of
 from streams.record import Outgoing
 from streams.topics import EXCEPTIONS, OUTPUTS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
+from tables.tally import Tally
 
 CHUNK_LINES: Final = 1_024
 """Lines that are read before their partitions take a step: bounds memory, and fits a cache."""

@@ -7,11 +7,10 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from streams import instant, quantity
-from streams.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables import conservation, episodes
 from tables.conservation import Balance
 from tables.partition import Partition
+from tables.tally import Tally
 
 LISTED_EPISODES_MAX: Final = 100
 """So many episodes are named; all are counted."""
@@ -32,21 +31,6 @@ class Report(Struct, kw_only=True):
     overlong_episodes: int = 0
     episodes: list[dict[str, str]] = field(default_factory=list)
     conservation: dict[str, Any] = field(default_factory=dict)
-
-
-class Tally(Struct):
-    """Counts what leaves, by type."""
-
-    transactions: Counter[str] = field(default_factory=Counter)
-    summaries: Counter[str] = field(default_factory=Counter)
-
-    def add(self, outputs: Iterable[Outgoing]) -> None:
-        """Count these records; exceptions are counted by their partition."""
-        for record in outputs:
-            if record.topic == ERP_TRANSACTIONS:
-                self.transactions[record.type] += 1
-            elif record.topic != EXCEPTIONS:
-                self.summaries[record.type] += 1
 
 
 def report(partitions: Iterable[Partition], tally: Tally, passed_over: int = 0) -> Report:

@@ -1,0 +1,242 @@
+"""The command line: demo, worker, simulate, replay."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+from msgspec import structs
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="A TOML file with settings; LINESIDE_* in the environment goes before it.",
+)
+PORT = click.option("--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one.")
+
+EXIT_SETTINGS: Final = 2
+"""A setting or an argument is wrong."""
+EXIT_FAILED: Final = 1
+"""The work couldn't be done."""
+
+
+class _Failure(click.ClickException):
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn what can go wrong outside of lineside into a sentence and an exit code."""
+    from agents.worker.feed import FeedError
+    from agents.worker.settings import SettingsError
+    from agents.worker.web import WebError
+    from streams.embedded_log import LogError
+    from tables.rocksdb import StateError
+    from tables.snapshot import FormatError
+
+    try:
+        yield
+    except SettingsError as error:
+        raise _Failure(str(error), EXIT_SETTINGS) from None
+    except (FeedError, FormatError, LogError, StateError, WebError) as error:
+        raise _Failure(str(error), EXIT_FAILED) from None
+    except BrokenPipeError:
+        # Whoever read our output has had enough: nothing to tell, nobody to tell it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise _Failure(f"{where}{error.strerror or error}", EXIT_FAILED) from None
+
+
+def _told_in_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with _sentences():
+            return command(*args, **kwargs)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lineside", prog_name="lineside")
+def main() -> None:
+    """Lineside stands between the shop floor and the ERP.
+
+    MES and machine events come in; business-relevant transactions and summaries leave, once, and
+    their totals add up exactly.
+
+    \b
+    See it work:            lineside demo
+    Ask "what if":          lineside replay LOG.ndjson --out DIR
+    Make a log to try with: lineside simulate --seed 1 --events 100000 --out LOG.ndjson
+    """
+
+
+@main.command()
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End by itself.")
+@click.option(
+    "--rate", type=click.FloatRange(1, 100_000), default=500, show_default=True, help="Events/s."
+)
+@click.option("--plants", type=click.IntRange(1, 99), default=2, show_default=True)
+@click.option("--lines", type=click.IntRange(1, 99), default=4, show_default=True, help="Per plant.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@PORT
+@CONFIG
+@_told_in_sentences
+def demo(
+    seconds: float | None, rate: float, plants: int, lines: int, seed: int, port: int | None,
+    config: Path | None,
+) -> None:  # fmt: skip
+    """Run a simulated factory through the whole job, with a web page to watch it.
+
+    Everything is in one process and in a temporary folder: nothing is needed, nothing stays.
+    Ctrl-C ends it. The exit code is 0 if everything was processed and the totals add up exactly.
+    """
+    from agents.worker.demo import demo_start, run_demo
+    from streams.factory import Plan
+
+    plan = Plan(seed=seed, plants=plants, lines=lines, start=demo_start())
+    if not run_demo(_settings(config, port), plan, rate, seconds, sys.stdout):
+        sys.exit(EXIT_FAILED)
+
+
+@main.command()
+@PORT
+@CONFIG
+@click.option(
+    "--feed",
+    type=click.Path(path_type=Path),
+    help="Append the lines of a log to the embedded log, going on where an earlier run stopped.",
+)
+@click.option("--until-drained", is_flag=True, help="End when everything fed has been processed.")
+@_told_in_sentences
+def worker(port: int | None, config: Path | None, feed: Path | None, until_drained: bool) -> None:
+    """Run the processor alone, on the embedded log in the data directory.
+
+    \b
+    Settings come from LINESIDE_* in the environment and from a TOML file, e.g.
+      LINESIDE_DATA_DIR=/var/lib/lineside   log and state; a restart goes on from there
+      LINESIDE_PORT=8080                    the web page, on LINESIDE_HOST (127.0.0.1)
+      LINESIDE_SUMMARY_WINDOW_SECONDS=60    and the other lengths of time: docs/settings.md
+    """
+    from agents.worker.feed import feed_file
+    from agents.worker.run import Worker, run_worker
+
+    settings = _settings(config, port)
+    if feed is not None:
+        with feed.open("rb"):  # before anything starts: is it there?
+            settings = structs.replace(settings, tick_seconds=0)
+
+    async def work(running: Worker) -> None:
+        click.echo(f"lineside worker: {running.url} - data in {settings.data_dir}", err=True)
+        if feed is not None:
+            fed = await feed_file(running, feed)
+            click.echo(f"fed {fed:,} records of {feed}", err=True)
+        if until_drained:
+            await running.drained(float("inf"))
+        else:
+            await running.stopping.wait()
+
+    run_worker(settings, "worker", work)
+
+
+@main.command()
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same bytes.")
+@click.option("--events", type=click.IntRange(min=0), required=True, help="How many, ticks aside.")
+@click.option("--plants", type=click.IntRange(1, 99), default=8, show_default=True)
+@click.option("--lines", type=click.IntRange(1, 99), default=8, show_default=True, help="Per plant.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A file, or - for the terminal."
+)
+@click.option(
+    "--tick-seconds", type=click.IntRange(min=0), default=10, show_default=True,
+    help="Factory time between clock ticks; 0: none.",
+)  # fmt: skip
+@click.option("--clean", is_flag=True, help="Without the mess: no duplicate, late or broken event.")
+@click.option(
+    "--mess", "rates", multiple=True, metavar="NAME=VALUE",
+    help="One of the mess's rates, e.g. late=0.2, duplicates=0 (see docs/simulator.md).",
+)  # fmt: skip
+@_told_in_sentences
+def simulate(
+    seed: int, events: int, plants: int, lines: int, out: Path, tick_seconds: int, clean: bool,
+    rates: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Write the log of a believable factory as NDJSON, one event a line.
+
+    Orders with routings and components, shifts, scrap, breakdowns, telemetry; and the real world's
+    mess: duplicates, late and out-of-order events, replayed blocks, conflicts, broken ones, a line
+    that goes silent, one whose backlog arrives an hour late.
+    """
+    from agents.worker.simulate import mess_of, write_log
+    from streams.factory import Plan
+
+    plan = Plan(
+        seed=seed, plants=plants, lines=lines, tick_seconds=tick_seconds,
+        mess=mess_of(rates, clean),
+    )  # fmt: skip
+    if str(out) == "-":
+        write_log(plan, events, sys.stdout.buffer)
+        return
+    with click.progressbar(length=events, label="simulating", file=sys.stderr) as bar:
+        write_log(plan, events, out, bar.update)
+
+
+@main.command()
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+@click.option(
+    "--partitions", type=click.IntRange(1, 1_024), default=1, show_default=True,
+    help="Of each input topic; changes nothing per line.",
+)  # fmt: skip
+@click.option("--close", is_flag=True, help="Close the windows that are open at the end.")
+@CONFIG
+@_told_in_sentences
+def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | None) -> None:
+    """Run the whole job over a log: what would leave, had this log come in?
+
+    LOG has an event or a record of `kcat -C -J` on each line; - reads the standard input. DIR gets
+    a file for each output topic, and report.json: counts, exceptions by code, conservation check.
+    """
+    from agents.worker.replay import replay as run_replay
+    from agents.worker.settings import rules_of
+
+    rules = rules_of(_settings(config, None))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    with _opened(log) as file:
+        size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+        with click.progressbar(length=size, label="replaying", file=sys.stderr) as bar:
+            told = run_replay(file, out, rules, partitions, close, bar.update)
+    counts = ", ".join(f"{count:,} {name}" for name, count in told.counts.items())
+    error = told.conservation["error"]
+    click.echo(f"{counts}; conservation error {error}; see {out / 'report.json'}", err=True)
+    if error != "0":
+        sys.exit(EXIT_FAILED)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as file:
+        yield file
+
+
+def _settings(config: Path | None, port: int | None) -> Any:
+    from agents.worker.settings import read_settings
+
+    settings = read_settings(os.environ, config)
+    return settings if port is None else structs.replace(settings, port=port)
+
+

@@ -1,0 +1,129 @@
+"""The demonstration: a simulated factory, the job and the page in one process."""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Final, TextIO
+
+from msgspec import Struct, structs
+from rich.console import Console
+from rich.table import Table
+
+from agents.worker.feed import feed_factory
+from agents.worker.report import Report, report
+from agents.worker.run import Worker, run_worker
+from agents.worker.settings import Settings
+from streams.factory import Plan
+
+DRAIN_SECONDS_MAX: Final = 8.0
+DAYS_BACK: Final = 28
+"""The factory's clock starts a Monday morning about so long ago, and runs ahead from there."""
+
+PROGRESS_SECONDS: Final = 1.0
+
+
+class Outcome(Struct):
+    """What a demonstration came to."""
+
+    report: Report
+    records: int
+    seconds: float
+    drained: bool
+
+
+def run_demo(
+    settings: Settings, plan: Plan, rate: float, seconds: float | None, out: TextIO
+) -> bool:
+    """Run the demonstration; return whether all was processed and the totals add up exactly."""
+    with tempfile.TemporaryDirectory(prefix="lineside-demo-") as folder:
+        own = structs.replace(settings, data_dir=folder, tick_seconds=0)
+
+        async def main(worker: Worker) -> Outcome:
+            return await _demonstrate(worker, plan, rate, seconds, out)
+
+        outcome: Outcome | None = run_worker(own, "demo", main)
+    if outcome is None:
+        return False
+    print_outcome(outcome, out)
+    return outcome.drained and outcome.report.conservation["error"] == "0"
+
+
+async def _demonstrate(
+    worker: Worker, plan: Plan, rate: float, seconds: float | None, out: TextIO
+) -> Outcome:
+    until = f"for {seconds:g} s" if seconds is not None else "until Ctrl-C"
+    print(f"lineside demo: {worker.url} - {rate:g} events/s {until}", file=out, flush=True)
+    begun = monotonic()
+    progress = asyncio.ensure_future(_tell_progress(worker, begun, out))
+    try:
+        produced = await feed_factory(worker, plan, rate, seconds)
+        drained = await worker.drained(DRAIN_SECONDS_MAX)
+    finally:
+        progress.cancel()
+    if out.isatty():
+        print(file=out)
+    told = report(worker.job.partitions.values(), worker.job.tally)
+    return Outcome(told, sum(told.counts.values()), produced, drained)
+
+
+async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        status = worker.views.status()
+        counts = status["counts"]
+        line = (
+            f"{monotonic() - begun:5.0f} s  in {counts['in']:,}  accepted {counts['accepted']:,}  "
+            f"duplicates {counts['duplicate']:,}  late {status['late']:,}  "
+            f"exceptions {counts['exception']:,}  "
+            f"ERP {sum(status['transactions'].values()):,}  "
+            f"{status['rate']:,.0f} events/s  error {status['conservation']['error']}"
+        )
+        if out.isatty():
+            print(f"\r\x1b[K{line}", end="", file=out, flush=True)
+        else:
+            print(line, file=out, flush=True)
+
+
+def print_outcome(outcome: Outcome, out: TextIO) -> None:
+    """Print the table at the end."""
+    told = outcome.report
+    table = Table(show_header=False, title="What came in, and what left", title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count in (
+        ("records in", outcome.records),
+        ("accepted", told.counts["accepted"]),
+        ("duplicates (dropped)", told.counts["duplicate"]),
+        ("clock ticks", told.counts["tick"]),
+        ("late (carried, not lost)", told.late),
+    ):
+        table.add_row(name, f"{count:,}")
+    _add_section(table, "exceptions", told.counts["exception"], told.exceptions)
+    _add_section(
+        table, "ERP transactions", sum(told.transactions.values()), told.transactions
+    )
+    _add_section(table, "summaries", sum(told.summaries.values()), told.summaries)
+    table.add_section()
+    table.add_row("events/s", f"{outcome.records / max(outcome.seconds, 1e-3):,.0f}")
+    table.add_row("open windows", f"{told.open_windows:,}")
+    table.add_row("conservation error", told.conservation["error"])
+    Console(file=out, highlight=False).print(table)
+    if not outcome.drained:
+        print("Not everything that came in was processed before the stop.", file=out)
+
+
+def _add_section(table: Table, name: str, total: int, parts: dict[str, int]) -> None:
+    table.add_section()
+    table.add_row(name, f"{total:,}")
+    for part, count in parts.items():
+        table.add_row(f"  {part}", f"{count:,}")
+
+
+def demo_start() -> int:
+    """Return where the factory's clock starts, in microseconds: a Monday at 05:00 UTC."""
+    day = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0)
+    monday = day - timedelta(days=DAYS_BACK + day.weekday())
+    return round(monday.timestamp()) * 1_000_000
+
+

@@ -1,0 +1,113 @@
+"""Feeding the embedded log: a file, or a simulated factory."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import monotonic, time
+from typing import Final
+
+from agents.worker.run import Worker
+from streams.embedded import Broker
+from streams.factory import Arrival, Plan, arrivals
+from streams.logfile import LogReader, lines_of
+from streams.record import partition_of
+from streams.topics import INPUTS
+
+CHUNK_LINES: Final = 2_000
+WAITING_RECORDS_MAX: Final = 50_000
+"""A feeder waits while more are still to be processed: bounds the log."""
+
+PULSE_SECONDS: Final = 0.05
+"""The simulated factory delivers so often."""
+
+
+async def feed_file(worker: Worker, path: Path) -> int:
+    """Append the lines of a log to the input topics, and return how many records that made.
+
+    Records have the timestamps that the log has (bare events: none), so that the job's output is
+    that of `lineside replay`. After a crash the feeder goes on where it was: a partition that has n
+    records has the first n of the file. So nothing else may write to the log: no clock, no second
+    file.
+    """
+    broker = worker.broker
+    held = {
+        (topic, number): broker.log.partition(topic, number).end_offset
+        for topic in INPUTS
+        for number in range(broker.partitions)
+    }
+    placed_before = dict.fromkeys(held, 0)
+    reader = LogReader(broker.partitions)
+    fed = 0
+    with path.open("rb") as file:
+        lines = lines_of(file)
+        while chunk := list(islice(lines, CHUNK_LINES)):
+            for line in chunk:
+                reader.place(line)
+            for at, placed in reader.take():
+                if at not in held:
+                    raise FeedError(
+                        f"{path} has a record of partition {at[1]} of {at[0]}, but the log has "
+                        f"{broker.partitions} partitions: set LINESIDE_PARTITIONS"
+                    )
+                skip = max(0, held[at] - placed_before[at])
+                placed_before[at] += len(placed.records)
+                entries = [
+                    (record.timestamp, record.key, record.value, list(record.headers))
+                    for record in placed.records[skip:]
+                ]
+                broker.append(*at, entries)
+                fed += len(entries)
+            await asyncio.sleep(0)
+            while worker.views.lag() > WAITING_RECORDS_MAX:
+                await asyncio.sleep(0.01)
+    return fed
+
+
+class FeedError(Exception):
+    """A file that can't be fed; its text is one sentence for whoever gave it."""
+
+
+async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float | None) -> float:
+    """Let a simulated factory produce `rate` events a second; return for how long it did.
+
+    Its clock runs as fast as the rate asks for, but never past the real one: then it keeps pace
+    with that. Its ticks are the job's only ones.
+    """
+    factory = arrivals(plan)
+    waiting = next(factory)
+    started = monotonic()
+    sent = 0.0
+    while not worker.stopping.is_set():
+        elapsed = monotonic() - started
+        if seconds is not None and elapsed >= seconds:
+            break
+        now = round(time() * 1e3) * 1000
+        due: list[Arrival] = []
+        room = WAITING_RECORDS_MAX - worker.views.lag()
+        while sent + len(due) < rate * elapsed and waiting.at <= now and len(due) < room:
+            due.append(waiting)
+            waiting = next(factory)
+        sent = max(sent + len(due), rate * (elapsed - 1))  # what was held back is not owed
+        _append(worker.broker, due, now)
+        await asyncio.sleep(PULSE_SECONDS)
+    return monotonic() - started
+
+
+def _append(broker: Broker, due: list[Arrival], now: int) -> None:
+    entries: dict[tuple[str, int], list[tuple[int, bytes | None, bytes, tuple[()]]]] = {}
+    for arrival in due:
+        key = None if arrival.key is None else arrival.key.encode()
+        for at in _targets(broker, arrival, key):
+            entries.setdefault(at, []).append((now, key, arrival.value, ()))
+    for (topic, number), records in entries.items():
+        broker.append(topic, number, records)
+
+
+def _targets(broker: Broker, arrival: Arrival, key: bytes | None) -> Iterator[tuple[str, int]]:
+    if not arrival.tick:
+        yield arrival.topic, partition_of(key, broker.partitions)
+        return
+    for topic in INPUTS:
+        for number in range(broker.partitions):
+            yield topic, number

@@ -1,0 +1,146 @@
+"""Settings of a worker: defaults, a TOML file, and the environment, in that order."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from streams.policy import PolicyError, default_policy, read_policy
+from streams.topics import INPUTS
+from tables.rules import Rules, Timing, rules_for
+
+ENVIRONMENT_PREFIX: Final = "LINESIDE_"
+NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG")
+"""Of the environment: what tests use, and the name of the TOML file."""
+
+PARTITIONS_MAX: Final = 1_024
+
+
+class SettingsError(Exception):
+    """A setting that can't be; its text is one sentence naming it and its value."""
+
+
+class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker goes by; the contract's lengths of time are in `Timing`."""
+
+    broker: str = ""
+    """Empty: the embedded log in `data_dir`."""
+    data_dir: str = "lineside-data"
+    partitions: int = 4
+    """Of each topic of the embedded log."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """Of the web page; 0 takes a free one."""
+    tick_seconds: float = 10
+    """Between two ticks of the clock; 0 writes none."""
+    policy: str = ""
+    """A TOML file in place of the policy that ships with lineside."""
+    time_zones: dict[str, str] = msgspec.field(default_factory=dict)
+    """Posting dates are in the plant's time zone (IANA name); UTC unless named here."""
+
+
+def read_settings(environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Return the settings, or raise `SettingsError` on the first that is wrong or unknown."""
+    given: dict[str, Any] = {}
+    path = file or (
+        Path(environment["LINESIDE_CONFIG"]) if environment.get("LINESIDE_CONFIG") else None
+    )
+    if path is not None:
+        given.update(_read_file(path))
+    for name in given:
+        _check_known(name, name)
+    for variable, value in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(NOT_SETTINGS):
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            _check_known(name, variable)
+            given[name] = _from_text(variable, value) if name == "time_zones" else value
+    settings = _converted(given)
+    problem = _problem(settings)
+    if problem is not None:
+        raise SettingsError(problem)
+    return settings
+
+
+def rules_of(settings: Settings) -> dict[str, Rules]:
+    """Return the rules for each input topic."""
+    policy = default_policy()
+    if settings.policy:
+        try:
+            policy = read_policy(Path(settings.policy).read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError(
+                f"policy {settings.policy!r} can't be read: {error.strerror}"
+            ) from None
+        except PolicyError as error:
+            raise SettingsError(f"policy {settings.policy!r}: {error}") from None
+    zones = {plant: _zone(plant, name) for plant, name in settings.time_zones.items()}
+    return {topic: rules_for(topic, settings, policy, zones) for topic in INPUTS}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path} can't be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} isn't TOML: {error}") from None
+
+
+def _check_known(name: str, shown: str) -> None:
+    known = Settings.__struct_fields__
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"; did you mean {shown[: len(shown) - len(name)]}{_like(near[0], shown)}?"
+        raise SettingsError(f"{shown} isn't a setting{hint if near else ''}")
+
+
+def _like(name: str, shown: str) -> str:
+    return name.upper() if shown.isupper() else name
+
+
+def _converted(given: dict[str, Any]) -> Settings:
+    for name, value in given.items():
+        try:
+            msgspec.convert({name: value}, Settings, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"{name} is {value!r}: {str(error).partition(' - at')[0]}") from None
+    return msgspec.convert(given, Settings, strict=False)
+
+
+def _from_text(variable: str, value: str) -> Any:
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        raise SettingsError(
+            f"{variable} is {value!r}: not a JSON object like " '{"DE01": "Europe/Berlin"}'
+        ) from None
+
+
+def _problem(settings: Settings) -> str | None:
+    if settings.broker:
+        return (
+            f"broker is {settings.broker!r}: this version runs on its embedded log only, so leave "
+            "the setting out"
+        )
+    if not 1 <= settings.partitions <= PARTITIONS_MAX:
+        return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
+    if not 0 <= settings.port <= 65_535:
+        return f"port is {settings.port}: it must be 0 to 65535"
+    if not settings.tick_seconds >= 0:
+        return f"tick_seconds is {settings.tick_seconds}: it must be at least 0"
+    for plant, name in settings.time_zones.items():
+        _zone(plant, name)
+    return settings.problem()
+
+
+def _zone(plant: str, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsError(
+            f"time_zones: {name!r} of plant {plant!r} isn't an IANA time zone"
+        ) from None

@@ -1,0 +1,158 @@
+"""What people see of a running job: the status document of the page and of `/api/status`."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from importlib.metadata import version
+from time import monotonic, time
+from typing import Any, Final
+
+import orjson
+from faust.types import TP
+from msgspec import Struct, structs
+
+from agents.process_events import Job
+from agents.worker.report import report
+from streams import instant
+from streams.embedded import Broker
+from streams.topics import MES_EVENTS
+from tables import conservation
+from tables.line import Line
+from tables.partition import Partition
+
+RATE_SECONDS: Final = 5.0
+"""Rates are over about so long."""
+
+
+class Sample(Struct):
+    """How far the job was at a moment: records in, and events accepted by line."""
+
+    at: float
+    records: int
+    accepted: Counter[bytes]
+
+
+class Views:
+    """The status of a job, worked out when somebody asks."""
+
+    def __init__(self, name: str, job: Job, broker: Broker) -> None:
+        self._name = name
+        self._job = job
+        self._broker = broker
+        self._started = monotonic()
+        self._samples: deque[Sample] = deque()
+
+    def status(self) -> dict[str, Any]:
+        """Return the status document; every number on the page comes from it."""
+        partitions = list(self._job.partitions.values())
+        told = report(partitions, self._job.tally)
+        sample = _sample(partitions)
+        since = self._since(sample)
+        seconds = max(sample.at - since.at, 1e-3)
+        return {
+            "version": version("lineside"),
+            "job": self._name,
+            "broker": "embedded",
+            "now": instant.text(round(time()) * instant.SECOND),
+            "uptime_seconds": round(monotonic() - self._started, 1),
+            "ready": bool(partitions),
+            "counts": {"in": sample.records, **told.counts},
+            "rate": round((sample.records - since.records) / seconds, 1),
+            **{
+                name: value
+                for name, value in structs.asdict(told).items()
+                if name not in ("counts", "lines", "passed_over")
+            },
+            "lines": _lines(partitions, sample, since, seconds),
+            "partitions": [self._partition(tp, one) for tp, one in self._in_order()],
+            "recent": {
+                shelf: [orjson.loads(record.value) for record in records]
+                for shelf, records in self._job.recent.items()
+            },
+        }
+
+    def lag(self) -> int:
+        """Return how many records of the input topics haven't been processed."""
+        return sum(
+            self._broker.log.partition(*tp).end_offset - partition.offset - 1
+            for tp, partition in self._job.partitions.items()
+        )
+
+    def _in_order(self) -> list[tuple[TP, Partition]]:
+        return sorted(self._job.partitions.items())
+
+    def _partition(self, tp: TP, partition: Partition) -> dict[str, Any]:
+        end = self._broker.log.partition(*tp).end_offset
+        offset = partition.offset + 1
+        return {
+            "topic": tp.topic,
+            "partition": tp.partition,
+            "offset": offset,
+            "end_offset": end,
+            "lag": end - offset,
+        }
+
+    def _since(self, sample: Sample) -> Sample:
+        """Return the sample to compare with, and keep this one for later."""
+        samples = self._samples
+        while len(samples) > 1 and sample.at - samples[1].at >= RATE_SECONDS:
+            samples.popleft()
+        since = samples[0] if samples else sample
+        if not samples or sample.at - samples[-1].at >= RATE_SECONDS / 10:
+            samples.append(sample)
+        return since
+
+
+def _sample(partitions: Iterable[Partition]) -> Sample:
+    records, accepted = 0, Counter[bytes]()
+    for partition in partitions:
+        counts = partition.counts
+        records += counts.accepted + counts.duplicate + counts.exception + counts.tick
+        for key, line in partition.lines.items():
+            accepted[key] += line.accepted_events
+    return Sample(monotonic(), records, accepted)
+
+
+def _lines(
+    partitions: Iterable[Partition], sample: Sample, since: Sample, seconds: float
+) -> list[dict[str, Any]]:
+    """Return what there is to see of each line; its two input partitions make one entry."""
+    halves: dict[bytes, dict[str, tuple[Line, Partition]]] = {}
+    for partition in partitions:
+        for key, line in partition.lines.items():
+            halves.setdefault(key, {})[partition.topic] = line, partition
+    newest = max(
+        (line.watermark for half in halves.values() for line, _ in half.values()), default=0
+    )
+    return [
+        _line(half, newest, (sample.accepted[key] - since.accepted[key]) / seconds)
+        for key, half in sorted(halves.items())
+    ]
+
+
+def _line(half: dict[str, tuple[Line, Partition]], newest: int, rate: float) -> dict[str, Any]:
+    lines = [line for line, _ in half.values()]
+    watermarks = {topic: instant.text(line.watermark) for topic, (line, _) in half.items()}
+    idle_grace = next(partition.rules.idle_grace for _, partition in half.values())
+    down = [
+        f"{episode.work_unit}: {episode.reason}"
+        for line in lines
+        for name in sorted(line.live)
+        if (episode := line.episodes[name]).end is None
+    ]
+    state = "running"
+    if down:
+        state = "down"
+    elif max(line.watermark for line in lines) <= newest - idle_grace:
+        state = "silent"
+    return {
+        "plant": lines[0].plant,
+        "line": lines[0].line,
+        "state": state,
+        "detail": ", ".join(down) or next((line.state for line in lines if line.state), ""),
+        "rate": round(rate, 1),
+        "accepted": sum(line.accepted_events for line in lines),
+        "late": sum(line.late_events for line in lines),
+        "mes_watermark": watermarks.pop(MES_EVENTS, None),
+        "machine_watermark": next(iter(watermarks.values()), None),
+        "open_windows": sum(conservation.open_windows(line) for line in lines),
+    }
