@@ -47,9 +47,10 @@ class Job:
     def open(self, tp: TP) -> Partition:
         """Return a partition with the state that it has on disk."""
         if tp not in self.partitions:
+            rules = self._rules[tp.topic]
             store = RocksStore(self._folder / f"{tp.topic}-{tp.partition}")
             try:
-                self.partitions[tp] = Partition(*tp, self._rules[tp.topic], store)
+                self.partitions[tp] = Partition(tp.topic, tp.partition, rules, store)
             except BaseException:
                 store.close()
                 raise

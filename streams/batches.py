@@ -23,7 +23,9 @@ class BatchSchema(faust.Schema):  # type: ignore[misc]  # Faust's stubs leave it
     (Faust acknowledges a message that it can't decode, and restarts the agent).
     """
 
-    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
+    def loads_key(
+        self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None
+    ) -> Any:
         """Return the key as it is."""
         return message.key
 

@@ -13,18 +13,26 @@ from faust.types.tuples import RecordMetadata
 from streams.batches import Batch
 from streams.embedded_log import EmbeddedLog, Entry
 from streams.record import Outgoing, partition_of
+from streams.topics import CATALOGUE
 
 BATCH_RECORDS_MAX: Final = 2_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
 
 
 class Broker:
-    """The log, and who has to be told that it grew; `partitions` is that of every topic."""
+    """The log with every topic of the catalogue, and who has to be told that it grew."""
 
     def __init__(self, log: EmbeddedLog, partitions: int) -> None:
         self.log = log
         self.partitions = partitions
         self._grown = asyncio.Event()
+        for topic in CATALOGUE:
+            self.create_topic(topic.name)
+
+    def create_topic(self, topic: str) -> None:
+        """Make a topic's partitions."""
+        for number in range(self.partitions):
+            self.log.partition(topic, number)
 
     def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int:
         """Append records and wake whoever waits for some; return the first offset."""
@@ -61,8 +69,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is Any 
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Make a topic's partitions."""
-        for number in range(self._broker.partitions):
-            self._broker.log.partition(topic, number)
+        self._broker.create_topic(topic)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Assign every partition of `topics` to this member."""
@@ -227,8 +234,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Make a topic's partitions."""
-        for number in range(self._broker.partitions):
-            self._broker.log.partition(topic, number)
+        self._broker.create_topic(topic)
 
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None,

@@ -30,7 +30,7 @@ def parse(value: object) -> int:
     """
     if value.__class__ is not str:
         raise ValueError("not an RFC 3339 date-time in a string")
-    whole, rest = value[:19], value[19:]  # type: ignore[index]  # narrowed by __class__
+    whole, rest = value[:19], value[19:]
     try:
         return WHOLES[whole] + RESTS[rest]
     except KeyError:

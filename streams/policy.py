@@ -64,7 +64,11 @@ def read_policy(toml: str) -> Policy:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise PolicyError(f"the policy can't be read: {error}") from None
     shorts: set[str] = {"mn", "rv"}
-    for name, entry in [*policy.transactions.items(), *policy.summaries.items()]:
+    entries: list[tuple[str, Transaction | Summary]] = [
+        *policy.transactions.items(),
+        *policy.summaries.items(),
+    ]
+    for name, entry in entries:
         if not entry.short.isalnum() or entry.short in shorts:
             raise PolicyError(f"{name}: short {entry.short!r} is taken or not alphanumeric")
         shorts.add(entry.short)

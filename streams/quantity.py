@@ -28,8 +28,8 @@ def parse(value: object) -> int:
     Raises `ValueError` with a sentence fit for a reader if it isn't a measure.
     """
     if value.__class__ is int:
-        if -WHOLE_MAX < value < WHOLE_MAX:  # type: ignore[operator]  # narrowed by __class__
-            return value * SCALE  # type: ignore[operator,no-any-return]
+        if -WHOLE_MAX < value < WHOLE_MAX:
+            return value * SCALE
         raise ValueError("not smaller than 10^15 in size")
     if not isinstance(value, str):
         raise ValueError("not a number")
@@ -60,7 +60,7 @@ def parse_text(text: str) -> int:
         raise ValueError(_out_of_range(small=True))
     if len(significant) + exponent > 15:
         raise ValueError(_out_of_range(small=False))
-    scaled = int(significant) * 10 ** (9 + exponent)
+    scaled: int = int(significant) * 10 ** (9 + exponent)
     return -scaled if sign else scaled
 
 

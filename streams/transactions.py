@@ -41,7 +41,7 @@ _encode = msgspec.json.Encoder().encode
 def encode(
     kind: str, id: str, time: str | None, plant: str | None, line: str | None, data: Any
 ) -> bytes:
-    """Return the bytes of an outgoing record; `time` is RFC 3339 in UTC, `data` a dict or struct."""
+    """Return the bytes of an outgoing record; `time` in RFC 3339, `data` a dict or struct."""
     return _encode(
         CloudEvent("1.0", kind, SOURCE, id, time or UNSET, plant or UNSET, line or UNSET, data)
     )

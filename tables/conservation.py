@@ -34,9 +34,7 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
             found[kind.record, measure] = Balance(
                 accepted=line.accepted[kind.index][slot],
                 emitted=line.emitted[kind.index][slot],
-                open=sum(
-                    row.measures[slot] for rows in carried.values() for row in rows.values()
-                ),
+                open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
     _add_downtime(found, line, rules)
     return found

@@ -34,7 +34,7 @@ def fingerprint(event: AnyEvent) -> bytes:
     "0.750". A reversal's `original` is compared decoded, too.
     """
     if event.__class__ is TransactionReversed:
-        return _reversal_fingerprint(event)  # type: ignore[arg-type]  # narrowed by __class__
+        return _reversal_fingerprint(event)
     return _digest(NAMES[event.__class__], event.time, event.data)
 
 

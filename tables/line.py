@@ -7,13 +7,29 @@ from msgspec import Struct, field
 from streams import instant, quantity
 from streams.codec import Original
 from streams.events import (
-    NAMES, TYPES, AnyEvent, Data, DowntimeEnded, DowntimeStarted, MachineState, TransactionReversed,
+    NAMES,
+    TYPES,
+    AnyEvent,
+    Data,
+    DowntimeEnded,
+    DowntimeStarted,
+    MachineState,
+    TransactionReversed,
 )  # fmt: skip
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS
 from streams.transactions import (
-    CAUSES_MAX, COMMON, NOTIFICATION, REVERSAL, at_once_key, encode, notification_key, place, reversal_key,
-    row_text, windowed_key,
+    CAUSES_MAX,
+    COMMON,
+    NOTIFICATION,
+    REVERSAL,
+    at_once_key,
+    encode,
+    notification_key,
+    place,
+    reversal_key,
+    row_text,
+    windowed_key,
 )  # fmt: skip
 from tables import episodes, windows
 from tables.episodes import Episode
@@ -225,9 +241,7 @@ def _told(before: Episode | None, event: DowntimeStarted | DowntimeEnded) -> Epi
             episode.cause, episode.notified,
         )  # fmt: skip
     data = event.data
-    return Episode(
-        episode.work_unit, event.time, episode.end, data.reason, data.planned, event.id
-    )
+    return Episode(episode.work_unit, event.time, episode.end, data.reason, data.planned, event.id)
 
 
 def _count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
@@ -246,7 +260,9 @@ def _count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> 
         if opened <= start < closed:
             window = start - start % kind.length
             _add_downtime(line, episode, kind, window, window, 0, 1)
-        for window, micros in episodes.overlaps(max(start, opened), min(until, closed), kind.length):
+        for window, micros in episodes.overlaps(
+            max(start, opened), min(until, closed), kind.length
+        ):
             _add_downtime(line, episode, kind, window, window, micros, 0)
         if until <= closed and start < closed:
             line.live.discard(name)
@@ -346,7 +362,9 @@ def forget(line: Line, name: str, rules: Rules) -> None:
     """Forget an episode, keeping how long it lasted."""
     episode = line.episodes.pop(name)
     if episode.start is not None:
-        line.forgotten_micros += episodes.counted_until(episode, rules.episode_limit) - episode.start
+        line.forgotten_micros += (
+            episodes.counted_until(episode, rules.episode_limit) - episode.start
+        )
     line.live.discard(name)
     line.pending.pop(name, None)
     line.changed_episodes.add(name)

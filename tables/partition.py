@@ -2,14 +2,20 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, field
 
 from streams.codec import Decoded, decode, read_original, slash_problem
 from streams.events import (
-    NAMES, REVERSIBLE, AnyEvent, DowntimeEnded, DowntimeStarted, MachineState, MachineTelemetry,
-    Tick, TransactionReversed,
+    NAMES,
+    REVERSIBLE,
+    AnyEvent,
+    DowntimeEnded,
+    DowntimeStarted,
+    MachineTelemetry,
+    Tick,
+    TransactionReversed,
 )  # fmt: skip
 from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
@@ -18,7 +24,12 @@ from streams.topics import EXCEPTIONS
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
 from tables.ledger import (
-    entry_bytes, entry_fingerprint, entry_reversed, entry_time, fingerprint, identity,
+    entry_bytes,
+    entry_fingerprint,
+    entry_reversed,
+    entry_time,
+    fingerprint,
+    identity,
     original_fingerprint,
 )  # fmt: skip
 from tables.line import Line, advance, close_all, fold, fold_reversal, forget, new_line
@@ -70,7 +81,7 @@ class Partition:
         self.offset: int = -1
         snapshot.load(self)
 
-    def step(self, records: Sequence[Record], decoded: Sequence[Decoded] | None = None) -> Step:
+    def step(self, records: Sequence[Record]) -> Step:
         """Return what `records` lead to; those that the state has seen are passed over."""
         if records and records[0].offset <= self.offset:
             records = [record for record in records if record.offset > self.offset]
@@ -126,12 +137,12 @@ class _Batch:
         future_max, retention = rules.future_max, rules.retention
         fresh, counts, touched = self.fresh, self.counts, self.touched
         accepted = 0
-        event: AnyEvent
-        for record, event, key in zip(records, decoded, keys, strict=True):  # type: ignore[assignment]
+        event: Any  # checked by class, below
+        for record, event, key in zip(records, decoded, keys, strict=True):
             if key is None and event.__class__ is not MachineTelemetry:
                 self._take_other(record, event)
                 continue
-            line = lines.get(record.key)  # type: ignore[call-overload]
+            line = lines.get(record.key)  # type: ignore[arg-type]  # no line has the key None
             if line is None or line.line != event.line or line.plant != event.plant:
                 if self._misplaced(record, event):
                     continue
@@ -156,7 +167,8 @@ class _Batch:
                     continue
             accepted += 1
             if line is None:
-                line = lines[record.key] = new_line(event.plant, event.line, at, rules)  # type: ignore[index]
+                line = new_line(event.plant, event.line, at, rules)
+                lines[line.key] = line
             elif at > line.watermark:
                 if at < line.due:
                     line.watermark = at
@@ -185,9 +197,7 @@ class _Batch:
             self.counts.duplicate += 1
         else:
             given = f"id {shown(event.id)} of {shown(event.source)}"
-            self._reject(
-                record, event, "key_conflict", f"{given} was accepted with other content"
-            )
+            self._reject(record, event, "key_conflict", f"{given} was accepted with other content")
 
     def _misplaced(self, record: Record, event: AnyEvent) -> bool:
         """Refuse an event whose plant or line is none, or whose key is another's (checks 5, 6)."""
@@ -203,9 +213,7 @@ class _Batch:
         self._reject(record, event, "key_mismatch", reason)
         return True
 
-    def _passes(
-        self, record: Record, event: AnyEvent, line: Line | None, oldest: int
-    ) -> bool:
+    def _passes(self, record: Record, event: AnyEvent, line: Line | None, oldest: int) -> bool:
         """Apply checks 11 to 15; refuse what doesn't pass."""
         if isinstance(event, TransactionReversed):
             return self._reversal_passes(record, event, line, oldest)
@@ -293,7 +301,8 @@ class _Batch:
 def _ledger_key(event: Decoded) -> bytes | None:
     """Return the ledger's key of an event that carries a transaction, None for all else."""
     if event.__class__ in NAMES and event.__class__ is not MachineTelemetry:
-        return identity(event.plant, event.line, event.source, event.id)  # type: ignore[union-attr]
+        told: Any = event
+        return identity(told.plant, told.line, told.source, told.id)
     return None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import rocksdict
 
@@ -45,15 +45,18 @@ class RocksStore:
             raise StateError(f"the state in {path} can't be opened: {error}") from None
         if not wal:
             options = rocksdict.WriteOptions()
-            options.disable_wal = True
+            options.disable_wal = True  # type: ignore[method-assign,assignment]  # its stub is wrong
             self._db.set_write_options(options)
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None where there's none."""
-        return self._db.get(list(keys)) if keys else []
+        found: Any = self._db.get(list(keys)) if keys else []
+        values: list[bytes | None] = found
+        return values
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
+        key: Any
         for key, value in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return

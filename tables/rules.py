@@ -68,8 +68,7 @@ class Kind(Struct, frozen=True, kw_only=True):
 class Contribution(NamedTuple):
     """What one event adds to one row of one windowed record type; a tuple, to be unpacked fast."""
 
-    index: int
-    """of the kind"""
+    kind_index: int
     length: int
     width: int
     """how many measures a row has"""
@@ -198,7 +197,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
 
 def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contribution:
     return Contribution(
-        index=kind.index,
+        kind_index=kind.index,
         length=kind.length,
         width=len(kind.measures),
         erp=kind.erp,

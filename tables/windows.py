@@ -42,9 +42,7 @@ def carrier_of(at: int, watermark: int, length: int, grace: int) -> int:
     return watermark - watermark % length
 
 
-def row_of(
-    carried: Carried, kind: Kind, carrier: int, start: int, members: RowMembers
-) -> Row:
+def row_of(carried: Carried, kind: Kind, carrier: int, start: int, members: RowMembers) -> Row:
     """Return the row to add to, made anew if need be."""
     rows = carried.get(carrier)
     if rows is None:

@@ -17,7 +17,9 @@ CONFIG = click.option(
     type=click.Path(path_type=Path),
     help="A TOML file with settings; LINESIDE_* in the environment goes before it.",
 )
-PORT = click.option("--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one.")
+PORT = click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one."
+)
 
 EXIT_SETTINGS: Final = 2
 """A setting or an argument is wrong."""
@@ -86,7 +88,9 @@ def main() -> None:
     "--rate", type=click.FloatRange(1, 100_000), default=500, show_default=True, help="Events/s."
 )
 @click.option("--plants", type=click.IntRange(1, 99), default=2, show_default=True)
-@click.option("--lines", type=click.IntRange(1, 99), default=4, show_default=True, help="Per plant.")
+@click.option(
+    "--lines", type=click.IntRange(1, 99), default=4, show_default=True, help="Per plant."
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @PORT
 @CONFIG
@@ -152,7 +156,9 @@ def worker(port: int | None, config: Path | None, feed: Path | None, until_drain
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same bytes.")
 @click.option("--events", type=click.IntRange(min=0), required=True, help="How many, ticks aside.")
 @click.option("--plants", type=click.IntRange(1, 99), default=8, show_default=True)
-@click.option("--lines", type=click.IntRange(1, 99), default=8, show_default=True, help="Per plant.")
+@click.option(
+    "--lines", type=click.IntRange(1, 99), default=8, show_default=True, help="Per plant."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="A file, or - for the terminal."
 )
@@ -238,5 +244,3 @@ def _settings(config: Path | None, port: int | None) -> Any:
 
     settings = read_settings(os.environ, config)
     return settings if port is None else structs.replace(settings, port=port)
-
-

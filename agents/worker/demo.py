@@ -100,9 +100,7 @@ def print_outcome(outcome: Outcome, out: TextIO) -> None:
     ):
         table.add_row(name, f"{count:,}")
     _add_section(table, "exceptions", told.counts["exception"], told.exceptions)
-    _add_section(
-        table, "ERP transactions", sum(told.transactions.values()), told.transactions
-    )
+    _add_section(table, "ERP transactions", sum(told.transactions.values()), told.transactions)
     _add_section(table, "summaries", sum(told.summaries.values()), told.summaries)
     table.add_section()
     table.add_row("events/s", f"{outcome.records / max(outcome.seconds, 1e-3):,.0f}")
@@ -125,5 +123,3 @@ def demo_start() -> int:
     day = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0)
     monday = day - timedelta(days=DAYS_BACK + day.weekday())
     return round(monday.timestamp()) * 1_000_000
-
-

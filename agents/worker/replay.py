@@ -30,7 +30,7 @@ def replay(
     rules: dict[str, Rules],
     partitions: int = 1,
     close: bool = False,
-    progress: Callable[[int], object] = lambda size: None,
+    progress: Callable[[int], object] | None = None,
 ) -> Report:
     """Run the job over `log` and write DIR/<topic>.ndjson and DIR/report.json.
 
@@ -79,19 +79,20 @@ def replay(
     return result
 
 
-def _numbered(
-    outputs: list[Outgoing], placed: Placed
-) -> Iterator[tuple[int, bytes]]:
+def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, value) of the exceptions among `outputs`."""
     records = zip(placed.records, placed.numbers, strict=True)
     for output in outputs:
         if output.topic == EXCEPTIONS:
             offset = int(output.id.rpartition("/")[2])
-            yield next(number for record, number in records if record.offset == offset), output.value
+            yield (
+                next(number for record, number in records if record.offset == offset),
+                output.value,
+            )
 
 
 def _chunks(
-    log: BinaryIO, reader: LogReader, progress: Callable[[int], object]
+    log: BinaryIO, reader: LogReader, progress: Callable[[int], object] | None
 ) -> Iterator[None]:
     """Place `CHUNK_LINES` lines at a time; `progress` gets the bytes read."""
     lines = lines_of(log)
@@ -100,6 +101,6 @@ def _chunks(
         for line in chunk:
             reader.place(line)
         yield
-        if log.seekable():
+        if progress is not None and log.seekable():
             progress(log.tell() - before)
             before = log.tell()

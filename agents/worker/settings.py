@@ -107,7 +107,9 @@ def _converted(given: dict[str, Any]) -> Settings:
         try:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{name} is {value!r}: {str(error).partition(' - at')[0]}") from None
+            raise SettingsError(
+                f"{name} is {value!r}: {str(error).partition(' - at')[0]}"
+            ) from None
     return msgspec.convert(given, Settings, strict=False)
 
 
@@ -116,7 +118,7 @@ def _from_text(variable: str, value: str) -> Any:
         return msgspec.json.decode(value)
     except msgspec.DecodeError:
         raise SettingsError(
-            f"{variable} is {value!r}: not a JSON object like " '{"DE01": "Europe/Berlin"}'
+            f'{variable} is {value!r}: not a JSON object like {{"DE01": "Europe/Berlin"}}'
         ) from None
 
 

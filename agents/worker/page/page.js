@@ -179,7 +179,8 @@ function drawConservation({ error = "–", rows = [] } = {}) {
   setText(byId("outcome"), exact ? "exact" : "NOT exact");
   setText(
     byId("verdict-note"),
-    wrong ? `${wrong} of ${rows.length} measures don't add up: they are marked below.`
+    wrong ? `Measures that don't add up: ${wrong} of ${rows.length}, marked below.`
+    : !exact ? "The worker reports an error that no row below shows."
     : rows.length ? `${rows.length} measures, added up again by this page at every update.`
     : "Nothing has been accepted yet.",
   );
@@ -414,7 +415,7 @@ function original(cell, event) {
 
 function originalParts({ key, headers, value }) {
   const parts = [["value", decoded(value ?? "")], ["key", String(key ?? "none")]];
-  if (headers?.length) parts.push(["headers", JSON.stringify(headers, null, 1)]);
+  if (headers?.length) parts.push(["headers", headers.map((header) => JSON.stringify(header)).join("\n")]);
   return parts.flatMap(([name, shown]) => {
     const head = document.createElement("dt");
     const body = document.createElement("dd");

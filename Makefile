@@ -1,0 +1,55 @@
+# Works on a bare machine with Python 3.11 or later and make.
+#
+#   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
+#   make test                                       all tests
+#   make check                                      style, types, import rules
+#   make bench                                      the figures of docs/figures.md
+#   make lock                                       renew the locked requirements
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+demo: $(VENV)/.run
+	@$(BIN)/lineside demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/.dev
+	@tests/provide-browser
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/bench_replay.py
+
+lock: $(VENV)/.dev
+	@$(BIN)/python -m pip --quiet install uv
+	@$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --upgrade --quiet --constraints requirements.lock --output-file requirements-dev.lock
+
+clean:
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# The stamps say with which lock the environment was made.
+$(VENV)/.run: requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (the first time only, half a minute or so) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "lineside needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "Adding the development tools to $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: demo test check bench lock clean

@@ -1,0 +1,722 @@
+"""The page shows the status as it is, to everybody who may look, and to nobody's harm."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import resources
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession, web
+from playwright.async_api import Browser, Page, async_playwright
+
+from agents.worker import web as page_web
+from agents.worker.web import HEADERS, LISTENERS_MAX, WebError, create_web, serve, url_of
+
+WAIT_SECONDS = 10
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+LONG = "M" * 256
+DIGITS = "1234567890" * 9
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def event(kind: str, number: int, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": kind,
+        "source": "/lineside",
+        "id": f"{kind}:{number}",
+        "time": "2026-11-21T06:00:00.5Z",
+        "plant": "DE01",
+        "line": "L3",
+        "data": data,
+    }
+
+
+def line(name: str, state: str = "running", step: int = 0, detail: str = "") -> dict[str, Any]:
+    return {
+        "plant": "DE01",
+        "line": name,
+        "state": state,
+        "detail": detail,
+        "rate": 2.5 + step,
+        "accepted": 40_000 + step,
+        "late": step,
+        "mes_watermark": "2026-11-21T06:00:00Z",
+        "machine_watermark": None,
+        "open_windows": 3 + step,
+    }
+
+
+def balance(kind: str, accepted: str, emitted: str, left: str, error: str = "0") -> dict[str, str]:
+    return {
+        "type": kind,
+        "measure": "quantity",
+        "accepted": accepted,
+        "emitted": emitted,
+        "open": left,
+        "parked": "0",
+        "error": error,
+    }
+
+
+def document(step: int = 0) -> dict[str, Any]:
+    """Return a status in which every number depends on `step` and is unlike its neighbours."""
+    counts = {"accepted": 1_200_000 + step, "duplicate": 300 + step, "exception": 12, "tick": 7}
+    refused = b64encode(f'{{"note": "{HOSTILE}", "step": {step}}}'.encode()).decode()
+    return {
+        "version": "0.1.0",
+        "job": "demo",
+        "broker": "embedded",
+        "now": f"2026-11-21T06:00:{step:02d}Z",
+        "uptime_seconds": 62.5 + step,
+        "ready": True,
+        "counts": {"in": sum(counts.values()), **counts},
+        "late": 41 + step,
+        "rate": 1043.25 + step,
+        "exceptions": {"invalid": 5 + step, "malformed": 7},
+        "transactions": {"erp.goods_issue.v1": 80_123 + step, "erp.reversal.v1": 2},
+        "summaries": {"summary.scrap.v1": 99 + step},
+        "open_windows": 17 + step,
+        "waiting_ends": 1 + step,
+        "overlong_episodes": 2 + step,
+        "episodes": [
+            {
+                "plant": "DE01",
+                "line": "L3",
+                "episode": "EP-1",
+                "work_unit": "press-07",
+                "problem": "its end waits for a start",
+                "time": "2026-11-21T05:00:00Z",
+            }
+        ],
+        "lines": [line(f"L{n}", "down" if n == 10 else "running", step) for n in range(1, 65)],
+        "partitions": [
+            {
+                "topic": "mes.events.v1",
+                "partition": n,
+                "offset": 70_000 + step + n,
+                "end_offset": 70_003 + step + 2 * n,
+                "lag": 3 + n,
+            }
+            for n in range(2)
+        ],
+        "conservation": {
+            "error": "0",
+            "rows": [
+                balance("erp.goods_issue.v1", f"{step}.5", f"{step}", "0.5"),
+                balance("erp.scrap_posting.v1", f"{DIGITS}.000000003", DIGITS, "0.000000003"),
+                balance("summary.scrap.v1", "-0.25", "0", "-0.25"),
+            ],
+        },
+        "recent": {
+            "transactions": [
+                event(
+                    "erp.goods_issue.v1",
+                    n,
+                    {"order": "1000123", "item": "M-100", "quantity": "12.5", "uom": "kg"},
+                )
+                for n in range(step + 5, step, -1)
+            ],
+            "summaries": [event("summary.scrap.v1", step, {"quantity": "3", "uom": "pcs"})],
+            "exceptions": [
+                event(
+                    "exception.raised.v1",
+                    n,
+                    {
+                        "class": "data",
+                        "code": "invalid",
+                        "reason": HOSTILE,
+                        "topic": "mes.events.v1",
+                        "partition": 0,
+                        "offset": n,
+                        "key": HOSTILE,
+                        "value": refused,
+                        "headers": [{"name": "a", "value": HOSTILE}],
+                    },
+                )
+                for n in range(step + 2, step, -1)
+            ],
+        },
+    }
+
+
+class Told:
+    """A status that says what a test last told it, and counts how often it was asked."""
+
+    def __init__(self, status: dict[str, Any]) -> None:
+        self.status = status
+        self.asked = 0
+
+    def __call__(self) -> dict[str, Any]:
+        self.asked += 1
+        return self.status
+
+
+@asynccontextmanager
+async def served(
+    status: Callable[[], dict[str, Any]], interval_seconds: float = 0.1, port: int = 0
+) -> AsyncIterator[web.AppRunner]:
+    app = create_web(status, interval_seconds=interval_seconds)
+    runner = await serve(app, "127.0.0.1", port)
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def visited(
+    status: Callable[[], dict[str, Any]], interval_seconds: float = 0.1
+) -> AsyncIterator[ClientSession]:
+    """Serve and yield a session whose paths are below the page's URL."""
+    async with (
+        asyncio.timeout(WAIT_SECONDS),
+        served(status, interval_seconds) as runner,
+        ClientSession(url_of(runner)) as session,
+    ):
+        yield session
+
+
+def told_line(raw: bytes) -> dict[str, Any]:
+    """Return the status of a line of the stream."""
+    assert raw.startswith(b"data: ")
+    found = orjson.loads(raw[6:])
+    assert isinstance(found, dict)
+    return found
+
+
+# The server.
+
+
+async def test_every_response_carries_the_security_headers() -> None:
+    async with visited(document) as session:
+        for path in ("", "page.js", "page.css", "api/status", "api/stream", "missing"):
+            async with session.get(path) as response:
+                assert {name: response.headers.get(name) for name in HEADERS} == HEADERS, path
+        async with session.post("api/status") as response:
+            assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+
+
+async def test_an_error_of_the_status_carries_the_security_headers() -> None:
+    def broken() -> dict[str, Any]:
+        raise LookupError("no status")
+
+    async with visited(broken) as session, session.get("api/status") as response:
+        assert response.status == 500
+        assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+
+
+async def test_only_get_and_head_are_answered() -> None:
+    async with visited(document) as session:
+        for path in ("", "page.js", "page.css", "api/status", "api/stream"):
+            for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+                async with session.request(method, path) as response:
+                    assert response.status == 405, (method, path)
+            async with session.head(path) as response:
+                assert response.status == 200
+                assert await response.read() == b""
+
+
+async def test_files_say_what_they_are() -> None:
+    async with visited(document) as session:
+        for path, kind in (
+            ("", "text/html; charset=utf-8"),
+            ("page.js", "text/javascript; charset=utf-8"),
+            ("page.css", "text/css; charset=utf-8"),
+            ("api/status", "application/json"),
+            ("api/stream", "text/event-stream; charset=utf-8"),
+        ):
+            async with session.get(path) as response:
+                assert response.headers["Content-Type"] == kind
+
+
+async def test_the_status_comes_as_json() -> None:
+    async with visited(document) as session, session.get("api/status") as response:
+        assert orjson.loads(await response.read()) == document()
+
+
+async def test_the_stream_sends_the_status_as_it_changes() -> None:
+    told = Told(document(1))
+    async with visited(told) as session, session.get("api/stream") as response:
+        assert told_line(await response.content.readline()) == document(1)
+        assert await response.content.readline() == b"\n"
+        told.status = document(2)
+        assert told_line(await response.content.readline()) == document(2)
+
+
+async def test_a_tick_is_encoded_once_for_all_listeners() -> None:
+    told = Told(document())
+    async with visited(told) as session, AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(session.get("api/stream")) for _ in range(20)]
+        before = told.asked
+        for _ in range(3):
+            for stream in streams:
+                told_line(await stream.content.readline())
+                await stream.content.readline()
+        assert 1 <= told.asked - before <= 4
+
+
+async def test_nobody_listening_asks_for_no_status() -> None:
+    told = Told(document())
+    async with visited(told, 0.05) as session:
+        async with session.get("api/stream") as stream:
+            await stream.content.readline()
+        await asyncio.sleep(0.2)
+        asked = told.asked
+        await asyncio.sleep(0.3)
+        assert told.asked == asked
+
+
+async def test_a_dear_status_is_asked_for_less_often() -> None:
+    asked = 0
+
+    def dear() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        end = perf_counter() + 0.02
+        while perf_counter() < end:
+            pass
+        return {}
+
+    async with visited(dear, 0.05) as session, session.get("api/stream"):
+        await asyncio.sleep(0.7)
+    assert asked <= 2  # 20 ms is a twentieth of 0.4 s
+
+
+async def test_the_listener_past_the_bound_is_refused_until_another_leaves() -> None:
+    async with served(document, 0.05) as runner, AsyncExitStack() as stack:
+        streams = []
+        for _ in range(LISTENERS_MAX):
+            session = await stack.enter_async_context(ClientSession(url_of(runner)))
+            streams.append(await stack.enter_async_context(session.get("api/stream")))
+        assert {stream.status for stream in streams} == {200}
+        async with session.get("api/stream") as refused:
+            assert refused.status == 503
+            assert str(LISTENERS_MAX) in await refused.text()
+        async with session.get("api/status") as response:
+            assert response.status == 200
+        streams[0].close()
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                async with session.get("api/stream") as admitted:
+                    if admitted.status == 200:
+                        return
+                await asyncio.sleep(0.05)
+
+
+def stuck_listener(runner: web.AppRunner) -> socket.socket:
+    """Return a socket that asks for the stream and reads none of it."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.connect(runner.addresses[0])
+    listener.sendall(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return listener
+
+
+def fat() -> dict[str, Any]:
+    return {"lines": [line(f"L{n}", detail="x" * 200) for n in range(30_000)]}
+
+
+async def test_a_listener_that_takes_nothing_is_dropped_and_others_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_web, "WRITE_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(page_web, "LISTENERS_MAX", 1)
+    async with served(fat) as runner, ClientSession(url_of(runner)) as session:
+        with stuck_listener(runner):
+            await asyncio.sleep(0.1)
+            statuses = set()
+            async with asyncio.timeout(WAIT_SECONDS):
+                while 200 not in statuses:
+                    async with session.get("api/stream") as response:
+                        statuses.add(response.status)
+                    await asyncio.sleep(0.1)
+            assert statuses == {200, 503}
+
+
+async def test_streams_end_promptly_on_shutdown() -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        app = create_web(document, interval_seconds=5)
+        runner = await serve(app, "127.0.0.1", 0)
+        async with ClientSession(url_of(runner)) as session, session.get("api/stream") as stream:
+            await stream.content.readline()
+            began = perf_counter()
+            await runner.cleanup()
+            assert perf_counter() - began < 0.5
+            assert await stream.content.read() == b"\n"  # a proper end, nothing cut
+
+
+async def test_a_stuck_listener_does_not_hold_up_the_shutdown() -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        runner = await serve(create_web(fat), "127.0.0.1", 0)
+        with stuck_listener(runner):
+            await asyncio.sleep(0.5)
+            began = perf_counter()
+            await runner.cleanup()
+            assert perf_counter() - began < 1
+
+
+async def test_a_port_in_use_is_said_in_one_sentence() -> None:
+    async with served(document) as runner:
+        port = runner.addresses[0][1]
+        with pytest.raises(WebError) as refusal:
+            await serve(create_web(document), "127.0.0.1", port)
+    assert str(refusal.value) == (
+        f"port {port} on 127.0.0.1 is in use: choose another with --port, or 0 for a free one"
+    )
+
+
+async def test_no_port_and_no_address_are_said_in_one_sentence() -> None:
+    with pytest.raises(WebError, match="port 65536 is no port: "):
+        await serve(create_web(document), "127.0.0.1", 65536)
+    with pytest.raises(WebError, match=r"port 0 on 192\.0\.2\.1 can't be listened on: "):
+        await serve(create_web(document), "192.0.2.1", 0)
+
+
+async def test_the_url_of_a_free_port_can_be_opened() -> None:
+    for host in ("127.0.0.1", "0.0.0.0"):
+        runner = await serve(create_web(document), host, 0)
+        try:
+            assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*/", url_of(runner))
+            async with ClientSession() as session, session.get(url_of(runner)) as response:
+                assert response.status == 200
+        finally:
+            await runner.cleanup()
+
+
+async def test_the_files_keep_to_the_security_policy() -> None:
+    folder = resources.files("agents.worker") / "page"
+    html, js, css = ((folder / name).read_text() for name in ("index.html", "page.js", "page.css"))
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", html)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|Function\(", js
+    )
+    assert "url(" not in css
+    assert "@import" not in css
+    hosts = re.findall(r"https?://[^'\"\s]+", html + js + css)
+    assert set(hosts) <= {"http://www.w3.org/2000/svg"}  # the namespace of the icon
+
+
+# The page in a browser.
+
+browser_test = pytest.mark.browser
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        if os.environ.get("LINESIDE_WITHOUT_BROWSER") == "1":
+            pytest.skip("LINESIDE_WITHOUT_BROWSER=1, and there is no Chromium")
+        pytest.fail(
+            f"no Chromium: none of {', '.join(BROWSERS)} is on the PATH; install one, "
+            "or set LINESIDE_WITHOUT_BROWSER=1 to skip what needs it"
+        )
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@asynccontextmanager
+async def shown(
+    browser: Browser, url: str, width: int = 1280, height: int = 900, *, quiet: bool = True
+) -> AsyncIterator[Page]:
+    """Open the page, live; unless not `quiet`, it must say no error and ask no other host."""
+    complaints: list[str] = []
+    asked: list[str] = []
+    context = await browser.new_context(viewport={"width": width, "height": height})
+    context.set_default_timeout(WAIT_SECONDS * 1000)
+    try:
+        page = await context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(url)
+        await page.wait_for_selector("body[data-state=live]")
+        await page.wait_for_selector("[data-path='counts.in'][data-value]")
+        yield page
+    finally:
+        await context.close()
+    if quiet:
+        assert complaints == []
+    foreign = [one for one in asked if urlsplit(one).netloc != urlsplit(url).netloc]
+    assert [one for one in foreign if not one.startswith("data:")] == []
+
+
+async def show_step(page: Page, told: Told, status: dict[str, Any]) -> None:
+    """Tell the status and wait until the page shows its total."""
+    told.status = status
+    total = status["counts"]["in"]
+    await page.wait_for_selector(f"[data-path='counts.in'][data-value='{total}']")
+
+
+async def texts(page: Page, attribute: str) -> dict[str, str]:
+    """Return the text of each element by its attribute."""
+    found: dict[str, str] = await page.evaluate(
+        """(attribute) => Object.fromEntries(
+            [...document.querySelectorAll(`[${attribute}]`)].map(
+                (element) => [element.getAttribute(attribute), element.textContent]))""",
+        attribute,
+    )
+    return found
+
+
+async def rows(page: Page, table: str) -> dict[str, dict[str, str]]:
+    """Return the texts of a table's cells by their row's key and their member, in order."""
+    found: list[tuple[str, dict[str, str]]] = await page.evaluate(
+        """(id) => [...document.querySelectorAll(`#${id} tbody tr`)].map((row) => [
+            row.dataset.key,
+            Object.fromEntries(
+                [...row.cells].map((cell) => [cell.dataset.member, cell.textContent]))])""",
+        table,
+    )
+    return dict(found)
+
+
+@browser_test
+async def test_numbers_on_the_page_equal_the_status(browser: Browser) -> None:
+    told = Told(document(0))
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        for step in (1, 7, 2):
+            await show_step(page, told, document(step))
+            async with ClientSession() as session, session.get(f"{page.url}api/status") as response:
+                status = orjson.loads(await response.read())
+            by_path = await texts(page, "data-path")
+            for path in ("late", "open_windows", "waiting_ends", "overlong_episodes"):
+                assert by_path[path] == str(status[path])
+            for path in ("counts", "exceptions", "transactions", "summaries"):
+                for name, count in status[path].items():
+                    assert by_path[f"{path}.{name}"] == str(count)
+            exact_rate = page.locator("[data-path=rate]")
+            assert float(await exact_rate.get_attribute("data-value") or "") == status["rate"]
+            assert by_path["rate"] == f"{status['rate']:.0f}"
+            assert by_path["conservation.error"] == status["conservation"]["error"]
+            conservation = await rows(page, "conservation-table")
+            assert len(conservation) == len(status["conservation"]["rows"])
+            for row in status["conservation"]["rows"]:
+                drawn = conservation[f"{row['type']} {row['measure']}"]
+                for member in ("accepted", "emitted", "open", "parked", "error"):
+                    assert drawn[member] == row[member]
+            lines = await rows(page, "lines-table")
+            assert len(lines) == len(status["lines"])
+            for row in status["lines"]:
+                drawn = lines[f"{row['plant']}/{row['line']}"]
+                for member in ("state", "accepted", "late", "open_windows"):
+                    assert drawn[member] == str(row[member])
+                assert drawn["rate"] == f"{row['rate']:.1f}"
+            partitions = await rows(page, "partitions-table")
+            for row in status["partitions"]:
+                drawn = partitions[f"{row['topic']}/{row['partition']}"]
+                for member in ("offset", "end_offset", "lag"):
+                    assert drawn[member] == str(row[member])
+            for name in ("transactions", "summaries", "exceptions"):
+                events = await rows(page, f"{name}-table")
+                assert list(events) == [one["id"] for one in status["recent"][name]]
+
+
+@browser_test
+async def test_a_transaction_is_shown_with_what_somebody_looks_for(browser: Browser) -> None:
+    async with served(document) as runner, shown(browser, url_of(runner)) as page:
+        row = next(iter((await rows(page, "transactions-table")).values()))
+        assert row["time"] == "06:00:00"
+        assert row["type"] == "goods issue"
+        assert row["line"] == "DE01/L3"
+        assert row["content"].split() == ["12.5", "kg", "order", "1000123", "item", "M-100"]
+        assert row["id"] == "erp.goods_issue.v1:5"
+
+
+@browser_test
+async def test_hostile_text_stays_text(browser: Browser) -> None:
+    status = document()
+    status["job"] = status["lines"][0]["detail"] = status["episodes"][0]["episode"] = HOSTILE
+    status["lines"][1]["line"] = status["partitions"][0]["topic"] = HOSTILE
+    status["recent"]["transactions"] = [
+        event("erp.goods_issue.v1" + HOSTILE, 1, {"item": HOSTILE, HOSTILE: HOSTILE})
+    ]
+    status["exceptions"] = {HOSTILE: 1}
+    async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
+        await page.locator("#exceptions-table summary").first.click()
+        opened = page.locator("#exceptions-table dd.original")
+        assert await opened.all_text_contents() == [
+            f'{{"note": "{HOSTILE}", "step": 0}}',
+            HOSTILE,
+            orjson.dumps({"name": "a", "value": HOSTILE}).decode(),
+        ]
+        assert HOSTILE in await page.locator("#transactions-table").inner_text()
+        assert HOSTILE in await page.locator("#lines-table").inner_text()
+        assert HOSTILE in await page.locator("#exceptions-table").inner_text()
+        injected = "document.querySelectorAll('body script, img, iframe').length"
+        assert await page.evaluate(injected) == 0
+        assert await page.title() == f"lineside {HOSTILE}"
+
+
+@browser_test
+async def test_an_original_that_is_read_stays_while_others_come(browser: Browser) -> None:
+    told = Told(document())
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        await page.locator("#exceptions-table summary").first.click()
+        await show_step(page, told, document(9))
+        assert list(await rows(page, "exceptions-table")) == [
+            one["id"] for one in document(0)["recent"]["exceptions"]
+        ]
+        await page.locator("#exceptions-table summary").first.click()
+        await page.wait_for_selector("[data-key='exception.raised.v1:11']")
+
+
+@browser_test
+@pytest.mark.parametrize("width", [360, 768, 1280])
+async def test_the_page_never_scrolls_sideways(browser: Browser, width: int) -> None:
+    status = document()
+    status["lines"][0] |= {"line": LONG, "detail": LONG, "accepted": 10**15}
+    status["counts"]["accepted"] = 10**15
+    status["episodes"][0]["work_unit"] = status["broker"] = LONG
+    status["recent"]["transactions"] = [event("erp.goods_issue.v1", 1, {"item": LONG, "lot": LONG})]
+    status["recent"]["transactions"][0]["id"] = LONG
+    status["recent"]["exceptions"][0]["data"]["reason"] = LONG
+    status["exceptions"][LONG] = 1
+    async with served(lambda: status) as runner, shown(browser, url_of(runner), width, 740) as page:
+        await page.locator("#exceptions-table summary").first.click()
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        assert await page.evaluate("document.body.scrollWidth") == width
+
+
+@browser_test
+async def test_conservation_is_said_loudly_if_it_does_not_hold(browser: Browser) -> None:
+    told = Told(document(1))
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        verdict = page.locator("#verdict")
+        exact = "accepted = emitted + open + parked — exact, error 0"
+        assert " ".join((await verdict.inner_text()).split()) == exact
+        wrong = document(2)
+        wrong["conservation"]["error"] = "12.5"
+        wrong["conservation"]["rows"][0] |= {"open": "-12", "error": "12.5"}
+        await show_step(page, told, wrong)
+        loud = "accepted ≠ emitted + open + parked — NOT exact, error 12.5"
+        assert " ".join((await verdict.inner_text()).split()) == loud
+        assert await page.locator("tr[data-exact=false]").count() == 1
+        assert (await page.title()).startswith("NOT EXACT")
+        await show_step(page, told, document(3))
+        assert " ".join((await verdict.inner_text()).split()) == exact
+
+
+@browser_test
+async def test_the_page_adds_up_itself_to_the_last_of_any_number_of_digits(
+    browser: Browser,
+) -> None:
+    told = Told(document(1))
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        assert await page.locator("#conservation[data-exact=true]").count() == 1
+        wrong = document(2)
+        wrong["conservation"]["rows"][1]["emitted"] = DIGITS[:-1] + "1"
+        await show_step(page, told, wrong)
+        assert await page.locator("#conservation[data-exact=false]").count() == 1
+
+
+@browser_test
+async def test_of_ten_thousand_lines_those_that_are_down_come_first(browser: Browser) -> None:
+    status = document()
+    status["lines"] = [
+        line(f"L{n}", "down" if n in (9_000, 9_999) else "silent" if n == 2 else "running")
+        for n in range(10_000)
+    ]
+    async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
+        drawn = list(await rows(page, "lines-table"))
+        assert drawn[:5] == ["DE01/L9000", "DE01/L9999", "DE01/L0", "DE01/L1", "DE01/L2"]
+        assert len(drawn) == 200
+        assert "9800 more" in await page.locator("#lines-note").inner_text()
+        by_state = await texts(page, "data-count")
+        assert by_state == {"down": "2", "silent": "1", "running": "9997"}
+        await page.fill("#filter", "de01/l1234 RUNNING")
+        assert list(await rows(page, "lines-table")) == ["DE01/L1234"]
+        await page.fill("#filter", "silent")
+        assert list(await rows(page, "lines-table")) == ["DE01/L2"]
+
+
+@browser_test
+async def test_an_update_touches_only_what_changed(browser: Browser) -> None:
+    told = Told(document(1))
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        await show_step(page, told, document(2))
+        await page.evaluate(
+            """() => {
+                window.added = 0;
+                new MutationObserver((records) => {
+                    for (const record of records)
+                        for (const node of record.addedNodes)
+                            window.added += node.nodeName === "TR";
+                }).observe(document.querySelector("main"), {childList: true, subtree: true});
+            }"""
+        )
+        await show_step(page, told, document(3))
+        # One more transaction, one summary, one exception; no line, no balance, no partition.
+        assert await page.evaluate("window.added") == 3
+
+
+@browser_test
+async def test_a_lost_connection_is_said_and_made_again(browser: Browser) -> None:
+    told = Told(document(1))
+    async with AsyncExitStack() as stack:
+        async with served(told) as runner:
+            port = runner.addresses[0][1]
+            shown_page = shown(browser, url_of(runner), quiet=False)
+            page = await stack.enter_async_context(shown_page)
+            assert await page.locator("#connection").inner_text() == "live"
+            assert await page.locator("#notice").is_hidden()
+        await page.wait_for_selector("body[data-state=lost]")
+        assert "lost" in await page.locator("#connection").inner_text()
+        assert "06:00:01 UTC" in await page.locator("#notice").inner_text()
+        async with served(told, port=port):
+            await page.wait_for_selector("body[data-state=live]")
+            await show_step(page, told, document(4))
+            assert await page.locator("#notice").is_hidden()
+
+
+@browser_test
+async def test_held_figures_stand_still_until_they_go_on(browser: Browser) -> None:
+    told = Told(document(1))
+    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+        await page.click("#hold")
+        assert await page.locator("#connection").inner_text() == "held"
+        told.status = document(2)
+        await asyncio.sleep(0.5)
+        total = page.locator("[data-path='counts.in']")
+        assert await total.inner_text() == str(document(1)["counts"]["in"])
+        await page.click("#hold")
+        await show_step(page, told, document(2))
+
+
+@browser_test
+async def test_an_empty_status_is_shown_without_complaint(browser: Browser) -> None:
+    status = document()
+    for name in ("counts", "exceptions", "transactions", "summaries"):
+        status[name] = dict.fromkeys(status["counts"], 0) if name == "counts" else {}
+    status |= {"ready": False, "episodes": [], "lines": [], "partitions": [], "rate": 0.0}
+    status["conservation"]["rows"] = []
+    status["recent"] = {"transactions": [], "summaries": [], "exceptions": []}
+    async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
+        assert await page.locator("[data-path=ready]").inner_text() == "not ready"
+        assert await page.locator("#episodes").is_hidden()
+        assert await page.locator("#lines-note").inner_text() == "No line has been seen yet."
