@@ -1,8 +1,12 @@
 """Random logs for tests: small worlds in which every rule of the contract has something to do."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from typing import Any
+from zlib import crc32
 
 START = 1_795_240_800
 """2026-11-21T06:00:00Z, in seconds."""
@@ -14,6 +18,8 @@ M_TYPES = [
     "nonconformance.raised.v1", "inspection.completed.v1",
 ]  # fmt: skip
 E_TYPES = ["machine.count.v1", "machine.state.v1", "machine.telemetry.v1"]
+M, E = "mes.events.v1", "machine.events.v1"
+DOWNTIME_TYPES = ["downtime.started.v1", "downtime.ended.v1"]
 REVERSIBLE = {
     "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
     "labor.booked.v1", "rework.declared.v1",
@@ -21,8 +27,9 @@ REVERSIBLE = {
 
 
 def random_log(seed: int, size: int) -> list[bytes]:
-    """Return `size` lines or so: events in and out of order, repeated, reversed, broken, ticks."""
+    """Return `size` bare lines: events in and out of order, repeated, reversed, broken, ticks."""
     rng = Random(seed)
+    kinds = rng.choice([M_TYPES, M_TYPES, DOWNTIME_TYPES, sorted(REVERSIBLE), E_TYPES])
     clock = float(START)
     lines: list[bytes] = []
     sent: list[dict[str, Any]] = []
@@ -42,17 +49,86 @@ def random_log(seed: int, size: int) -> list[bytes]:
             sent.append(_reversal(rng, number, original, clock))
             lines.append(_line(rng, sent[-1]))
         elif chance < 0.23:
-            lines.append(_broken(rng, _event(rng, number, clock, places)))
+            lines.append(_broken(rng, _event(rng, number, clock, places, kinds)))
         else:
             late = rng.choice([0, 0, 0, 0, 5, 40, 200, 2000, 90_000]) * rng.random()
-            sent.append(_event(rng, number, clock - late, places))
+            sent.append(_event(rng, number, clock - late, places, kinds))
             lines.append(_line(rng, sent[-1]))
     return lines
 
 
-def _event(rng: Random, number: int, at: float, places: list[tuple[str, str]]) -> dict[str, Any]:
+def printed_log(seed: int, size: int, partitions: int = 1) -> list[bytes]:
+    """Return a random log as `kcat -J` prints it: keys, timestamps, headers, gaps in the offsets.
+
+    Some keys are another's, some timestamps hours early, some events in binary mode, some values
+    null; a tick is on each partition.
+    """
+    rng = Random(~seed)
+    return list(_printed(rng, random_log(seed, size), partitions))
+
+
+def _printed(rng: Random, lines: Iterable[bytes], partitions: int) -> Iterator[bytes]:
+    offsets: Counter[tuple[str, int]] = Counter()
+    for line in lines:
+        payload = line.decode("utf-8", "replace")
+        event = _object(line)
+        machine = str(event.get("type")).startswith("machine.")
+        topic = (E if machine else M) if rng.random() < 0.97 else rng.choice([M, E, "other.v1"])
+        key = _utf8(f"{event.get('plant')}/{event.get('line')}")
+        targets = [(topic, crc32(key.encode()) % partitions)]
+        if event.get("type") == "clock.tick.v1":
+            targets = [(each, number) for each in (M, E) for number in range(partitions)]
+        early = rng.choice([0, 0, 0, 3_599, 3_600, 3_601, 90_000])
+        record = {
+            "ts": rng.choice([-1, None, round((_seconds(event) - early) * 1000)]),
+            "headers": rng.choice([None, [], ["a", "b", "c", None]]),
+            "key": key if rng.random() < 0.97 else rng.choice([None, "", "DE01/L1", "x"]),
+            "payload": payload if rng.random() < 0.99 else None,
+        }
+        if event.keys() >= {"specversion", "data"} and rng.random() < 0.1:
+            record |= _binary(event)
+        for target in targets:
+            offsets[target] += rng.choice([1, 1, 1, 2])
+            place = {"topic": target[0], "partition": target[1], "offset": offsets[target]}
+            shown = {name: value for name, value in record.items() if value is not None}
+            shown["payload"] = record["payload"]
+            yield json.dumps(place | shown, ensure_ascii=rng.random() < 0.5).encode()
+
+
+def _binary(event: dict[str, Any]) -> dict[str, Any]:
+    """Return headers and payload of an event in binary mode."""
+    headers: list[str | None] = ["content-type", "application/json"]
+    for name, value in event.items():
+        if name != "data" and isinstance(value, str | None):
+            headers += [f"ce_{name}", None if value is None else _utf8(value)]
+    return {"headers": headers, "payload": json.dumps(event["data"])}
+
+
+def _utf8(text: str) -> str:
+    """Return `text` without the lone surrogates that a line of kcat can't have."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _seconds(event: dict[str, Any]) -> float:
+    try:
+        return datetime.fromisoformat(str(event.get("time")).upper()).timestamp()
+    except ValueError:
+        return START
+
+
+def _event(
+    rng: Random, number: int, at: float, places: list[tuple[str, str]], kinds: list[str]
+) -> dict[str, Any]:
     plant, line = rng.choice(places)
-    kind = rng.choice(M_TYPES) if rng.random() < 0.8 else rng.choice(E_TYPES)
+    kind = rng.choice(kinds) if rng.random() < 0.8 else rng.choice(E_TYPES)
     return {
         "specversion": "1.0",
         "type": kind,
@@ -190,8 +266,6 @@ def _time(rng: Random, at: float) -> str:
 
 
 def _stamp(at: float, zone: str) -> str:
-    from datetime import UTC, datetime, timedelta, timezone
-
     if zone in "Zz":
         moment = datetime.fromtimestamp(round(at, 3), UTC)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + zone

@@ -428,11 +428,11 @@ browser_test = pytest.mark.browser
 async def browser() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        if os.environ.get("LINESIDE_WITHOUT_BROWSER") == "1":
-            pytest.skip("LINESIDE_WITHOUT_BROWSER=1, and there is no Chromium")
+        if os.environ.get("LINESIDE_TEST_WITHOUT_BROWSER") == "1":
+            pytest.skip("LINESIDE_TEST_WITHOUT_BROWSER=1, and there is no Chromium")
         pytest.fail(
             f"no Chromium: none of {', '.join(BROWSERS)} is on the PATH; install one, "
-            "or set LINESIDE_WITHOUT_BROWSER=1 to skip what needs it"
+            "or set LINESIDE_TEST_WITHOUT_BROWSER=1 to skip what needs it"
         )
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
@@ -560,6 +560,7 @@ async def test_hostile_text_stays_text(browser: Browser) -> None:
     async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
         await page.locator("#exceptions-table summary").first.click()
         opened = page.locator("#exceptions-table dd.original")
+        await opened.first.wait_for()
         assert await opened.all_text_contents() == [
             f'{{"note": "{HOSTILE}", "step": 0}}',
             HOSTILE,
@@ -599,6 +600,7 @@ async def test_the_page_never_scrolls_sideways(browser: Browser, width: int) -> 
     status["exceptions"][LONG] = 1
     async with served(lambda: status) as runner, shown(browser, url_of(runner), width, 740) as page:
         await page.locator("#exceptions-table summary").first.click()
+        await page.locator("#exceptions-table dd.original").first.wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         assert await page.evaluate("document.body.scrollWidth") == width
 

@@ -141,6 +141,9 @@ def worker(port: int | None, config: Path | None, feed: Path | None, until_drain
 
     async def work(running: Worker) -> None:
         click.echo(f"lineside worker: {running.url} - data in {settings.data_dir}", err=True)
+        await running.unless_stopped(process(running))
+
+    async def process(running: Worker) -> None:
         if feed is not None:
             fed = await feed_file(running, feed)
             click.echo(f"fed {fed:,} records of {feed}", err=True)

@@ -38,6 +38,17 @@ class Worker:
         self.url = url
         self.stopping = asyncio.Event()
 
+    async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do `work`, but no longer than until the worker is to stop."""
+        task = asyncio.ensure_future(work)
+        stopped = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                task.result()  # raises what it raised
+        finally:
+            await _cancel(task, stopped)
+
     async def drained(self, seconds_max: float) -> bool:
         """Wait until every record has been processed; return whether it came to that."""
         deadline = asyncio.get_running_loop().time() + seconds_max
@@ -77,7 +88,11 @@ async def _run(settings: Settings, name: str, main: Main) -> Any:
             if worker.job.failed.done():
                 worker.job.failed.result()  # raises
             if not work.done():  # a main that looks at `stopping` ends by itself
-                await asyncio.wait([work, worker.job.failed], timeout=STOP_SECONDS_MAX)
+                await asyncio.wait(
+                    [work, worker.job.failed],
+                    timeout=STOP_SECONDS_MAX,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
             return work.result() if work.done() else None
         finally:
             await _cancel(work, stopped)

@@ -1,0 +1,42 @@
+"""What Hypothesis draws for whole-log tests: logs, timings, the randomness of cuts."""
+
+from random import Random
+
+from hypothesis import strategies as st
+
+from logs import random_log
+from tables.rules import Timing
+
+seeds = st.integers(0, 2**32)
+rngs = seeds.map(Random)
+
+
+@st.composite
+def logs(draw: st.DrawFn, size_max: int = 200) -> list[bytes]:
+    """A log of random events, perhaps shuffled, perhaps with lines repeated anywhere later."""
+    lines = random_log(draw(seeds), draw(st.integers(1, size_max)))
+    rng = draw(rngs)
+    if draw(st.booleans()):
+        rng.shuffle(lines)
+    for _ in range(draw(st.integers(0, 10))):
+        first = rng.randrange(len(lines))
+        lines.insert(rng.randint(first + 1, len(lines)), lines[first])
+    return lines
+
+
+timings = st.one_of(
+    st.just(Timing()),
+    st.builds(
+        Timing,
+        summary_window_seconds=st.sampled_from([60, 7, 300]),
+        posting_window_seconds=st.sampled_from([300, 60, 900]),
+        grace_seconds=st.sampled_from([30, 0, 45]),
+        idle_grace_seconds=st.sampled_from([120, 0]),
+        breakdown_seconds=st.sampled_from([600, 60]),
+        episode_limit_seconds=st.sampled_from([86_400, 900]),
+        mes_retention_seconds=st.sampled_from([604_800, 1_000, 20_000]),
+        machine_retention_seconds=st.sampled_from([86_400, 1_000, 20_000]),
+        ledger_bucket_seconds=st.sampled_from([3_600, 60, 1]),
+    ),
+)
+"""The contract's defaults, or lengths so short that a small log sees everything expire."""

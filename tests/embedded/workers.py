@@ -1,0 +1,139 @@
+"""Worker processes for tests, and what they leave in their embedded log."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from streams.embedded_log import EmbeddedLog
+from streams.topics import OUTPUTS
+
+LINESIDE = str(Path(sys.executable).with_name("lineside"))
+WAIT_SECONDS_MAX = 60
+
+Records = dict[tuple[str, str | None, str | None], list[bytes]]
+"""Output values by (topic, plant, line), in the order in which they left."""
+
+
+class WorkerProcess:
+    """`lineside worker` in a process of its own, with its data in `folder`."""
+
+    def __init__(self, folder: Path, *arguments: str, setup: Callable[[], None] | None = None):
+        self.folder = folder
+        environment = {
+            **{name: value for name, value in os.environ.items() if "LINESIDE" not in name},
+            "LINESIDE_DATA_DIR": str(folder),
+            "LINESIDE_PORT": "0",
+            "LINESIDE_PARTITIONS": "4",
+        }
+        self.process = subprocess.Popen(
+            [LINESIDE, "worker", *arguments],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=setup,
+        )
+        assert self.process.stderr is not None
+        self.first_line = self.process.stderr.readline()
+
+    def status(self) -> dict[str, Any]:
+        """Return the status document of the worker."""
+        url = self.first_line.split()[2]
+        with urllib.request.urlopen(f"{url}api/status", timeout=10) as answer:
+            document: dict[str, Any] = json.load(answer)
+            return document
+
+    def wait_for_records(self, count: int) -> int:
+        """Wait until the worker has processed `count` records or has ended; return how many."""
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        seen = 0
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(OSError):
+                seen = self.status()["counts"]["in"]
+            if seen >= count:
+                break
+            time.sleep(0.002)
+        return seen
+
+    def end(self, number: int) -> int:
+        """Send a signal, and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait()[0]
+
+    def kill(self) -> int:
+        """`kill -9`."""
+        return self.end(signal.SIGKILL)
+
+    def wait(self) -> tuple[int, str]:
+        """Return the exit code and what the worker said on its standard error."""
+        _, said = self.process.communicate(timeout=WAIT_SECONDS_MAX)
+        return self.process.returncode, self.first_line + said
+
+
+def records_of_log(folder: Path) -> Records:
+    """Return what is on the output topics of an embedded log."""
+    log = EmbeddedLog(folder / "log")
+    values = []
+    for topic in OUTPUTS:
+        for number in range(log.partitions_of(topic)):
+            partition = log.partition(topic, number)
+            offset = partition.start_offset
+            while found := partition.read(offset, 1_000):
+                values += [(topic, record.value or b"") for record in found]
+                offset = found[-1].offset + 1
+    log.close()
+    return by_line(values)
+
+
+def records_of_replay(folder: Path) -> Records:
+    """Return what a replay wrote."""
+    return by_line(
+        [
+            (topic, value)
+            for topic in OUTPUTS
+            for value in (folder / f"{topic}.ndjson").read_bytes().splitlines()
+        ]
+    )
+
+
+def by_line(values: list[tuple[str, bytes]]) -> Records:
+    """Return values by topic, plant and line."""
+    found: Records = defaultdict(list)
+    for topic, value in values:
+        event = json.loads(value)
+        found[topic, event.get("plant"), event.get("line")].append(value)
+    return dict(found)
+
+
+def sorted_exceptions(records: Records) -> Records:
+    """Return the records with exceptions sorted: they come from two topics without an order."""
+    return {
+        at: sorted(values) if at[0] == "exceptions.v1" else values for at, values in records.items()
+    }
+
+
+def without_repeats(records: Records) -> tuple[Records, int]:
+    """Return the records without those that repeat an earlier id, and how many there were.
+
+    A repeated id must have equal content.
+    """
+    first: Records = {}
+    repeated = 0
+    for at, values in records.items():
+        seen: dict[str, bytes] = {}
+        for value in values:
+            known = seen.setdefault(json.loads(value)["id"], value)
+            assert known == value, "a repeated id has other content"
+            repeated += known is not value
+        first[at] = list(seen.values())
+    return first, repeated

@@ -1,0 +1,588 @@
+"""The six laws of the contract, each over whole logs: any order, any repeats, any cut."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal, localcontext
+from random import Random
+from typing import Any
+
+import msgspec
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from draws import logs, rngs, timings
+from logs import random_log
+from runs import (
+    LASTING, START, At, Run, Taken, confirmed, consumed, cut, event, new_task, placed, run, started,
+    stepped, value_of, watched,
+)  # fmt: skip
+from streams.codec import Decoded
+from streams.events import MachineTelemetry
+from streams.record import Outgoing, Record
+from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
+from tables.conservation import balances
+from tables.partition import Partition
+from tables.rules import Timing
+from tables.store import MemoryStore
+
+# 1. Conservation
+
+
+@given(logs(), timings, rngs)
+def test_accepted_is_emitted_plus_open_after_every_batch_and_after_the_close(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    for at, records in placed(lines).items():
+        task = new_task(at, timing)
+        for batch in cut(records, rng):
+            stepped(task, batch)
+            _assert_balanced(task)
+        task.close_all()
+        _assert_balanced(task)
+        assert not any(any(line.windows) for line in task.lines.values())
+
+
+def _assert_balanced(task: Partition) -> None:
+    for line in task.lines.values():
+        errors = {name: each.error for name, each in balances(line, task.rules).items()}
+        assert not any(errors.values()), (line.plant, line.line, errors)
+
+
+Row = tuple[str, str, str, tuple[Any, ...], str]
+"""(plant, line, record type, row, measure)"""
+
+ROWS: dict[str, str] = {
+    "erp.production_confirmation.v1": "order operation item lot uom",
+    "erp.goods_receipt.v1": "order item lot storage uom",
+    "erp.goods_issue.v1": "order operation item lot storage uom",
+    "erp.scrap_posting.v1": "order operation item lot uom reason kind",
+    "erp.labor_confirmation.v1": "order operation activity",
+    "summary.consumption.v1": "order operation item lot storage uom",
+    "summary.scrap.v1": "order operation item lot uom reason kind",
+    "summary.production.v1": "order operation item uom",
+    "summary.downtime.v1": "work_unit reason planned",
+    "summary.machine.v1": "work_unit order item",
+}
+"""The contract's rows (section 4)."""
+
+MEASURES: dict[str, list[tuple[str, str, str]]] = {
+    "production.confirmed.v1": [
+        ("erp.production_confirmation.v1", "quantity", "quantity"),
+        ("summary.production.v1", "good", "quantity"),
+    ],
+    "goods.received.v1": [("erp.goods_receipt.v1", "quantity", "quantity")],
+    "material.consumed.v1": [
+        ("erp.goods_issue.v1", "quantity", "quantity"),
+        ("summary.consumption.v1", "quantity", "quantity"),
+    ],
+    "scrap.declared.v1": [
+        ("erp.scrap_posting.v1", "quantity", "quantity"),
+        ("summary.scrap.v1", "quantity", "quantity"),
+        ("summary.production.v1", "scrap", "quantity"),
+    ],
+    "rework.declared.v1": [("summary.production.v1", "rework", "quantity")],
+    "labor.booked.v1": [("erp.labor_confirmation.v1", "seconds", "seconds")],
+    "machine.count.v1": [
+        ("summary.machine.v1", "good", "good"),
+        ("summary.machine.v1", "scrap", "scrap"),
+    ],
+}
+"""Input type -> (record type, its measure, the input's member)."""
+
+
+@given(logs(), st.floats(0, 1), st.sampled_from([LASTING, Timing()]))
+def test_each_row_is_emitted_plus_open_at_any_moment(
+    lines: list[bytes], moment: float, timing: Timing
+) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        for at, records in placed(lines).items():
+            task = new_task(at, timing)
+            seen: list[Taken] = []
+            left: list[Outgoing] = []
+            middle = int(len(records) * moment)
+            for part in (records[:middle], records[middle:]):
+                seen += watched(task, part)
+                left = [output for taken in seen for output in taken.outputs]
+                assert _without_zeros(_accepted(seen)) == _without_zeros(
+                    _emitted(left) + _open(task)
+                )
+            left += task.close_all()
+            assert _without_zeros(_accepted(seen)) == _without_zeros(_emitted(left))
+
+
+def _accepted(seen: Iterable[Taken]) -> Counter[Row]:
+    """Sum the accepted events up per row, from the input's JSON alone; downtime aside."""
+    sums: Counter[Row] = Counter()
+    for taken in seen:
+        if taken.outcome != "accepted":
+            continue
+        given = _read(taken.record.value)
+        told, sign = given, 1
+        if given["type"] == "transaction.reversed.v1":
+            told, sign = given["data"]["original"], -1
+        data = told["data"]
+        for kind, measure, member in MEASURES.get(told["type"], []):
+            if measure == "scrap" and data.get("kind", "operation") != "operation":
+                continue
+            row = tuple(data.get(name) for name in ROWS[kind].split())
+            where = given["plant"], given["line"], kind, row, measure
+            sums[where] += sign * Decimal(str(data[member]))
+    return sums
+
+
+def _emitted(left: Iterable[Outgoing]) -> Counter[Row]:
+    """Sum what left per row: revisions add up, a reversal takes its record away."""
+    sums: Counter[Row] = Counter()
+    posted: dict[str, dict[str, Any]] = {}
+    for output in left:
+        record, sign = value_of(output), 1
+        if record["type"] == "erp.reversal.v1":
+            if record["data"]["reverses"].startswith("mn:"):
+                continue
+            record, sign = posted[record["data"]["reverses"]], -1
+        posted[record["id"]] = record
+        kind, data = record["type"], record["data"]
+        if kind not in ROWS or kind == "summary.downtime.v1":
+            continue
+        row = tuple(data.get(name) for name in ROWS[kind].split())
+        for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
+            sums[record["plant"], record["line"], kind, row, measure] += sign * Decimal(
+                data[measure]
+            )
+    return sums
+
+
+def _open(task: Partition, kinds: Sequence[str] = tuple(ROWS)) -> Counter[Row]:
+    """Sum the open windows up per row."""
+    sums: Counter[Row] = Counter()
+    for line in task.lines.values():
+        for kind, carried in zip(task.rules.kinds, line.windows, strict=True):
+            for rows in carried.values() if kind.record in kinds and not kind.episodic else ():
+                for (_, row), sums_ in rows.items():
+                    for measure, sum_ in zip(kind.measures, sums_.measures, strict=True):
+                        sums[line.plant, line.line, kind.record, row, measure] += _decimal(sum_)
+    return sums
+
+
+def _decimal(billionths: int) -> Decimal:
+    return Decimal(billionths) / 10**9
+
+
+def _without_zeros(sums: Counter[Row]) -> dict[Row, Decimal]:
+    return {row: sum_ for row, sum_ in sums.items() if sum_}
+
+
+def _read(value: bytes | None) -> dict[str, Any]:
+    document = json.loads(value or b"", parse_float=Decimal, parse_int=Decimal)
+    assert isinstance(document, dict)
+    return document
+
+
+@given(logs(), st.floats(0, 1))
+def test_each_downtime_row_is_what_its_episodes_lasted_in_closed_windows(
+    lines: list[bytes], moment: float
+) -> None:
+    """At any moment what was emitted, and what is carried, is each episode up to the last close."""
+    for at, records in placed(lines).items():
+        task = new_task(at, LASTING)
+        seen = list(watched(task, records[: int(len(records) * moment)]))
+        left = [output for taken in seen for output in taken.outputs]
+        told = _downtime_emitted(left) + _downtime_carried(task)
+        ends = {
+            (line.plant, line.line): (line.watermark // 1_000_000 - 30) // 60 * 60
+            for line in task.lines.values()
+        }
+        assert _nonzero(told) == _nonzero(_downtime_told(seen, ends))
+        left += task.close_all()
+        ends = {
+            (line.plant, line.line): (line.watermark // 1_000_000) // 60 * 60 + 60
+            for line in task.lines.values()
+        }
+        assert _nonzero(_downtime_emitted(left)) == _nonzero(_downtime_told(seen, ends))
+
+
+def _downtime_told(seen: Iterable[Taken], ends: dict[tuple[str, str], int]) -> Counter[Any]:
+    """Return microseconds and stops by row, counting each episode up to its line's end."""
+    episodes: defaultdict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
+    for taken in seen:
+        given: Any = taken.event
+        if taken.outcome == "accepted" and hasattr(given.data, "episode"):
+            episode = episodes[given.plant, given.line, given.data.episode]
+            if hasattr(given.data, "planned"):
+                episode["start"] = given.time
+                episode["row"] = given.data.work_unit, given.data.reason, given.data.planned
+            else:
+                episode["end"] = given.time
+    sums: Counter[Any] = Counter()
+    for (plant, line, _), episode in episodes.items():
+        if "start" not in episode:
+            continue
+        until = ends[plant, line] * 1_000_000
+        last = min(episode.get("end", until), until, episode["start"] + 86_400_000_000)
+        where = plant, line, episode["row"]
+        sums[where, "micros"] += max(0, last - episode["start"])
+        # A stop belongs to the window that the start is in, so it's told when that one closes.
+        sums[where, "stops"] += episode["start"] < until
+    return sums
+
+
+def _downtime_emitted(left: Iterable[Outgoing]) -> Counter[Any]:
+    sums: Counter[Any] = Counter()
+    for output in left:
+        if output.type != "summary.downtime.v1":
+            continue
+        record = value_of(output)
+        data = record["data"]
+        where = record["plant"], record["line"], (data["work_unit"], data["reason"], data["planned"])
+        sums[where, "micros"] += int(Decimal(data["seconds"]) * 1_000_000)
+        sums[where, "stops"] += int(data["stops"])
+    return sums
+
+
+def _downtime_carried(task: Partition) -> Counter[Any]:
+    sums: Counter[Any] = Counter()
+    kind = task.rules.downtime
+    for line in task.lines.values():
+        for rows in line.windows[kind.index].values():
+            for (_, row), sums_ in rows.items():
+                where = line.plant, line.line, row
+                sums[where, "micros"] += sums_.measures[0] // 1_000
+                sums[where, "stops"] += sums_.measures[1] // 10**9
+    return sums
+
+
+def _nonzero(sums: Counter[Any]) -> dict[Any, int]:
+    return {name: sum_ for name, sum_ in sums.items() if sum_}
+
+
+# 2. Idempotence
+
+
+@given(logs(), timings, rngs)
+def test_repeats_of_accepted_records_change_nothing_that_leaves(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    """Whether the ledger still has them (duplicates) or they're older than it reaches (too old)."""
+    for at, records in placed(lines).items():
+        once = new_task(at, timing)
+        seen = list(watched(once, records))
+        again, repeats = _with_repeats(seen, rng)
+        twice = new_task(at, timing)
+        left = [output for batch in cut(again, rng) for output in stepped(twice, batch)]
+        assert _posted(left) == _posted(output for taken in seen for output in taken.outputs)
+        assert _posted(twice.close_all()) == _posted(once.close_all())
+        telemetry = sum(isinstance(each, MachineTelemetry) for each in repeats)
+        assert twice.counts.accepted == once.counts.accepted + telemetry
+        too_old = twice.counts.codes["too_old"] - once.counts.codes["too_old"]
+        assert twice.counts.duplicate == once.counts.duplicate + len(repeats) - telemetry - too_old
+        assert twice.counts.exception == once.counts.exception + too_old
+        assert twice.counts.tick == once.counts.tick
+
+
+@given(logs(), rngs)
+def test_repeats_within_retention_are_duplicates_all(lines: list[bytes], rng: Random) -> None:
+    for at, records in placed(lines).items():
+        seen = list(watched(new_task(at, LASTING), records))
+        again, repeats = _with_repeats(seen, rng)
+        task = new_task(at, LASTING)
+        outcomes = Counter(taken.outcome for taken in watched(task, again))
+        before = Counter(taken.outcome for taken in seen)
+        telemetry = sum(isinstance(each, MachineTelemetry) for each in repeats)
+        before["duplicate"] += len(repeats) - telemetry
+        before["accepted"] += telemetry
+        assert outcomes == before
+
+
+def _with_repeats(seen: Sequence[Taken], rng: Random) -> tuple[list[Record], list[Decoded]]:
+    """Return the records with some accepted ones repeated anywhere later, and what is repeated."""
+    accepted = [place for place, taken in enumerate(seen) if taken.outcome == "accepted"]
+    chosen = rng.choices(accepted, k=rng.randint(1, 20)) if accepted else []
+    later: defaultdict[int, list[int]] = defaultdict(list)
+    for place in chosen:
+        later[rng.randrange(place, len(seen))].append(place)
+    records = []
+    for place, taken in enumerate(seen):
+        for each in (place, *later[place]):
+            records.append(msgspec.structs.replace(seen[each].record, offset=len(records)))
+    return records, [seen[place].event for place in chosen]
+
+
+def _posted(left: Iterable[Outgoing]) -> list[Outgoing]:
+    return [output for output in left if output.topic != EXCEPTIONS]
+
+
+def test_an_identity_accepted_anew_stays_in_the_ledger_when_its_old_bucket_goes() -> None:
+    """It expired, was used again in the very batch that sweeps, and is repeated in the next."""
+    timing = Timing(mes_retention_seconds=7_200)
+    log = [consumed(0, id="a"), consumed(6 * 3_600), *[consumed(6 * 3_600, id="a")] * 2]
+    for sizes in ([4], [1, 2, 1], [1, 1, 1, 1], [3, 1], [2, 2]):
+        ((at, records),) = placed(log).items()
+        task = new_task(at, timing)
+        for size in sizes:
+            stepped(task, records[:size])
+            records = records[size:]
+        assert (task.counts.accepted, task.counts.duplicate) == (3, 1), sizes
+
+
+# 3. Determinism
+
+
+@given(logs(), timings, rngs)
+def test_the_same_log_gives_the_same_records_however_it_is_cut(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    whole = run(lines, timing=timing, close=True)
+    parts = run(lines, timing=timing, close=True, batches=rng)
+    assert parts.outputs == whole.outputs
+    assert _states(parts) == _states(whole)
+
+
+@given(logs(), timings, st.sampled_from([2, 4, 16]))
+def test_the_number_of_partitions_changes_nothing_per_line_and_topic(
+    lines: list[bytes], timing: Timing, partitions: int
+) -> None:
+    one = run(lines, timing=timing, close=True)
+    many = run(lines, timing=timing, close=True, partitions=partitions)
+    assert _per_line_and_topic(many) == _per_line_and_topic(one)
+    assert {**many.counts, "tick": 0, "exception": 0} == {**one.counts, "tick": 0, "exception": 0}
+
+
+def _per_line_and_topic(done: Run) -> dict[tuple[str, str, str, str], list[Any]]:
+    """Return what left by input topic, output topic and line; exceptions without where they were.
+
+    An exception of no line is left out: its partition is anybody's; of a tick, there is one on
+    each partition.
+    """
+    found: defaultdict[tuple[str, str, str, str], list[Any]] = defaultdict(list)
+    for (topic, _), left in done.outputs.items():
+        for output in left:
+            record = value_of(output)
+            if "line" not in record:
+                assert output.topic == EXCEPTIONS
+                continue
+            if output.topic == EXCEPTIONS:
+                told = {n: v for n, v in record["data"].items() if n not in ("partition", "offset")}
+                record = {**record, "id": "", "data": told}
+            found[topic, output.topic, record["plant"], record["line"]].append(record)
+    return dict(found)
+
+
+@given(logs(), timings, rngs)
+def test_a_restart_at_any_batch_boundary_changes_nothing(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    for at, records in placed(lines).items():
+        steady = new_task(at, timing)
+        expected = [*stepped(steady, records), *steady.close_all()]
+        store = MemoryStore()
+        left: list[Outgoing] = []
+        for batch in cut(records, rng):
+            left += stepped(new_task(at, timing, store=store), batch)
+        task = new_task(at, timing, store=store)
+        assert _state(task) == _state(steady, closed=False)
+        assert task.counts == steady.counts
+        left += task.close_all()
+        assert left == expected
+
+
+@given(logs(), timings, rngs)
+@example(random_log(2, 120), Timing(), Random(5))
+def test_after_a_crash_before_the_commit_only_the_uncommitted_repeats(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    """What was delivered and not committed comes again, equal in id and content, cut anyhow."""
+    for at, records in placed(lines).items():
+        expected = stepped(new_task(at, timing), records)
+        store = MemoryStore()
+        committed: list[Outgoing] = []
+        rest: Sequence[Record] = records
+        task = new_task(at, timing, store=store)
+        while rest:
+            batch = next(cut(rest, rng))
+            # As a consumer that went back too far would: records that the state has seen.
+            back = rng.randint(0, min(3, len(records) - len(rest)))
+            start = len(records) - len(rest) - back
+            step = task.step(records[start : start + back + len(batch)])
+            reach = len(committed) + len(step.outputs)
+            assert [*committed, *step.outputs] == expected[:reach]
+            if rng.random() < 0.5:  # delivered, then killed
+                task = new_task(at, timing, store=store)
+                continue
+            task.commit(step)
+            committed += step.outputs
+            rest = rest[len(batch) :]
+        assert committed == expected
+
+
+def _states(done: Run) -> dict[At, Any]:
+    return {at: _state(task) for at, task in done.tasks.items()}
+
+
+def _state(task: Partition, closed: bool = True) -> dict[bytes, Any]:
+    """Return what a task knows, without what it keeps for speed only."""
+    return {
+        key: (
+            line.watermark,
+            line.windows if not closed else (),
+            line.accepted,
+            line.emitted if closed else (),
+            line.accepted_events,
+            line.late_events,
+        )
+        for key, line in task.lines.items()
+    }
+
+
+# 4. Order
+
+
+@given(logs(), timings)
+def test_records_leave_in_the_order_of_what_caused_them(lines: list[bytes], timing: Timing) -> None:
+    """One event: windows by end, then kind, then id; notifications by start; then its own."""
+    order = {kind: index for index, kind in enumerate(ROWS)}
+    for at, records in placed(lines).items():
+        task = new_task(at, timing)
+        for taken in watched(task, records):
+            by_line: defaultdict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
+            for output in taken.outputs:
+                record = value_of(output)
+                if output.topic != EXCEPTIONS:
+                    by_line[record["plant"], record["line"]].append(
+                        _turn(record, taken, timing, order)
+                    )
+            for turns in by_line.values():
+                assert turns == sorted(turns)
+
+
+def _turn(
+    record: dict[str, Any], taken: Taken, timing: Timing, order: dict[str, int]
+) -> tuple[Any, ...]:
+    data, kind = record["data"], record["type"]
+    if "window_end" in data:
+        end, start = (_micros(data[name]) for name in ("window_end", "window_start"))
+        carrier_end = end + data["revision"] * (end - start)
+        return 0, carrier_end, order[kind], record["id"].encode()
+    given: Any = taken.event
+    own = kind != "erp.maintenance_notification.v1" or (
+        getattr(given, "data", None) is not None
+        and getattr(given.data, "episode", None) == data["episode"]
+    )
+    if own:  # its own come last; of one event in the order of the policy
+        short = record["id"].removeprefix("rv:").partition(":")[0]
+        return 2, ["mn", "pc", "gr", "gi", "sp", "lc", "os", "qn", "st"].index(short)
+    return 1, _micros(record["time"]), data["episode"]
+
+
+def _micros(text: str) -> int:
+    from streams.instant import parse
+
+    return parse(text)
+
+
+@given(logs(), timings)
+def test_a_batch_sends_what_its_records_send_one_after_the_other(
+    lines: list[bytes], timing: Timing
+) -> None:
+    for at, records in placed(lines).items():
+        alone = [
+            output for taken in watched(new_task(at, timing), records) for output in taken.outputs
+        ]
+        assert stepped(new_task(at, timing), records) == alone
+
+
+# 5. No loss
+
+
+@given(logs(), timings, rngs)
+def test_every_record_becomes_one_thing_and_the_counts_add_up(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    done = run(lines, timing=timing, batches=rng, partitions=2)
+    records = placed(lines, 2)
+    for at, task in done.tasks.items():
+        counts = task.counts
+        total = counts.accepted + counts.duplicate + counts.exception + counts.tick
+        assert total == len(records[at])
+        assert counts.codes.total() == counts.exception
+        assert task.offset == records[at][-1].offset
+    ids = [output.id for output in done.exceptions]
+    assert len(set(ids)) == len(ids) == done.counts["exception"]
+
+
+@given(logs())
+def test_each_exception_carries_the_record_that_it_refuses(lines: list[bytes]) -> None:
+    from base64 import b64decode
+
+    done = run(lines)
+    records = {
+        f"{topic}/{number}/{record.offset}": record
+        for (topic, number), placed_ in placed(lines).items()
+        for record in placed_
+    }
+    for output in done.exceptions:
+        told, record = value_of(output), records[output.id]
+        assert told["id"] == output.id
+        assert b64decode(told["data"]["value"]) == record.value
+        assert output.key == record.key
+        assert told["data"]["reason"]
+
+
+def test_a_line_of_a_log_is_one_record_and_a_tick_one_on_each_partition() -> None:
+    lines = [consumed(0), b"", event("clock.tick.v1", 5), b"{"]
+    records = placed([line for line in lines if line], 4)
+    assert {at: len(each) for at, each in records.items()}.keys() == {
+        (topic, number) for topic in ("mes.events.v1", "machine.events.v1") for number in range(4)
+    }
+    assert sum(len(each) for each in records.values()) == 1 + 8 + 1
+
+
+# 6. Relevance
+
+
+@given(logs(), timings)
+def test_no_machine_event_stands_on_the_erp_topic(lines: list[bytes], timing: Timing) -> None:
+    done = run(lines, timing=timing, close=True)
+    for (topic, _), left in done.outputs.items():
+        told = {output.topic for output in left}
+        if topic == MACHINE_EVENTS:
+            assert told <= {"summary.machine.v1", EXCEPTIONS}
+        else:
+            assert "summary.machine.v1" not in told
+
+
+@given(logs(), timings)
+def test_telemetry_leaves_nowhere(lines: list[bytes], timing: Timing) -> None:
+    """It raises the watermark, so windows close; but a log of it alone says nothing."""
+    ids = set()
+    alone = []
+    for line in lines:
+        for records in placed([line]).values():
+            for taken in watched(new_task((MACHINE_EVENTS, 0), timing), records):
+                if isinstance(taken.event, MachineTelemetry) and taken.outcome == "accepted":
+                    ids.add(taken.event.id)
+                    alone.append(line)
+    assert not run(alone, timing=timing, close=True).records
+    for taken in watched(new_task((MACHINE_EVENTS, 0), timing), placed(alone).get((MACHINE_EVENTS, 0), [])):
+        assert taken.outputs == []
+
+
+def test_a_breakdown_on_the_erp_topic_is_caused_by_the_mes_alone() -> None:
+    log = [
+        started(0),
+        event("machine.state.v1", 0, work_unit="U1", state="Aborted"),
+        event("machine.state.v1", 700, work_unit="U1", state="Execute"),
+        confirmed(700),
+    ]
+    left = [output for output in run(log).records if output.topic == ERP_TRANSACTIONS]
+    assert [output.type for output in left] == [
+        "erp.maintenance_notification.v1",
+        "erp.production_confirmation.v1",
+    ]
+    assert value_of(left[0])["data"]["causes"] == ["EP1 started@0"]
+    assert START % 3_600 == 0
+
+
+def _unused() -> Iterator[None]:
+    yield None
