@@ -14,13 +14,17 @@ from agents.process_events import Job
 from agents.worker.report import report
 from streams import instant
 from streams.embedded import Broker
-from streams.topics import MES_EVENTS
+from streams.record import Outgoing
+from streams.topics import EXCEPTIONS, MES_EVENTS
 from tables import conservation
 from tables.line import Line
 from tables.partition import Partition
 
 RATE_SECONDS: Final = 5.0
 """Rates are over about so long."""
+
+ORIGINAL_CHARACTERS_MAX: Final = 8_192
+"""Of the base64 of a refused record; the exception on its topic has all of it. A multiple of 4."""
 
 
 class Sample(Struct):
@@ -65,7 +69,7 @@ class Views:
             "lines": _lines(partitions, sample, since, seconds),
             "partitions": [self._partition(tp, one) for tp, one in self._in_order()],
             "recent": {
-                shelf: [orjson.loads(record.value) for record in records]
+                shelf: [_shown(record) for record in records]
                 for shelf, records in self._job.recent.items()
             },
         }
@@ -100,6 +104,16 @@ class Views:
         if not samples or sample.at - samples[-1].at >= RATE_SECONDS / 10:
             samples.append(sample)
         return since
+
+
+def _shown(record: Outgoing) -> dict[str, Any]:
+    """Return a record as people see it: the original in an exception is cut."""
+    event: dict[str, Any] = orjson.loads(record.value)
+    original = event["data"].get("value")
+    if record.topic == EXCEPTIONS and len(original) > ORIGINAL_CHARACTERS_MAX:
+        event["data"]["value"] = original[:ORIGINAL_CHARACTERS_MAX]
+        event["data"]["value_cut"] = True
+    return event
 
 
 def _sample(partitions: Iterable[Partition]) -> Sample:

@@ -1,0 +1,83 @@
+"""The rules of the house that no linter knows."""
+
+import importlib.metadata
+import re
+import subprocess
+from pathlib import Path
+
+import agents
+import streams
+import tables
+
+ROOT = Path(__file__).parent.parent
+TRACKED = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    if (ROOT / name).is_file()
+]
+
+
+def test_our_packages_are_ours() -> None:
+    # PyTables imports as `tables`, openai-agents as `agents`: installers overwrite silently.
+    for package in (agents, streams, tables):
+        assert package.__file__ is not None
+        assert Path(package.__file__).parent.parent == ROOT
+
+
+def test_the_embedded_transport_is_registered() -> None:
+    (entry,) = [
+        point
+        for point in importlib.metadata.entry_points(group="faust.transports")
+        if point.name == "embedded"
+    ]
+    assert entry.value == "streams.embedded:Transport"
+
+
+def test_every_requirement_is_locked_with_a_hash() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        entries = re.split(r"\n(?=\S)", (ROOT / name).read_text().strip())
+        assert len(entries) > 20
+        for entry in entries:
+            assert re.match(r"[\w.\[\]-]+==[\w.]+", entry), entry
+            assert "--hash=sha256:" in entry, entry
+
+
+def test_the_core_touches_no_technology() -> None:
+    # Pure core, thin shell: no clock, no I/O, no Faust, no logging, no environment.
+    edges = {"streams/kafka.py", "streams/embedded.py", "streams/embedded_log.py",
+             "streams/batches.py", "tables/rocksdb.py"}  # fmt: skip
+    forbidden = re.compile(
+        r"^\s*(?:import|from) (?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp)\b"
+    )
+    for path in [*(ROOT / "streams").rglob("*.py"), *(ROOT / "tables").rglob("*.py")]:
+        if path.relative_to(ROOT).as_posix() in edges:
+            continue
+        for line in path.read_text("utf-8").splitlines():
+            if line.strip() == "from random import Random":
+                continue  # the simulator's own, seeded
+            assert not forbidden.match(line), f"{path.name}: {line}"
+
+
+def test_every_module_says_what_it_holds() -> None:
+    for folder in ("streams", "tables", "agents", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            first = path.read_text("utf-8").splitlines()[0]
+            assert re.match(r'"""\S.*\.("""|$)|"""\S', first), f"{path}: {first}"
+
+
+def test_no_path_of_a_machine_and_no_package_host_is_in_the_repository() -> None:
+    word = re.compile(rb"/root/|/work/|pypi\.org|files\.pythonhosted|repo1\.maven|registry\.npmjs")
+    for path in TRACKED:
+        if path != Path(__file__):
+            found = word.search(path.read_bytes())
+            assert found is None, f"{path.relative_to(ROOT)}: {found[0]!r}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for path in TRACKED:
+        if path.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8")):
+                if "://" not in target:
+                    assert (path.parent / target).exists(), f"{path.name}: {target}"
