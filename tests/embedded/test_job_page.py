@@ -1,0 +1,43 @@
+"""The page of a running job: its numbers are the job's, and those of a replay of the same log."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+from test_page import browser, shown, texts
+from workers import LINESIDE, WorkerProcess
+
+__all__ = ["browser"]
+
+EVENTS = 5_000
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="module")
+async def test_numbers_on_the_page_equal_the_jobs(browser: Browser, tmp_path: Path) -> None:
+    log, out = tmp_path / "log.ndjson", tmp_path / "out"
+    size = ("--events", str(EVENTS), "--plants", "2", "--lines", "2")
+    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
+    replay = [LINESIDE, "replay", log, "--out", out, "--partitions", "4"]
+    subprocess.run(replay, check=True, capture_output=True)
+    report = json.loads((out / "report.json").read_bytes())
+    worker = WorkerProcess(tmp_path / "data", "--feed", str(log))
+    try:
+        total = sum(report["counts"].values())
+        assert worker.wait_for_records(total) == total
+        url = worker.first_line.split()[2]
+        async with shown(browser, url) as page:
+            await page.wait_for_selector(f"[data-path='counts.in'][data-value='{total}']")
+            told = await texts(page, "data-path")
+    finally:
+        assert worker.end(signal.SIGTERM) == 0
+    for name, count in report["counts"].items():
+        assert told[f"counts.{name}"] == str(count)
+    assert told["late"] == str(report["late"])
+    for name in ("exceptions", "transactions", "summaries"):
+        for kind, count in report[name].items():
+            assert told[f"{name}.{kind}"] == str(count)
+    assert told["conservation.error"] == "0"
