@@ -11,7 +11,7 @@ from streams import events, instant, quantity
 from streams.events import TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.instant import RESTS, WHOLES
 from streams.members import JsonObject, member_problem, members, text_problem
-from streams.quantity import PARSED, Number
+from streams.quantity import PARSED, SCALE, WHOLE_MAX, Number
 from streams.rejection import Code, Rejection, shown
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 
@@ -144,12 +144,15 @@ def read_data(struct: type[Data], given: Mapping[str, Any], path: str) -> Data |
 
 def _read_quantity(data: Any) -> None:
     given = data.quantity
-    scaled = PARSED.get(given) if given.__class__ is str else None  # the common case, in one look
-    data.quantity = quantity.parse(given) if scaled is None else scaled
+    if given.__class__ is int:
+        data.quantity = quantity.parse(given)
+    else:  # the common case, in one look
+        scaled = PARSED.get(given) if given.__class__ is str else None
+        data.quantity = quantity.parse(given) if scaled is None else scaled
 
 
 def _read_confirmed(data: Any) -> None:
-    data.quantity = quantity.parse(data.quantity)
+    _read_quantity(data)
     if data.final is False:
         data.final = None
 
@@ -164,8 +167,16 @@ def _read_seconds(data: Any) -> None:
 
 
 def _read_counts(data: Any) -> None:
-    data.good = quantity.parse(data.good)
-    data.scrap = quantity.parse(data.scrap)
+    good, scrap = data.good, data.scrap
+    if (  # what machines send
+        good.__class__ is int
+        and scrap.__class__ is int
+        and -WHOLE_MAX < good < WHOLE_MAX
+        and -WHOLE_MAX < scrap < WHOLE_MAX
+    ):
+        data.good, data.scrap = good * SCALE, scrap * SCALE
+    else:
+        data.good, data.scrap = quantity.parse(good), quantity.parse(scrap)
 
 
 _READ_MEASURES: Final[dict[type, Callable[[Any], None] | None]] = {

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union, get_args
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 
@@ -183,7 +183,7 @@ class MachineTelemetryData(Data):
     value: Raw
 
 
-class Event(Struct, gc=False, tag_field="type"):
+class Event(Struct, kw_only=True, gc=False, tag_field="type"):
     """A CloudEvent 1.0 on an input topic; attributes that aren't named here are ignored."""
 
     TOPIC: ClassVar[str] = MES_EVENTS
@@ -194,6 +194,8 @@ class Event(Struct, gc=False, tag_field="type"):
     time: Instant
     plant: Place
     line: Place
+    payload: Raw | UnsetType = UNSET
+    """No attribute of ours: an object with `topic` and `payload` is a printed record of a log."""
 
 
 class OperationStarted(Event, tag="operation.started.v1"):

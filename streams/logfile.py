@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 import msgspec
+from msgspec import UNSET
 
 from streams.codec import Decoded, decode, route
 from streams.events import Tick
@@ -17,7 +18,7 @@ LINE_BYTES_MAX: Final = 8 << 20
 
 
 BLOCK_BYTES: Final = 1 << 18
-"""Read at a time."""
+"""Read at a time: about a thousand lines, so that memory is bounded and a cache is enough."""
 
 
 class Placed(msgspec.Struct):
@@ -77,15 +78,19 @@ class LogReader:
     def place(self, line: bytes) -> None:
         """Put the records that a line stands for where they belong."""
         self.line_number += 1
-        if b'"payload"' in line and self._place_printed(line):
+        if line.startswith(b'{"topic"') and self._place_printed(line):
             return
         event = decode(line, (), None)
         if event.__class__ is Rejection:
+            if b"payload" in line and self._place_printed(line):
+                return
             topic, key = route(line)
             if topic is not None:
                 self._at(topic, self._partition_of(key)).append(self.line_number, key, line, event)
                 return
         elif event.__class__ is not Tick:
+            if event.payload is not UNSET and self._place_printed(line):  # type: ignore[union-attr]
+                return
             routes = self._routes[event.TOPIC]  # type: ignore[union-attr]
             where = f"{event.plant}/{event.line}"  # type: ignore[union-attr]
             try:
@@ -144,8 +149,8 @@ class LogReader:
         return partition_of(key, self.partitions)
 
 
-def lines_of(file: BinaryIO) -> Iterator[bytes]:
-    """Yield each line that isn't blank, without its end.
+def lines_of(file: BinaryIO) -> Iterator[list[bytes]]:
+    """Yield the lines of a block at a time, without their ends and those that are blank.
 
     Lines end with a line feed. Of one longer than `LINE_BYTES_MAX` only the beginning is kept.
     """
@@ -153,11 +158,9 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(BLOCK_BYTES):
         lines = (rest + block).split(b"\n")
         rest = lines.pop()[:LINE_BYTES_MAX]
-        for line in lines:
-            if line and not line.isspace():
-                yield line
+        yield [line for line in lines if line and not (line[0] <= 32 and line.isspace())]
     if rest and not rest.isspace():
-        yield rest
+        yield [rest]
 
 
 _decode_kcat = msgspec.json.Decoder(Kcat).decode

@@ -62,6 +62,8 @@ class Line(Struct, gc=False):
     """Set where windows were closed ahead of the watermark: the end of the last one."""
     sweep_due: int = 0
     """The watermark at which expired ledger entries and episodes go next."""
+    oldest_bucket: int = -(2**63)
+    """No ledger entry of the line is older than this; it may be that none is so old."""
     live: set[str] = field(default_factory=set)
     """Episodes that still add to windows that aren't closed."""
     pending: dict[str, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ def new_line(plant: str, line: str, watermark: int, rules: Rules) -> Line:
         place=place(plant, line),
         watermark=watermark,
         due=_next_boundary(watermark, rules),
+        oldest_bucket=watermark - watermark % rules.bucket,
         windows=tuple({} for _ in rules.kinds),
         accepted=[[0] * len(kind.measures) for kind in rules.kinds],
         emitted=[[0] * len(kind.measures) for kind in rules.kinds],

@@ -87,7 +87,10 @@ def changes(
     bucket = rules.bucket
     expiries: defaultdict[tuple[bytes, int], list[bytes]] = defaultdict(list)
     for key, (line, time, _) in fresh.items():
-        expiries[line.key, time // bucket].append(key)
+        number = time // bucket
+        expiries[line.key, number].append(key)
+        if number * bucket < line.oldest_bucket:
+            line.oldest_bucket = number * bucket
     offset = _bytes(partition.offset)
     made += [
         (EXPIRY + line_key + b"\0" + _bytes(number * bucket) + offset, _encode(keys))
@@ -127,6 +130,9 @@ def _swept(partition: Partition, line: Line) -> list[Change]:
     for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
         forget(line, name, rules)
     gone: list[Change] = []
+    if line.oldest_bucket + rules.bucket > oldest:
+        return gone
+    line.oldest_bucket = oldest - oldest % rules.bucket
     prefix = EXPIRY + line.key + b"\0"
     for index_key, stored in partition.store.scan(prefix):
         bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
@@ -172,6 +178,7 @@ def _line_bytes(line: Line) -> bytes:
 def _read_line(stored: bytes, rules: Rules) -> Line:
     plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
     line = new_line(plant, name, watermark, rules)
+    line.oldest_bucket = -(2**63)  # unknown: the first sweep looks
     line.accepted = [[int(sum_) for sum_ in sums] for sums in accepted]
     line.emitted = [[int(sum_) for sum_ in sums] for sums in emitted]
     line.forgotten_micros = forgotten

@@ -11,10 +11,18 @@ seeds = st.integers(0, 2**32)
 rngs = seeds.map(Random)
 
 
+class Log(list[bytes]):
+    """The lines of a log; its repr stays short enough for a report of Hypothesis."""
+
+    def __repr__(self) -> str:
+        shown = b"\n".join(self[:40]).decode("utf-8", "backslashreplace")
+        return f"<{len(self)} lines>\n{shown}{'' if len(self) <= 40 else '...'}"
+
+
 @st.composite
-def logs(draw: st.DrawFn) -> list[bytes]:
+def logs(draw: st.DrawFn) -> Log:
     """A log of random events, perhaps shuffled, perhaps with lines repeated anywhere later."""
-    lines = random_log(draw(seeds), draw(st.sampled_from([3, 20, 100, 400])))
+    lines = Log(random_log(draw(seeds), draw(st.sampled_from([3, 20, 100, 400]))))
     rng = draw(rngs)
     if draw(st.booleans()):
         rng.shuffle(lines)

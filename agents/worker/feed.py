@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from time import monotonic, time
 from typing import Final
@@ -14,7 +13,6 @@ from streams.logfile import LogReader, lines_of
 from streams.record import partition_of
 from streams.topics import INPUTS
 
-CHUNK_LINES: Final = 2_000
 WAITING_RECORDS_MAX: Final = 50_000
 """A feeder waits while more are still to be processed: bounds the log."""
 
@@ -40,9 +38,8 @@ async def feed_file(worker: Worker, path: Path) -> int:
     reader = LogReader(broker.partitions)
     fed = 0
     with path.open("rb") as file:
-        lines = lines_of(file)
-        while chunk := list(islice(lines, CHUNK_LINES)):
-            for line in chunk:
+        for lines in lines_of(file):
+            for line in lines:
                 reader.place(line)
             for at, placed in reader.take():
                 if at not in held:

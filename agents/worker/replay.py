@@ -5,9 +5,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 import msgspec
 
@@ -18,10 +17,8 @@ from streams.topics import EXCEPTIONS, OUTPUTS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
+from tables.store import SpillingStore, Store
 from tables.tally import Tally
-
-CHUNK_LINES: Final = 1_024
-"""Lines that are read before their partitions take a step: bounds memory, and fits a cache."""
 
 
 def replay(
@@ -57,7 +54,7 @@ def replay(
                 refused: list[tuple[int, bytes]] = []
                 for at, placed in reader.take():
                     if at not in tasks:
-                        store = RocksStore(folder / "state" / f"{at[0]}-{at[1]}", wal=False)
+                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"))
                         stack.callback(store.close)
                         tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]
@@ -79,6 +76,10 @@ def replay(
     return result
 
 
+def _rocks(path: Path) -> Callable[[], Store]:
+    return lambda: RocksStore(path, wal=False)
+
+
 def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, value) of the exceptions among `outputs`."""
     records = zip(placed.records, placed.numbers, strict=True)
@@ -94,11 +95,10 @@ def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, by
 def _chunks(
     log: BinaryIO, reader: LogReader, progress: Callable[[int], object] | None
 ) -> Iterator[None]:
-    """Place `CHUNK_LINES` lines at a time; `progress` gets the bytes read."""
-    lines = lines_of(log)
+    """Place the lines of a block at a time; `progress` gets the bytes read."""
     before = 0
-    while chunk := list(islice(lines, CHUNK_LINES)):
-        for line in chunk:
+    for lines in lines_of(log):
+        for line in lines:
             reader.place(line)
         yield
         if progress is not None and log.seekable():
