@@ -45,9 +45,7 @@ def main() -> None:
         found = measure(Path(folder), options.events, options.rounds, not options.skip_memory)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=2) + "\n")
-    print(
-        f"kept in {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}"
-    )
+    print(f"kept in {os.path.relpath(RESULTS)}")
 
 
 def measure(folder: Path, events: int, rounds: int, memory: bool) -> dict[str, Any]:
@@ -70,7 +68,8 @@ def measure(folder: Path, events: int, rounds: int, memory: bool) -> dict[str, A
     print(f"ratio of medians: {ratio:.1f} (wanted: at most {RATIO_MAX})")
     print(f"peak memory of {events:,} events: {peak} MB (wanted: under {MEMORY_MB_MAX})")
     found: dict[str, Any] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
         "events": events,
         "decode_microseconds": decoding,
         "replay_microseconds": replaying,

@@ -298,7 +298,7 @@ TYPES: Final[dict[str, type[AnyEvent]]] = {
 }
 """Event types by the value of `type`, ticks aside."""
 
-NAMES: Final[dict[type, str]] = {struct: name for name, struct in TYPES.items()}
+NAMES: Final[dict[Any, str]] = {struct: name for name, struct in TYPES.items()}
 """The value of `type` by struct."""
 
 REVERSIBLE: Final = frozenset(

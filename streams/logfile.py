@@ -1,14 +1,14 @@
 """Logs in files: each line a bare event, or a record as `kcat -J` prints it."""
 
 import json
-from collections.abc import Iterator
-from typing import BinaryIO, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, Final
 
 import msgspec
 from msgspec import UNSET
 
 from streams.codec import Decoded, decode, route
-from streams.events import Tick
+from streams.events import NAMES, Tick
 from streams.record import Record, partition_of
 from streams.rejection import Rejection, shown
 from streams.topics import INPUTS, MES_EVENTS
@@ -62,7 +62,7 @@ class LogReader:
         self.passed_over = 0
         self.line_number = 0
         self._placed: dict[tuple[str, int], Placed] = {}
-        self._routes: dict[str, dict[str, tuple[Placed, bytes]]] = {topic: {} for topic in INPUTS}
+        self._routes: dict[tuple[str, str], tuple[Placed, bytes]] = {}
         for topic in INPUTS:
             for number in range(partitions):
                 self._at(topic, number)
@@ -73,54 +73,64 @@ class LogReader:
             if placed.records:
                 self._placed[at] = Placed(next_offset=placed.next_offset)
                 yield at, placed
-        self._routes = {topic: {} for topic in INPUTS}
+        self._routes.clear()
 
-    def place(self, line: bytes) -> None:
-        """Put the records that a line stands for where they belong."""
-        self.line_number += 1
-        if line.startswith(b'{"topic"') and self._place_printed(line):
+    def place(self, lines: Iterable[bytes]) -> None:
+        """Put the records that lines stand for where they belong."""
+        number = self.line_number
+        for line in lines:
+            number += 1
+            if line.startswith(b'{"topic"') and self._place_printed(line, number):
+                continue
+            event: Any = decode(line, (), None)
+            if event.__class__ in NAMES and event.payload is UNSET:
+                where = f"{event.plant}/{event.line}"
+                try:
+                    placed, key = self._routes[event.TOPIC, where]
+                except KeyError:
+                    key = where.encode()
+                    placed = self._at(event.TOPIC, partition_of(key, self.partitions))
+                    self._routes[event.TOPIC, where] = placed, key
+                offset = placed.next_offset
+                placed.next_offset = offset + 1
+                placed.records.append(Record(offset, None, key, line))
+                placed.decoded.append(event)
+                placed.numbers.append(number)
+            else:
+                self._place_other(line, number, event)
+        self.line_number = number
+
+    def _place_other(self, line: bytes, number: int, event: Any) -> None:
+        """Place a line that is refused, a tick, or perhaps printed by kcat."""
+        if b"payload" in line and self._place_printed(line, number):
             return
-        event = decode(line, (), None)
-        if event.__class__ is Rejection:
-            if b"payload" in line and self._place_printed(line):
-                return
+        topic: str | None
+        if isinstance(event, Rejection):
             topic, key = route(line)
-            if topic is not None:
-                self._at(topic, self._partition_of(key)).append(self.line_number, key, line, event)
-                return
-        elif event.__class__ is not Tick:
-            if event.payload is not UNSET and self._place_printed(line):  # type: ignore[union-attr]
-                return
-            routes = self._routes[event.TOPIC]  # type: ignore[union-attr]
-            where = f"{event.plant}/{event.line}"  # type: ignore[union-attr]
-            try:
-                placed, key = routes[where]
-            except KeyError:
-                key = where.encode()
-                placed = self._at(event.TOPIC, self._partition_of(key))  # type: ignore[union-attr]
-                routes[where] = placed, key
-            offset = placed.next_offset
-            placed.next_offset = offset + 1
-            placed.records.append(Record(offset, None, key, line))
-            placed.decoded.append(event)
-            placed.numbers.append(self.line_number)
+        elif isinstance(event, Tick):
+            topic, key = None, None
+        else:
+            topic, key = event.TOPIC, f"{event.plant}/{event.line}".encode()
+        if topic is not None:
+            placed = self._at(topic, partition_of(key, self.partitions))
+            placed.append(number, key, line, event)
             return
         for placed in self._placed.values():
-            placed.append(self.line_number, None, line, event)
+            placed.append(number, None, line, event)
 
     def _at(self, topic: str, partition: int) -> Placed:
         return self._placed.setdefault((topic, partition), Placed())
 
-    def _place_printed(self, line: bytes) -> bool:
+    def _place_printed(self, line: bytes, number: int) -> bool:
         """Place a line that kcat printed; return whether it was one."""
         kcat = _read_kcat(line)
         if isinstance(kcat, Kcat):
-            self._place_kcat(kcat)
+            self._place_kcat(kcat, number)
         elif kcat is not None:
-            self._at(MES_EVENTS, 0).append(self.line_number, None, line, kcat)
+            self._at(MES_EVENTS, 0).append(number, None, line, kcat)
         return kcat is not None
 
-    def _place_kcat(self, kcat: Kcat) -> None:
+    def _place_kcat(self, kcat: Kcat, number: int) -> None:
         if kcat.topic not in INPUTS:
             self.passed_over += 1
             return
@@ -141,12 +151,9 @@ class LogReader:
             value=None if kcat.payload is None else _bytes(kcat.payload),
             headers=headers,
         )
-        placed.numbers.append(self.line_number)
+        placed.numbers.append(number)
         placed.records.append(record)
         placed.decoded.append(decode(record.value, headers, kcat.topic))
-
-    def _partition_of(self, key: bytes | None) -> int:
-        return partition_of(key, self.partitions)
 
 
 def lines_of(file: BinaryIO) -> Iterator[list[bytes]]:

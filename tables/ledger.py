@@ -35,7 +35,10 @@ def fingerprint(event: AnyEvent) -> bytes:
     """
     if event.__class__ is TransactionReversed:
         return _reversal_fingerprint(event)
-    return _digest(NAMES[event.__class__], event.time, event.data)
+    try:
+        return xxh3_128_digest(_encode((NAMES[event.__class__], event.time, event.data)))
+    except OverflowError:
+        return _digest(NAMES[event.__class__], event.time, event.data)
 
 
 def _reversal_fingerprint(event: TransactionReversed) -> bytes:

@@ -33,7 +33,7 @@ from streams.transactions import (
 )  # fmt: skip
 from tables import episodes, windows
 from tables.episodes import Episode
-from tables.rules import AtOnce, Kind, Plan, Rules, applies
+from tables.rules import AtOnce, Kind, Plan, RowMembers, Rules, applies
 from tables.windows import Carried, Row
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
@@ -168,6 +168,7 @@ def _contribute(
     """Add an event to its rows, by the rule of `windows.carrier_of` (spelt out here for speed)."""
     watermark = line.watermark
     late = False
+    members: RowMembers = ()
     for index, length, width, erp, row_members, slots, where in plan.contributions:
         if where and not applies(where, data):
             continue
@@ -179,14 +180,18 @@ def _contribute(
             rows = line.windows[index][carrier]
         except KeyError:
             rows = line.windows[index][carrier] = {}
-        key = start, row_members(data)
+        if row_members is not None:
+            members = row_members(data)
+        key = start, members
         row = rows.get(key)
         if row is None:
             row = rows[key] = Row([0] * width, 0, [])
         accepted = line.accepted[index]
         measures = row.measures
         for slot, member in slots:
-            measure = getattr(data, member) * sign
+            measure = getattr(data, member)
+            if sign < 0:
+                measure = -measure
             measures[slot] += measure
             accepted[slot] += measure
         if erp:

@@ -39,6 +39,9 @@ from tables.store import Change, Store
 NEVER: Final = -(2**63)
 """Before every instant: how far back the ledger of a line reaches that hasn't been seen."""
 
+TRANSACTIONS: Final[frozenset[Any]] = frozenset(NAMES) - {MachineTelemetry}
+"""Events that the ledger knows; telemetry carries no transaction."""
+
 JUDGED_FURTHER: Final = frozenset({TransactionReversed, DowntimeStarted, DowntimeEnded})
 """Events that checks 11 to 15 look at."""
 
@@ -92,7 +95,7 @@ class Partition:
 
     def step_decoded(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> Step:
         """Return what `records` lead to, whatever their offsets; `decoded` is what they are."""
-        keys = [_ledger_key(event) for event in decoded]
+        keys = _ledger_keys(decoded)
         batch = _Batch(self, _look_up(self.store, decoded, keys))
         batch.take(records, decoded, keys)
         if records:
@@ -298,12 +301,14 @@ class _Batch:
         self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
 
 
-def _ledger_key(event: Decoded) -> bytes | None:
-    """Return the ledger's key of an event that carries a transaction, None for all else."""
-    if event.__class__ in NAMES and event.__class__ is not MachineTelemetry:
-        told: Any = event
-        return identity(told.plant, told.line, told.source, told.id)
-    return None
+def _ledger_keys(decoded: Sequence[Any]) -> list[bytes | None]:
+    """Return the ledger's key of each event that carries a transaction, None for all else."""
+    return [
+        identity(event.plant, event.line, event.source, event.id)
+        if event.__class__ in TRANSACTIONS
+        else None
+        for event in decoded
+    ]
 
 
 def _reversed_key(event: TransactionReversed) -> bytes:

@@ -1,6 +1,6 @@
 """The rules of a partition: the contract's settings and its policy, ready to be followed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,6 +13,9 @@ from streams.members import members
 from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.transactions import at_once_data, windowed_data
+
+Row = tuple[str, ...]
+"""The names of a row's members."""
 
 RowMembers = tuple[str | bool | None, ...]
 
@@ -73,7 +76,8 @@ class Contribution(NamedTuple):
     width: int
     """how many measures a row has"""
     erp: bool
-    row_members: Callable[[Data], RowMembers]
+    row_members: Callable[[Data], RowMembers] | None
+    """None: the row has the same members as the contribution before"""
     slots: tuple[tuple[int, str], ...]
     """(place of the measure in the row, the event's member that feeds it)"""
     where: dict[str, str]
@@ -157,10 +161,12 @@ def rules_for(
         plans={
             struct: Plan(
                 event=event,
-                contributions=tuple(
-                    _contribution(kind, entry, event)
-                    for kind, (_, entry, _) in zip(kinds, entries, strict=True)
-                    if event in entry.inputs
+                contributions=_sharing_rows(
+                    [
+                        (_contribution(kind, entry, event), entry.row)
+                        for kind, (_, entry, _) in zip(kinds, entries, strict=True)
+                        if event in entry.inputs
+                    ]
                 ),
                 at_once=tuple(
                     _at_once(name, entry, event)
@@ -208,6 +214,17 @@ def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contr
         ),
         where=entry.where.get(event, {}),
     )
+
+
+def _sharing_rows(contributions: Sequence[tuple[Contribution, Row]]) -> tuple[Contribution, ...]:
+    """Return the contributions, each that has the row of the one before told so."""
+    shared = []
+    before: Row | None = None
+    for contribution, row in contributions:
+        same = row == before and not contribution.where
+        shared.append(contribution._replace(row_members=None) if same else contribution)
+        before = None if contribution.where else row
+    return tuple(shared)
 
 
 def _row_getter(names: tuple[str, ...]) -> Callable[[Data], RowMembers]:

@@ -83,7 +83,16 @@ def changes(
     `fresh` has (line, time, entry) by ledger key.
     """
     rules = partition.rules
-    made: list[Change] = [(key, entry) for key, (_, _, entry) in fresh.items()]
+    made: list[Change] = []
+    for line in touched:
+        # Before the new entries: what has expired may have been accepted anew in this batch.
+        if line.watermark >= line.sweep_due:
+            made += _swept(partition, line)
+        if partition.lasting:
+            made += _line_changes(line, rules)
+        line.changed_episodes.clear()
+        line.changed_windows.clear()
+    made += [(key, entry) for key, (_, _, entry) in fresh.items()]
     bucket = rules.bucket
     expiries: defaultdict[tuple[bytes, int], list[bytes]] = defaultdict(list)
     for key, (line, time, _) in fresh.items():
@@ -96,13 +105,6 @@ def changes(
         (EXPIRY + line_key + b"\0" + _bytes(number * bucket) + offset, _encode(keys))
         for (line_key, number), keys in expiries.items()
     ]
-    for line in touched:
-        if line.watermark >= line.sweep_due:
-            made += _swept(partition, line)
-        if partition.lasting:
-            made += _line_changes(line, rules)
-        line.changed_episodes.clear()
-        line.changed_windows.clear()
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
     made.append((HEAD, _encode([FORMAT, partition.offset, counts, dict(told.codes)])))

@@ -3,8 +3,8 @@
 from random import Random
 
 from hypothesis import strategies as st
-
 from logs import random_log
+
 from tables.rules import Timing
 
 seeds = st.integers(0, 2**32)
@@ -15,8 +15,8 @@ class Log(list[bytes]):
     """The lines of a log; its repr stays short enough for a report of Hypothesis."""
 
     def __repr__(self) -> str:
-        shown = b"\n".join(self[:40]).decode("utf-8", "backslashreplace")
-        return f"<{len(self)} lines>\n{shown}{'' if len(self) <= 40 else '...'}"
+        shown = b"\n".join(self[:12]).decode("utf-8", "backslashreplace")
+        return f"<{len(self)} lines>\n{shown}{'' if len(self) <= 12 else '...'}"
 
 
 @st.composite

@@ -474,7 +474,7 @@ def problem(value: bytes) -> str | None:
     for name in TYPES[event["type"]].split():
         member = data.get(name.rstrip("?"))
         if member is None:
-            if not name.endswith("?") and name not in ("value",):
+            if not name.endswith("?") and name != "value":
                 return f"no {name}"
         elif not is_member(event["type"], name.rstrip("?"), member):
             return f"{name}: {member}"

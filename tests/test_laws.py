@@ -1,6 +1,5 @@
 """The six laws of the contract, each over whole logs: any order, any repeats, any cut."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
@@ -8,15 +7,29 @@ from random import Random
 from typing import Any
 
 import msgspec
+import rows
+from draws import logs, rngs, timings
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from draws import logs, rngs, timings
 from logs import random_log
 from runs import (
-    LASTING, START, Run, Taken, confirmed, consumed, cut, event, new_task, placed, run, started,
-    stepped, value_of, watched,
+    LASTING,
+    START,
+    Run,
+    Taken,
+    confirmed,
+    consumed,
+    cut,
+    event,
+    new_task,
+    placed,
+    run,
+    started,
+    stepped,
+    value_of,
+    watched,
 )  # fmt: skip
+
 from streams.codec import Decoded
 from streams.events import MachineTelemetry
 from streams.record import Outgoing, Record
@@ -49,48 +62,6 @@ def _assert_balanced(task: Partition) -> None:
         assert not any(errors.values()), (line.plant, line.line, errors)
 
 
-Row = tuple[str, str, str, tuple[Any, ...], str]
-"""(plant, line, record type, row, measure)"""
-
-ROWS: dict[str, str] = {
-    "erp.production_confirmation.v1": "order operation item lot uom",
-    "erp.goods_receipt.v1": "order item lot storage uom",
-    "erp.goods_issue.v1": "order operation item lot storage uom",
-    "erp.scrap_posting.v1": "order operation item lot uom reason kind",
-    "erp.labor_confirmation.v1": "order operation activity",
-    "summary.consumption.v1": "order operation item lot storage uom",
-    "summary.scrap.v1": "order operation item lot uom reason kind",
-    "summary.production.v1": "order operation item uom",
-    "summary.downtime.v1": "work_unit reason planned",
-    "summary.machine.v1": "work_unit order item",
-}
-"""The contract's rows (section 4)."""
-
-MEASURES: dict[str, list[tuple[str, str, str]]] = {
-    "production.confirmed.v1": [
-        ("erp.production_confirmation.v1", "quantity", "quantity"),
-        ("summary.production.v1", "good", "quantity"),
-    ],
-    "goods.received.v1": [("erp.goods_receipt.v1", "quantity", "quantity")],
-    "material.consumed.v1": [
-        ("erp.goods_issue.v1", "quantity", "quantity"),
-        ("summary.consumption.v1", "quantity", "quantity"),
-    ],
-    "scrap.declared.v1": [
-        ("erp.scrap_posting.v1", "quantity", "quantity"),
-        ("summary.scrap.v1", "quantity", "quantity"),
-        ("summary.production.v1", "scrap", "quantity"),
-    ],
-    "rework.declared.v1": [("summary.production.v1", "rework", "quantity")],
-    "labor.booked.v1": [("erp.labor_confirmation.v1", "seconds", "seconds")],
-    "machine.count.v1": [
-        ("summary.machine.v1", "good", "good"),
-        ("summary.machine.v1", "scrap", "scrap"),
-    ],
-}
-"""Input type -> (record type, its measure, the input's member)."""
-
-
 @given(logs(), st.floats(0, 1), st.sampled_from([LASTING, Timing()]))
 def test_each_row_is_emitted_plus_open_at_any_moment(
     lines: list[bytes], moment: float, timing: Timing
@@ -105,81 +76,11 @@ def test_each_row_is_emitted_plus_open_at_any_moment(
             for part in (records[:middle], records[middle:]):
                 seen += watched(task, part)
                 left = [output for taken in seen for output in taken.outputs]
-                assert _sum(_accepted(seen)) == _sum(_emitted(left), _open(task))
+                assert rows.total(rows.accepted(seen)) == rows.total(
+                    rows.emitted(left), rows.still_open(task)
+                )
             left += task.close_all()
-            assert _sum(_accepted(seen)) == _sum(_emitted(left))
-
-
-def _accepted(seen: Iterable[Taken]) -> Counter[Row]:
-    """Sum the accepted events up per row, from the input's JSON alone; downtime aside."""
-    sums: Counter[Row] = Counter()
-    for taken in seen:
-        if taken.outcome != "accepted":
-            continue
-        given = _read(taken.record.value)
-        told, sign = given, 1
-        if given["type"] == "transaction.reversed.v1":
-            told, sign = given["data"]["original"], -1
-        data = told["data"]
-        for kind, measure, member in MEASURES.get(told["type"], []):
-            if measure == "scrap" and data.get("kind", "operation") != "operation":
-                continue
-            row = tuple(data.get(name) for name in ROWS[kind].split())
-            where = given["plant"], given["line"], kind, row, measure
-            sums[where] += sign * Decimal(str(data[member]))
-    return sums
-
-
-def _emitted(left: Iterable[Outgoing]) -> Counter[Row]:
-    """Sum what left per row: revisions add up, a reversal takes its record away."""
-    sums: Counter[Row] = Counter()
-    posted: dict[str, dict[str, Any]] = {}
-    for output in left:
-        record, sign = value_of(output), 1
-        if record["type"] == "erp.reversal.v1":
-            if record["data"]["reverses"].startswith("mn:"):
-                continue
-            record, sign = posted[record["data"]["reverses"]], -1
-        posted[record["id"]] = record
-        kind, data = record["type"], record["data"]
-        if kind not in ROWS or kind == "summary.downtime.v1":
-            continue
-        row = tuple(data.get(name) for name in ROWS[kind].split())
-        for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
-            sums[record["plant"], record["line"], kind, row, measure] += sign * Decimal(
-                data[measure]
-            )
-    return sums
-
-
-def _open(task: Partition, kinds: Sequence[str] = tuple(ROWS)) -> Counter[Row]:
-    """Sum the open windows up per row."""
-    sums: Counter[Row] = Counter()
-    for line in task.lines.values():
-        for kind, carried in zip(task.rules.kinds, line.windows, strict=True):
-            for rows in carried.values() if kind.record in kinds and not kind.episodic else ():
-                for (_, row), sums_ in rows.items():
-                    for measure, sum_ in zip(kind.measures, sums_.measures, strict=True):
-                        sums[line.plant, line.line, kind.record, row, measure] += _decimal(sum_)
-    return sums
-
-
-def _decimal(billionths: int) -> Decimal:
-    return Decimal(billionths) / 10**9
-
-
-def _sum(*parts: Counter[Any]) -> dict[Any, Any]:
-    """Add counters up (`+` of theirs would drop what is negative), without the zeros."""
-    sums: Counter[Any] = Counter()
-    for part in parts:
-        sums.update(part)
-    return {row: sum_ for row, sum_ in sums.items() if sum_}
-
-
-def _read(value: bytes | None) -> dict[str, Any]:
-    document = json.loads(value or b"", parse_float=Decimal, parse_int=Decimal)
-    assert isinstance(document, dict)
-    return document
+            assert rows.total(rows.accepted(seen)) == rows.total(rows.emitted(left))
 
 
 @given(logs(), st.floats(0, 1))
@@ -191,18 +92,18 @@ def test_each_downtime_row_is_what_its_episodes_lasted_in_closed_windows(
         task = new_task(at, LASTING)
         seen = list(watched(task, records[: int(len(records) * moment)]))
         left = [output for taken in seen for output in taken.outputs]
-        told = _sum(_downtime_emitted(left), _downtime_carried(task))
+        told = rows.total(_downtime_emitted(left), _downtime_carried(task))
         ends = {
             (line.plant, line.line): (line.watermark // 1_000_000 - 30) // 60 * 60
             for line in task.lines.values()
         }
-        assert told == _sum(_downtime_told(seen, ends))
+        assert told == rows.total(_downtime_told(seen, ends))
         left += task.close_all()
         ends = {
             (line.plant, line.line): (line.watermark // 1_000_000) // 60 * 60 + 60
             for line in task.lines.values()
         }
-        assert _sum(_downtime_emitted(left)) == _sum(_downtime_told(seen, ends))
+        assert rows.total(_downtime_emitted(left)) == rows.total(_downtime_told(seen, ends))
 
 
 def _downtime_told(seen: Iterable[Taken], ends: dict[tuple[str, str], int]) -> Counter[Any]:
@@ -251,8 +152,8 @@ def _downtime_carried(task: Partition) -> Counter[Any]:
     sums: Counter[Any] = Counter()
     kind = task.rules.downtime
     for line in task.lines.values():
-        for rows in line.windows[kind.index].values():
-            for (_, row), sums_ in rows.items():
+        for carried in line.windows[kind.index].values():
+            for (_, row), sums_ in carried.items():
                 where = line.plant, line.line, row
                 sums[where, "micros"] += sums_.measures[0] // 1_000
                 sums[where, "stops"] += sums_.measures[1] // 10**9
@@ -363,10 +264,9 @@ def _per_line_and_topic(done: Run) -> dict[tuple[str, str, str, str], list[Any]]
     for (topic, _), left in done.outputs.items():
         for output in left:
             record = value_of(output)
-            if "line" not in record:
-                assert output.topic == EXCEPTIONS
-                continue
             if output.topic == EXCEPTIONS:
+                if "plant" not in record or "line" not in record:
+                    continue
                 told = {n: v for n, v in record["data"].items() if n not in ("partition", "offset")}
                 record = {**record, "id": "", "data": told}
             found[topic, output.topic, record["plant"], record["line"]].append(record)

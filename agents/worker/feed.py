@@ -39,8 +39,7 @@ async def feed_file(worker: Worker, path: Path) -> int:
     fed = 0
     with path.open("rb") as file:
         for lines in lines_of(file):
-            for line in lines:
-                reader.place(line)
+            reader.place(lines)
             for at, placed in reader.take():
                 if at not in held:
                     raise FeedError(

@@ -98,8 +98,7 @@ def _chunks(
     """Place the lines of a block at a time; `progress` gets the bytes read."""
     before = 0
     for lines in lines_of(log):
-        for line in lines:
-            reader.place(line)
+        reader.place(lines)
         yield
         if progress is not None and log.seekable():
             progress(log.tell() - before)

@@ -1,0 +1,125 @@
+"""The contract's windowed rows (section 4), and sums over them: of what came in, left, is open."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from runs import Taken, value_of
+
+from streams.record import Outgoing
+from tables.partition import Partition
+
+Row = tuple[str, str, str, tuple[Any, ...], str]
+"""(plant, line, record type, row, measure)"""
+
+ROWS: dict[str, str] = {
+    "erp.production_confirmation.v1": "order operation item lot uom",
+    "erp.goods_receipt.v1": "order item lot storage uom",
+    "erp.goods_issue.v1": "order operation item lot storage uom",
+    "erp.scrap_posting.v1": "order operation item lot uom reason kind",
+    "erp.labor_confirmation.v1": "order operation activity",
+    "summary.consumption.v1": "order operation item lot storage uom",
+    "summary.scrap.v1": "order operation item lot uom reason kind",
+    "summary.production.v1": "order operation item uom",
+    "summary.downtime.v1": "work_unit reason planned",
+    "summary.machine.v1": "work_unit order item",
+}
+"""The contract's rows (section 4)."""
+
+MEASURES: dict[str, list[tuple[str, str, str]]] = {
+    "production.confirmed.v1": [
+        ("erp.production_confirmation.v1", "quantity", "quantity"),
+        ("summary.production.v1", "good", "quantity"),
+    ],
+    "goods.received.v1": [("erp.goods_receipt.v1", "quantity", "quantity")],
+    "material.consumed.v1": [
+        ("erp.goods_issue.v1", "quantity", "quantity"),
+        ("summary.consumption.v1", "quantity", "quantity"),
+    ],
+    "scrap.declared.v1": [
+        ("erp.scrap_posting.v1", "quantity", "quantity"),
+        ("summary.scrap.v1", "quantity", "quantity"),
+        ("summary.production.v1", "scrap", "quantity"),
+    ],
+    "rework.declared.v1": [("summary.production.v1", "rework", "quantity")],
+    "labor.booked.v1": [("erp.labor_confirmation.v1", "seconds", "seconds")],
+    "machine.count.v1": [
+        ("summary.machine.v1", "good", "good"),
+        ("summary.machine.v1", "scrap", "scrap"),
+    ],
+}
+"""Input type -> (record type, its measure, the input's member)."""
+
+
+def accepted(seen: Iterable[Taken]) -> Counter[Row]:
+    """Sum the accepted events up per row, from the input's JSON alone; downtime aside."""
+    sums: Counter[Row] = Counter()
+    for taken in seen:
+        if taken.outcome != "accepted":
+            continue
+        given = _read(taken.record.value)
+        told, sign = given, 1
+        if given["type"] == "transaction.reversed.v1":
+            told, sign = given["data"]["original"], -1
+        data = told["data"]
+        for kind, measure, member in MEASURES.get(told["type"], []):
+            if measure == "scrap" and data.get("kind", "operation") != "operation":
+                continue
+            row = tuple(data.get(name) for name in ROWS[kind].split())
+            where = given["plant"], given["line"], kind, row, measure
+            sums[where] += sign * Decimal(str(data[member]))
+    return sums
+
+
+def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
+    """Sum what left per row: revisions add up, a reversal takes its record away."""
+    sums: Counter[Row] = Counter()
+    posted: dict[str, dict[str, Any]] = {}
+    for output in left:
+        record, sign = value_of(output), 1
+        if record["type"] == "erp.reversal.v1":
+            if record["data"]["reverses"].startswith("mn:"):
+                continue
+            record, sign = posted[record["data"]["reverses"]], -1
+        posted[record["id"]] = record
+        kind, data = record["type"], record["data"]
+        if kind not in ROWS or kind == "summary.downtime.v1":
+            continue
+        row = tuple(data.get(name) for name in ROWS[kind].split())
+        for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
+            sums[record["plant"], record["line"], kind, row, measure] += sign * Decimal(
+                data[measure]
+            )
+    return sums
+
+
+def still_open(task: Partition) -> Counter[Row]:
+    """Sum the open windows up per row."""
+    sums: Counter[Row] = Counter()
+    for line in task.lines.values():
+        for kind, carried in zip(task.rules.kinds, line.windows, strict=True):
+            for rows in carried.values() if not kind.episodic else ():
+                for (_, row), sums_ in rows.items():
+                    for measure, sum_ in zip(kind.measures, sums_.measures, strict=True):
+                        sums[line.plant, line.line, kind.record, row, measure] += _decimal(sum_)
+    return sums
+
+
+def _decimal(billionths: int) -> Decimal:
+    return Decimal(billionths) / 10**9
+
+
+def total(*parts: Counter[Any]) -> dict[Any, Any]:
+    """Add counters up (`+` of theirs would drop what is negative), without the zeros."""
+    sums: Counter[Any] = Counter()
+    for part in parts:
+        sums.update(part)
+    return {row: sum_ for row, sum_ in sums.items() if sum_}
+
+
+def _read(value: bytes | None) -> dict[str, Any]:
+    document = json.loads(value or b"", parse_float=Decimal, parse_int=Decimal)
+    assert isinstance(document, dict)
+    return document
