@@ -17,7 +17,6 @@ from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
-from tables.tally import Tally
 
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
@@ -27,7 +26,7 @@ Deliver = Callable[[Sequence[Outgoing], int], Awaitable[None]]
 
 
 class Job:
-    """What this process does: its partitions, their rules, and what has left them.
+    """What this process does: its partitions, their rules, and what has left them lately.
 
     An error in a partition is a bug or a broken disk: it ends the job (`failed`) rather than the
     partition's order. What wasn't committed is processed again after a restart.
@@ -35,7 +34,6 @@ class Job:
 
     def __init__(self, rules: dict[str, Rules], folder: Path) -> None:
         self.partitions: dict[TP, Partition] = {}
-        self.tally = Tally()
         self.recent: dict[str, deque[Outgoing]] = {
             name: deque(maxlen=RECENT_RECORDS_MAX)
             for name in ("transactions", "summaries", "exceptions")
@@ -69,7 +67,6 @@ class Job:
         step = partition.step(batch.records)
         await deliver(step.outputs, round(time() * 1e3) * 1000)
         partition.commit(step)
-        self.tally.add(step.outputs)
         for record in step.outputs[-4 * RECENT_RECORDS_MAX :]:
             self.recent[_shelf(record.topic)].appendleft(record)
 

@@ -1,4 +1,4 @@
-"""Whole partition batches through Faust: one message for many records."""
+"""EDGE: whole partition batches through Faust, one message for many records."""
 
 from typing import Any
 

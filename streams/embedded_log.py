@@ -14,10 +14,10 @@ import msgspec
 
 from streams.record import Record
 
-SEGMENT_BYTES: Final = 64 << 20
+SEGMENT_BYTES: Final = 32 << 20
 """A segment that has grown so large is followed by a new one."""
 
-RETENTION_BYTES: Final = 1 << 30
+RETENTION_BYTES: Final = 256 << 20
 """Of a partition; its oldest segments go when it has more, unless they are still to be read."""
 
 INDEX_BYTES: Final = 64 << 10

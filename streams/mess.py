@@ -62,7 +62,7 @@ class Mess(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} is {getattr(self, name)}: negative")
         total = sum(share for share, _ in _mishaps(self))
         if total > 1:
-            raise ValueError(f"the rates of single mishaps add up to {total}: more than 1")
+            raise ValueError(f"the rates of single mishaps add up to {total:g}: more than 1")
 
 
 class Outages(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,9 @@ class Counts(Struct):
     exception: int = 0
     tick: int = 0
     codes: Counter[str] = field(default_factory=Counter)
+    """Exceptions by code."""
+    left: Counter[str] = field(default_factory=Counter)
+    """What has left, exceptions aside, by type."""
 
 
 class Step(Struct):
@@ -100,6 +103,7 @@ class Partition:
         batch.take(records, decoded, keys)
         if records:
             self.offset = records[-1].offset
+        self._count(batch.out)
         changes = snapshot.changes(self, batch.touched.values(), batch.fresh)
         return Step(batch.out, changes)
 
@@ -112,7 +116,11 @@ class Partition:
         out: list[Outgoing] = []
         for line in self.lines.values():
             close_all(line, self.rules, out)
+        self._count(out)
         return out
+
+    def _count(self, outputs: list[Outgoing]) -> None:
+        self.counts.left.update([one.type for one in outputs if one.topic != EXCEPTIONS])
 
 
 class _Batch:

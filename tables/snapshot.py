@@ -43,14 +43,21 @@ def load(partition: Partition) -> None:
     head = partition.store.get_many([HEAD])[0]
     if head is None:
         return
-    format_, offset, counts, codes = _decode(head)
+    format_, *told_of = _decode(head)
     where = f"the state of {partition.topic}/{partition.number}"
     if format_ != FORMAT:
         raise FormatError(f"{where} has format {format_}; this version reads format {FORMAT}")
+    offset, counts, codes, left, shape = told_of
+    if shape != _shape(partition.rules):
+        raise FormatError(
+            f"{where} was made with other window lengths or another policy: go on with those, or "
+            "start with an empty data directory"
+        )
     partition.offset = offset
     told = partition.counts
     told.accepted, told.duplicate, told.exception, told.tick = counts
     told.codes.update(codes)
+    told.left.update(left)
     by_key: dict[bytes, Line] = {}
     for _, value in partition.store.scan(LINE):
         line = _read_line(value, partition.rules)
@@ -61,10 +68,6 @@ def load(partition: Partition) -> None:
     kinds = {kind.short.encode(): kind for kind in partition.rules.kinds}
     for key, value in partition.store.scan(WINDOW):
         line_key, short, carrier = key[1:].split(b"\0", 2)
-        if short not in kinds:
-            raise FormatError(
-                f"{where} has open windows of {short.decode()!r}, which the policy doesn't know"
-            )
         by_key[line_key].windows[kinds[short].index][_instant(carrier)] = {
             (start, tuple(members)): Row([int(measure) for measure in measures], count, causes)
             for start, members, measures, count, causes in _decode(value)
@@ -107,8 +110,21 @@ def changes(
     ]
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
-    made.append((HEAD, _encode([FORMAT, partition.offset, counts, dict(told.codes)])))
+    codes, left = dict(told.codes), dict(told.left)
+    head = [FORMAT, partition.offset, counts, codes, left, _shape(rules)]
+    made.append((HEAD, _encode(head)))
     return made
+
+
+def _shape(rules: Rules) -> list[Any]:
+    """Return what sums and posting keys depend on: kinds, rows, measures, window lengths.
+
+    With another one, a window's revision could be told twice, or a sum be taken for another.
+    """
+    return [
+        [kind.short, kind.record, kind.length, list(kind.row), list(kind.measures)]
+        for kind in rules.kinds
+    ]
 
 
 def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:

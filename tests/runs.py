@@ -182,7 +182,7 @@ def stamp(seconds: float) -> str:
     return text(round((START + seconds) * 1_000_000))
 
 
-def event(kind: str, seconds: float, id: str = "", **data: Any) -> bytes:
+def event(kind: str, seconds: float, /, id: str = "", **data: Any) -> bytes:
     """Return an event of line DE01/L1, `seconds` after `START`; its id tells type and time."""
     given = {
         "specversion": "1.0",

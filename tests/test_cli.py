@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import streams
+
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 60
 
@@ -244,6 +246,37 @@ def test_a_state_of_another_format_is_refused(tmp_path: Path) -> None:
     store.write([(b"o", bytes([head[0], 99]) + head[2:])])
     store.close()
     assert_one_sentence(lineside(*feed, **data), 1, "format 99", "mes.events.v1/0")
+
+
+def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -> None:
+    log = tmp_path / "log.ndjson"
+    log.write_text(EVENT)
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+    assert lineside(*feed, **data).returncode == 0
+    other = lineside(*feed, LINESIDE_SUMMARY_WINDOW_SECONDS="120", **data)
+    assert_one_sentence(other, 1, "other window lengths")
+    default = Path(streams.__file__).with_name("policy.toml").read_text()
+    (tmp_path / "policy.toml").write_text(default.replace('when = "at_once"', 'when = "window"', 1))
+    other = lineside(*feed, LINESIDE_POLICY=str(tmp_path / "policy.toml"), **data)
+    assert_one_sentence(other, 1, "another policy")
+    assert lineside(*feed, **data).returncode == 0
+
+
+def test_a_log_that_was_fed_with_something_else_is_refused(tmp_path: Path) -> None:
+    lines = [EVENT.replace('"id":"1"', f'"id":"{number}"') for number in range(8)]
+    log, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data")}
+
+    def fed(path: Path, *contents: str) -> subprocess.CompletedProcess[str]:
+        path.write_text("\n".join(contents))
+        return lineside("worker", "--port", 0, "--feed", path, "--until-drained", **data)
+
+    assert fed(log, *lines[:5]).returncode == 0
+    assert "fed 3 records" in fed(log, *lines).stderr
+    assert_one_sentence(fed(other, *reversed(lines)), 1, "aren't those of", "other.ndjson")
+    assert_one_sentence(fed(log, *lines[:3]), 1, "aren't those of", "log.ndjson")
+    assert "fed 0 records" in fed(log, *lines).stderr
 
 
 def test_the_same_seed_gives_the_same_log(tmp_path: Path) -> None:

@@ -206,8 +206,8 @@ def _with_repeats(seen: Sequence[Taken], rng: Random) -> tuple[list[Record], lis
     for place in chosen:
         later[rng.randrange(place, len(seen))].append(place)
     records = []
-    for place, taken in enumerate(seen):
-        for each in (place, *later[place]):
+    for last in range(len(seen)):
+        for each in (last, *later[last]):
             records.append(msgspec.structs.replace(seen[each].record, offset=len(records)))
     return records, [seen[place].event for place in chosen]
 
@@ -349,7 +349,7 @@ def _state(task: Partition) -> dict[bytes, Any]:
 @given(logs(), timings)
 def test_records_leave_in_the_order_of_what_caused_them(lines: list[bytes], timing: Timing) -> None:
     """One event: windows by end, then kind, then id; notifications by start; then its own."""
-    order = {kind: index for index, kind in enumerate(ROWS)}
+    order = {kind: index for index, kind in enumerate(rows.ROWS)}
     for at, records in placed(lines).items():
         task = new_task(at, timing)
         for taken in watched(task, records):

@@ -63,7 +63,7 @@ async def _demonstrate(
         progress.cancel()
     if out.isatty():
         print(file=out)
-    told = report(worker.job.partitions.values(), worker.job.tally)
+    told = report(worker.job.partitions.values())
     return Outcome(told, sum(told.counts.values()), produced, drained)
 
 

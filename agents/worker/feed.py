@@ -10,7 +10,7 @@ from agents.worker.run import Worker
 from streams.embedded import Broker
 from streams.factory import Arrival, Plan, arrivals
 from streams.logfile import LogReader, lines_of
-from streams.record import partition_of
+from streams.record import Record, partition_of
 from streams.topics import INPUTS
 
 WAITING_RECORDS_MAX: Final = 50_000
@@ -26,7 +26,7 @@ async def feed_file(worker: Worker, path: Path) -> int:
     Records have the timestamps that the log has (bare events: none), so that the job's output is
     that of `lineside replay`. After a crash the feeder goes on where it was: a partition that has n
     records has the first n of the file. So nothing else may write to the log: no clock, no second
-    file.
+    file; `FeedError` if something did.
     """
     broker = worker.broker
     held = {
@@ -46,7 +46,9 @@ async def feed_file(worker: Worker, path: Path) -> int:
                         f"{path} has a record of partition {at[1]} of {at[0]}, but the log has "
                         f"{broker.partitions} partitions: set LINESIDE_PARTITIONS"
                     )
-                skip = max(0, held[at] - placed_before[at])
+                skip = max(0, min(held[at] - placed_before[at], len(placed.records)))
+                if skip and placed_before[at] + skip == held[at]:
+                    _check_held(broker, at, placed.records[skip - 1], path)
                 placed_before[at] += len(placed.records)
                 entries = [
                     (record.timestamp, record.key, record.value, list(record.headers))
@@ -57,7 +59,25 @@ async def feed_file(worker: Worker, path: Path) -> int:
             await asyncio.sleep(0)
             while worker.views.lag() > WAITING_RECORDS_MAX:
                 await asyncio.sleep(0.01)
+    for at, count in held.items():
+        if placed_before[at] < count:
+            raise FeedError(_other_records(at, path))
     return fed
+
+
+def _check_held(broker: Broker, at: tuple[str, int], record: Record, path: Path) -> None:
+    """Refuse a file whose record isn't what the log holds last of that partition."""
+    log = broker.log.partition(*at)
+    held = log.read(log.end_offset - 1, 1)[0]
+    if (held.key, held.value) != (record.key, record.value):
+        raise FeedError(_other_records(at, path))
+
+
+def _other_records(at: tuple[str, int], path: Path) -> str:
+    return (
+        f"the log holds records of {at[0]}/{at[1]} that aren't those of {path}: feed the file that "
+        "it was fed with, or choose another data directory"
+    )
 
 
 class FeedError(Exception):

@@ -18,7 +18,6 @@ from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
 from tables.store import SpillingStore, Store
-from tables.tally import Tally
 
 
 def replay(
@@ -36,7 +35,7 @@ def replay(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=out) as scratch:
         folder = Path(scratch)
-        reader, tally = LogReader(partitions), Tally()
+        reader = LogReader(partitions)
         tasks: dict[tuple[str, int], Partition] = {}
         with ExitStack() as stack:
             files = {
@@ -45,7 +44,6 @@ def replay(
             }
 
             def leave(outputs: list[Outgoing]) -> None:
-                tally.add(outputs)
                 for record in outputs:
                     if record.topic != EXCEPTIONS:
                         files[record.topic].write(record.value + b"\n")
@@ -68,7 +66,7 @@ def replay(
             if close:
                 for task in tasks.values():
                     leave(task.close_all())
-            result = report(tasks.values(), tally, reader.passed_over)
+            result = report(tasks.values(), reader.passed_over)
         (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
         for name in [*(f"{topic}.ndjson" for topic in OUTPUTS), "report.json"]:
             os.replace(folder / name, out / name)

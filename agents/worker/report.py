@@ -7,10 +7,10 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from streams import instant, quantity
+from streams.topics import OUTPUTS
 from tables import conservation, episodes
 from tables.conservation import Balance
 from tables.partition import Partition
-from tables.tally import Tally
 
 LISTED_EPISODES_MAX: Final = 100
 """So many episodes are named; all are counted."""
@@ -33,12 +33,14 @@ class Report(Struct, kw_only=True):
     conservation: dict[str, Any] = field(default_factory=dict)
 
 
-def report(partitions: Iterable[Partition], tally: Tally, passed_over: int = 0) -> Report:
+def report(partitions: Iterable[Partition], passed_over: int = 0) -> Report:
     """Return the report on these partitions and on what has left them."""
     partitions = list(partitions)
-    codes: Counter[str] = Counter()
+    codes, left = Counter[str](), Counter[str]()
     for partition in partitions:
         codes.update(partition.counts.codes)
+        left.update(partition.counts.left)
+    summaries = {kind: count for kind, count in sorted(left.items()) if kind in OUTPUTS}
     lines = [line for partition in partitions for line in partition.lines.values()]
     listed = [entry for partition in partitions for entry in _odd_episodes(partition)]
     return Report(
@@ -47,8 +49,8 @@ def report(partitions: Iterable[Partition], tally: Tally, passed_over: int = 0) 
             for name in ("accepted", "duplicate", "exception", "tick")
         },
         exceptions=dict(sorted(codes.items())),
-        transactions=dict(sorted(tally.transactions.items())),
-        summaries=dict(sorted(tally.summaries.items())),
+        transactions={kind: count for kind, count in sorted(left.items()) if kind not in summaries},
+        summaries=summaries,
         late=sum(line.late_events for line in lines),
         passed_over=passed_over,
         lines=len({line.key for line in lines}),

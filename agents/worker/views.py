@@ -48,7 +48,7 @@ class Views:
     def status(self) -> dict[str, Any]:
         """Return the status document; every number on the page comes from it."""
         partitions = list(self._job.partitions.values())
-        told = report(partitions, self._job.tally)
+        told = report(partitions)
         sample = _sample(partitions)
         since = self._since(sample)
         seconds = max(sample.at - since.at, 1e-3)

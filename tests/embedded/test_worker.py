@@ -1,5 +1,6 @@
 """The job as a Faust app on the embedded log: equal to a replay, through crashes and full disks."""
 
+import json
 import random
 import resource
 import signal
@@ -32,6 +33,7 @@ class Case:
         replay = [LINESIDE, "replay", self.log, "--out", folder / "out", "--partitions", "4"]
         subprocess.run(replay, check=True, capture_output=True)
         self.expected: Records = sorted_exceptions(records_of_replay(folder / "out"))
+        self.report = json.loads((folder / "out" / "report.json").read_bytes())
         self.arguments = ("--feed", str(self.log), "--until-drained")
 
 
@@ -92,6 +94,16 @@ def test_a_full_disk_is_one_sentence_and_a_restart_goes_on(
     assert code == 0, said
     found, _ = without_repeats(records_of_log(tmp_path))
     assert sorted_exceptions(found) == case.expected
+
+
+def test_counts_survive_a_restart(case: Case, tmp_path: Path) -> None:
+    assert WorkerProcess(tmp_path, *case.arguments).wait()[0] == 0
+    worker = WorkerProcess(tmp_path, "--feed", str(case.log))
+    told = worker.status()
+    assert worker.end(signal.SIGTERM) == 0
+    for name in ("transactions", "summaries", "exceptions"):
+        assert told[name] == case.report[name]
+    assert {name: told["counts"][name] for name in case.report["counts"]} == case.report["counts"]
 
 
 def test_state_wiped_is_made_again_from_the_log(case: Case, tmp_path: Path) -> None:

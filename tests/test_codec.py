@@ -1,0 +1,564 @@
+"""Bytes become an event or a rejection, never an error; the fast way agrees with the plain one."""
+
+import json
+import statistics
+import time
+from base64 import b64decode
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+from draws import seeds
+from hypothesis import given
+from hypothesis import strategies as st
+from logs import random_log
+from runs import Bench, confirmed, consumed, event, new_task, reversed_, value_of, watched
+
+from streams.codec import (
+    NESTING_MAX,
+    VALUE_BYTES_MAX,
+    Decoded,
+    Headers,
+    decode,
+    decode_plain,
+    read_original,
+)  # fmt: skip
+from streams.events import TYPES, MachineTelemetry, ProductionConfirmed, Tick, TransactionReversed
+from streams.members import Member, members
+from streams.record import Record
+from streams.rejection import Rejection
+from streams.topics import MACHINE_EVENTS, MES_EVENTS
+
+# What is written: JSON as text, so that names may repeat and numbers keep their spelling.
+
+NAMES = [
+    '"O1"', '"Ünï"', '"😀"', '"\\u0041b"', '"a\\"b"', '"a\\/b"', '"\\ud83d\\ude00"', '"%|:"',
+    '"' + "x" * 128 + '"', '"' + "ä" * 256 + '"',
+]  # fmt: skip
+ODD_TEXTS = [
+    '""', '"a/b"', '"\\ud800"', '"\\udc00x"', '"\x7f"', '"\x85"', '"\\u0000"', '"\\u009f"', '"\t"',
+    '"\u00a0"', '"\u200b"', '"' + "x" * 257 + '"', '"' + "😀" * 129 + '"', "'O1'", '"O1', '"\\x"',
+]  # fmt: skip
+MEASURES = [
+    "1", "0", "-0", "-1", "12.5", '"12.50"', "0.750", "1e2", "1E+2", "1e-9", '"1e-9"', '"-0"',
+    "999999999999999", '"999999999999999.999999999"', "-999999999999999", "10e-10", "0e999999999",
+]  # fmt: skip
+ODD_NUMBERS = [
+    "1e-10", "0.0000000001", "1e15", "1000000000000000", "1e400", "-1e400", "1e-400", "9" * 40,
+    "9" * 5_000, f'"{"9" * 5_000}"', "1" + "0" * 4_400 + ".5", "18446744073709551616", "01", "1.",
+    ".5", "+1", '"+1"', '"1 "', '"0x1"', '"NaN"', "NaN", "Infinity", "-Infinity", '"１"', "-",
+    "--1", "1e", '"1e"', "1e99999999999999999999", '"1_0"',
+]  # fmt: skip
+ODD_VALUES = [
+    "null", "true", "false", "[]", "{}", "[1]", '{"a":1.50}', '{"a":{"b":[null,1e5]}}',
+    "[" * 30 + "]" * 30, "[" * 600 + "]" * 600, "[", "}", "nul", "", "[1,]", '{"a":1,}', '{"a"}',
+    '{"a":"\\ud800"}', '{"\\ud800":1}', '{"a":1,"a":2}', f'{{"a":{"9" * 40}}}',
+]  # fmt: skip
+TIMES = [
+    '"2026-11-21T06:00:00Z"', '"2026-11-21t06:00:00.123456789+01:00"', '"2026-11-21T06:00:00.5z"',
+    '"9999-12-31T23:59:59.999999Z"', '"0001-01-01T00:00:00Z"',
+]  # fmt: skip
+ODD_TIMES = [
+    '"2026-11-21"', '"2026-11-21T06:00:00"', '"2026-11-31T06:00:00Z"',
+    '"0001-01-01T00:00:00+01:00"', "1795240800", "1795240800.5", '"2026-11-21T06:00:00\\u005a"', '["2026-11-21T06:00:00Z"]',
+    '"2026-11-21T06:00:60Z"', '"2026-11-21T06:00:00Z "',
+]  # fmt: skip
+ODD = [*ODD_TEXTS, *ODD_NUMBERS, *ODD_VALUES, *ODD_TIMES, *NAMES, *MEASURES, *TIMES]
+SPACES = ["", "", "", " ", "\n", "\t\r ", "\u00a0", "\x0b"]
+KINDS = [*TYPES, "clock.tick.v1"]
+
+
+def some_value(rng: Random, odd: float) -> bytes:
+    """Return an event of any type; each thing about it is odd with a chance of `odd`."""
+    kind = rng.choice(KINDS)
+    fields = [
+        ("specversion", '"1.0"'),
+        ("type", json.dumps(kind)),
+        *((name, rng.choice(NAMES[:-1])) for name in ("source", "id", "plant", "line")),
+        ("time", rng.choice(TIMES)),
+    ]
+    struct = TYPES.get(kind)
+    data = []
+    if struct is not None:
+        known = members(struct.__annotations__["data"])
+        told = [member for member in known if member.required or rng.random() < 0.5]
+        data = [(member.name, _valid(rng, member)) for member in told]
+    fields.append(("data", _object(rng, data, odd)))
+    written = _object(rng, fields, odd)
+    if rng.random() < odd:
+        written = rng.choice([f"\ufeff{written}", f"[{written}]", f"{written},", f"{written}x"])
+    value = written.encode("utf-8", "surrogatepass")
+    while rng.random() < odd:
+        at = rng.randrange(len(value))
+        middle = rng.choice([b"", rng.randbytes(1), value[at:], value[at : at + 1] * 2])
+        value = value[:at] + middle + value[at + 1 :] if rng.random() < 0.8 else value[: at + 1]
+    return value
+
+
+def _valid(rng: Random, member: Member) -> str:
+    match member.kind:
+        case "measure":
+            return rng.choice(MEASURES)
+        case "flag":
+            return rng.choice(["true", "false"])
+        case "json":
+            return rng.choice(["null", "1.5", '"x"', "[1]", '{"a":null}'])
+        case "object":
+            original = {
+                "type": rng.choice(KINDS),
+                "time": "2026-11-21T06:00:00Z",
+                "data": {"a": 1.5},
+            }
+            return rng.choice([json.dumps(original), "{}", '{"type":5}', *ODD_VALUES[6:8]])
+        case _:
+            return json.dumps(rng.choice(member.choices)) if member.choices else rng.choice(NAMES)
+
+
+def _object(rng: Random, fields: list[tuple[str, str]], odd: float) -> str:
+    fields = list(fields)
+    if rng.random() < 0.3:
+        rng.shuffle(fields)
+    if rng.random() < odd:
+        fields.insert(rng.randint(0, len(fields)), (rng.choice(["x", "ü", "a b"]), rng.choice(ODD)))
+    if fields and rng.random() < odd:  # twice
+        name, value = rng.choice(fields)
+        again = rng.choice([value, rng.choice(ODD)])
+        fields.insert(rng.randint(0, len(fields)), (name, again))
+    if fields and rng.random() < odd:
+        fields.pop(rng.randrange(len(fields)))
+    if fields and rng.random() < odd:
+        at = rng.randrange(len(fields))
+        fields[at] = fields[at][0], rng.choice(ODD)
+    space = (lambda: rng.choice(SPACES)) if rng.random() < odd else str
+    told = (f"{space()}{json.dumps(name)}{space()}:{space()}{value}" for name, value in fields)
+    return f"{{{','.join(told)}{space()}}}"
+
+
+def same(fast: Decoded, plain: Decoded) -> bool:
+    """Return whether two are equal: telemetry's value aside, `original` by what it says."""
+    if fast.__class__ is not plain.__class__:
+        return False
+    if isinstance(fast, Rejection | Tick):
+        return fast == plain
+    told = [
+        {name: getattr(each, name) for name in each.__struct_fields__ if name != "data"}
+        | {name: getattr(each.data, name) for name in each.data.__struct_fields__}
+        for each in (fast, plain)
+    ]
+    for each in told:
+        if isinstance(fast, MachineTelemetry):
+            del each["value"]
+        elif isinstance(fast, TransactionReversed):
+            each["original"] = read_original(each["original"])
+    return told[0] == told[1] and [*map(type, told[0].values())] == [*map(type, told[1].values())]
+
+
+# Laws.
+
+
+@given(
+    seeds, st.sampled_from([0.0, 0.03, 0.2]), st.sampled_from([None, MES_EVENTS, MACHINE_EVENTS])
+)
+def test_the_fast_way_agrees_with_the_plain_one(seed: int, odd: float, topic: str | None) -> None:
+    rng = Random(seed)
+    for _ in range(100):
+        value = some_value(rng, odd)
+        fast, plain = decode(value, (), topic), decode_plain(value, (), topic)
+        assert same(fast, plain), (value, fast, plain)
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.05])
+def test_the_comparison_sees_events_of_every_type_and_refusals_of_every_code(odd: float) -> None:
+    """What the law above is worth: both ways give events, and odd ones rejections, of all kinds."""
+    rng = Random(1)
+    found = Counter(type(decode(some_value(rng, odd), (), None)) for _ in range(4_000))
+    assert found.keys() >= {*TYPES.values(), Tick}
+    assert (Rejection in found) == (odd > 0)
+    codes = {
+        each.code
+        for each in (decode(some_value(rng, odd), (), MES_EVENTS) for _ in range(4_000))
+        if isinstance(each, Rejection)
+    }
+    assert codes == ({"malformed", "invalid", "unknown_type"} if odd else {"unknown_type"})
+
+
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
+def test_any_bytes_become_an_event_or_a_rejection(value: bytes) -> None:
+    fast = decode(value, (), MES_EVENTS)
+    assert isinstance(fast, Rejection)
+    assert fast == decode_plain(value, (), MES_EVENTS)
+    assert fast.reason
+
+
+@given(seeds)
+def test_binary_mode_says_what_structured_mode_says(seed: int) -> None:
+    """Numbers are spelt by Python, which is all the same to both."""
+    rng = Random(seed)
+    for _ in range(30):
+        structured = json.dumps(json.loads(some_value(rng, 0))).encode()
+        plain = decode_plain(structured, (), None)
+        value, headers = _in_binary_mode(structured)
+        assert same(decode(value, headers, None), plain)
+
+
+def _in_binary_mode(value: bytes) -> tuple[bytes, Headers]:
+    told = json.loads(value)
+    data = told.pop("data")
+    headers = [(f"ce_{name}", attribute.encode()) for name, attribute in told.items()]
+    return json.dumps(data).encode(), [("content-type", b"application/json"), *headers]
+
+
+def test_a_hundred_thousand_bad_lines_in_a_row_become_exceptions_and_slow_nothing() -> None:
+    """Each ends as one thing; none takes long; the good ones between them all arrive."""
+    rng = Random(7)
+    good = [consumed(number, id=f"good {number}") for number in range(1_000)]
+    lines = [
+        some_value(rng, 0.3) if number % 100 else good[number // 100] for number in range(100_000)
+    ]
+    took: dict[bool, list[float]] = {True: [], False: []}
+    outcomes: Counter[str] = Counter()
+    tasks = {topic: new_task((topic, 0)) for topic in (MES_EVENTS, MACHINE_EVENTS)}
+    for number, line in enumerate(lines):
+        is_good = number % 100 == 0
+        task = tasks[MACHINE_EVENTS if b"machine" in line else MES_EVENTS]
+        record = Record(number, None, b"DE01/L1", line)
+        begun = time.perf_counter()
+        step = task.step([record])
+        took[is_good].append(time.perf_counter() - begun)
+        task.commit(step)
+        outcomes["records"] += 1
+        for output in step.outputs:
+            if output.topic == "exceptions.v1":
+                outcomes["exceptions"] += 1
+                assert b64decode(value_of(output)["data"]["value"]) == line
+    counts = [task.counts for task in tasks.values()]
+    assert outcomes["records"] == sum(
+        each.accepted + each.duplicate + each.exception + each.tick for each in counts
+    )
+    assert outcomes["exceptions"] == sum(each.exception for each in counts) > 50_000
+    assert tasks[MES_EVENTS].lines[b"DE01/L1"].accepted_events >= len(good)
+    assert statistics.median(took[False]) < 20 * statistics.median(took[True])
+    assert sorted(took[False])[-100] < 200 * statistics.median(took[True])
+
+
+HOSTILE = {
+    "brackets": b"[" * VALUE_BYTES_MAX,
+    "braces": b'{"a":' * (VALUE_BYTES_MAX // 5),
+    "quotes": b'"' * VALUE_BYTES_MAX,
+    "backslashes": b"\\" * VALUE_BYTES_MAX,
+    "brackets, then an endless string of quotes": b"[" * 600 + b'"' + b'\\"' * 32_000,
+    "brackets, then an endless string of backslashes": b"[" * 600 + b'"' + b"\\" * 60_000,
+    "brackets in strings": b'{"a":' + b'["["],' * 10_000,
+    "empty strings and brackets": b'[""' * (VALUE_BYTES_MAX // 3),
+    "spaces": b" " * VALUE_BYTES_MAX,
+    "a long number": b'{"a":' + b"9" * 65_000 + b"}",
+    "a long exponent": b'{"a":1e' + b"9" * 65_000 + b"}",
+    "a long fraction": b'{"a":0.' + b"0" * 65_000 + b"1}",
+    "many numbers": b'{"a":[' + b"1," * 32_000 + b"1]}",
+    "many members": b"{" + b",".join(b'"%d":1' % i for i in range(7_000)) + b"}",
+    "surrogates": b'{"a":"' + b"\\ud800" * 10_900 + b'"}',
+    "broken UTF-8": b'{"a":"' + b"\xc3" * 65_000 + b'"}',
+    "a long time": consumed(0).replace(b"06:00:00Z", b"06:00:00." + b"1" * 60_000 + b"Z"),
+    "a long quantity": consumed(0, "1" * 60_000),
+    "a long quantity of few digits": consumed(0, "1." + "0" * 60_000),
+    "a long bad quantity": consumed(0, "1." + "0" * 60_000 + "x"),
+    "a long small quantity": consumed(0, "1e-" + "0" * 60_000 + "1"),
+    "a long name": consumed(0, order="x" * 60_000),
+    "a long id": consumed(0, id="%" * 60_000),
+    "a long key": event("downtime.started.v1", 0, **{"x" * 60_000: 1}),
+    "a long type": event("x" * 60_000, 0),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_value_however_bad_takes_long(name: str) -> None:
+    """Time grows with length, not with its square: at most some tens of plain reads."""
+    value = HOSTILE[name]
+    assert len(value) <= VALUE_BYTES_MAX
+    benign = json.dumps([{"a": 1, "b": "text"}] * 2_000).encode()[:VALUE_BYTES_MAX]
+    ordinary = min(_seconds(benign) for _ in range(3))
+    took = min(_seconds(value) for _ in range(3))
+    assert took < 100 * max(ordinary, 0.001)
+    assert Bench().send(value if value.startswith(b'{"s') else b"{}")
+
+
+def _seconds(value: bytes) -> float:
+    begun = time.perf_counter()
+    decode(value, (), MES_EVENTS)
+    return time.perf_counter() - begun
+
+
+# What a value may be.
+
+
+def _refusal(
+    value: bytes | None, headers: Headers = (), topic: str = MES_EVENTS
+) -> tuple[str, str]:
+    rejection = decode(value, headers, topic)
+    assert isinstance(rejection, Rejection), rejection
+    assert rejection == decode_plain(value, headers, topic)
+    return rejection.code, rejection.reason
+
+
+def test_a_value_may_have_64_kib_and_no_more() -> None:
+    padding = VALUE_BYTES_MAX - len(consumed(0, x=""))
+    assert not isinstance(decode(consumed(0, x="x" * padding), (), MES_EVENTS), Rejection)
+    code, reason = _refusal(consumed(0, x="x" * (padding + 1)))
+    assert (code, reason) == ("malformed", "the value has 65537 bytes: more than 65536")
+
+
+def test_the_limit_holds_in_binary_mode_too() -> None:
+    value, headers = _in_binary_mode(consumed(0, x="x" * VALUE_BYTES_MAX))
+    assert _refusal(value, headers)[0] == "malformed"
+
+
+@pytest.mark.parametrize("depth", [NESTING_MAX - 2, NESTING_MAX - 1])
+def test_nesting_has_a_limit_that_is_a_refusal_not_an_error(depth: int) -> None:
+    told = event("machine.telemetry.v1", 0, work_unit="U1", tag="t", value=0)
+    value = told.replace(b'"value": 0', b'"value": ' + b"[" * depth + b"]" * depth)
+    decoded = decode(value, (), MACHINE_EVENTS)
+    assert isinstance(decoded, Rejection) == (depth + 2 > NESTING_MAX)
+    assert same(decoded, decode_plain(value, (), MACHINE_EVENTS))
+
+
+def test_brackets_in_a_string_are_no_nesting() -> None:
+    decoded = decode(consumed(0, lot="[" * 250, x='\\"' + "[" * 1_000), (), MES_EVENTS)
+    assert not isinstance(decoded, Rejection)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "null"), (b"", "JSON"), (b"null", "not a JSON object"), (b"[]", "not a JSON object"),
+     (b'"x"', "not a JSON object"), (b"{", "JSON"), (b"{}x", "JSON"), (b"\xff", "UTF-8"),
+     (b'{"a":"\\ud800"}', "surrogate"), (b'{"\\udfff":1}', "surrogate"), (b'{"a":NaN}', "NaN"),
+     (b"\xef\xbb\xbf{}", "JSON"), (b'{"a":"\t"}', "JSON"), ("{}".encode("utf-16"), "UTF-8")],
+)  # fmt: skip
+def test_what_is_no_json_object_in_utf_8_is_malformed(value: bytes | None, words: str) -> None:
+    code, reason = _refusal(value)
+    assert code == "malformed"
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [({"type": None}, "invalid", "type is missing"), ({"type": 5}, "invalid", "type is 5"),
+     ({"type": "material.eaten.v1"}, "unknown_type", "'material.eaten.v1'"),
+     ({"type": "machine.count.v1"}, "unknown_type", "machine.events.v1"),
+     ({"type": "material.eaten.v1", "id": 5}, "unknown_type", "'material.eaten.v1'"),
+     ({"specversion": "1.1"}, "invalid", "specversion is '1.1'"),
+     ({"specversion": None}, "invalid", "specversion is missing"),
+     ({"source": ""}, "invalid", "source is ''"), ({"id": 42}, "invalid", "id is 42"),
+     ({"id": "x" * 257}, "invalid", "id is 'xxx"), ({"id": "a\x07"}, "invalid", "id is 'a\\x07'"),
+     ({"source": "\x9f"}, "invalid", "source is"), ({"time": "now"}, "invalid", "time is 'now'"),
+     ({"time": 1_795_240_800}, "invalid", "time is 1795240800"),
+     ({"plant": "x" * 129}, "invalid", "plant is 'xxx"), ({"line": None}, "invalid", "line is"),
+     ({"data": []}, "invalid", "data is []"), ({"data": None}, "invalid", "data is missing")],
+)  # fmt: skip
+def test_a_refusal_names_the_attribute_and_its_value(
+    change: dict[str, Any], code: str, words: str
+) -> None:
+    given_, reason = _refusal(json.dumps(json.loads(consumed(0)) | change).encode())
+    assert given_ == code
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "words"),
+    [("order", None, "data.order is missing"), ("order", 5, "data.order is 5"),
+     ("order", "", "data.order is ''"), ("lot", 7, "data.lot is 7"), ("lot", "", "data.lot is ''"),
+     ("lot", "x" * 257, "data.lot is 'xxx"), ("quantity", True, "data.quantity is True"),
+     ("quantity", "1,5", "data.quantity is '1,5'"), ("quantity", 10**15, "10^15"),
+     ("quantity", [], "data.quantity is []"), ("quantity", None, "data.quantity is missing")],
+)  # fmt: skip
+def test_a_refusal_names_the_member_and_its_value(member: str, value: Any, words: str) -> None:
+    code, reason = _refusal(consumed(0, **{member: value}))
+    assert code == "invalid"
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "word"),
+    [("scrap.declared.v1", {"order": "O", "operation": "1", "item": "I", "quantity": 1,
+                            "uom": "pc", "reason": "r", "kind": "both"}, "kind"),
+     ("quality.hold_placed.v1",
+      {"hold": "H", "scope": "plant", "value": "v", "reason": "r"}, "scope"),
+     ("quality.hold_released.v1", {"hold": "H", "disposition": "eat"}, "disposition"),
+     ("inspection.completed.v1", {"inspection": "Q", "lot": "L", "result": "PASS"}, "result"),
+     ("downtime.started.v1",
+      {"episode": "E", "work_unit": "U", "reason": "r", "planned": 0}, "planned"),
+     ("transaction.reversed.v1", {"reverses": "x", "original": "y"}, "original")],
+)  # fmt: skip
+def test_a_choice_is_one_of_its_values(kind: str, data: dict[str, Any], word: str) -> None:
+    code, reason = _refusal(event(kind, 0, **data))
+    assert code == "invalid"
+    assert f"data.{word} is " in reason
+
+
+def test_a_machine_state_is_one_of_packml() -> None:
+    good = event("machine.state.v1", 0, work_unit="U1", state="Execute")
+    assert not isinstance(decode(good, (), MACHINE_EVENTS), Rejection)
+    code, reason = _refusal(good.replace(b"Execute", b"execute"), (), MACHINE_EVENTS)
+    assert (code, "data.state is 'execute'" in reason) == ("invalid", True)
+
+
+def test_telemetry_needs_a_value_and_null_is_one() -> None:
+    for value, refused in ((b"null", False), (b'{"a":[1]}', False)):
+        told = event("machine.telemetry.v1", 0, work_unit="U1", tag="t", value=0)
+        decoded = decode(told.replace(b'"value": 0', b'"value": ' + value), (), MACHINE_EVENTS)
+        assert isinstance(decoded, Rejection) == refused
+    without = event("machine.telemetry.v1", 0, work_unit="U1", tag="t")
+    assert _refusal(without, (), MACHINE_EVENTS) == ("invalid", "data.value is missing")
+
+
+def test_telemetrys_value_may_be_any_text() -> None:
+    told = event("machine.telemetry.v1", 0, work_unit="U1", tag="t", value="\x07" + "x" * 300)
+    assert isinstance(decode(told, (), MACHINE_EVENTS), MachineTelemetry)
+
+
+def test_null_and_absent_are_one_and_a_false_final_too() -> None:
+    without = decode(confirmed(0), (), MES_EVENTS)
+    assert decode(confirmed(0, lot=None, final=None), (), MES_EVENTS) == without
+    assert decode(confirmed(0, final=False), (), MES_EVENTS) == without
+    final = decode(confirmed(0, final=True), (), MES_EVENTS)
+    assert isinstance(final, ProductionConfirmed)
+    assert final.data.final is True
+
+
+def test_unknown_attributes_and_members_and_ill_typed_optional_attributes_are_ignored() -> None:
+    plain = decode(consumed(0), (), MES_EVENTS)
+    odd = json.loads(consumed(0, unknown={"a": ["number"]}))
+    for name in ("subject", "recordedtime", "traceparent", "correlationid", "other"):
+        odd[name] = [5]
+    value = json.dumps(odd).replace('"number"', "1e400").encode()
+    assert decode(value, (), MES_EVENTS) == decode_plain(value, (), MES_EVENTS) == plain
+
+
+def test_of_a_member_given_twice_the_last_counts() -> None:
+    twice = consumed(0, "1").replace(b'"quantity": "1"', b'"quantity": "x", "quantity": "2"')
+    assert same(decode(twice, (), MES_EVENTS), decode_plain(consumed(0, "2"), (), MES_EVENTS))
+    types = confirmed(0, id="a").replace(
+        b'"type": "production.confirmed.v1"',
+        b'"type": "material.consumed.v1", "type": "production.confirmed.v1"',
+    )
+    assert isinstance(decode(types, (), MES_EVENTS), ProductionConfirmed)
+
+
+def test_of_a_tick_only_the_time_is_looked_at() -> None:
+    for topic in (MES_EVENTS, MACHINE_EVENTS, None):
+        tick = decode(b'{"type":"clock.tick.v1","time":"2026-11-21T06:00:00Z","id":5}', (), topic)
+        assert tick == Tick(time=1_795_240_800_000_000)
+    assert _refusal(b'{"type":"clock.tick.v1"}')[0] == "invalid"
+
+
+def test_a_refusal_says_plant_and_line_where_they_can_be_read() -> None:
+    for plant, line, told in (
+        ("DE01", "L1", ("DE01", "L1")),
+        ("a/b", "L1", (None, "L1")),
+        (5, "x" * 129, (None, None)),
+        ("", "\x07", (None, None)),
+    ):
+        rejection = decode(event("x", 0, plant=plant, line=line), (), MES_EVENTS)
+        assert isinstance(rejection, Rejection)
+        assert (rejection.plant, rejection.line) == told
+
+
+def test_a_long_value_is_shown_short() -> None:
+    _, reason = _refusal(consumed(0, order="x" * 5_000))
+    assert len(reason) < 200
+
+
+# Binary mode.
+
+
+def test_binary_mode_needs_its_header_and_an_object() -> None:
+    value, headers = _in_binary_mode(consumed(0))
+    assert not isinstance(decode(value, headers, MES_EVENTS), Rejection)
+    without = [header for header in headers if header[0] != "ce_specversion"]
+    assert _refusal(value, without) == ("invalid", "type is missing")
+    assert _refusal(b"[]", headers)[0] == "malformed"
+    assert _refusal(None, headers)[0] == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "words"),
+    [("ce_id", None, "id is missing"), ("ce_id", b"\xff", "id is b'\\xff'"),
+     ("ce_specversion", b"0.3", "specversion is '0.3'"), ("ce_time", b"now", "time is 'now'"),
+     ("ce_type", None, "type is missing"), ("ce_plant", b"", "plant is ''")],
+)  # fmt: skip
+def test_an_attribute_in_a_header_is_checked_like_any(
+    name: str, given_: bytes | None, words: str
+) -> None:
+    value, headers = _in_binary_mode(consumed(0))
+    changed = [(n, given_ if n == name else v) for n, v in headers]
+    code, reason = _refusal(value, changed)
+    assert code == "invalid"
+    assert words in reason
+
+
+def test_data_comes_from_the_value_and_no_header() -> None:
+    value, headers = _in_binary_mode(consumed(0))
+    more = [*headers, ("ce_data", b"{}"), ("ce_", b"x"), ("other", b"\xff"), ("x", None)]
+    assert same(decode(value, more, MES_EVENTS), decode_plain(consumed(0), (), MES_EVENTS))
+
+
+def test_a_tick_may_come_in_binary_mode() -> None:
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"clock.tick.v1"),
+        ("ce_time", b"2026-11-21T06:00:00Z"),
+    ]
+    assert decode(b"{}", headers, MES_EVENTS) == Tick(time=1_795_240_800_000_000)
+
+
+# Reversals carry any object: whatever it is, it never stops the partition.
+
+
+@given(seeds)
+def test_a_reversal_of_anything_ends_as_one_thing(seed: int) -> None:
+    rng = Random(seed)
+    bench = Bench()
+    bench.send(consumed(0, id="a"))
+    lines = []
+    for number in range(20):
+        while isinstance(decode(given_ := some_value(rng, 0.1), (), None), Rejection):
+            continue
+        told = json.loads(given_)
+        original = {name: told.get(name) for name in ("type", "time", "data")}
+        if rng.random() < 0.3:  # a reversal of a reversal of ...
+            original["data"] = {"reverses": "x", "original": original}
+            original["type"] = "transaction.reversed.v1"
+        reversal = event(
+            "transaction.reversed.v1", 1, f"r{number}", reverses="a", original=original
+        )
+        lines.append(reversal)
+    records = [Record(number, None, b"DE01/L1", line) for number, line in enumerate(lines, 1)]
+    outcomes = [taken.outcome for taken in watched(bench.task, records)]
+    assert set(outcomes) == {"exception"}
+
+
+def test_numbers_of_any_size_in_an_original_are_no_trouble() -> None:
+    for number in (b"1.5", b"1e400", b"18446744073709551616", b"9" * 40, b"9" * 5_000, b"-0.0"):
+        inner = b'{"type":"transaction.reversed.v1","time":"2026-11-21T06:00:00Z","data":{'
+        inner += b'"reverses":"x","original":{"a":[' + number + b"]}}}"
+        reversal = event("transaction.reversed.v1", 0, reverses="x", original=0)
+        bench = Bench()
+        (left,) = bench.send(reversal.replace(b'"original": 0', b'"original": ' + inner))
+        assert left["data"]["code"] == "unknown_reversal"
+
+
+def test_an_original_is_compared_decoded() -> None:
+    bench = Bench()
+    original = consumed(0, "12.50", lot=None, unknown=5)
+    bench.send(original)
+    reversal = json.loads(reversed_(original, 1))
+    reversal["data"]["original"]["time"] = "2026-11-21T07:00:00.000+01:00"
+    reversal["data"]["original"]["data"] |= {"quantity": 12.5, "other": 1}
+    assert bench.send(json.dumps(reversal).encode()) == []
+    assert bench.task.counts.accepted == 2
+
+
+def test_random_logs_of_the_other_tests_have_good_and_bad_lines() -> None:
+    decoded = [decode(line, (), None) for seed in range(20) for line in random_log(seed, 100)]
+    refused = sum(isinstance(each, Rejection) for each in decoded)
+    assert 20 < refused < len(decoded) / 2
