@@ -4,13 +4,15 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
+from streams.cache import keep
+
 SECOND: Final = 1_000_000
 """Microseconds in a second."""
 
 DAY: Final = 86_400 * SECOND
 
-CACHE_ENTRIES_MAX: Final = 65_536
-"""Seconds and fractions repeat; past this many distinct ones a cache starts anew."""
+CACHED_CHARACTERS_MAX: Final = 32
+"""A fraction with more digits than this isn't kept in a cache."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST: Final = -62_135_596_800 * SECOND
@@ -54,11 +56,9 @@ def _parse(whole: str, rest: str) -> int:
     if not EARLIEST <= seconds + micros <= LATEST:
         raise ValueError("outside the years 1 to 9999 in UTC")
     if EARLIEST + DAY <= seconds <= LATEST - DAY:  # any offset keeps it inside: safe to cache
-        for cache, text, part in ((WHOLES, whole, seconds), (RESTS, rest, micros)):
-            if len(cache) >= CACHE_ENTRIES_MAX:
-                cache.clear()
-            if len(text) <= 32:
-                cache[text] = part
+        keep(WHOLES, whole, seconds)
+        if len(rest) <= CACHED_CHARACTERS_MAX:
+            keep(RESTS, rest, micros)
     return seconds + micros
 
 
@@ -67,18 +67,13 @@ def text(micros: int) -> str:
     seconds, fraction = divmod(micros, SECOND)
     whole = _texts.get(seconds)
     if whole is None:
-        whole = _whole(seconds)
-        if len(_texts) >= CACHE_ENTRIES_MAX:
-            _texts.clear()
-        _texts[seconds] = whole
+        whole = keep(_texts, seconds, _whole(seconds))
     if not fraction:
         return whole + "Z"
     ending = _endings.get(fraction)
     if ending is None:
         ending = f".{fraction:06d}Z" if fraction % 1000 else f".{fraction // 1000:03d}Z"
-        if len(_endings) >= CACHE_ENTRIES_MAX:
-            _endings.clear()
-        _endings[fraction] = ending
+        keep(_endings, fraction, ending)
     return whole + ending
 
 
@@ -88,10 +83,7 @@ def date(micros: int, zone: tzinfo | None = None) -> str:
         day = micros // DAY
         written = _dates.get(day)
         if written is None:
-            written = text(micros).partition("T")[0]
-            if len(_dates) >= CACHE_ENTRIES_MAX:
-                _dates.clear()
-            _dates[day] = written
+            written = keep(_dates, day, text(micros).partition("T")[0])
         return written
     return (EPOCH + timedelta(microseconds=micros)).astimezone(zone).date().isoformat()
 

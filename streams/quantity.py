@@ -3,14 +3,16 @@
 import re
 from typing import Final
 
+from streams.cache import keep
+
 SCALE: Final = 10**9
 """Billionths in one unit: contract, 9 decimal places at most."""
 
 WHOLE_MAX: Final = 10**15
 """A measure is smaller than this in size."""
 
-CACHE_ENTRIES_MAX: Final = 65_536
-"""Quantities repeat (1, 10, 12.5); past this many distinct ones a cache starts anew."""
+CACHED_CHARACTERS_MAX: Final = 32
+"""A number longer than this isn't kept in a cache."""
 
 _NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?\Z")
 
@@ -36,10 +38,8 @@ def parse(value: object) -> int:
     scaled = PARSED.get(value)
     if scaled is None:
         scaled = parse_text(value)
-        if len(PARSED) >= CACHE_ENTRIES_MAX:
-            PARSED.clear()
-        if len(value) <= 32:
-            PARSED[value] = scaled
+        if len(value) <= CACHED_CHARACTERS_MAX:
+            keep(PARSED, value, scaled)
     return scaled
 
 
@@ -68,10 +68,7 @@ def text(scaled: int) -> str:
     """Return `scaled` billionths in plain notation without trailing zeros: "12.5", "3", "-0.25"."""
     written = _written.get(scaled)
     if written is None:
-        written = _text(scaled)
-        if len(_written) >= CACHE_ENTRIES_MAX:
-            _written.clear()
-        _written[scaled] = written
+        written = keep(_written, scaled, _text(scaled))
     return written
 
 

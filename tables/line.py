@@ -36,6 +36,9 @@ from tables.episodes import Episode
 from tables.rules import AtOnce, Kind, Plan, RowMembers, Rules, applies
 from tables.windows import Carried, Row
 
+_TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
+"""Events of which a line keeps more than sums."""
+
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
 
 
@@ -145,9 +148,6 @@ def fold(line: Line, event: AnyEvent, rules: Rules, out: list[Outgoing]) -> None
             line.state = event.data.state
         elif isinstance(event, DowntimeStarted | DowntimeEnded):
             _learn(line, event, rules, out)
-
-
-_TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 
 
 def fold_reversal(

@@ -2,7 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 Change = tuple[bytes, bytes | None]
 """(key, new value), or (key, None) to forget the key."""
@@ -68,8 +71,18 @@ class MemoryStore:
         """Let go of the store."""
 
 
-MEMORY_ENTRIES_MAX: Final = 1_000_000
-"""Keys that a `SpillingStore` holds in memory: some 200 MB."""
+MEMORY_ENTRIES_MAX: Final = 600_000
+"""Keys that the `SpillingStore`s of one room hold in memory together: some 120 MB."""
+
+SPILLED_TOGETHER: Final = 10_000
+"""Keys that move to the other store in one write."""
+
+
+class Room(Struct):
+    """What several `SpillingStore`s share: how many keys they hold in memory, and may."""
+
+    entries: int = 0
+    entries_max: int = MEMORY_ENTRIES_MAX
 
 
 class SpillingStore:
@@ -78,10 +91,10 @@ class SpillingStore:
     Then all of it moves to another store, on disk, and stays there.
     """
 
-    def __init__(self, other: Callable[[], Store], entries_max: int = MEMORY_ENTRIES_MAX) -> None:
+    def __init__(self, other: Callable[[], Store], room: Room) -> None:
         self._make_other = other
-        self._entries_max = entries_max
-        self._memory = MemoryStore()
+        self._room = room
+        self._memory: MemoryStore | None = MemoryStore()
         self._store: Store = self._memory
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -94,12 +107,22 @@ class SpillingStore:
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
-        self._store.write(changes)
-        if self._store is self._memory and len(self._memory) > self._entries_max:
-            self._store = self._make_other()
-            self._store.write(self._memory.scan(b""))
-            self._memory = MemoryStore()
+        if self._memory is None:
+            self._store.write(changes)
+            return
+        self._room.entries -= len(self._memory)
+        self._memory.write(changes)
+        self._room.entries += len(self._memory)
+        if self._room.entries > self._room.entries_max:
+            self._spill(self._memory)
 
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()
+
+    def _spill(self, memory: MemoryStore) -> None:
+        self._room.entries -= len(memory)
+        self._store, self._memory = self._make_other(), None
+        entries = memory.scan(b"")
+        while some := list(islice(entries, SPILLED_TOGETHER)):
+            self._store.write(some)

@@ -61,7 +61,8 @@ TIMES = [
 ]  # fmt: skip
 ODD_TIMES = [
     '"2026-11-21"', '"2026-11-21T06:00:00"', '"2026-11-31T06:00:00Z"',
-    '"0001-01-01T00:00:00+01:00"', "1795240800", "1795240800.5", '"2026-11-21T06:00:00\\u005a"', '["2026-11-21T06:00:00Z"]',
+    '"0001-01-01T00:00:00+01:00"', "1795240800", "1795240800.5",
+    '"2026-11-21T06:00:00\\u005a"', '["2026-11-21T06:00:00Z"]',
     '"2026-11-21T06:00:60Z"', '"2026-11-21T06:00:00Z "',
 ]  # fmt: skip
 ODD = [*ODD_TEXTS, *ODD_NUMBERS, *ODD_VALUES, *ODD_TIMES, *NAMES, *MEASURES, *TIMES]
@@ -90,7 +91,7 @@ def some_value(rng: Random, odd: float) -> bytes:
         written = rng.choice([f"\ufeff{written}", f"[{written}]", f"{written},", f"{written}x"])
     value = written.encode("utf-8", "surrogatepass")
     while rng.random() < odd:
-        at = rng.randrange(len(value))
+        at = rng.randrange(len(value) or 1)
         middle = rng.choice([b"", rng.randbytes(1), value[at:], value[at : at + 1] * 2])
         value = value[:at] + middle + value[at + 1 :] if rng.random() < 0.8 else value[: at + 1]
     return value
@@ -267,7 +268,7 @@ HOSTILE = {
     "a long name": consumed(0, order="x" * 60_000),
     "a long id": consumed(0, id="%" * 60_000),
     "a long key": event("downtime.started.v1", 0, **{"x" * 60_000: 1}),
-    "a long type": event("x" * 60_000, 0),
+    "a long type": event("x" * 60_000, 0, id="a"),
 }
 
 
@@ -278,9 +279,10 @@ def test_no_value_however_bad_takes_long(name: str) -> None:
     assert len(value) <= VALUE_BYTES_MAX
     benign = json.dumps([{"a": 1, "b": "text"}] * 2_000).encode()[:VALUE_BYTES_MAX]
     ordinary = min(_seconds(benign) for _ in range(3))
-    took = min(_seconds(value) for _ in range(3))
+    took = _seconds(value)
     assert took < 100 * max(ordinary, 0.001)
-    assert Bench().send(value if value.startswith(b'{"s') else b"{}")
+    refused = isinstance(decode(value, (), MES_EVENTS), Rejection)
+    assert refused != (name in ("a long time", "a long quantity of few digits"))
 
 
 def _seconds(value: bytes) -> float:
@@ -521,17 +523,12 @@ def test_a_reversal_of_anything_ends_as_one_thing(seed: int) -> None:
     bench.send(consumed(0, id="a"))
     lines = []
     for number in range(20):
-        while isinstance(decode(given_ := some_value(rng, 0.1), (), None), Rejection):
-            continue
-        told = json.loads(given_)
-        original = {name: told.get(name) for name in ("type", "time", "data")}
-        if rng.random() < 0.3:  # a reversal of a reversal of ...
-            original["data"] = {"reverses": "x", "original": original}
-            original["type"] = "transaction.reversed.v1"
-        reversal = event(
-            "transaction.reversed.v1", 1, f"r{number}", reverses="a", original=original
-        )
-        lines.append(reversal)
+        original = some_value(rng, rng.choice([0, 0.1]))
+        if rng.random() < 0.5:  # a reversal of a reversal
+            original = b'{"type":"transaction.reversed.v1","time":"2026-11-21T06:00:00Z","data":{'
+            original += b'"reverses":"x","original":%s}}' % some_value(rng, rng.choice([0, 0.1]))
+        reversal = event("transaction.reversed.v1", 1, f"r{number}", reverses="a", original="it")
+        lines.append(reversal.replace(b'"it"', original))
     records = [Record(number, None, b"DE01/L1", line) for number, line in enumerate(lines, 1)]
     outcomes = [taken.outcome for taken in watched(bench.task, records)]
     assert set(outcomes) == {"exception"}

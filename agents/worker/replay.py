@@ -17,7 +17,7 @@ from streams.topics import EXCEPTIONS, OUTPUTS
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
-from tables.store import SpillingStore, Store
+from tables.store import Room, SpillingStore, Store
 
 
 def replay(
@@ -35,7 +35,7 @@ def replay(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=out) as scratch:
         folder = Path(scratch)
-        reader = LogReader(partitions)
+        reader, room = LogReader(partitions), Room()
         tasks: dict[tuple[str, int], Partition] = {}
         with ExitStack() as stack:
             files = {
@@ -52,7 +52,7 @@ def replay(
                 refused: list[tuple[int, bytes]] = []
                 for at, placed in reader.take():
                     if at not in tasks:
-                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"))
+                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"), room)
                         stack.callback(store.close)
                         tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]
