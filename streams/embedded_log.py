@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from streams.record import Record
+from streams.trouble import Trouble
 
 SEGMENT_BYTES: Final = 32 << 20
 """A segment that has grown so large is followed by a new one."""
@@ -30,8 +31,8 @@ Entry = tuple[int | None, bytes | None, bytes | None, Sequence[tuple[str, bytes 
 """(timestamp in microseconds, key, value, headers) of a record to append."""
 
 
-class LogError(Exception):
-    """A log that can't be used; its text is one sentence for the operator."""
+class LogError(Trouble):
+    """A log that can't be used."""
 
 
 class EmbeddedLog:

@@ -71,9 +71,8 @@ class LogReader:
         """Yield (topic and partition, what was placed there since the last time)."""
         for at, placed in self._placed.items():
             if placed.records:
-                self._placed[at] = Placed(next_offset=placed.next_offset)
-                yield at, placed
-        self._routes.clear()
+                yield at, Placed(0, placed.records, placed.decoded, placed.numbers)
+                placed.records, placed.decoded, placed.numbers = [], [], []
 
     def place(self, lines: Iterable[bytes]) -> None:
         """Put the records that lines stand for where they belong."""

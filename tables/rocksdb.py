@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import rocksdict
 
+from streams.trouble import Trouble
 from tables.store import Change
 
 BLOCK_CACHE_BYTES: Final = 64 << 20
@@ -26,8 +27,8 @@ BLOOM_BITS_PER_KEY: Final = 10
 _cache: rocksdict.Cache | None = None
 
 
-class StateError(Exception):
-    """A state directory that can't be used; its text is one sentence for the operator."""
+class StateError(Trouble):
+    """A state directory that can't be used."""
 
 
 class RocksStore:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from streams.trouble import Trouble
 from tables import episodes
 from tables.episodes import Episode
 from tables.ledger import entry_time
@@ -34,8 +35,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 
-class FormatError(Exception):
-    """A stored state that this version can't read; its text is one sentence for the operator."""
+class FormatError(Trouble):
+    """A stored state that this version, or this policy, can't go on with."""
 
 
 def load(partition: Partition) -> None:

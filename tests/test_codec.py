@@ -215,7 +215,9 @@ def test_a_hundred_thousand_bad_lines_in_a_row_become_exceptions_and_slow_nothin
     rng = Random(7)
     good = [consumed(number, id=f"good {number}") for number in range(1_000)]
     lines = [
-        some_value(rng, 0.3) if number % 100 else good[number // 100] for number in range(100_000)
+        # No tick from the year 9999: it would rightly make all that follows too old.
+        some_value(rng, 0.3).replace(b"9999-", b"2026-") if number % 100 else good[number // 100]
+        for number in range(100_000)
     ]
     took: dict[bool, list[float]] = {True: [], False: []}
     outcomes: Counter[str] = Counter()

@@ -12,6 +12,8 @@ from typing import Any, BinaryIO, Final
 import click
 from msgspec import structs
 
+from streams.trouble import Trouble
+
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -21,8 +23,6 @@ PORT = click.option(
     "--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one."
 )
 
-EXIT_SETTINGS: Final = 2
-"""A setting or an argument is wrong."""
 EXIT_FAILED: Final = 1
 """The work couldn't be done."""
 
@@ -36,19 +36,10 @@ class _Failure(click.ClickException):
 @contextmanager
 def _sentences() -> Iterator[None]:
     """Turn what can go wrong outside of lineside into a sentence and an exit code."""
-    from agents.worker.feed import FeedError
-    from agents.worker.settings import SettingsError
-    from agents.worker.web import WebError
-    from streams.embedded_log import LogError
-    from tables.rocksdb import StateError
-    from tables.snapshot import FormatError
-
     try:
         yield
-    except SettingsError as error:
-        raise _Failure(str(error), EXIT_SETTINGS) from None
-    except (FeedError, FormatError, LogError, StateError, WebError) as error:
-        raise _Failure(str(error), EXIT_FAILED) from None
+    except Trouble as trouble:
+        raise _Failure(str(trouble), trouble.exit_code) from None
     except BrokenPipeError:
         # Whoever read our output has had enough: nothing to tell, nobody to tell it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ from streams.factory import Arrival, Plan, arrivals
 from streams.logfile import LogReader, lines_of
 from streams.record import Record, partition_of
 from streams.topics import INPUTS
+from streams.trouble import Trouble
 
 WAITING_RECORDS_MAX: Final = 50_000
 """A feeder waits while more are still to be processed: bounds the log."""
@@ -80,8 +81,8 @@ def _other_records(at: tuple[str, int], path: Path) -> str:
     )
 
 
-class FeedError(Exception):
-    """A file that can't be fed; its text is one sentence for whoever gave it."""
+class FeedError(Trouble):
+    """A file that can't be fed."""
 
 
 async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float | None) -> float:

@@ -11,6 +11,7 @@ import msgspec
 
 from streams.policy import PolicyError, default_policy, read_policy
 from streams.topics import INPUTS
+from streams.trouble import Trouble
 from tables.rules import Rules, Timing, rules_for
 
 ENVIRONMENT_PREFIX: Final = "LINESIDE_"
@@ -20,8 +21,10 @@ NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG")
 PARTITIONS_MAX: Final = 1_024
 
 
-class SettingsError(Exception):
-    """A setting that can't be; its text is one sentence naming it and its value."""
+class SettingsError(Trouble):
+    """A setting that can't be; its text names it and its value."""
+
+    exit_code = 2
 
 
 class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,8 @@ from typing import Any, Final
 import orjson
 from aiohttp import hdrs, web
 
+from streams.trouble import Trouble
+
 Status = Callable[[], dict[str, Any]]
 """Returns the status document of now; it's called in the event loop, so it has to be quick."""
 
@@ -54,8 +56,8 @@ WRITE_SECONDS_MAX: Final = 20.0
 SHUTDOWN_SECONDS_MAX: Final = 2.0
 
 
-class WebError(Exception):
-    """The page can't be served; the message is one sentence for whoever started it."""
+class WebError(Trouble):
+    """The page can't be served."""
 
 
 def create_web(status: Status, *, interval_seconds: float = 0.5) -> web.Application:

@@ -1,0 +1,86 @@
+"""Where the time of a replay goes, by stage.
+
+    python benchmarks/bench_stages.py [--events N]
+
+Runs the stages of `agents.worker.replay` one after the other over a simulated log, with a clock
+around each, in one process. Prints microseconds of wall time a line, beside what decoding alone
+takes. Start-up, progress and the report aren't in it.
+"""
+
+import argparse
+import gc
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench_replay import count_lines, decode_in_process, simulate
+
+from streams.logfile import LogReader, lines_of
+from streams.topics import INPUTS
+from tables import snapshot
+from tables.partition import Partition, _Batch, _ledger_keys, _look_up
+from tables.rules import rules_for
+from tables.store import MemoryStore
+
+
+class Clock:
+    """Adds up seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+
+    def __call__(self, stage: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do `work`, and add its time to the stage."""
+        began = time.perf_counter()
+        result = work(*arguments)
+        self.seconds[stage] += time.perf_counter() - began
+        return result
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--events", type=int, default=200_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
+        log = simulate(Path(folder), options.events)
+        lines = count_lines(log)
+        decoding = decode_in_process(log)
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 50)
+        clock, left = staged(log)
+    print(f"records that left, per line: {left / lines:.2f}")
+    print(f"{'decoding alone':30} {decoding / lines * 1e6:6.2f}")
+    for stage, seconds in clock.seconds.items():
+        print(f"{stage:30} {seconds / lines * 1e6:6.2f}")
+    print(f"{'all stages':30} {sum(clock.seconds.values()) / lines * 1e6:6.2f}")
+
+
+def staged(log: Path) -> tuple[Clock, int]:
+    """Return the time by stage, and how many records left."""
+    clock, left = Clock(), 0
+    reader = LogReader()
+    tasks = {topic: Partition(topic, 0, rules_for(topic), MemoryStore(), False) for topic in INPUTS}
+    with log.open("rb") as file:
+        blocks = lines_of(file)
+        while block := clock("read and split lines", next, blocks, None):
+            clock("decode, check, place", reader.place, block)
+            for (topic, _), placed in reader.take():
+                task = tasks[topic]
+                keys = clock("ledger keys", _ledger_keys, placed.decoded)
+                entries = clock("look up in the ledger", _look_up, task.store, placed.decoded, keys)
+                batch = _Batch(task, entries)
+                clock("judge, fold, encode", batch.take, placed.records, placed.decoded, keys)
+                task.offset = placed.records[-1].offset
+                touched = batch.touched.values()
+                changes = clock("state changes", snapshot.changes, task, touched, batch.fresh)
+                clock("write the state", task.store.write, changes)
+                left += len(batch.out)
+    return clock, left
+
+
+if __name__ == "__main__":
+    main()
