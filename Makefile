@@ -4,6 +4,7 @@
 #   make test                                       all tests
 #   make check                                      style, types, import rules
 #   make bench                                      the figures of docs/figures.md
+#   make docs                                       the generated pages
 #   make lock                                       renew the locked requirements
 
 PYTHON ?= python3
@@ -26,6 +27,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/bench_replay.py
+
+docs: $(VENV)/.dev
+	@$(BIN)/python docs/generate.py
 
 lock: $(VENV)/.dev
 	@$(BIN)/python -m pip --quiet install uv
@@ -52,4 +56,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench docs lock clean

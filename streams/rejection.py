@@ -1,7 +1,7 @@
 """Why an event was refused: the codes, their classes, and the exception record."""
 
 from base64 import b64encode
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
@@ -12,6 +12,12 @@ Code = Literal[
     "key_conflict", "unknown_reversal", "not_reversible", "reversal_mismatch", "already_reversed",
     "episode_conflict",
 ]  # fmt: skip
+
+
+def codes() -> tuple[str, ...]:
+    """Return every code."""
+    return get_args(Code)
+
 
 BUSINESS: Final = frozenset(
     {

@@ -60,8 +60,7 @@ class Run:
 def placed(lines: Iterable[bytes], partitions: int = 1) -> dict[At, list[Record]]:
     """Return the records that the lines of a log stand for, by their partition."""
     reader = LogReader(partitions)
-    for line in lines:
-        reader.place(line)
+    reader.place(lines)
     return {at: each.records for at, each in reader.take()}
 
 

@@ -14,7 +14,6 @@ from streams.instant import SECOND, parse
 from tables.conservation import balances
 from tables.episodes import Episode, learnt, overlaps
 from tables.rules import Timing
-from tables.tally import Tally
 
 DAY = 86_400
 
@@ -388,12 +387,12 @@ def test_a_close_makes_nothing_due() -> None:
 def test_the_report_lists_waiting_ends_and_overlong_episodes() -> None:
     bench = Bench()
     bench.send(started(0, "open"), ended(10, "waiting"), started(0, "over"), ended(20, "over"))
-    told = report([bench.task], Tally())
+    told = report([bench.task])
     assert (told.waiting_ends, told.overlong_episodes) == (1, 0)
     bench.tick(DAY)
-    assert report([bench.task], Tally()).overlong_episodes == 0
+    assert report([bench.task]).overlong_episodes == 0
     bench.tick(DAY + 1)
-    told = report([bench.task], Tally())
+    told = report([bench.task])
     assert (told.waiting_ends, told.overlong_episodes) == (1, 1)
     assert {(each["episode"], each["problem"], each["time"]) for each in told.episodes} == {
         ("open", OVERLONG, stamp(0)), ("waiting", WAITING, stamp(10)),
