@@ -227,14 +227,12 @@ def route(value: bytes) -> tuple[str | None, bytes | None]:
     if isinstance(document, str):
         return MES_EVENTS, None
     kind, plant, line = (document.get(name) for name in ("type", "plant", "line"))
-    if kind.__class__ is str and kind == TICK_TYPE:
-        return None, None
-    machine = kind.__class__ is str and str(kind).startswith("machine.")
     keyed = plant.__class__ is str and line.__class__ is str
-    return (
-        MACHINE_EVENTS if machine else MES_EVENTS,
-        f"{plant}/{line}".encode() if keyed else None,
-    )
+    key = f"{plant}/{line}".encode() if keyed else None
+    if kind.__class__ is str and kind == TICK_TYPE:
+        return None, key
+    machine = kind.__class__ is str and str(kind).startswith("machine.")
+    return (MACHINE_EVENTS if machine else MES_EVENTS), key
 
 
 def _document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> JsonObject | str:

@@ -115,7 +115,7 @@ class LogReader:
             placed.append(number, key, line, event)
             return
         for placed in self._placed.values():
-            placed.append(number, None, line, event)
+            placed.append(number, key, line, event)
 
     def _at(self, topic: str, partition: int) -> Placed:
         return self._placed.setdefault((topic, partition), Placed())

@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 import rows
 from draws import logs, rngs, timings
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
-from logs import random_log
 from runs import (
     LASTING,
     START,
@@ -292,7 +291,6 @@ def test_a_restart_at_any_batch_boundary_changes_nothing(
 
 
 @given(logs(), timings, rngs)
-@example(random_log(2, 120), Timing(), Random(5))
 def test_after_a_crash_before_the_commit_only_the_uncommitted_repeats(
     lines: list[bytes], timing: Timing, rng: Random
 ) -> None:
