@@ -79,7 +79,9 @@ def new_task(
     policy: Policy | None = None,
     store: Store | None = None,
 ) -> Partition:
-    return Partition(*at, rules_for(at[0], timing, policy), store or MemoryStore())
+    return Partition(
+        *at, rules_for(at[0], timing, policy), MemoryStore() if store is None else store
+    )
 
 
 def run(

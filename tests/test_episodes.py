@@ -4,12 +4,12 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from draws import seeds
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import LASTING, START, Bench, consumed, ended, stamp, started
 
 from agents.worker.report import OVERLONG, WAITING, report
-from draws import seeds
-from runs import LASTING, START, Bench, consumed, ended, stamp, started
 from streams.instant import SECOND, parse
 from tables.conservation import balances
 from tables.episodes import Episode, learnt, overlaps
@@ -67,7 +67,9 @@ def test_start_and_end_in_any_order_at_any_watermark_give_the_same_sums(seed: in
         bench = Bench(timing=LASTING)
         left = bench.send(*values, last) + bench.close()
         found.add(sums(left))
-        errors = [each.error for each in balances(bench.task.lines[b"DE01/L1"], bench.rules).values()]
+        errors = [
+            each.error for each in balances(bench.task.lines[b"DE01/L1"], bench.rules).values()
+        ]
         assert not any(errors)
     (both,) = found
     assert both[0] == min(DAY, Decimal(parse(stamp(end)) - parse(stamp(begin))) / SECOND)

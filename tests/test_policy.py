@@ -8,12 +8,12 @@ from importlib.resources import files
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 import rows
 from draws import logs, rngs
+from hypothesis import given
+from hypothesis import strategies as st
 from runs import LASTING, Bench, confirmed, consumed, reversed_, run
+
 from streams.events import TYPES
 from streams.policy import DOWNTIME, Policy, PolicyError, default_policy, read_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
@@ -236,7 +236,9 @@ inputs = { "machine.count.v1" = {} }
 def test_a_row_of_anything_but_text_and_flags_is_refused(member: str) -> None:
     """A key of a decimal would tell 0.75 from 0.750; and it would stop the stream at the close."""
     kind = {"quantity": "material.consumed.v1", "original": "transaction.reversed.v1"}[member]
-    told = SHIPPED + f"""
+    told = (
+        SHIPPED
+        + f"""
 [transactions."erp.odd.v1"]
 short = "od"
 when = "window"
@@ -244,6 +246,7 @@ row = ["{member}"]
 measures = ["quantity"]
 inputs = {{ "{kind}" = {{}} }}
 """
+    )
     with pytest.raises(PolicyError, match=rf"erp\.odd\.v1.*'{member}'"):
         read_policy(told)
 

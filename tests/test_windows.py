@@ -5,11 +5,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from draws import seeds, timings
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-from draws import seeds, timings
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, value_of
+
 from streams.instant import EARLIEST, LATEST, SECOND, parse
 from streams.record import Record
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
@@ -194,9 +194,7 @@ def test_windows_are_aligned_to_the_epoch_before_it_too() -> None:
     task = new_task((MES_EVENTS, 0))
     old = consumed(0).replace(b"2026-11-21T06:00:00Z", b"1969-12-31T23:59:59.5Z")
     task.step([Record(0, None, b"DE01/L1", old)])
-    starts = {
-        value_of(output)["data"]["window_start"]: output.id for output in task.close_all()
-    }
+    starts = {value_of(output)["data"]["window_start"]: output.id for output in task.close_all()}
     assert starts == {
         "1969-12-31T23:55:00Z": "gi:DE01/L1:-300:O1|0010|I1|||kg:0",
         "1969-12-31T23:59:00Z": "sc:DE01/L1:-60:O1|0010|I1|||kg:0",
