@@ -93,10 +93,9 @@ def _whole(seconds: int) -> str:
     # 146,097 days, so shift by whole cycles and add the years again.
     days, rest = divmod(seconds, 86_400)
     cycles = 0
-    while not -719_162 <= days < 2_932_896:
-        step = 1 if days > 0 else -1
-        days -= step * 146_097
-        cycles += step
+    if not -719_162 <= days < 2_932_896:
+        cycles, days = divmod(days + 719_162, 146_097)
+        days -= 719_162
     day = EPOCH + timedelta(days=days)
     clock = f"{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}"
     return f"{day.year + 400 * cycles:04d}-{day.month:02d}-{day.day:02d}T{clock}"

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import Annotated, Any, BinaryIO, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from streams.codec import Decoded, decode, route
 from streams.events import NAMES, Tick
+from streams.instant import LATEST
 from streams.record import Record, partition_of
 from streams.rejection import Rejection, shown
 from streams.topics import INPUTS, MES_EVENTS
@@ -43,9 +44,9 @@ class Kcat(msgspec.Struct):
 
     topic: str
     payload: str | None
-    partition: int = 0
-    offset: int | None = None
-    ts: int | None = None
+    partition: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+    offset: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    ts: Annotated[int, Meta(ge=1 - 2**63, le=LATEST // 1000)] | None = None
     key: str | None = None
     headers: list[str | None] | None = None
 
@@ -101,7 +102,7 @@ class LogReader:
 
     def _place_other(self, line: bytes, number: int, event: Any) -> None:
         """Place a line that is refused, a tick, or perhaps printed by kcat."""
-        if b"payload" in line and self._place_printed(line, number):
+        if (b"payload" in line or b"\\" in line) and self._place_printed(line, number):
             return
         topic: str | None
         if isinstance(event, Rejection):
@@ -140,14 +141,14 @@ class LogReader:
             placed.next_offset += 1
         listed = kcat.headers or []
         headers = [
-            (str(name), None if value is None else _bytes(value))
+            (_bytes(str(name)).decode("utf-8", "backslashreplace"), _bytes_or_none(value))
             for name, value in zip(listed[::2], listed[1::2], strict=False)
         ]
         record = Record(
             offset=offset,
             timestamp=None if kcat.ts is None or kcat.ts < 0 else kcat.ts * 1000,
-            key=None if kcat.key is None else _bytes(kcat.key),
-            value=None if kcat.payload is None else _bytes(kcat.payload),
+            key=_bytes_or_none(kcat.key),
+            value=_bytes_or_none(kcat.payload),
             headers=headers,
         )
         placed.numbers.append(number)
@@ -196,6 +197,10 @@ def _read_kcat(line: bytes) -> Kcat | Rejection | None:
             "malformed",
             f"{member} of the kcat record is {shown(document.get(member))}: {error}",
         )
+
+
+def _bytes_or_none(text: str | None) -> bytes | None:
+    return None if text is None else _bytes(text)
 
 
 def _bytes(text: str) -> bytes:

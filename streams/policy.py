@@ -97,6 +97,9 @@ def _check_entry(name: str, entry: Transaction | Summary) -> None:
         missing = [member for member in entry.row if member not in known]
         if windowed and missing:
             raise PolicyError(f"{name}: {kind} has no member {missing[0]!r} for its row")
+        odd = [one for one in entry.row if windowed and known[one].kind not in ("text", "flag")]
+        if odd:
+            raise PolicyError(f"{name}: {odd[0]!r} of {kind} is no text or flag, so no row member")
         for measure, member in measures.items():
             if measure not in entry.measures:
                 raise PolicyError(f"{name}: {measure!r} of {kind} is none of its measures")

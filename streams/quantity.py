@@ -53,9 +53,13 @@ def parse_text(text: str) -> int:
     if not digits:
         return 0
     significant = digits.rstrip("0")
-    if exponent_text is not None and len(exponent_text.lstrip("+-").lstrip("0")) > 9:
-        raise ValueError(_out_of_range(exponent_text.startswith("-")))
-    exponent = int(exponent_text or 0) - len(fraction or "") + len(digits) - len(significant)
+    shift = (exponent_text or "").lstrip("+-").lstrip("0")
+    down = exponent_text is not None and exponent_text.startswith("-")
+    if len(shift) > 9:
+        raise ValueError(_out_of_range(small=down))
+    exponent = (
+        int(shift or 0) * (-1 if down else 1) - len(fraction or "") + len(digits) - len(significant)
+    )
     if exponent < -9:
         raise ValueError(_out_of_range(small=True))
     if len(significant) + exponent > 15:

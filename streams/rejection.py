@@ -48,7 +48,10 @@ class Rejection(Struct, frozen=True, gc=False):
 
 def shown(value: object) -> str:
     """Return `value` as a reason quotes it: short, on one line."""
-    text = str.__repr__(value) if isinstance(value, str) else repr(value)
+    try:
+        text = str.__repr__(value) if isinstance(value, str) else repr(value)
+    except ValueError:  # CPython refuses to write integers of thousands of digits
+        return "an integer of thousands of digits"
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 3] + "..."
 
 

@@ -43,13 +43,9 @@ def fingerprint(event: AnyEvent) -> bytes:
 
 def _reversal_fingerprint(event: TransactionReversed) -> bytes:
     original = read_original(event.data.original)
-    told = (
-        # Unreadable, so it was never accepted: equal to nothing in the ledger.
-        (event.data.reverses, original, repr(event.data.original))
-        if isinstance(original, str)
-        else (event.data.reverses, original_fingerprint(original))
-    )
-    return xxh3_128_digest(_encode((NAMES[event.__class__], event.time, told)))
+    # One that can't be read was never accepted: without it, it equals nothing in the ledger.
+    told = None if isinstance(original, str) else original_fingerprint(original)
+    return xxh3_128_digest(_encode((NAMES[event.__class__], event.time, event.data.reverses, told)))
 
 
 def original_fingerprint(original: Original) -> bytes:

@@ -51,8 +51,8 @@ def load(partition: Partition) -> None:
     offset, counts, codes, left, shape = told_of
     if shape != _shape(partition.rules):
         raise FormatError(
-            f"{where} was made with other window lengths or another policy: go on with those, or "
-            "start with an empty data directory"
+            f"{where} was made with other window lengths, grace, episode limit, retention or policy: "
+            "go on with those, or start with an empty data directory"
         )
     partition.offset = offset
     told = partition.counts
@@ -118,14 +118,16 @@ def changes(
 
 
 def _shape(rules: Rules) -> list[Any]:
-    """Return what sums and posting keys depend on: kinds, rows, measures, window lengths.
+    """Return what sums, posting keys and the ledger's reach depend on.
 
-    With another one, a window's revision could be told twice, or a sum be taken for another.
+    With another one a window could close twice under one key, a sum be taken for another, or a
+    repeat be accepted whose entry is gone already.
     """
-    return [
+    kinds = [
         [kind.short, kind.record, kind.length, list(kind.row), list(kind.measures)]
         for kind in rules.kinds
     ]
+    return [kinds, rules.grace, rules.episode_limit, rules.retention, rules.bucket]
 
 
 def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:

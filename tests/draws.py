@@ -3,8 +3,8 @@
 from random import Random
 
 from hypothesis import strategies as st
-from logs import random_log
 
+from logs import random_log
 from tables.rules import Timing
 
 seeds = st.integers(0, 2**32)

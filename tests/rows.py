@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from runs import Taken, value_of
-
 from streams.record import Outgoing
 from tables.partition import Partition
 

@@ -4,12 +4,12 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from draws import seeds
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import LASTING, START, Bench, consumed, ended, stamp, started
 
 from agents.worker.report import OVERLONG, WAITING, report
+from draws import seeds
+from runs import LASTING, START, Bench, consumed, ended, stamp, started
 from streams.instant import SECOND, parse
 from tables.conservation import balances
 from tables.episodes import Episode, learnt, overlaps

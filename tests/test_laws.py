@@ -8,10 +8,11 @@ from random import Random
 from typing import Any
 
 import msgspec
-import rows
-from draws import logs, rngs, timings
 from hypothesis import given
 from hypothesis import strategies as st
+
+import rows
+from draws import logs, rngs, timings
 from runs import (
     LASTING,
     START,
@@ -29,7 +30,6 @@ from runs import (
     value_of,
     watched,
 )
-
 from streams.codec import Decoded
 from streams.events import DowntimeStarted, MachineTelemetry
 from streams.instant import parse

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from draws import rngs
 from hypothesis import given
 from hypothesis import strategies as st
+
+from draws import rngs
 from runs import (
     Bench,
     confirmed,
@@ -19,7 +20,6 @@ from runs import (
     started,
     stepped,
 )
-
 from streams.codec import decode, read_original
 from streams.events import AnyEvent, TransactionReversed
 from streams.instant import EARLIEST, LATEST, parse

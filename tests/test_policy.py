@@ -8,12 +8,12 @@ from importlib.resources import files
 from random import Random
 
 import pytest
-import rows
-from draws import logs, rngs
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import LASTING, Bench, confirmed, consumed, reversed_, run
 
+import rows
+from draws import logs, rngs
+from runs import LASTING, Bench, confirmed, consumed, reversed_, run
 from streams.events import TYPES
 from streams.policy import DOWNTIME, Policy, PolicyError, default_policy, read_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS

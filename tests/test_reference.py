@@ -1,30 +1,22 @@
 """The fast job says what the slow one says: a replay against `reference.py`, record for record."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-import reference
-from draws import logs, seeds, timings
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import printed_log, random_log
 
-from agents.worker.replay import replay
-from streams.topics import EXCEPTIONS, INPUTS, OUTPUTS
-from tables.rules import Timing, rules_for
+import reference
+from draws import logs, seeds, timings
+from logs import printed_log, random_log
+from replays import by_line, replayed
+from streams.topics import EXCEPTIONS, OUTPUTS
+from tables.rules import Timing
 
 ZONES = {"DE01": "America/Caracas"}
-
-TIMES = ("time", "window_start", "window_end")
-"""Compared as instants: whether a whole second is written with zeros is anybody's choice."""
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -56,33 +48,18 @@ def _compare(
 ) -> None:
     timing = timing or Timing()
     expected = reference.replay(lines, partitions, close, _settings(timing))
-    with TemporaryDirectory() as folder:
-        rules = {
-            topic: rules_for(
-                topic, timing, zones={plant: ZoneInfo(zone) for plant, zone in ZONES.items()}
-            )
-            for topic in INPUTS
-        }
-        report = replay(BytesIO(b"\n".join(lines)), Path(folder), rules, partitions, close)
-        left = {
-            topic: _read_lines((Path(folder) / f"{topic}.ndjson").read_bytes()) for topic in OUTPUTS
-        }
-        written = json.loads((Path(folder) / "report.json").read_bytes())
+    left, report, written = replayed(b"\n".join(lines), timing, ZONES, partitions, close)
     assert report.counts == expected.counts
     assert report.exceptions == dict(sorted(expected.codes.items()))
     assert report.passed_over == expected.passed_over
     assert report.conservation["error"] == "0"
     assert written == json.loads(msgspec.json.encode(report))
     for topic in OUTPUTS:
-        assert _by_line(left[topic], partitions) == _by_line(
-            expected.topics.get(topic, []), partitions
-        ), topic
+        told = expected.topics.get(topic, [])
+        assert by_line(left[topic], partitions) == by_line(told, partitions), topic
+    assert all(each["data"]["reason"] for each in left[EXCEPTIONS])
     if close:
         assert report.open_windows == 0
-
-
-def _read_lines(written: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in written.split(b"\n")[:-1]]
 
 
 def _settings(timing: Timing) -> dict[str, Any]:
@@ -91,32 +68,6 @@ def _settings(timing: Timing) -> dict[str, Any]:
     told["retention_seconds_mes"] = told.pop("mes_retention_seconds")
     told["retention_seconds_machine"] = told.pop("machine_retention_seconds")
     return {**told, "time_zones": ZONES}
-
-
-def _by_line(records: Iterable[dict[str, Any]], partitions: int) -> dict[Any, list[Any]]:
-    found: defaultdict[Any, list[Any]] = defaultdict(list)
-    for record in records:
-        found[record.get("plant"), record.get("line")].append(_comparable(record, partitions))
-    return dict(found)
-
-
-def _comparable(record: dict[str, Any], partitions: int) -> dict[str, Any]:
-    """Return a record with its times as instants, an exception without its wording.
-
-    Where a key decides on one of several partitions, the reference hashes it in its own way.
-    """
-    data = dict(record["data"])
-    if record["type"] == "exception.raised.v1":
-        assert data.pop("reason")
-        if partitions > 1:
-            del data["partition"], data["offset"]
-            record = {**record, "id": None}
-    for told in (record := {**record, "data": data}, data):
-        for name in TIMES:
-            if name in told:
-                told[name] = reference.parse_time(told[name])
-                assert told[name] is not None
-    return record
 
 
 def test_the_reference_imports_nothing_of_the_project() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from draws import seeds, timings
 from hypothesis import example, given
 from hypothesis import strategies as st
-from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, value_of
 
+from draws import seeds, timings
+from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, value_of
 from streams.instant import EARLIEST, LATEST, SECOND, parse
 from streams.record import Record
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
@@ -254,9 +254,8 @@ def test_a_reversal_is_the_originals_row_negative_at_the_originals_time() -> Non
     bench.send(issue, consumed(400, "1", id="b"))
     bench.send(reversed_(issue, 401, id="r"))
     left = [each for each in bench.close() if each["data"]["window_start"] == stamp(0)]
-    assert [(each["id"][:2], each["data"]["quantity"], each["data"]["revision"]) for each in left] == [
-        ("sc", "-2.5", 6), ("gi", "-2.5", 1),
-    ]  # fmt: skip
+    told = [(each["id"][:2], each["data"]["quantity"], each["data"]["revision"]) for each in left]
+    assert told == [("sc", "-2.5", 6), ("gi", "-2.5", 1)]
     assert left[0]["data"]["count"] == -1
     assert left[1]["data"]["causes"] == ["r"]
     assert left[1]["data"]["cause_count"] == 1
@@ -330,7 +329,8 @@ def test_labor_leaves_without_the_person() -> None:
     ("zone", "at", "date"),
     [("America/Caracas", "2026-11-21T03:59:59Z", "2026-11-20"),
      ("America/Caracas", "2026-11-21T04:00:00Z", "2026-11-21"),
-     ("Asia/Tokyo", "2026-11-20T15:00:00Z", "2026-11-21"), ("UTC", "2026-11-21T00:00:00Z", "2026-11-21")],
+     ("Asia/Tokyo", "2026-11-20T15:00:00Z", "2026-11-21"),
+     ("UTC", "2026-11-21T00:00:00Z", "2026-11-21")],
 )  # fmt: skip
 def test_posting_dates_are_in_the_plants_time_zone(zone: str, at: str, date: str) -> None:
     rules = rules_for(MES_EVENTS, zones={"DE01": ZoneInfo(zone)})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
+
 from test_page import browser, shown, texts
 from workers import LINESIDE, WorkerProcess
 
