@@ -283,7 +283,9 @@ def test_no_value_however_bad_takes_long(name: str) -> None:
     took = _seconds(value)
     assert took < 100 * max(ordinary, 0.001)
     refused = isinstance(decode(value, (), MES_EVENTS), Rejection)
-    assert refused != (name in ("a long time", "a long quantity of few digits"))
+    assert refused != (
+        name in ("a long time", "a long quantity of few digits", "a long small quantity")
+    )
 
 
 def _seconds(value: bytes) -> float:
@@ -536,7 +538,7 @@ def test_a_reversal_of_anything_ends_as_one_thing(seed: int) -> None:
 
 
 def test_numbers_of_any_size_in_an_original_are_no_trouble() -> None:
-    for number in (b"1.5", b"1e400", b"18446744073709551616", b"9" * 40, b"9" * 5_000, b"-0.0"):
+    for number in (b"1.5", b"1e400", b"18446744073709551616", b"9" * 40, b"9" * 4_000, b"-0.0"):
         inner = b'{"type":"transaction.reversed.v1","time":"2026-11-21T06:00:00Z","data":{'
         inner += b'"reverses":"x","original":{"a":[' + number + b"]}}}"
         reversal = event("transaction.reversed.v1", 0, reverses="x", original=0)
