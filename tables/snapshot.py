@@ -51,8 +51,8 @@ def load(partition: Partition) -> None:
     offset, counts, codes, left, shape = told_of
     if shape != _shape(partition.rules):
         raise FormatError(
-            f"{where} was made with other window lengths, grace, episode limit, retention or policy:"
-            " go on with those, or start with an empty data directory"
+            f"{where} was made with other window lengths, grace, episode limit, retention or "
+            "policy: go on with those, or start with an empty data directory"
         )
     partition.offset = offset
     told = partition.counts
