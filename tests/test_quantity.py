@@ -43,14 +43,15 @@ scaled = st.integers(-(10**24) + 1, 10**24 - 1)
 @example("0.10e-8")
 @example("1e14")
 @example("1e15")
+@example("1000000000000000.0000000001")
 def test_a_number_is_read_exactly_or_refused_for_its_size_or_its_fineness(number: str) -> None:
     exact = Fraction(number)
-    if abs(exact) >= 10**15:
-        with pytest.raises(ValueError, match="not smaller than 10\\^15"):
+    large, fine = abs(exact) >= 10**15, (exact * SCALE).denominator != 1
+    if large or fine:
+        with pytest.raises(ValueError, match=r"10\^15|9 decimal places") as refusal:
             parse(number)
-    elif (exact * SCALE).denominator != 1:
-        with pytest.raises(ValueError, match="finer than 9 decimal places"):
-            parse(number)
+        assert large or "finer than 9 decimal places" in str(refusal.value)
+        assert fine or "not smaller than 10^15" in str(refusal.value)
     else:
         assert Fraction(parse(number), SCALE) == exact
         assert parse(Number(number)) == parse_text(number) == parse(number)
