@@ -35,5 +35,16 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
     Topic(name=EXCEPTIONS, direction="out", carries="records that couldn't be accepted, and why"),
 )
 
+CLOCK: Final = "lineside.clock.v1"
+"""lineside's own: which tick was written last. One partition, compacted."""
+
 INPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "in")
 OUTPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "out")
+
+
+def changelog(group: str, topic: str) -> str:
+    """Return the name of the changelog of an input topic's states, one partition for each of its.
+
+    The form is that of Kafka Streams; `group` is the consumer group of the job.
+    """
+    return f"{group}-{topic}-changelog"

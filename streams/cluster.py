@@ -1,0 +1,160 @@
+"""EDGE: a Kafka cluster, and the clients that reach it: consumers, producers, the admin client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from streams.trouble import Trouble
+
+SCHEME: Final = "kafka://"
+DEFAULT_PORT: Final = 9092
+
+COMPRESSION: Final = "lz4"
+
+FETCH_BYTES_MAX: Final = 1 << 20
+"""Of one partition at a time: bounds what lies fetched and unread."""
+
+RECORDS_MAX: Final = 5_000
+"""Handed over at once by a reader."""
+
+BATCH_BYTES_MAX: Final = 16 << 20
+"""The largest RecordBatch that is built; a topic's `max.message.bytes` is the broker's limit."""
+
+REACH_SECONDS_MAX: Final = 15.0
+"""A cluster that hasn't answered a new client by then can't be reached."""
+
+
+class BrokerError(Trouble):
+    """A cluster that can't be reached, or that refuses what it is asked for."""
+
+
+class Cluster(Struct, frozen=True):
+    """Where a Kafka cluster is, and who asks."""
+
+    servers: tuple[str, ...]
+    """host:port of some brokers; the others are learnt from them."""
+    client_id: str = "lineside"
+
+    def consumer(self, **options: Any) -> AIOKafkaConsumer:
+        """Return a consumer, not started yet: it sees what is committed, and commits nothing."""
+        return AIOKafkaConsumer(
+            bootstrap_servers=list(self.servers),
+            **{
+                "client_id": self.client_id,
+                "enable_auto_commit": False,
+                "auto_offset_reset": "none",
+                "isolation_level": "read_committed",
+                "max_partition_fetch_bytes": FETCH_BYTES_MAX,
+                "max_poll_records": RECORDS_MAX,
+                **options,
+            },
+        )
+
+    def producer(self, transactional_id: str | None = None, **options: Any) -> AIOKafkaProducer:
+        """Return an idempotent producer, not started yet; with an id it's a transactional one."""
+        return AIOKafkaProducer(
+            bootstrap_servers=list(self.servers),
+            client_id=self.client_id,
+            transactional_id=transactional_id,
+            enable_idempotence=True,
+            compression_type=COMPRESSION,
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=BATCH_BYTES_MAX,
+            **options,
+        )
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        """Give a started admin client; raises `BrokerError` if no broker answers."""
+        client = AIOKafkaAdminClient(
+            bootstrap_servers=list(self.servers), client_id=self.client_id
+        )
+        await self._started(client)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    @asynccontextmanager
+    async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+        """Give a started consumer without a group; raises `BrokerError` if no broker answers."""
+        consumer = self.consumer(**options)
+        await self._started(consumer)
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    async def _started(self, client: Any) -> None:
+        try:
+            async with asyncio.timeout(REACH_SECONDS_MAX):
+                await client.start()
+        except (KafkaError, OSError, TimeoutError):
+            stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
+            await stop()
+            raise BrokerError(
+                f"no Kafka broker answers at {', '.join(self.servers)}: is it running, and is the "
+                "address right?"
+            ) from None
+
+
+def read_broker(url: str) -> Cluster:
+    """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`."""
+    if not url.startswith(SCHEME):
+        raise ValueError(f"{url!r} doesn't begin with {SCHEME}")
+    servers = [_server(each.removeprefix(SCHEME), url) for each in url[len(SCHEME) :].split(",")]
+    return Cluster(tuple(servers))
+
+
+def _server(text: str, url: str) -> str:
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if not colon:
+        host, port = text, str(DEFAULT_PORT)
+    if not host or "/" in host or not port.isascii() or not port.isdigit():
+        raise ValueError(f"{text!r} of {url!r} isn't host:port")
+    if not 0 < int(port) < 65_536:
+        raise ValueError(f"{port} of {url!r} is no port")
+    return f"{host}:{port}"
+
+
+async def bounds(
+    consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, tuple[int, int]]:
+    """Return the first offset that there is and the next that will be, by partition."""
+    wanted = list(tps)
+    first = await consumer.beginning_offsets(wanted)
+    end = await consumer.end_offsets(wanted)
+    return {tp: (first[tp], end[tp]) for tp in wanted}
+
+
+async def read_to(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
+    """Yield what partitions hold from where the consumer stands to `ends`, in lumps.
+
+    The consumer is assigned and sought already. Control records (the ends of transactions) count as
+    offsets, and aren't yielded.
+    """
+    left = dict(ends)
+    while True:
+        for tp in [tp for tp in left if consumer.assignment() and await _reached(consumer, tp, left)]:
+            del left[tp]
+        if not left:
+            return
+        lumps = await consumer.getmany(*left, timeout_ms=200)
+        for tp, records in lumps.items():
+            wanted = [record for record in records if record.offset < left[tp]]
+            if wanted:
+                yield tp, wanted
+
+
+async def _reached(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, ends: Mapping[TopicPartition, int]
+) -> bool:
+    return await consumer.position(tp) >= ends[tp]
