@@ -3,96 +3,122 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from time import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from faust import StreamT
 from faust.types import TP
 
+from agents.partition_task import Open, Opened, PartitionTask, Progress
 from streams.batches import Batch
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables.partition import Partition
-from tables.rocksdb import RocksStore
 from tables.rules import Rules
 
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
 
-Deliver = Callable[[Sequence[Outgoing], int], Awaitable[None]]
-"""Sends records with a timestamp (microseconds), and returns when they are acknowledged."""
+OpenPartition = Callable[[TP, Progress], Awaitable[Opened]]
+Seek = Callable[[TP, int], Awaitable[None]]
 
 
 class Job:
-    """What this process does: its partitions, their rules, and what has left them lately.
+    """What this process does: a task for each partition that is its own.
 
     An error in a partition is a bug or a broken disk: it ends the job (`failed`) rather than the
-    partition's order. What wasn't committed is processed again after a restart.
+    partition's order. What wasn't made lasting is processed again after a restart.
     """
 
-    def __init__(self, rules: dict[str, Rules], folder: Path) -> None:
-        self.partitions: dict[TP, Partition] = {}
+    def __init__(self, rules: dict[str, Rules], open_: OpenPartition) -> None:
+        self.tasks: dict[TP, PartitionTask] = {}
         self.recent: dict[str, deque[Outgoing]] = {
             name: deque(maxlen=RECENT_RECORDS_MAX)
             for name in ("transactions", "summaries", "exceptions")
         }
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.joined = False
+        """Whether partitions have been handed out to this process."""
+        self.seek: Seek
+        """Set by the app: tells its consumer where a partition goes on."""
         self._rules = rules
-        self._folder = folder
+        self._open = open_
 
-    def open(self, tp: TP) -> Partition:
-        """Return a partition with the state that it has on disk."""
-        if tp not in self.partitions:
-            rules = self._rules[tp.topic]
-            store = RocksStore(self._folder / f"{tp.topic}-{tp.partition}")
-            try:
-                self.partitions[tp] = Partition(tp.topic, tp.partition, rules, store)
-            except BaseException:
-                store.close()
-                raise
-        return self.partitions[tp]
+    @property
+    def partitions(self) -> dict[TP, Partition]:
+        """The partitions whose states are there, in order."""
+        return {
+            tp: task.partition
+            for tp, task in sorted(self.tasks.items())
+            if task.partition is not None
+        }
 
-    def resume_offset(self, tp: TP) -> int:
-        """Return the offset at which a partition goes on: after the last one in its state."""
-        return self.open(tp).offset + 1
+    @property
+    def ready(self) -> bool:
+        """Whether every partition that is this process's own has its state."""
+        return self.joined and all(task.partition is not None for task in self.tasks.values())
 
-    async def process(self, batch: Batch, deliver: Deliver) -> None:
-        """Process a batch: outputs first, and when they are acknowledged the state with the offset.
+    def take_over(self, partitions: Collection[TP]) -> None:
+        """Open these partitions, each as soon as its state is there."""
+        self.joined = True
+        for tp in sorted(partitions):
+            self.tasks[tp] = PartitionTask(
+                tp.topic,
+                tp.partition,
+                self._rules[tp.topic],
+                self._opener(tp),
+                self._seeker(tp),
+                self._observe,
+                self.fail,
+            )
 
-        A crash between the two repeats outputs with the same ids and content, and nothing else.
+    async def release(self) -> dict[TP, int]:
+        """Close every partition: finish what is being written, and let go of the states.
+
+        Return how far each is.
         """
-        partition = self.open(TP(batch.topic, batch.partition))
-        step = partition.step(batch.records)
-        await deliver(step.outputs, round(time() * 1e3) * 1000)
-        partition.commit(step)
-        for record in step.outputs[-4 * RECENT_RECORDS_MAX :]:
-            self.recent[_shelf(record.topic)].appendleft(record)
+        self.joined = False
+        await asyncio.gather(*(task.close() for task in self.tasks.values()))
+        offsets = {tp: task.lasting for tp, task in self.tasks.items() if task.lasting}
+        self.tasks.clear()
+        return offsets
+
+    def hungry(self) -> set[TP]:
+        """Return the partitions that take another batch."""
+        return {tp for tp, task in self.tasks.items() if task.hungry}
+
+    def offsets(self) -> dict[TP, int]:
+        """Return how far each open partition is: all before that offset is lasting."""
+        return {tp: task.lasting for tp, task in self.tasks.items() if task.partition is not None}
+
+    def process(self, batch: Batch) -> None:
+        """Hand a batch to its partition's task."""
+        task = self.tasks.get(TP(batch.topic, batch.partition))
+        if task is not None:
+            task.take(batch)
 
     def fail(self, error: BaseException) -> None:
         """End the job with an error, the first one if there are more."""
         with contextlib.suppress(asyncio.InvalidStateError):
             self.failed.set_exception(error)
 
-    def close(self) -> None:
-        """Close every partition's state."""
-        while self.partitions:
-            _, partition = self.partitions.popitem()
-            partition.store.close()
+    def _opener(self, tp: TP) -> Open:
+        return lambda progress: self._open(tp, progress)
+
+    def _seeker(self, tp: TP) -> Callable[[int], Awaitable[None]]:
+        return lambda offset: self.seek(tp, offset)
+
+    def _observe(self, outputs: Sequence[Outgoing]) -> None:
+        for record in outputs[-4 * RECENT_RECORDS_MAX :]:
+            self.recent[_shelf(record.topic)].appendleft(record)
 
 
-def process_events(job: Job, deliver: Deliver) -> Callable[[StreamT[Batch]], Awaitable[None]]:
+def process_events(job: Job) -> Callable[[StreamT[Batch]], Awaitable[None]]:
     """Return the agent of an input topic."""
 
     async def process(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            try:
-                await job.process(batch, deliver)
-            except Exception as error:
-                # Faust would acknowledge the batch and go on: stop here instead, for good.
-                job.fail(error)
-                await asyncio.Event().wait()
+            job.process(batch)
 
     return process
 

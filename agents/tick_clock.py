@@ -3,16 +3,22 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import time
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from streams import instant
-from streams.embedded import Broker
-from streams.topics import INPUTS
 from streams.transactions import SOURCE
 
 ANYWHERE: Final = "*"
+
+
+class Ticker(Protocol):
+    """Puts ticks on the input topics, if that is this process's office."""
+
+    async def tick(self, slot: int, value: bytes) -> None:
+        """Write the tick of the instant `slot` (microseconds), unless it was written already."""
+        ...
 
 
 def tick_bytes(at: int) -> bytes:
@@ -32,16 +38,19 @@ def tick_bytes(at: int) -> bytes:
     )
 
 
-def tick_clock(broker: Broker, seconds: float) -> Callable[[], Awaitable[None]]:
-    """Return the task that ticks every `seconds`; no total depends on when it does."""
+def tick_clock(ticker: Ticker, seconds: float) -> Callable[[], Awaitable[None]]:
+    """Return the task that ticks at each whole multiple of `seconds` since the epoch.
+
+    Slots are the same in every process, so that one that takes over can't tick a slot again. No
+    total depends on when a tick comes.
+    """
+    interval = round(seconds * instant.SECOND)
 
     async def tick() -> None:
         while True:
-            await asyncio.sleep(seconds)
-            now = round(time() * 1e3) * 1000
-            value = tick_bytes(now)
-            for topic in INPUTS:
-                for number in range(broker.partitions):
-                    broker.append(topic, number, [(now, None, value, ())])
+            now = round(time() * 1e6)
+            slot = now - now % interval + interval
+            await asyncio.sleep((slot - now) / 1e6)
+            await ticker.tick(slot, tick_bytes(slot))
 
     return tick

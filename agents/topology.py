@@ -10,6 +10,7 @@
 Keys are `plant/line`, so a line's events are in one partition of each input topic, and in order.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -17,13 +18,12 @@ from faust.app.base import BootStrategy
 from faust.types import TP
 
 from agents.process_events import Job, process_events
-from agents.tick_clock import tick_clock
+from agents.tick_clock import Ticker, tick_clock
 from streams.batches import BatchSchema
-from streams.embedded import Broker
 from streams.topics import INPUTS
 
 BATCHES_WAITING_MAX = 2
-"""Batches that wait for an agent; past that its partitions aren't read: bounds memory."""
+"""Batches on their way to an agent, which hands them on at once; the tasks bound what waits."""
 
 
 class _Boot(BootStrategy):  # type: ignore[misc]  # Faust's base is Any to mypy
@@ -31,39 +31,54 @@ class _Boot(BootStrategy):  # type: ignore[misc]  # Faust's base is Any to mypy
 
 
 class App(faust.App):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """The Faust app of a worker; the transport asks it for its log and where to go on."""
+    """The Faust app of a worker; the transports ask it for the job."""
 
     BootStrategy = _Boot
 
     job: Job
-    broker_of_log: Broker
+    host: Any
+    cluster: Any
+    outputs: Any
+    """Set by the worker's host, for the transport."""
 
-    def resume_offset(self, tp: TP) -> int:
-        """Return the offset at which a partition goes on."""
-        return self.job.resume_offset(tp)
 
+def create_app(
+    job: Job,
+    ticker: Ticker,
+    tick_seconds: float,
+    broker: str,
+    data_dir: str,
+    name: str = "lineside",
+    **options: Any,
+) -> App:
+    """Return the app: its agents, their topics, and the clock.
 
-def create_app(job: Job, broker: Broker, data_dir: str, tick_seconds: float) -> App:
-    """Return the app: its agents, their topics, and the clock."""
+    `broker` is the URL that names the transport: `embedded://` or `batches://`.
+    """
     app = App(
-        "lineside",
-        broker="embedded://",
+        name,
+        broker=broker,
         datadir=data_dir,
         store="memory://",
-        topic_partitions=broker.partitions,
         topic_disable_leader=True,
+        topic_allow_declare=False,
         stream_buffer_maxsize=BATCHES_WAITING_MAX,
         stream_wait_empty=False,
         web_enabled=False,
+        **options,
     )
-    app.job, app.broker_of_log = job, broker
-
-    async def deliver(*args: Any) -> None:
-        await app.producer.deliver(*args)
-
+    app.job = job
+    job.seek = _seek(app)
     for topic in INPUTS:
-        channel = app.topic(topic, schema=BatchSchema(), partitions=broker.partitions)
-        app.agent(channel, name=f"process-{topic}")(process_events(job, deliver))
+        channel = app.topic(topic, schema=BatchSchema())
+        app.agent(channel, name=f"process-{topic}")(process_events(job))
     if tick_seconds:
-        app.task(tick_clock(broker, tick_seconds))
+        app.task(tick_clock(ticker, tick_seconds))
     return app
+
+
+def _seek(app: App) -> Callable[[TP, int], Awaitable[None]]:
+    async def seek(tp: TP, offset: int) -> None:
+        await app.consumer.seek(tp, offset)
+
+    return seek

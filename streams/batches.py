@@ -1,8 +1,11 @@
 """EDGE: whole partition batches through Faust, one message for many records."""
 
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
 
 import faust
+from faust.transport import consumer
+from faust.types import TP, ConsumerMessage
 from msgspec import Struct
 
 from streams.record import Record
@@ -13,7 +16,17 @@ class Batch(Struct, frozen=True):
 
     topic: str
     partition: int
+    start: int
+    """Where the partition was read from: the offset after the last record delivered before.
+
+    It is below the first record's where offsets were passed over (the ends of transactions).
+    """
     records: list[Record]
+
+    @property
+    def end(self) -> int:
+        """Where the next batch starts."""
+        return self.records[-1].offset + 1
 
 
 class BatchSchema(faust.Schema):  # type: ignore[misc]  # Faust's stubs leave it Any
@@ -34,3 +47,65 @@ class BatchSchema(faust.Schema):  # type: ignore[misc]  # Faust's stubs leave it
     ) -> Any:
         """Return the value, a `Batch`, as it is."""
         return message.value
+
+
+class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is Any to mypy
+    """A Faust consumer that delivers a message for each partition and fetch, not for each record.
+
+    What a partition's task has made lasting (`app.job`) is what is committed, whatever Faust takes
+    as acknowledged; and where a partition goes on is told by the state of its task.
+    """
+
+    consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._position: dict[TP, int] = {}
+        """The next offset to deliver, of the partitions whose tasks are open."""
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """Yield a message for each partition that has records: its value is their batch."""
+        found, _ = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not found or self.should_stop or not self.flow_active:
+            return
+        for tp, (start, records) in found.items():
+            if not self.flow_active or generation != self.app.consumer_generation_id:
+                return
+            if self._position.get(tp) != start:
+                continue  # sought elsewhere since
+            last = records[-1]
+            self._position[tp] = last.offset + 1
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, ConsumerMessage(
+                tp.topic, tp.partition, last.offset, (last.timestamp or 0) / 1e6, 0, None, None,
+                Batch(tp.topic, tp.partition, start, records), None, 0, 0, tp,
+                generation_id=generation,
+            )  # fmt: skip
+
+    async def _getmany(
+        self, active_partitions: set[TP] | None, timeout: float
+    ) -> dict[TP, tuple[int, list[Record]]]:
+        raise NotImplementedError
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what the tasks have made lasting; what Faust counts as acknowledged is let go."""
+        for acked in (*self._acked.values(), *self._acked_index.values()):
+            acked.clear()
+        return bool(await self._commit(self.app.job.offsets()))
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """A batch is named by its last offset: what looks like a gap is the batch."""
+
+    async def seek_to_committed(self) -> dict[TP, int]:
+        """Tasks seek, when their state is there."""
+        return {}
+
+    async def perform_seek(self) -> None:
+        """Tasks seek, when their state is there."""
+
+    def _new_topicpartition(self, topic: str, partition: int) -> TP:
+        return TP(topic, partition)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        raise NotImplementedError("records are delivered in batches")

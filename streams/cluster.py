@@ -10,10 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from streams.address import read_servers
 from streams.trouble import Trouble
-
-SCHEME: Final = "kafka://"
-DEFAULT_PORT: Final = 9092
 
 COMPRESSION: Final = "lz4"
 
@@ -72,9 +70,7 @@ class Cluster(Struct, frozen=True):
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         """Give a started admin client; raises `BrokerError` if no broker answers."""
-        client = AIOKafkaAdminClient(
-            bootstrap_servers=list(self.servers), client_id=self.client_id
-        )
+        client = AIOKafkaAdminClient(bootstrap_servers=list(self.servers), client_id=self.client_id)
         await self._started(client)
         try:
             yield client
@@ -106,21 +102,7 @@ class Cluster(Struct, frozen=True):
 
 def read_broker(url: str) -> Cluster:
     """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`."""
-    if not url.startswith(SCHEME):
-        raise ValueError(f"{url!r} doesn't begin with {SCHEME}")
-    servers = [_server(each.removeprefix(SCHEME), url) for each in url[len(SCHEME) :].split(",")]
-    return Cluster(tuple(servers))
-
-
-def _server(text: str, url: str) -> str:
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host, port = text, str(DEFAULT_PORT)
-    if not host or "/" in host or not port.isascii() or not port.isdigit():
-        raise ValueError(f"{text!r} of {url!r} isn't host:port")
-    if not 0 < int(port) < 65_536:
-        raise ValueError(f"{port} of {url!r} is no port")
-    return f"{host}:{port}"
+    return Cluster(read_servers(url))
 
 
 async def bounds(
@@ -143,7 +125,9 @@ async def read_to(
     """
     left = dict(ends)
     while True:
-        for tp in [tp for tp in left if consumer.assignment() and await _reached(consumer, tp, left)]:
+        for tp in [
+            tp for tp in left if consumer.assignment() and await _reached(consumer, tp, left)
+        ]:
             del left[tp]
         if not left:
             return
@@ -157,4 +141,5 @@ async def read_to(
 async def _reached(
     consumer: AIOKafkaConsumer, tp: TopicPartition, ends: Mapping[TopicPartition, int]
 ) -> bool:
-    return await consumer.position(tp) >= ends[tp]
+    position: int = await consumer.position(tp)
+    return position >= ends[tp]

@@ -1,19 +1,21 @@
 """EDGE: the embedded log as a Faust transport: one process is broker, consumer and producer."""
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
 from typing import Any, ClassVar, Final
 
 from faust.assignor.client_assignment import ClientAssignment
-from faust.transport import base, consumer, producer
-from faust.types import TP, ConsumerMessage
+from faust.transport import base, producer
+from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
-from streams.batches import Batch
+from streams.batches import BatchConsumer
 from streams.embedded_log import EmbeddedLog, Entry
-from streams.record import Outgoing, partition_of
-from streams.topics import CATALOGUE
+from streams.record import Outgoing, Record, partition_of
+from streams.topics import CATALOGUE, INPUTS
+from streams.writing import StateChange
 
 BATCH_RECORDS_MAX: Final = 2_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
@@ -37,9 +39,13 @@ class Broker:
     def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int:
         """Append records and wake whoever waits for some; return the first offset."""
         offset = self.log.partition(topic, partition).append(entries)
+        self.wake()
+        return offset
+
+    def wake(self) -> None:
+        """Wake whoever waits for records."""
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
-        return offset
 
     async def wait(self, timeout: float) -> None:
         """Wait until the log grows, at most `timeout` seconds."""
@@ -49,23 +55,57 @@ class Broker:
             return
 
 
-class Consumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """The group's only member: every partition is its own, delivered in batches.
+class LogWriter:
+    """Writes the outputs of a partition; its state is lasting once it's in the store."""
 
-    Where a partition goes on is told by its state (`app.resume_offset`), which carries the offset
-    of the last record that it contains. So there is no committed offset to lose.
-    """
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def write(
+        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+    ) -> Sequence[StateChange]:
+        """Append outputs to their topics, a frame for each partition, by their keys.
+
+        Raises `LogError` if one can't be written.
+        """
+        timestamp = round(time() * 1e3) * 1000
+        grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+        for record in outputs:
+            at = record.topic, partition_of(record.key, self._broker.partitions)
+            grouped[at].append((timestamp, record.key, record.value, ()))
+        for (topic, number), entries in grouped.items():
+            self._broker.append(topic, number, entries)
+        return ()
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class LogTicker:
+    """Writes ticks to every input partition; the only one there is."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def tick(self, slot: int, value: bytes) -> None:
+        """Append the tick of an instant."""
+        for topic in INPUTS:
+            for number in range(self._broker.partitions):
+                self._broker.append(topic, number, [(slot, None, value, ())])
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Consumer(BatchConsumer):
+    """The group's only member: every partition is its own."""
 
     RebalanceListener: ClassVar = None
-    consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._broker: Broker = self.app.broker_of_log
-        self._resume_offset: Callable[[TP], int] = self.app.resume_offset
-        self._position: dict[TP, int] = {}
+        self._broker: Broker = self.app.host.broker
         self._assigned: set[TP] = set()
-        self._delivered: defaultdict[TP, deque[int]] = defaultdict(deque)
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Make a topic's partitions."""
@@ -88,99 +128,42 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is Any 
         self.app.on_rebalance_start()
         if self._assigned:
             await self.on_partitions_revoked(self._assigned)
+            await self.app.host.release()
         self._assigned = assigned
-        self._set_positions()
         await self.on_partitions_assigned(assigned, generation)
-
-    def _set_positions(self) -> None:
-        for tp in self._assigned:
-            self._position[tp] = self._resume_offset(tp)
-            self._broker.log.partition(*tp).needed_from = self._position[tp]
-            self._read_offset[tp] = None
-            self._delivered[tp].clear()
-
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Yield a message for each partition that has records: its value is their batch."""
-        records, _ = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if not records or self.should_stop or not self.flow_active:
-            return
-        for tp, found in records.items():
-            if not self.flow_active or generation != self.app.consumer_generation_id:
-                return
-            first, last = found[0].offset, found[-1].offset
-            if first != self._position[tp]:
-                continue  # moved since
-            self._position[tp] = last + 1
-            self._delivered[tp].append(last)
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, ConsumerMessage(
-                tp.topic, tp.partition, last, (found[-1].timestamp or 0) / 1e6, 0, None, None,
-                Batch(tp.topic, tp.partition, found), None, 0, 0, tp, generation_id=generation,
-            )  # fmt: skip
+        self.app.host.take_over(assigned, set())
 
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
-    ) -> dict[TP, list[Any]]:
+    ) -> dict[TP, tuple[int, list[Record]]]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not self.should_stop:
-            wanted = self._assigned if active_partitions is None else active_partitions
             found = {}
-            for tp in sorted(wanted):
-                records = self._broker.log.partition(*tp).read(
-                    self._position[tp], BATCH_RECORDS_MAX
-                )
+            for tp in sorted(self.app.job.hungry() & self._position.keys()):
+                start = self._position[tp]
+                records = self._broker.log.partition(*tp).read(start, BATCH_RECORDS_MAX)
                 if records:
-                    found[tp] = records
+                    found[tp] = start, records
             left = deadline - loop.time()
             if found or left <= 0:
                 return found
             await self._broker.wait(left)
         return {}
 
-    def _new_offset(self, tp: TP) -> int | None:
-        """Return the offset after the last batch that is acknowledged, with all before it."""
-        acked, delivered = self._acked_index[tp], self._delivered[tp]
-        offset = None
-        while delivered and delivered[0] in acked:
-            offset = delivered.popleft()
-            acked.discard(offset)
-        if offset is None:
-            return None
-        self._acked[tp] = [other for other in self._acked[tp] if other > offset]
-        return offset + 1
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """A batch is named by its last offset: what looks like a gap is the batch."""
-
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         for tp, offset in offsets.items():
             self._broker.log.partition(*tp).needed_from = offset
         return True
 
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every partition to where its state goes on."""
-        self._set_positions()
-        return {tp: offset for tp, offset in self._position.items() if offset}
-
-    async def perform_seek(self) -> None:
-        """Seek every partition to where its state goes on."""
-        self._set_positions()
-
     async def _seek(self, partition: TP, offset: int) -> None:
         self._position[partition] = offset
+        self._broker.wake()
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek to offsets."""
         for tp, offset in partitions.items():
-            self._position[tp] = offset
-
-    def _new_topicpartition(self, topic: str, partition: int) -> TP:
-        return TP(topic, partition)
-
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        raise NotImplementedError("records are delivered in batches")
+            await self._seek(tp, offset)
 
     def assignment(self) -> set[TP]:
         """Return the partitions of this member."""
@@ -218,19 +201,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._broker: Broker = self.app.broker_of_log
-
-    async def deliver(self, outputs: Sequence[Outgoing], timestamp: int) -> None:
-        """Append records to their topics, a frame for each partition, by their keys.
-
-        Raises `LogError` if one can't be written.
-        """
-        grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
-        for record in outputs:
-            at = record.topic, partition_of(record.key, self._broker.partitions)
-            grouped[at].append((timestamp, record.key, record.value, ()))
-        for (topic, number), entries in grouped.items():
-            self._broker.append(topic, number, entries)
+        self._broker: Broker = self.app.host.broker
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Make a topic's partitions."""

@@ -1,5 +1,6 @@
 """EDGE: a partition's state on disk, in RocksDB through rocksdict."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -35,19 +36,32 @@ class RocksStore:
     """The store of one partition in a directory of its own.
 
     With the write-ahead log on, what was written outlives the process (`kill -9`); it isn't synced
-    to the medium, so a power cut may take the last moments. Off suits a store that is made anew.
+    to the medium, so a power cut may take the last moments. Off suits a store that is made anew, or
+    whose last moments come from a changelog.
     """
 
     def __init__(self, path: Path, wal: bool = True) -> None:
+        self._path = path
+        self._wal = wal
+        self._db = self._opened()
+
+    def _opened(self) -> rocksdict.Rdict:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = rocksdict.Rdict(str(path), options=_options())
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            db = rocksdict.Rdict(str(self._path), options=_options())
         except Exception as error:  # rocksdict raises plain Exceptions
-            raise StateError(f"the state in {path} can't be opened: {error}") from None
-        if not wal:
+            raise StateError(f"the state in {self._path} can't be opened: {error}") from None
+        if not self._wal:
             options = rocksdict.WriteOptions()
             options.disable_wal = True  # type: ignore[method-assign,assignment]  # its stub is wrong
-            self._db.set_write_options(options)
+            db.set_write_options(options)
+        return db
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._db.close()
+        shutil.rmtree(self._path)
+        self._db = self._opened()
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None where there's none."""
@@ -78,7 +92,10 @@ class RocksStore:
 
     def close(self) -> None:
         """Flush and let go of the directory."""
-        self._db.close()
+        try:
+            self._db.close()
+        except Exception as error:  # rocksdict raises plain Exceptions
+            raise StateError(f"the state in {self._path} can't be written: {error}") from None
 
 
 def _options() -> rocksdict.Options:

@@ -58,7 +58,7 @@ async def feed_file(worker: Worker, path: Path) -> int:
                 broker.append(*at, entries)
                 fed += len(entries)
             await asyncio.sleep(0)
-            while worker.views.lag() > WAITING_RECORDS_MAX:
+            while (worker.views.lag() or 0) > WAITING_RECORDS_MAX:
                 await asyncio.sleep(0.01)
     for at, count in held.items():
         if placed_before[at] < count:
@@ -101,7 +101,7 @@ async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float |
             break
         now = round(time() * 1e3) * 1000
         due: list[Arrival] = []
-        room = WAITING_RECORDS_MAX - worker.views.lag()
+        room = WAITING_RECORDS_MAX - (worker.views.lag() or 0)
         while sent + len(due) < rate * elapsed and waiting.at <= now and len(due) < room:
             due.append(waiting)
             waiting = next(factory)

@@ -6,20 +6,17 @@ import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final
 
 import uvloop
-from faust.types import TP
 
 from agents.process_events import Job
-from agents.topology import create_app
-from agents.worker.settings import Settings, SettingsError, rules_of
-from agents.worker.views import Views
+from agents.topology import App
+from agents.worker.embedded_host import EmbeddedHost
+from agents.worker.settings import Settings, rules_of
+from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
 from streams.embedded import Broker
-from streams.embedded_log import EmbeddedLog
-from streams.topics import INPUTS, MES_EVENTS
 
 GC_THRESHOLD: Final = 50_000
 """Allocations between two collections; the default of 700 costs a tenth of the time."""
@@ -31,9 +28,9 @@ STOP_SECONDS_MAX: Final = 10.0
 class Worker:
     """A running worker: what those who feed it or wait for it need."""
 
-    def __init__(self, job: Job, broker: Broker, views: Views, url: str) -> None:
+    def __init__(self, job: Job, host: Host, views: Views, url: str) -> None:
         self.job = job
-        self.broker = broker
+        self.host = host
         self.views = views
         self.url = url
         self.stopping = asyncio.Event()
@@ -49,10 +46,23 @@ class Worker:
         finally:
             await _cancel(task, stopped)
 
+    @property
+    def broker(self) -> Broker:
+        """The embedded log; only a worker that runs on one has it."""
+        assert isinstance(self.host, EmbeddedHost)
+        return self.host.broker
+
+    async def opened(self) -> None:
+        """Wait until every partition has its state; raises what keeps one from it."""
+        while not self.job.ready:
+            if self.job.failed.done():
+                self.job.failed.result()
+            await asyncio.sleep(0.005)
+
     async def drained(self, seconds_max: float) -> bool:
         """Wait until every record has been processed; return whether it came to that."""
         deadline = asyncio.get_running_loop().time() + seconds_max
-        while self.views.lag():
+        while self.views.lag() != 0 or not self.job.ready:
             if asyncio.get_running_loop().time() > deadline or self.job.failed.done():
                 return False
             await asyncio.sleep(0.05)
@@ -100,37 +110,39 @@ async def _run(settings: Settings, name: str, main: Main) -> Any:
 
 @contextlib.asynccontextmanager
 async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
-    """Open the log, start app and page; stop them and close the state at the end."""
+    """Start the page, then the app on its host; stop them and close the states at the end."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("mode").setLevel(logging.ERROR)
     logging.getLogger("faust").setLevel(logging.WARNING)
-    folder = Path(settings.data_dir)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
-        log = EmbeddedLog(folder / "log")
-        stack.callback(log.close)
-        broker = Broker(log, _partitions(log, settings))
-        job = Job(rules, folder / "state")
-        stack.callback(job.close)
-        views = Views(name, job, broker)
-        page = await serve(create_web(views.status), settings.host, settings.port)
+        host = await _host(settings)
+        stack.push_async_callback(host.close)
+        job = Job(rules, host.open)
+        views = Views(name, job, host)
+        page = await serve(create_web(views.status, views.ready), settings.host, settings.port)
         stack.push_async_callback(page.cleanup)
-        app = create_app(job, broker, str(folder / "faust"), settings.tick_seconds)
-        for topic in INPUTS:
-            for number in range(broker.partitions):
-                job.open(TP(topic, number))  # an unreadable state is told before anything starts
+        app = host.create_app(job)
         stack.push_async_callback(_stop, app.stop)
         await app.start()
-        yield Worker(job, broker, views, url_of(page))
+        stack.push_async_callback(_release, app)
+        worker = Worker(job, host, views, url_of(page))
+        if isinstance(host, EmbeddedHost):
+            await worker.opened()  # an unreadable state is told before anything starts
+        yield worker
 
 
-def _partitions(log: EmbeddedLog, settings: Settings) -> int:
-    found = log.partitions_of(MES_EVENTS)
-    if found not in (0, settings.partitions):
-        raise SettingsError(
-            f"partitions is {settings.partitions}, but the log in {settings.data_dir} has {found}: "
-            "set it to that, or choose another data_dir"
-        )
-    return settings.partitions
+async def _host(settings: Settings) -> Host:
+    if not settings.broker:
+        return EmbeddedHost(settings)
+    from agents.worker.kafka_host import KafkaHost
+
+    return await KafkaHost.connect(settings)
+
+
+async def _release(app: App) -> None:
+    """Finish what is being written, and tell the group how far that is."""
+    await app.consumer._commit(await app.host.release())
 
 
 async def _stop(stop: Callable[[], Awaitable[None]]) -> None:

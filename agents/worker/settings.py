@@ -1,14 +1,16 @@
 """Settings of a worker: defaults, a TOML file, and the environment, in that order."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from streams.address import read_servers
 from streams.policy import PolicyError, default_policy, read_policy
 from streams.topics import INPUTS
 from streams.trouble import Trouble
@@ -19,6 +21,12 @@ NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG")
 """Of the environment: what tests use, and the name of the TOML file."""
 
 PARTITIONS_MAX: Final = 1_024
+STANDBYS_MAX: Final = 3
+SESSION_SECONDS_MAX: Final = 39
+"""Below the time after which a request counts as lost."""
+
+GROUP: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+"""It becomes part of topic names, which Kafka bounds at 249 characters."""
 
 
 class SettingsError(Trouble):
@@ -31,10 +39,20 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a worker goes by; the contract's lengths of time are in `Timing`."""
 
     broker: str = ""
-    """Empty: the embedded log in `data_dir`."""
+    """`kafka://host:port[,host:port...]`; empty: the embedded log in `data_dir`."""
+    group: str = "lineside"
+    """The consumer group; workers of one group share the work. Names changelogs and producers."""
+    guarantee: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    """On Kafka: see docs/at-least-once.md and docs/exactly-once.md."""
+    standbys: int = 0
+    """Of each state: so many other workers keep a copy up to date, so that they can take over."""
+    session_timeout_seconds: float = 8
+    """A worker that hasn't been heard of for so long has lost its partitions."""
+    skip_deleted: bool = False
+    """Go on where an input topic has deleted records before they were processed."""
     data_dir: str = "lineside-data"
     partitions: int = 4
-    """Of each topic of the embedded log."""
+    """Of each topic of the embedded log; on Kafka the topics tell."""
     host: str = "127.0.0.1"
     port: int = 8080
     """Of the web page; 0 takes a free one."""
@@ -127,9 +145,18 @@ def _from_text(variable: str, value: str) -> Any:
 
 def _problem(settings: Settings) -> str | None:
     if settings.broker:
+        try:
+            read_servers(settings.broker)
+        except ValueError as error:
+            return f"broker is {settings.broker!r}: {error}; a right one is kafka://host:9092"
+    if not GROUP.fullmatch(settings.group):
+        return f"group is {settings.group!r}: it must be 1 to 100 letters, digits, '.', '_' or '-'"
+    if not 0 <= settings.standbys <= STANDBYS_MAX:
+        return f"standbys is {settings.standbys}: it must be 0 to {STANDBYS_MAX}"
+    if not 1 <= settings.session_timeout_seconds <= SESSION_SECONDS_MAX:
         return (
-            f"broker is {settings.broker!r}: this version runs on its embedded log only, so leave "
-            "the setting out"
+            f"session_timeout_seconds is {settings.session_timeout_seconds}: it must be 1 to "
+            f"{SESSION_SECONDS_MAX}, and no less than the broker's group.min.session.timeout.ms"
         )
     if not 1 <= settings.partitions <= PARTITIONS_MAX:
         return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"

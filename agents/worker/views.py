@@ -4,16 +4,17 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from importlib.metadata import version
 from time import monotonic, time
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 from faust.types import TP
 from msgspec import Struct, structs
 
+from agents.partition_task import Opened, PartitionTask, Progress
 from agents.process_events import Job
+from agents.topology import App
 from agents.worker.report import report
 from streams import instant
-from streams.embedded import Broker
 from streams.record import Outgoing
 from streams.topics import EXCEPTIONS, MES_EVENTS
 from tables import conservation
@@ -35,13 +36,43 @@ class Sample(Struct):
     accepted: Counter[bytes]
 
 
+class Host(Protocol):
+    """Where a job runs, on an embedded log or in a Kafka cluster."""
+
+    @property
+    def broker_name(self) -> str: ...
+
+    @property
+    def guarantee(self) -> str: ...
+
+    async def open(self, tp: TP, progress: Progress) -> Opened:
+        """Open a partition: its state, its writer."""
+        ...
+
+    def create_app(self, job: Job) -> App:
+        """Return the Faust app."""
+        ...
+
+    def end_offset(self, tp: TP) -> int | None:
+        """Return the offset that the next record of a partition gets, None while it isn't known."""
+        ...
+
+    def standbys(self) -> dict[TP, int]:
+        """Return how many records each copy of another worker's state lacks."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
 class Views:
     """The status of a job, worked out when somebody asks."""
 
-    def __init__(self, name: str, job: Job, broker: Broker) -> None:
+    def __init__(self, name: str, job: Job, host: Host) -> None:
         self._name = name
         self._job = job
-        self._broker = broker
+        self._host = host
         self._started = monotonic()
         self._samples: deque[Sample] = deque()
 
@@ -55,10 +86,11 @@ class Views:
         return {
             "version": version("lineside"),
             "job": self._name,
-            "broker": "embedded",
+            "broker": self._host.broker_name,
+            "guarantee": self._host.guarantee,
             "now": instant.text(round(time()) * instant.SECOND),
             "uptime_seconds": round(monotonic() - self._started, 1),
-            "ready": bool(partitions),
+            "ready": self.ready(),
             "counts": {"in": sample.records, **told.counts},
             "rate": round((sample.records - since.records) / seconds, 1),
             **{
@@ -67,32 +99,42 @@ class Views:
                 if name not in ("counts", "lines", "passed_over")
             },
             "lines": _lines(partitions, sample, since, seconds),
-            "partitions": [self._partition(tp, one) for tp, one in self._in_order()],
+            "partitions": [self._partition(tp, one) for tp, one in sorted(self._job.tasks.items())],
+            "standbys": [
+                {"topic": tp.topic, "partition": tp.partition, "left": left}
+                for tp, left in sorted(self._host.standbys().items())
+            ],
             "recent": {
                 shelf: [_shown(record) for record in records]
                 for shelf, records in self._job.recent.items()
             },
         }
 
-    def lag(self) -> int:
-        """Return how many records of the input topics haven't been processed."""
-        return sum(
-            self._broker.log.partition(*tp).end_offset - partition.offset - 1
-            for tp, partition in self._job.partitions.items()
-        )
+    def ready(self) -> bool:
+        """Whether every partition of this worker has its state."""
+        return self._job.ready
 
-    def _in_order(self) -> list[tuple[TP, Partition]]:
-        return sorted(self._job.partitions.items())
+    def lag(self) -> int | None:
+        """Return how many records of the worker's partitions haven't been processed for good.
 
-    def _partition(self, tp: TP, partition: Partition) -> dict[str, Any]:
-        end = self._broker.log.partition(*tp).end_offset
-        offset = partition.offset + 1
+        None while the end of one isn't known.
+        """
+        lags = [self._lag(tp, task) for tp, task in self._job.tasks.items()]
+        return None if None in lags else sum(lag or 0 for lag in lags)
+
+    def _lag(self, tp: TP, task: PartitionTask) -> int | None:
+        end = self._host.end_offset(tp)
+        return None if end is None else max(end - task.lasting, 0)
+
+    def _partition(self, tp: TP, task: PartitionTask) -> dict[str, Any]:
         return {
             "topic": tp.topic,
             "partition": tp.partition,
-            "offset": offset,
-            "end_offset": end,
-            "lag": end - offset,
+            "offset": task.lasting,
+            "end_offset": self._host.end_offset(tp),
+            "lag": self._lag(tp, task),
+            "ready": task.partition is not None,
+            "recovery": None if task.partition is not None else structs.asdict(task.progress),
         }
 
     def _since(self, sample: Sample) -> Sample:

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from streams.trouble import Trouble
 
 Status = Callable[[], dict[str, Any]]
-"""Returns the status document of now; it's called in the event loop, so it has to be quick."""
+"""Returns the status document of now."""
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -60,11 +60,14 @@ class WebError(Trouble):
     """The page can't be served."""
 
 
-def create_web(status: Status, *, interval_seconds: float = 0.5) -> web.Application:
+def create_web(
+    status: Status, ready: Callable[[], bool] = lambda: True, *, interval_seconds: float = 0.5
+) -> web.Application:
     """Return the page's application; it can be mounted below another one's path.
 
     GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
-    Events, the status about every interval. It only reads: any method but GET and HEAD is a 405.
+    Events, the status about every interval; `/ready`: 200 once every partition of this worker has
+    its state, 503 before. It only reads: any method but GET and HEAD is a 405.
     """
     app = web.Application()
     feed = _Feed(status, max(interval_seconds, INTERVAL_SECONDS_MIN))
@@ -72,6 +75,7 @@ def create_web(status: Status, *, interval_seconds: float = 0.5) -> web.Applicat
         app.router.add_get(path, _file(name, kind))
     app.router.add_get("/api/status", _status(status))
     app.router.add_get("/api/stream", feed.stream)
+    app.router.add_get("/ready", _ready(ready))
     app.on_response_prepare.append(_secure)
     app.on_shutdown.append(feed.close)
     return app
@@ -121,6 +125,15 @@ def _status(status: Status) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.Response(body=orjson.dumps(status()), content_type="application/json")
 
     return status_now
+
+
+def _ready(ready: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def ready_now(_: web.Request) -> web.Response:
+        if ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="states are being recovered\n")
+
+    return ready_now
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

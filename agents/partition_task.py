@@ -1,0 +1,226 @@
+"""The task of one input partition: it computes ahead, and makes what follows lasting in order."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from streams.batches import Batch
+from streams.record import Outgoing
+from streams.trouble import Trouble
+from streams.writing import Fenced, Lost, Writer
+from tables.overlay import Overlay
+from tables.partition import Partition
+from tables.rules import Rules
+from tables.store import Store
+
+BATCHES_WAITING_MAX: Final = 2
+"""Fetched, and not computed yet; past that the partition isn't read."""
+
+STEPS_AHEAD_MAX: Final = 4
+"""Computed, and not lasting yet: bounds memory, and what a crash computes again."""
+
+REOPEN_SECONDS_MIN: Final = 0.5
+REOPEN_SECONDS_MAX: Final = 10.0
+"""Between two tries to open a partition whose broker is away; doubled each time."""
+
+FENCED_SECONDS: Final = 5.0
+"""A worker that was fenced waits so long for the news that the partition is another's."""
+
+FINISH_SECONDS_MAX: Final = 4.0
+"""So long a release waits for what is being written; then it's left to the next owner."""
+
+log = logging.getLogger("lineside.partition")
+
+
+class DeletedError(Trouble):
+    """An input topic no longer has what should be processed next."""
+
+
+class Opened(Struct):
+    """What a partition goes on with: its state, its writer, and where to read on."""
+
+    store: Store
+    writer: Writer
+    start: int = 0
+    """The first offset to read, where the state is empty."""
+    first: int = 0
+    """The first offset that there is."""
+
+
+class Progress(Struct):
+    """How far the recovery of a partition is."""
+
+    left: int | None = None
+    """Records of the changelog still to be read; None before that is known."""
+    seconds: float | None = None
+    """How long that will take at the present speed."""
+
+
+Open = Callable[[Progress], Awaitable[Opened]]
+Observe = Callable[[Sequence[Outgoing]], None]
+
+
+Seek = Callable[[int], Awaitable[None]]
+"""Tells the consumer where the partition goes on."""
+
+
+class _Step(Struct):
+    outputs: list[Outgoing]
+    offset: int
+
+
+class PartitionTask:
+    """Opens its partition, takes batches, and closes it: an actor with a state of its own.
+
+    Two loops run: one computes steps on an overlay, the other writes them, outputs first. What has
+    been written is in the store, `lasting` after it. A loss (`Lost`) throws the computed-ahead away
+    and opens the partition anew from what is lasting; any other error ends the job.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        number: int,
+        rules: Rules,
+        open_: Open,
+        seek: Seek,
+        observe: Observe,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.name = f"{topic}/{number}"
+        self.partition: Partition | None = None
+        """None until its state is there."""
+        self.progress = Progress()
+        self.lasting = 0
+        """The next offset: all before it is acknowledged, outputs and state."""
+        self._topic, self._number, self._rules = topic, number, rules
+        self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
+        self._batches: deque[Batch] = deque()
+        self._steps: deque[_Step] = deque()
+        self._next = 0
+        self._moved = asyncio.Event()
+        self._closing = False
+        self._running = asyncio.create_task(self._run(), name=self.name)
+
+    @property
+    def hungry(self) -> bool:
+        """Whether it takes another batch."""
+        return (
+            self.partition is not None
+            and not self._closing
+            and len(self._batches) < BATCHES_WAITING_MAX
+        )
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch if it goes on where the last one ended; another one is a stale one."""
+        if self.partition is not None and batch.start == self._next:
+            self._next = batch.end
+            self._batches.append(batch)
+            self._moved.set()
+
+    async def close(self) -> None:
+        """Finish what is being written, drop what isn't begun, and let go of everything."""
+        self._closing = True
+        self._moved.set()
+        if self.partition is not None:
+            await asyncio.wait([self._running], timeout=FINISH_SECONDS_MAX)
+        self._running.cancel()
+        await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        pause = REOPEN_SECONDS_MIN
+        while not self._closing:
+            try:
+                async with contextlib.AsyncExitStack() as stack:
+                    await self._work(stack)
+                    pause = REOPEN_SECONDS_MIN
+            except Fenced as error:
+                log.warning("%s: %s", self.name, error)
+                await self._rest(FENCED_SECONDS)
+            except Lost as error:
+                log.warning("%s: %s; trying again in %.1f s", self.name, error, pause)
+                await self._rest(pause)
+                pause = min(2 * pause, REOPEN_SECONDS_MAX)
+            except Exception as error:
+                self._fail(error)
+                return
+
+    async def _work(self, stack: contextlib.AsyncExitStack) -> None:
+        self.progress = Progress()
+        opened = await self._open(self.progress)
+        stack.push_async_callback(opened.writer.close)
+        overlay = Overlay(opened.store)
+        stack.callback(overlay.close)
+        stack.callback(self._forget)
+        partition = Partition(self._topic, self._number, self._rules, overlay)
+        if partition.offset < 0:
+            partition.offset = opened.start - 1
+        elif partition.offset + 1 < opened.first:
+            raise DeletedError(
+                f"records {partition.offset + 1} to {opened.first - 1} of {self.name} were deleted "
+                "before they were processed: set LINESIDE_SKIP_DELETED=true to go on without them, "
+                "and a longer retention.ms on the topic"
+            )
+        self.lasting = self._next = partition.offset + 1
+        self.partition = partition
+        await self._seek(self._next)
+        computing = asyncio.ensure_future(self._compute(partition, overlay))
+        writing = asyncio.ensure_future(self._write(opened.writer, overlay))
+        try:
+            await asyncio.wait([computing, writing], return_when=asyncio.FIRST_COMPLETED)
+            if computing.done():
+                computing.result()
+            await writing  # an end: what is being written is finished first
+        finally:
+            for task in (computing, writing):
+                task.cancel()
+            await asyncio.gather(computing, writing, return_exceptions=True)
+
+    def _forget(self) -> None:
+        self.partition = None
+        self._batches.clear()
+        self._steps.clear()
+
+    async def _compute(self, partition: Partition, overlay: Overlay) -> None:
+        while not self._closing:
+            if not self._batches or len(self._steps) >= STEPS_AHEAD_MAX:
+                await self._wait()
+                continue
+            step = partition.step(self._batches.popleft().records)
+            overlay.hold(step.changes)
+            self._steps.append(_Step(step.outputs, partition.offset))
+            self._moved.set()
+            await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
+
+    async def _write(self, writer: Writer, overlay: Overlay) -> None:
+        while not self._closing:
+            if not self._steps:
+                await self._wait()
+                continue
+            count = len(self._steps)
+            steps = [self._steps[index] for index in range(count)]
+            outputs = [record for step in steps for record in step.outputs]
+            changes = overlay.merged(count)
+            noted = await writer.write(outputs, changes)
+            overlay.settle(count, [*changes, *noted])
+            for _ in range(count):
+                self._steps.popleft()
+            self.lasting = steps[-1].offset + 1
+            self._moved.set()
+            self._observe(outputs)
+
+    async def _wait(self) -> None:
+        """Wait until something has moved: a batch, a step, the end."""
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._closing:
+                    await self._wait()

@@ -1,0 +1,80 @@
+"""A worker on its embedded log: every partition is its own, and states need no changelog."""
+
+from pathlib import Path
+
+from faust.types import TP
+
+from agents.partition_task import Opened, Progress
+from agents.process_events import Job
+from agents.topology import App, create_app
+from agents.worker.settings import Settings, SettingsError
+from streams.embedded import Broker, LogTicker, LogWriter
+from streams.embedded_log import EmbeddedLog
+from streams.topics import MES_EVENTS
+from tables.rocksdb import RocksStore
+
+
+class EmbeddedHost:
+    """The log in the data directory, and the states beside it."""
+
+    broker_name = "embedded"
+    guarantee = "at_least_once"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = Path(settings.data_dir)
+        self._log = EmbeddedLog(self._folder / "log")
+        try:
+            self.broker = Broker(self._log, self._partitions())
+        except BaseException:
+            self._log.close()
+            raise
+
+    def _partitions(self) -> int:
+        found = self._log.partitions_of(MES_EVENTS)
+        wanted = self._settings.partitions
+        if found not in (0, wanted):
+            raise SettingsError(
+                f"partitions is {wanted}, but the log in {self._settings.data_dir} has {found}: "
+                "set it to that, or choose another data_dir"
+            )
+        return wanted
+
+    async def open(self, tp: TP, progress: Progress) -> Opened:
+        """Open a partition's state."""
+        store = RocksStore(self._folder / "state" / f"{tp.topic}-{tp.partition}")
+        return Opened(store, LogWriter(self.broker))
+
+    def create_app(self, job: Job) -> App:
+        """Return the app on this log."""
+        app = create_app(
+            job,
+            LogTicker(self.broker),
+            self._settings.tick_seconds,
+            "embedded://",
+            str(self._folder / "faust"),
+            topic_partitions=self.broker.partitions,
+        )
+        app.host = self
+        self._job = job
+        return app
+
+    def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
+        """Open these partitions."""
+        self._job.take_over(actives)
+
+    async def release(self) -> dict[TP, int]:
+        """Close all partitions; return how far they are."""
+        return await self._job.release()
+
+    def end_offset(self, tp: TP) -> int:
+        """Return the offset that the next record of a partition gets."""
+        return self.broker.log.partition(*tp).end_offset
+
+    def standbys(self) -> dict[TP, int]:
+        """Return that there are none."""
+        return {}
+
+    async def close(self) -> None:
+        """Let go of the log."""
+        self._log.close()

@@ -1,0 +1,207 @@
+"""A worker in a Kafka cluster: it shares partitions with others, and states have changelogs."""
+
+import asyncio
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+from aiokafka import TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from agents.partition_task import Opened, Progress
+from agents.process_events import Job
+from agents.topology import App, create_app
+from agents.worker.settings import Settings
+from streams.cluster import Cluster, bounds, read_broker
+from streams.kafka import OFFSET_NOTE
+from streams.kafka_writer import KafkaTicker, KafkaWriter, Outputs
+from streams.topics import INPUTS, MES_EVENTS, changelog
+from streams.trouble import Trouble
+from streams.writing import Lost
+from tables.changelog import Standby, open_store, recover
+from tables.snapshot import HEAD
+from tables.store import Store
+
+RECOVERIES_MAX: Final = 4
+"""Partitions that read their changelogs at the same time; the others wait their turn."""
+
+OFFICE: Final = TP(MES_EVENTS, 0)
+"""Whoever owns this partition writes the ticks."""
+
+log = logging.getLogger("lineside.worker")
+
+
+class TopicsError(Trouble):
+    """Topics that don't fit; see `lineside topics check`."""
+
+
+class KafkaHost:
+    """The cluster, this worker's standbys, and what all its partitions share."""
+
+    def __init__(
+        self, settings: Settings, cluster: Cluster, counts: dict[str, int], tombstones_ms: int
+    ) -> None:
+        self.broker_name = settings.broker
+        self.guarantee = settings.guarantee
+        self._settings = settings
+        self._cluster = cluster
+        self._counts = counts
+        self._tombstones_ms = tombstones_ms
+        self._folder = Path(settings.data_dir) / "state"
+        self._outputs = Outputs(cluster)
+        self._ticker = KafkaTicker(cluster, self._outputs, settings.group)
+        self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
+        self._standby: Standby | None = None
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+
+    @classmethod
+    async def connect(cls, settings: Settings) -> "KafkaHost":
+        """Look at the cluster's topics, and refuse to go on where they don't fit."""
+        from agents.worker.topics import partitions_of, problems
+
+        cluster = read_broker(settings.broker)
+        found = await problems(cluster, settings.group, settings)
+        errors = [problem.text for problem in found if problem.severity == "error"]
+        if errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise TopicsError(f"{errors[0]}{more}: see `lineside topics check`")
+        for problem in found:
+            log.warning("%s", problem.text)
+        counts = await partitions_of(cluster)
+        return cls(settings, cluster, counts, await _keeps_tombstones_ms(cluster, settings.group))
+
+    def create_app(self, job: Job) -> App:
+        """Return the app in this cluster."""
+        self._job = job
+        settings = self._settings
+        self._folder.mkdir(parents=True, exist_ok=True)
+        app = create_app(
+            job,
+            self,
+            settings.tick_seconds,
+            "batches://",
+            str(Path(settings.data_dir) / "faust"),
+            name=settings.group,
+            broker_session_timeout=settings.session_timeout_seconds,
+            table_standby_replicas=settings.standbys,
+            canonical_url=f"http://{socket.gethostname()}.{os.getpid()}:{settings.port}",
+        )
+        app.host, app.cluster, app.outputs = self, self._cluster, self._outputs
+        self._app = app
+        return app
+
+    async def open(self, tp: TP, progress: Progress) -> Opened:
+        """Shut out earlier owners, recover the state from its changelog, find where to go on."""
+        name = changelog(self._settings.group, tp.topic)
+        where = TopicPartition(name, tp.partition)
+        exactly_once = self.guarantee == "exactly_once"
+        store = open_store(self._folder, where, self._tombstones_ms)
+        writer = KafkaWriter(
+            self._cluster,
+            None if exactly_once else self._outputs,
+            where,
+            self._counts,
+            f"{self._settings.group}-{tp.topic}-{tp.partition}",
+        )
+        try:
+            async with self._recovering:
+                partitions = self._counts[tp.topic]
+                fence = await writer.fence(partitions, self._owner)
+                await recover(self._cluster, where, store, fence, partitions, progress)
+                first, start = await self._bounds(tp, store)
+        except BaseException:
+            await writer.close()
+            store.close()
+            raise
+        return Opened(store, writer, start, 0 if self._settings.skip_deleted else first)
+
+    async def _bounds(self, tp: TP, store: Store) -> tuple[int, int]:
+        """Return the first offset that there is, and where to start if the state is empty.
+
+        A first start is where somebody has set the group's offset; what lineside itself committed
+        doesn't count: if there's no state for it, that state was lost, and is made again.
+        """
+        try:
+            async with self._cluster.reader() as reader:
+                where = TopicPartition(*tp)
+                first, _ = (await bounds(reader, [where]))[where]
+            if store.get_many([HEAD])[0] is not None:
+                return first, first
+            async with self._cluster.admin() as admin:
+                told = await admin.list_consumer_group_offsets(self._settings.group)
+        except KafkaError as error:
+            raise Lost(
+                f"the bounds of {tp.topic}/{tp.partition} aren't known ({error!r})"
+            ) from error
+        committed = told.get(where)
+        if committed is None or committed.offset < 0:
+            return first, first
+        if committed.metadata == OFFSET_NOTE:
+            log.warning(
+                "%s/%d has been processed, but its state is gone: all of it is processed again",
+                *tp,
+            )
+            return first, first
+        return first, max(first, committed.offset)
+
+    def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
+        """Open partitions, and follow those that this worker stands by for."""
+        self._job.take_over(actives)
+        tps = {
+            TopicPartition(changelog(self._settings.group, tp.topic), tp.partition)
+            for tp in standbys - actives
+        }
+        if tps:
+            self._standby = Standby(self._cluster, self._folder, tps, self._tombstones_ms)
+
+    async def release(self) -> dict[TP, int]:
+        """Close all partitions, finish what is being written; return how far they are."""
+        standby, self._standby = self._standby, None
+        if standby is not None:
+            await standby.close()
+        offsets = await self._job.release()
+        await self._ticker.close()
+        return offsets
+
+    async def tick(self, slot: int, value: bytes) -> None:
+        """Write a tick, if the office is this worker's."""
+        task = self._job.tasks.get(OFFICE)
+        if task is None or task.partition is None:
+            return
+        try:
+            await self._ticker.tick(slot, value)
+        except Lost as error:
+            log.warning("a tick wasn't written: %s", error)
+            await self._ticker.close()
+
+    def end_offset(self, tp: TP) -> int | None:
+        """Return the offset that the next record of a partition gets, None while it isn't known."""
+        return self._app.consumer.end(tp)
+
+    def standbys(self) -> dict[TP, int]:
+        """Return how many changelog records each standby lacks, by changelog partition."""
+        if self._standby is None:
+            return {}
+        return {TP(*tp): left for tp, left in self._standby.left.items()}
+
+    async def close(self) -> None:
+        """Stop what the partitions shared."""
+        await self._outputs.close()
+
+
+async def _keeps_tombstones_ms(cluster: Cluster, group: str) -> int:
+    """Return for how long the changelogs keep what was deleted: the shortest of them."""
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, changelog(group, name)) for name in INPUTS]
+    async with cluster.admin() as admin:
+        answers = await admin.describe_configs(wanted)
+    return min(
+        int(entry[1])
+        for answer in answers
+        for resource in answer.resources
+        for entry in resource[4]
+        if entry[0] == "delete.retention.ms"
+    )

@@ -1,0 +1,284 @@
+"""EDGE: Kafka as a Faust transport: a consumer group whose members get whole partition batches."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport import base, producer
+from faust.types import TP
+from faust.types.tuples import RecordMetadata
+
+from streams.batches import BatchConsumer
+from streams.cluster import Cluster
+from streams.record import Record, partition_of
+
+BATCH_RECORDS_MAX: Final = 4_000
+"""Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
+
+HEARTBEATS_PER_SESSION: Final = 5
+"""A member is told of a rebalance with its next heartbeat, and may miss some."""
+
+REBALANCE_SECONDS_MAX: Final = 30.0
+"""A member that hasn't joined again by then is left out; those that died go with their sessions."""
+
+POLL_SECONDS_MAX: Final = 24 * 3600.0
+"""A member whose partitions take nothing (a broker is away) is alive still."""
+
+FULL_SECONDS: Final = 0.02
+"""Pause before looking again for a partition that takes more."""
+
+OFFSET_NOTE: Final = "lineside"
+"""Metadata of committed offsets; those that others set have another, or none."""
+
+log = logging.getLogger("lineside.kafka")
+
+
+class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's is Any to mypy
+    """Tells the Faust app, and the job's tasks, which partitions go and come."""
+
+    def __init__(self, consumer: "Consumer") -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Finish and close every task: who owns what from now on isn't known yet."""
+        with self._failing():
+            await self._consumer.revoke({TP(*tp) for tp in revoked})
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Open a task for each partition."""
+        with self._failing():
+            await self._consumer.assign({TP(*tp) for tp in assigned})
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # aiokafka would log it and go on
+            self._consumer.app.job.fail(error)
+
+
+class Consumer(BatchConsumer):
+    """A member of the consumer group, in the event loop of the app.
+
+    It reads what is committed. A partition is read while its task takes batches; what is fetched
+    for the others waits, bounded by the fetch size, so that one that stands still stops no other.
+    """
+
+    RebalanceListener: ClassVar = Listener
+    consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = (ConsumerStoppedError,)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cluster: Cluster = self.app.cluster
+        self._kafka: AIOKafkaConsumer | None = None
+        self._reached: dict[TP, int] = {}
+        """Up to where a partition was read when it had nothing more."""
+
+    async def on_start(self) -> None:
+        """Connect; partitions come after `subscribe`."""
+        await super().on_start()
+        seconds = self.app.conf.broker_session_timeout
+        self._kafka = self._cluster.consumer(
+            group_id=self.app.conf.id,
+            partition_assignment_strategy=[self.app.assignor],
+            session_timeout_ms=round(seconds * 1000),
+            heartbeat_interval_ms=round(seconds * 1000 / HEARTBEATS_PER_SESSION),
+            rebalance_timeout_ms=round(REBALANCE_SECONDS_MAX * 1000),
+            max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
+        )
+        await self._kafka.start()
+
+    async def on_stop(self) -> None:
+        """Leave the group."""
+        await super().on_stop()
+        if self._kafka is not None:
+            await self._kafka.stop()
+
+    @property
+    def kafka(self) -> AIOKafkaConsumer:
+        """The aiokafka consumer; the app has started it."""
+        assert self._kafka is not None
+        return self._kafka
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group for these topics."""
+        self.kafka.subscribe(topics=sorted(topics), listener=Listener(self))
+
+    async def revoke(self, partitions: set[TP]) -> None:
+        """Let go of all partitions before the group hands them out anew."""
+        self.app.on_rebalance_start()
+        await self.on_partitions_revoked(partitions)
+        # What is lasting is told while this member may still tell it.
+        await self._commit(await self.app.host.release())
+
+    async def assign(self, partitions: set[TP]) -> None:
+        """Take over partitions; nothing is fetched before their tasks say from where."""
+        for tp in partitions:
+            self.kafka.pause(TopicPartition(*tp))
+            self.kafka.seek(TopicPartition(*tp), 0)
+        generation = self.kafka._coordinator.generation
+        self.app.consumer_generation_id = generation
+        await self.on_partitions_assigned(partitions, generation)
+        self.app.host.take_over(partitions, set(self.app.assignor.assigned_standbys()))
+
+    async def _getmany(
+        self, active_partitions: set[TP] | None, timeout: float
+    ) -> dict[TP, tuple[int, list[Record]]]:
+        open_ = self._position.keys() & self.assignment()
+        hungry = self.app.job.hungry() & open_
+        if not hungry:
+            await asyncio.sleep(FULL_SECONDS)
+            return {}
+        patience = timeout if hungry == open_ == self.assignment() else FULL_SECONDS
+        lumps = await self.kafka.getmany(
+            *(TopicPartition(*tp) for tp in hungry),
+            timeout_ms=round(patience * 1000),
+            max_records=BATCH_RECORDS_MAX,
+        )
+        for tp in hungry - lumps.keys():
+            self._reached[tp] = await self.kafka.position(TopicPartition(*tp))
+        return {
+            TP(*tp): (self._position[TP(*tp)], [_record(one) for one in records])
+            for tp, records in lumps.items()
+            if records and TP(*tp) in self._position
+        }
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """Go on at an offset; the task calls this when its state is there."""
+        tp = TopicPartition(*partition)
+        if tp in self.kafka.assignment():
+            self.kafka.seek(tp, offset)
+            self.kafka.resume(tp)
+            self._position[partition] = offset
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek to offsets."""
+        for tp, offset in partitions.items():
+            await self._seek(tp, offset)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Tell the group how far the states are: for those who watch the lag, and a first start."""
+        owned = self.assignment()
+        told = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, OFFSET_NOTE)
+            for tp, offset in offsets.items()
+            if tp in owned
+        }
+        if told:
+            try:
+                await self.kafka.commit(told)
+            except KafkaError as error:  # nothing depends on it: the state has the offset
+                log.info("offsets weren't committed: %r", error)
+                return False
+        return True
+
+    async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
+        """Topics are made by `lineside topics create`."""
+
+    def assignment(self) -> set[TP]:
+        """Return the partitions of this member."""
+        return {TP(*tp) for tp in self.kafka.assignment()} if self._kafka else set()
+
+    def highwater(self, tp: TP) -> int:
+        """Return the offset that the next record of a partition gets, 0 while it isn't known."""
+        return self.kafka.highwater(TopicPartition(*tp)) or 0
+
+    def end(self, tp: TP) -> int | None:
+        """Return the offset after the last record of a partition, None while it isn't known.
+
+        The ends of transactions have offsets too: where nothing else is left, they don't count.
+        """
+        end: int | None = self.kafka.highwater(TopicPartition(*tp))
+        at = self._position.get(tp)
+        return at if end is not None and self._reached.get(tp, 0) >= end and at else end
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the offsets that the next records get."""
+        ends = await self.kafka.end_offsets([TopicPartition(*tp) for tp in partitions])
+        return {TP(*tp): end for tp, end in ends.items()}
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the offsets of the oldest records."""
+        begins = await self.kafka.beginning_offsets([TopicPartition(*tp) for tp in partitions])
+        return {TP(*tp): begin for tp, begin in begins.items()}
+
+    async def position(self, tp: TP) -> int | None:
+        """Return the offset of the next record to deliver."""
+        return self._position.get(tp)
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """Return the number of partitions of a topic."""
+        return len(self.kafka.partitions_for_topic(topic) or ()) or None
+
+    def key_partition(
+        self, topic: str, key: bytes | None, partition: int | None = None
+    ) -> int | None:
+        """Return the partition of a key."""
+        count = self.topic_partitions(topic)
+        return partition_of(key, count) if partition is None and count else partition
+
+
+class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
+    """What Faust's own channels send with; the tasks have their own writers."""
+
+    async def on_start(self) -> None:
+        """Nothing is sent before it's asked for."""
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes | None, partition: int | None,
+        timestamp: float | None, headers: Any, *, transactional_id: str | None = None,
+    ) -> asyncio.Future[RecordMetadata]:  # fmt: skip
+        """Send one record."""
+        given = headers.items() if isinstance(headers, dict) else headers or ()
+        sender = await self.app.outputs.producer()
+        sent: asyncio.Future[RecordMetadata] = await sender.send(
+            topic,
+            value,
+            key,
+            partition,
+            None if timestamp is None else round(timestamp * 1000),
+            list(given),
+        )
+        return sent
+
+    async def send_and_wait(self, *args: Any, **kwargs: Any) -> RecordMetadata:
+        """Send one record, and wait until it's acknowledged."""
+        return await (await self.send(*args, **kwargs))
+
+    async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
+        """Topics are made by `lineside topics create`."""
+
+    async def flush(self) -> None:
+        """Send what Faust buffers."""
+        await self.buffer.flush()
+
+    def supports_headers(self) -> bool:
+        """Return that records may have headers."""
+        return True
+
+
+class Transport(base.Transport):  # type: ignore[misc]  # Faust's base is Any to mypy
+    """`batches://`: a Kafka cluster (`app.cluster`), delivering partition batches."""
+
+    Consumer: ClassVar = Consumer
+    Producer: ClassVar = Producer
+
+    default_port = 9092
+    driver_version = "aiokafka"
+
+
+def _record(found: ConsumerRecord) -> Record:
+    timestamp = found.timestamp
+    return Record(
+        found.offset,
+        None if timestamp is None or timestamp < 0 else timestamp * 1000,
+        found.key,
+        found.value,
+        found.headers,
+    )

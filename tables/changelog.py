@@ -1,0 +1,175 @@
+"""EDGE: states in Kafka changelogs: recovery into a local store, and standbys that follow."""
+
+import asyncio
+import logging
+from pathlib import Path
+from time import monotonic, time
+from typing import Final, Protocol
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.cluster import Cluster, bounds
+from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
+from streams.trouble import Trouble
+from streams.writing import Lost
+from tables.rocksdb import RocksStore
+
+REPORT_SECONDS: Final = 5.0
+"""A recovery that takes longer tells how far it is this often."""
+
+FOLLOW_PAUSE_SECONDS: Final = 5.0
+"""After an error a standby waits so long; it isn't needed until its partition moves."""
+
+log = logging.getLogger("lineside.changelog")
+
+
+class GrownError(Trouble):
+    """Partitions were added to an input topic of a running system."""
+
+
+class Progress(Protocol):
+    """Where a recovery says how far it is."""
+
+    left: int | None
+    seconds: float | None
+
+
+def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int) -> RocksStore:
+    """Open the local copy of a changelog partition, or start an empty one.
+
+    A copy that is older than half of what the changelog keeps tombstones for may have missed some:
+    it's thrown away. No write-ahead log: the changelog is one.
+    """
+    path = folder / f"{changelog.topic}-{changelog.partition}"
+    store = RocksStore(path, wal=False)
+    noted = _position(store)
+    if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
+        log.warning("%s is too old to go on with: recovering all of it", path)
+        store.clear()
+    return store
+
+
+async def recover(
+    cluster: Cluster,
+    changelog: TopicPartition,
+    store: RocksStore,
+    fence: int,
+    partitions: int,
+    progress: Progress,
+) -> None:
+    """Bring a store up to the record at the offset `fence`, that record included.
+
+    Raises `Lost` if the broker goes away, `GrownError` if an earlier owner knew of another count of
+    partitions.
+    """
+    name = f"{changelog.topic}/{changelog.partition}"
+    try:
+        async with cluster.reader() as consumer:
+            consumer.assign([changelog])
+            begin, _ = (await bounds(consumer, [changelog]))[changelog]
+            noted = _position(store)
+            if noted is not None and noted[0] > fence:
+                log.warning("%s isn't the one that the local state is of: recovering all", name)
+                store.clear()
+            at = start = _start(store, begin)
+            consumer.seek(changelog, start)
+            began = told = monotonic()
+            while at <= fence:
+                progress.left = fence + 1 - at
+                for records in (await consumer.getmany(changelog, timeout_ms=500)).values():
+                    at = _apply(store, records)
+                seconds = monotonic() - began
+                if at > start:
+                    progress.seconds = seconds / (at - start) * max(fence + 1 - at, 0)
+                if monotonic() - told >= REPORT_SECONDS:
+                    told = monotonic()
+                    log.warning(
+                        "recovering %s: %d records left, %.0f s", name, progress.left,
+                        progress.seconds or 0,
+                    )  # fmt: skip
+    except KafkaError as error:
+        raise Lost(f"{name} can't be read ({error!r})") from error
+    progress.left, progress.seconds = 0, 0.0
+    _check_count(store, changelog, partitions)
+
+
+class Standby:
+    """Copies of changelog partitions that other workers own, kept up with them."""
+
+    def __init__(
+        self, cluster: Cluster, folder: Path, tps: set[TopicPartition], keeps_tombstones_ms: int
+    ) -> None:
+        self.left: dict[TopicPartition, int] = {}
+        """Records that a copy lacks, by partition."""
+        self._cluster = cluster
+        self._stores = {tp: open_store(folder, tp, keeps_tombstones_ms) for tp in sorted(tps)}
+        self._following = asyncio.ensure_future(self._follow())
+
+    async def close(self) -> None:
+        """Stop following, and let go of the stores."""
+        self._following.cancel()
+        await asyncio.wait([self._following])
+        for store in self._stores.values():
+            store.close()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._cluster.reader() as consumer:
+                    await self._read(consumer)
+            except Exception as error:  # whatever it is: partitions that are at work go on
+                log.warning("standbys stand still for a while: %r", error)
+                await asyncio.sleep(FOLLOW_PAUSE_SECONDS)
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        tps = list(self._stores)
+        consumer.assign(tps)
+        at = {}
+        for tp, (begin, end) in (await bounds(consumer, tps)).items():
+            at[tp] = _start(self._stores[tp], begin)
+            self.left[tp] = max(end - at[tp], 0)
+            consumer.seek(tp, at[tp])
+        while True:
+            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                at[tp] = _apply(self._stores[tp], records)
+                await asyncio.sleep(0)
+            for tp in tps:
+                end = consumer.highwater(tp)
+                if end is not None:
+                    self.left[tp] = max(end - await consumer.position(tp), 0)
+
+
+def _apply(store: RocksStore, records: list[ConsumerRecord]) -> int:
+    """Write records of a changelog to a store, and return the offset to go on with."""
+    last = records[-1]
+    changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
+    store.write([*changes.items(), position_note(last.offset + 1, last.timestamp)])
+    at: int = last.offset + 1
+    return at
+
+
+def _start(store: RocksStore, begin: int) -> int:
+    noted = _position(store)
+    return begin if noted is None else max(noted[0], begin)
+
+
+def _position(store: RocksStore) -> tuple[int, int] | None:
+    """Return (offset, milliseconds): up to where the store has its changelog, as of when."""
+    (stored,) = store.get_many([POSITION])
+    if stored is None:
+        return None
+    offset, at_ms = msgspec.msgpack.decode(stored)
+    return offset, at_ms
+
+
+def _check_count(store: RocksStore, changelog: TopicPartition, partitions: int) -> None:
+    own = fence_key(partitions)
+    for key, _ in store.scan(FENCE):
+        if key != own:
+            raise GrownError(
+                f"{changelog.topic}/{changelog.partition} is of a system with "
+                f"{key.removeprefix(FENCE).decode()} partitions of its input topic, which now has "
+                f"{partitions}: keys have moved away from their ledgers; see docs/topics.md"
+            )

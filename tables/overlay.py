@@ -1,0 +1,65 @@
+"""A store with changes on top that aren't lasting yet: what lets a partition compute ahead."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from tables.store import Change, Store
+
+
+class Overlay:
+    """Reads see what was held on top of the store; `settle` moves the oldest of it into the store.
+
+    So the next batch is computed while the outputs and the state of the last ones are on their way.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: deque[dict[bytes, bytes | None]] = deque()
+
+    def hold(self, changes: Iterable[Change]) -> None:
+        """Put changes on top of all that is held already."""
+        self._held.append(dict(changes))
+
+    def merged(self, count: int) -> list[Change]:
+        """Return what the `count` oldest held sets of changes amount to."""
+        merged: dict[bytes, bytes | None] = {}
+        for held in islice(self._held, count):
+            merged.update(held)
+        return list(merged.items())
+
+    def settle(self, count: int, changes: Iterable[Change]) -> None:
+        """Write `changes`, what the `count` oldest held sets amount to and more, all or none."""
+        self._store.write(changes)
+        for _ in range(count):
+            self._held.popleft()
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of `keys` in their order, None where there's none."""
+        found = self._store.get_many(keys)
+        for held in self._held:
+            if not held.keys().isdisjoint(keys):
+                found = [held.get(key, value) for key, value in zip(keys, found, strict=True)]
+        return found
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
+        over: dict[bytes, bytes | None] = {}
+        for held in self._held:
+            over.update((key, value) for key, value in held.items() if key.startswith(prefix))
+        if not over:
+            yield from self._store.scan(prefix)
+            return
+        merged: dict[bytes, bytes | None] = {**dict(self._store.scan(prefix)), **over}
+        for key in sorted(merged):
+            value = merged[key]
+            if value is not None:
+                yield key, value
+
+    def write(self, changes: Iterable[Change]) -> None:
+        """Make the changes in the store, below what is held."""
+        self._store.write(changes)
+
+    def close(self) -> None:
+        """Let go of the store; what is held is forgotten."""
+        self._store.close()
