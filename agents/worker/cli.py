@@ -1,6 +1,7 @@
-"""The command line: demo, worker, simulate, replay."""
+"""The command line: demo, worker, simulate, replay, topics."""
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ CONFIG = click.option(
 PORT = click.option(
     "--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one."
 )
+BROKER = click.option(
+    "--broker", metavar="URL", help="kafka://host:port[,host:port...], or LINESIDE_BROKER."
+)
+GROUP = click.option("--group", help="Of the workers: LINESIDE_GROUP, or lineside.")
 
 EXIT_FAILED: Final = 1
 """The work couldn't be done."""
@@ -224,6 +229,75 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
         sys.exit(EXIT_FAILED)
 
 
+@main.group()
+def topics() -> None:
+    """Make the topics of a Kafka cluster, or look whether they fit."""
+
+
+@topics.command("create")
+@BROKER
+@GROUP
+@click.option(
+    "--partitions", type=click.IntRange(1, 1_024),
+    help="Of inputs, changelogs and outputs; 8, or as many as an input has already.",
+)  # fmt: skip
+@click.option(
+    "--replication", type=click.IntRange(1, 99),
+    help="Replicas of each new topic; one for each broker, 3 at most.",
+)  # fmt: skip
+@CONFIG
+@_told_in_sentences
+def create_topics(
+    broker: str | None, group: str | None, partitions: int | None, replication: int | None,
+    config: Path | None,
+) -> None:  # fmt: skip
+    """Make the topics that are missing, with the settings that they need.
+
+    A topic that is there is left as it is. If one doesn't fit, nothing is made, and it says what to
+    change. The exit code is 0 if all topics are there and fit.
+    """
+    import asyncio
+
+    from agents.worker.topics import create, lines_of_creation
+    from streams.cluster import read_broker
+
+    settings = _kafka_settings(config, broker, group)
+    cluster = read_broker(settings.broker)
+    outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
+    _tell(lines_of_creation(outcome), outcome.problems)
+
+
+@topics.command("check")
+@BROKER
+@GROUP
+@CONFIG
+@_told_in_sentences
+def check_topics(broker: str | None, group: str | None, config: Path | None) -> None:
+    """Say whether all topics are there and fit, and what to change where one doesn't.
+
+    A worker looks at the same before it starts, and refuses to on an error. The exit code is 0 if
+    there is none; warnings don't count.
+    """
+    import asyncio
+
+    from agents.worker.topics import problems
+    from streams.cluster import read_broker
+
+    settings = _kafka_settings(config, broker, group)
+    found = asyncio.run(problems(read_broker(settings.broker), settings.group, settings))
+    _tell([], found)
+
+
+def _tell(lines: list[str], problems: list[Any]) -> None:
+    for line in lines:
+        click.echo(line)
+    for problem in problems:
+        click.echo(f"{problem.severity}: {problem.text}")
+    if any(problem.severity == "error" for problem in problems):
+        sys.exit(EXIT_FAILED)
+    click.echo("all topics are there and can be used")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     if str(path) == "-":
@@ -238,3 +312,16 @@ def _settings(config: Path | None, port: int | None) -> Any:
 
     settings = read_settings(os.environ, config)
     return settings if port is None else structs.replace(settings, port=port)
+
+
+def _kafka_settings(config: Path | None, broker: str | None, group: str | None) -> Any:
+    """Return the settings with these options in them, refused where they name no broker."""
+    from agents.worker.settings import SettingsError, read_settings
+
+    given = {"LINESIDE_BROKER": broker, "LINESIDE_GROUP": group}
+    options = {name: value for name, value in given.items() if value is not None}
+    settings = read_settings({**os.environ, **options}, config)
+    if not settings.broker:
+        raise SettingsError("broker is empty: give --broker kafka://host:9092 or LINESIDE_BROKER")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a sentence of ours says it
+    return settings
