@@ -17,6 +17,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@tests/provide-browser
+	@tests/provide-broker
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev

@@ -1,0 +1,124 @@
+"""The broker of the Kafka tests, and what is said where there can't be one."""
+
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from broker import KafkaBroker
+from clusters import Broker, claim, delete_topics
+from jars import missing_programs
+
+KCAT_SECONDS_MAX = 30
+
+Kcat = Callable[..., bytes]
+
+OTHERWISE = "; or set LINESIDE_TEST_BROKER=kafka://host:port, for those that let the broker run on"
+
+NOT_RUN = pytest.StashKey[list[list[str]]]()
+"""What each test lacked that didn't run."""
+
+
+@pytest.fixture(scope="session")
+def broker_of_session() -> Iterator[KafkaBroker]:
+    """The one broker that a session starts."""
+    with KafkaBroker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """A cluster that tests share: LINESIDE_TEST_BROKER, or a broker of this session."""
+    if given := os.environ.get("LINESIDE_TEST_BROKER"):
+        cluster = Broker(given)
+        claim(cluster)
+        return cluster
+    return Broker(request.getfixturevalue("broker_of_session").url)
+
+
+@pytest.fixture
+def own_broker(broker_of_session: KafkaBroker) -> Iterator[KafkaBroker]:
+    """A broker that a test may kill, freeze and restart: it is brought back afterwards."""
+    broker_of_session.revive()
+    yield broker_of_session
+    broker_of_session.revive()
+
+
+@pytest.fixture
+def new_name(broker: Broker) -> Iterator[Callable[[], str]]:
+    """Gives names that nobody has, for topics and groups; topics of such names are deleted."""
+    names: list[str] = []
+
+    def name() -> str:
+        names.append(f"test-{uuid.uuid4().hex[:12]}")
+        return names[-1]
+
+    yield name
+    delete_topics(broker, names)
+
+
+@pytest.fixture
+def kcat(broker: Broker) -> Kcat:
+    """Runs kcat on the tests' cluster: arguments and standard input to standard output."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> bytes:
+        return subprocess.run(
+            ["kcat", "-b", broker.server, *arguments],
+            input=stdin,
+            stdout=subprocess.PIPE,
+            timeout=KCAT_SECONDS_MAX,
+            check=True,
+        ).stdout
+
+    return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOT_RUN] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if {"broker", "own_broker"} & _fixtures(item):
+            item.add_marker(pytest.mark.kafka)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    lacking = _lacking(_fixtures(item))
+    if lacking:
+        item.config.stash[NOT_RUN].append(lacking)
+        pytest.skip(f"needs {' and '.join(lacking)}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # After the summary: the last line of `make test`.
+    not_run = config.stash.get(NOT_RUN, [])
+    if not_run:
+        lacking = dict.fromkeys(program for each in not_run for program in each)
+        otherwise = (
+            "" if os.environ.get("LINESIDE_TEST_BROKER") or set(lacking) == {"kcat"} else OTHERWISE
+        )
+        tests = "1 Kafka test" if len(not_run) == 1 else f"{len(not_run)} Kafka tests"
+        config.get_terminal_writer().line(
+            f"NOT RUN: {tests}. Install {', '.join(lacking)}{otherwise}.", yellow=True, bold=True
+        )
+
+
+def _fixtures(item: pytest.Item) -> frozenset[str]:
+    return frozenset(getattr(item, "fixturenames", ()))
+
+
+def _lacking(fixtures: frozenset[str]) -> list[str]:
+    """Return what has to be installed before a test with these fixtures runs here."""
+    given = os.environ.get("LINESIDE_TEST_BROKER")
+    lacking = []
+    if "own_broker" in fixtures or ("broker" in fixtures and not given):
+        lacking = missing_programs()
+    if "kcat" in fixtures and shutil.which("kcat") is None:
+        lacking.append("kcat")
+    return lacking
