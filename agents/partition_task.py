@@ -116,12 +116,21 @@ class PartitionTask:
             and len(self._batches) < BATCHES_WAITING_MAX
         )
 
-    def take(self, batch: Batch) -> None:
-        """Take a batch if it goes on where the last one ended; another one is a stale one."""
-        if self.partition is not None and batch.start == self._next:
+    async def take(self, batch: Batch) -> None:
+        """Take a batch that goes on where the last one ended.
+
+        One that doesn't is a stale one, or one before it went astray: then reading starts again
+        where it should go on.
+        """
+        if self.partition is None:
+            return
+        if batch.start == self._next:
             self._next = batch.end
             self._batches.append(batch)
             self._moved.set()
+        elif batch.start > self._next:
+            log.warning("%s: reading again from offset %d", self.name, self._next)
+            await self._seek(self._next)
 
     async def close(self) -> None:
         """Finish what is being written, drop what isn't begun, and let go of everything."""

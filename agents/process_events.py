@@ -91,11 +91,11 @@ class Job:
         """Return how far each open partition is: all before that offset is lasting."""
         return {tp: task.lasting for tp, task in self.tasks.items() if task.partition is not None}
 
-    def process(self, batch: Batch) -> None:
+    async def process(self, batch: Batch) -> None:
         """Hand a batch to its partition's task."""
         task = self.tasks.get(TP(batch.topic, batch.partition))
         if task is not None:
-            task.take(batch)
+            await task.take(batch)
 
     def fail(self, error: BaseException) -> None:
         """End the job with an error, the first one if there are more."""
@@ -118,7 +118,7 @@ def process_events(job: Job) -> Callable[[StreamT[Batch]], Awaitable[None]]:
 
     async def process(batches: StreamT[Batch]) -> None:
         async for batch in batches:
-            job.process(batch)
+            await job.process(batch)
 
     return process
 

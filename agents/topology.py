@@ -41,6 +41,11 @@ class App(faust.App):  # type: ignore[misc]  # Faust's base is Any to mypy
     outputs: Any
     """Set by the worker's host, for the transport."""
 
+    def _crash(self, reason: BaseException) -> None:
+        """End the job when any service of Faust's has crashed: it would stand still else."""
+        self.job.fail(reason)
+        super()._crash(reason)
+
 
 def create_app(
     job: Job,

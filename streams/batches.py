@@ -62,18 +62,29 @@ class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is
         super().__init__(*args, **kwargs)
         self._position: dict[TP, int] = {}
         """The next offset to deliver, of the partitions whose tasks are open."""
+        self.polls = 0
+        """How often records have been asked for: what a watchdog looks at."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            await super()._drain_messages(fetcher)
+        except Exception as error:  # Faust would log it, and stand still
+            self.app.job.fail(error)
+            raise
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield a message for each partition that has records: its value is their batch."""
+        self.polls += 1
         found, _ = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if not found or self.should_stop or not self.flow_active:
+        if not found:
             return
+        generation = self.app.consumer_generation_id
         for tp, (start, records) in found.items():
-            if not self.flow_active or generation != self.app.consumer_generation_id:
-                return
             if self._position.get(tp) != start:
                 continue  # sought elsewhere since
+            if not self._flows(generation):
+                await self._seek(tp, start)  # it's read again: what isn't delivered isn't lost
+                continue
             last = records[-1]
             self._position[tp] = last.offset + 1
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -82,6 +93,13 @@ class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is
                 Batch(tp.topic, tp.partition, start, records), None, 0, 0, tp,
                 generation_id=generation,
             )  # fmt: skip
+
+    def _flows(self, generation: int) -> bool:
+        return (
+            self.flow_active
+            and not self.should_stop
+            and generation == self.app.consumer_generation_id
+        )
 
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport import base, producer
 from faust.types import TP
@@ -77,6 +77,8 @@ class Consumer(BatchConsumer):
         super().__init__(*args, **kwargs)
         self._cluster: Cluster = self.app.cluster
         self._kafka: AIOKafkaConsumer | None = None
+        self._fetched: dict[TP, int] = {}
+        """The next offset that aiokafka gives; what it gave may not have been delivered."""
         self._reached: dict[TP, int] = {}
         """Up to where a partition was read when it had nothing more."""
 
@@ -122,6 +124,7 @@ class Consumer(BatchConsumer):
         for tp in partitions:
             self.kafka.pause(TopicPartition(*tp))
             self.kafka.seek(TopicPartition(*tp), 0)
+        log.info("%d partitions are this worker's", len(partitions))
         generation = self.kafka._coordinator.generation
         self.app.consumer_generation_id = generation
         await self.on_partitions_assigned(partitions, generation)
@@ -136,18 +139,27 @@ class Consumer(BatchConsumer):
             await asyncio.sleep(FULL_SECONDS)
             return {}
         patience = timeout if hungry == open_ == self.assignment() else FULL_SECONDS
-        lumps = await self.kafka.getmany(
-            *(TopicPartition(*tp) for tp in hungry),
-            timeout_ms=round(patience * 1000),
-            max_records=BATCH_RECORDS_MAX,
-        )
-        for tp in hungry - lumps.keys():
-            self._reached[tp] = await self.kafka.position(TopicPartition(*tp))
-        return {
-            TP(*tp): (self._position[TP(*tp)], [_record(one) for one in records])
-            for tp, records in lumps.items()
-            if records and TP(*tp) in self._position
-        }
+        try:
+            lumps = await self.kafka.getmany(
+                *(TopicPartition(*tp) for tp in hungry),
+                timeout_ms=round(patience * 1000),
+                max_records=BATCH_RECORDS_MAX,
+            )
+        except IllegalStateError:  # partitions went while we waited
+            return {}
+        found = {}
+        for tp, records in lumps.items():
+            if records:
+                found[TP(*tp)] = self._fetched[TP(*tp)], [_record(one) for one in records]
+                self._fetched[TP(*tp)] = records[-1].offset + 1
+        if not found:
+            await self._note_ends(hungry)
+        return found
+
+    async def _note_ends(self, partitions: set[TP]) -> None:
+        with contextlib.suppress(IllegalStateError):  # they went while we waited
+            for tp in partitions:
+                self._reached[tp] = await self.kafka.position(TopicPartition(*tp))
 
     async def _seek(self, partition: TP, offset: int) -> None:
         """Go on at an offset; the task calls this when its state is there."""
@@ -155,7 +167,7 @@ class Consumer(BatchConsumer):
         if tp in self.kafka.assignment():
             self.kafka.seek(tp, offset)
             self.kafka.resume(tp)
-            self._position[partition] = offset
+            self._position[partition] = self._fetched[partition] = offset
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek to offsets."""
@@ -174,7 +186,7 @@ class Consumer(BatchConsumer):
             try:
                 await self.kafka.commit(told)
             except KafkaError as error:  # nothing depends on it: the state has the offset
-                log.info("offsets weren't committed: %r", error)
+                log.debug("offsets weren't committed: %r", error)
                 return False
         return True
 

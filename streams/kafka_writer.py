@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -19,6 +19,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster, bounds, read_to
 from streams.record import Outgoing, partition_of
@@ -74,7 +75,7 @@ class Outputs:
         """Send batches, and return when all are acknowledged. Raises `KafkaError`."""
         producer = await self.producer()
         try:
-            await _send_outputs(producer, batches)
+            await _acknowledged(await _sent(producer, batches))
         except KafkaError:
             await self.close()
             raise
@@ -167,11 +168,10 @@ class KafkaWriter:
                     f"{BATCH_BYTES_MAX:,} bytes: that's more than one RecordBatch can hold"
                 )
         builder.close()
-        acknowledged = await self._producer.send_batch(
-            builder, self._changelog.topic, partition=self._changelog.partition
-        )
-        await _send_outputs(self._producer, batches)
-        offset: int = (await acknowledged).offset
+        name, number = self._changelog
+        sent = [await self._producer.send_batch(builder, name, partition=number)]
+        sent += await _sent(self._producer, batches)
+        offset: int = (await _acknowledged(sent))[0].offset
         await self._producer.commit_transaction()
         return offset
 
@@ -229,7 +229,7 @@ class KafkaTicker:
                     batch = producer.create_batch()
                     batch.append(timestamp=slot // 1000, key=None, value=value)
                     sent.append(await producer.send_batch(batch, topic, partition=number))
-            await asyncio.gather(*sent)
+            await _acknowledged(sent)
 
     async def _begin(self) -> None:
         """Shut out the last owner, and learn which slot it claimed last."""
@@ -281,6 +281,15 @@ async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
 
 async def stop(producer: AIOKafkaProducer) -> None:
     """Stop a producer; what it can't send in time is dropped, since nobody waits for it."""
+    sender = producer._sender.sender_task
+    if sender is not None and sender.done():  # fenced: `stop` would wait for ever
+        waiter = producer._txn_manager._transaction_waiter
+        for future in (sender, waiter):
+            if future is not None and future.done() and not future.cancelled():
+                future.exception()  # told already, by what was being sent
+        producer._closed = True
+        await producer.client.close()
+        return
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await producer.stop()
@@ -290,10 +299,11 @@ async def stop(producer: AIOKafkaProducer) -> None:
             await producer.client.close()
 
 
-async def _send_outputs(
+async def _sent(
     producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
-) -> None:
-    sent: list[asyncio.Future[Any]] = []
+) -> list[asyncio.Future[RecordMetadata]]:
+    """Hand batches to a producer; return what becomes of each."""
+    sent = []
     now = _now_ms()
     for (topic, number), records in batches:
         builder: BatchBuilder = producer.create_batch()
@@ -301,9 +311,17 @@ async def _send_outputs(
             builder.append(timestamp=now, key=record.key, value=record.value)
         builder.close()
         sent.append(await producer.send_batch(builder, topic, partition=number))
+    return sent
+
+
+async def _acknowledged(sent: Iterable[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
+    """Wait for all, and raise the first error if there is one."""
+    acknowledged = []
     for done in await asyncio.gather(*sent, return_exceptions=True):
         if isinstance(done, BaseException):
             raise done
+        acknowledged.append(done)
+    return acknowledged
 
 
 @contextlib.contextmanager

@@ -17,12 +17,30 @@ from agents.worker.settings import Settings, rules_of
 from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
 from streams.embedded import Broker
+from streams.trouble import Trouble
 
 GC_THRESHOLD: Final = 50_000
 """Allocations between two collections; the default of 700 costs a tenth of the time."""
 
 STOP_SECONDS_MAX: Final = 10.0
 """A stop takes no longer than this, whatever is still to be processed."""
+
+WATCH_SECONDS: Final = 5.0
+STALLED_CHECKS_MAX: Final = 12
+"""A consumer that hasn't asked for records in so many checks is dead: it's told, not waited for."""
+
+LOG_LEVELS: Final = {
+    "lineside": logging.INFO,
+    "mode": logging.ERROR,
+    "faust": logging.WARNING,
+    "aiokafka": logging.ERROR,
+    # Rebalances are everyday life; lineside says what comes of them.
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,
+}
+
+
+class StalledError(Trouble):
+    """The worker no longer asks for records."""
 
 
 class Worker:
@@ -112,8 +130,8 @@ async def _run(settings: Settings, name: str, main: Main) -> Any:
 async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("mode").setLevel(logging.ERROR)
-    logging.getLogger("faust").setLevel(logging.WARNING)
+    for name_, level in LOG_LEVELS.items():
+        logging.getLogger(name_).setLevel(level)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         host = await _host(settings)
@@ -126,6 +144,8 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(_stop, app.stop)
         await app.start()
         stack.push_async_callback(_release, app)
+        watching = asyncio.ensure_future(_watch(app, job))
+        stack.push_async_callback(_cancel, watching)
         worker = Worker(job, host, views, url_of(page))
         if isinstance(host, EmbeddedHost):
             await worker.opened()  # an unreadable state is told before anything starts
@@ -138,6 +158,20 @@ async def _host(settings: Settings) -> Host:
     from agents.worker.kafka_host import KafkaHost
 
     return await KafkaHost.connect(settings)
+
+
+async def _watch(app: App, job: Job) -> None:
+    """End the job when the consumer stands still: a process that only looks alive helps nobody."""
+    polls, checks = -1, 0
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        still = job.joined and app.consumer.polls == polls
+        polls, checks = app.consumer.polls, checks + 1 if still else 0
+        if checks >= STALLED_CHECKS_MAX:
+            seconds = checks * WATCH_SECONDS
+            job.fail(
+                StalledError(f"no records were asked for in {seconds:.0f} s: restart the worker")
+            )
 
 
 async def _release(app: App) -> None:

@@ -451,8 +451,22 @@ const drawPartitions = tableOf(
     ["offset", number, "number"],
     ["end_offset", number, "number"],
     ["lag", number, "number"],
+    ["state", (cell, one) => setText(cell, stateOf(one))],
   ],
 );
+
+function stateOf({ standby, ready, recovery }) {
+  if (standby !== undefined) return standby ? `standby, ${standby} records behind` : "standby, up to date";
+  if (ready || recovery == null) return "processing";
+  if (recovery.left === null) return "opening";
+  const time = recovery.seconds === null ? "" : `, about ${Math.ceil(recovery.seconds)} s`;
+  return `recovering: ${recovery.left} records left${time}`;
+}
+
+// Copies of other workers' states stand below the worker's own partitions.
+function withStandbys({ partitions = [], standbys = [] }) {
+  return [...partitions, ...standbys.map(({ left, ...at }) => ({ ...at, standby: left }))];
+}
 
 const drawEpisodes = tableOf("episodes-table", (one) => `${placeOf(one)}/${one.episode}`, [
   ["time", time],
@@ -481,7 +495,7 @@ function draw(status) {
   drawTransactions(status.recent?.transactions ?? [], status.now);
   drawSummaries(status.recent?.summaries ?? [], status.now);
   drawExceptions();
-  drawPartitions(status.partitions ?? []);
+  drawPartitions(withStandbys(status));
   drawEpisodes(status.episodes ?? [], status.now);
   byId("episodes").hidden = !status.episodes?.length;
   setText(document.querySelector("title"), `${exact ? "" : "NOT EXACT: "}lineside ${status.job}`);
