@@ -106,7 +106,7 @@ class _Seen(Struct, frozen=True):
         value = self.found.config.get(setting)
         return (
             f"topic {self.name} has {setting} {_shown(setting, value)}: {about}; "
-            f"{_set(self.server, self.name, setting, wanted)}"
+            f"{command_to_set(self.server, self.name, setting, wanted)}"
         )
 
     def error(self, setting: str, about: str, wanted: object) -> Problem:
@@ -243,10 +243,10 @@ def _room_for_exceptions(found: Mapping[str, Found], server: str) -> Iterator[Pr
         commands = []
         if room < CHANGELOG_BATCH_BYTES_MIN:
             commands.append(
-                _set(server, EXCEPTIONS, "max.message.bytes", CHANGELOG_BATCH_BYTES_MIN)
+                command_to_set(server, EXCEPTIONS, "max.message.bytes", CHANGELOG_BATCH_BYTES_MIN)
             )
         if exception_bytes_max(largest) > CHANGELOG_BATCH_BYTES_MIN:
-            commands.append(_set(server, topic, "max.message.bytes", INPUT_BATCH_BYTES))
+            commands.append(command_to_set(server, topic, "max.message.bytes", INPUT_BATCH_BYTES))
         yield Problem(
             "warning" if mild else "error",
             f"topic {EXCEPTIONS} has max.message.bytes {room}, and {topic} has {largest}: the "
@@ -255,7 +255,8 @@ def _room_for_exceptions(found: Mapping[str, Found], server: str) -> Iterator[Pr
         )
 
 
-def _set(server: str, topic: str, setting: str, value: object) -> str:
+def command_to_set(server: str, topic: str, setting: str, value: object) -> str:
+    """Return what to do to give a topic a setting, as the end of a sentence."""
     return (
         f"set {setting} to {value} with `kafka-configs.sh --bootstrap-server {server} --alter "
         f"--topic {topic} --add-config {setting}={value}`"

@@ -231,7 +231,7 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
 
 @main.group()
 def topics() -> None:
-    """Make the topics of a Kafka cluster, or look whether they fit."""
+    """Make the topics of a Kafka cluster, look whether they fit, or copy one."""
 
 
 @topics.command("create")
@@ -286,6 +286,29 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     settings = _kafka_settings(config, broker, group)
     found = asyncio.run(problems(read_broker(settings.broker), settings.group, settings))
     _tell([], found)
+
+
+@topics.command("copy")
+@click.argument("source")
+@click.argument("target")
+@BROKER
+@CONFIG
+@_told_in_sentences
+def copy_topic(source: str, target: str, broker: str | None, config: Path | None) -> None:
+    """Copy an input topic into one with another number of partitions: see docs/topics.md.
+
+    Keys, values, headers, timestamps and the order on each line stay as they are. TARGET must be
+    empty; if it isn't there, it's made, with as many partitions. Nobody may write to SOURCE.
+    """
+    import asyncio
+
+    from agents.worker.copy_topic import copy_topic as run_copy
+    from streams.cluster import read_broker
+
+    cluster = read_broker(_kafka_settings(config, broker, None).broker)
+    with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
+        copied = asyncio.run(run_copy(cluster, source, target, bar))
+    click.echo(f"{copied.read:,} records of {source}, {copied.written:,} in {target}")
 
 
 def _tell(lines: list[str], problems: list[Any]) -> None:

@@ -86,9 +86,8 @@ async def create(
         ]
         if any(problem.severity == "error" for problem in trouble):
             return Outcome(created=[], there=there, problems=trouble)
-        refused = await _make(admin, new)
+        refused = await make_topics(admin, new)
         made = [topic for topic in new if topic.name not in refused]
-        await _settled(admin, made)
     return Outcome(created=made, there=there, problems=[*refused.values(), *trouble])
 
 
@@ -129,21 +128,22 @@ async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Foun
     names = {topic.name for topic in topics_of(group)}
     told = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
     brokers = len((await admin.describe_cluster())["brokers"])
-    configs = await _configs(admin, list(told))
+    settings = await configs(admin, list(told))
     found = {
         name: Found(
             partitions=len(topic["partitions"]),
             replication=min((len(each["replicas"]) for each in topic["partitions"]), default=0),
-            config=configs[name],
+            config=settings[name],
         )
         for name, topic in told.items()
     }
     return found, brokers
 
 
-async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+async def configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return all settings of topics that are there. Raises `BrokerError`."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    configs: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(wanted):
         for code, message, _, name, entries, *_ in answer.resources:
             if code:
@@ -151,8 +151,8 @@ async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, di
                     f"the settings of topic {name} can't be read ({_reason(code, message)}): may "
                     "this user do DescribeConfigs on it?"
                 )
-            configs[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
-    return configs
+            found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+    return found
 
 
 def _misfits(
@@ -221,25 +221,27 @@ def _as_found(new: list[NewTopic]) -> dict[str, Found]:
     }
 
 
-async def _make(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> dict[str, Problem]:
-    """Make topics; return those that the broker refuses, with its reason."""
-    if not new:
-        return {}
-    answer = await admin.create_topics(new)
-    return {
+async def make_topics(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> dict[str, Problem]:
+    """Make topics, and wait until they are there; return those that the broker refuses.
+
+    One that is there already isn't refused.
+    """
+    answer = await admin.create_topics(new) if new else None
+    refused = {
         name: Problem("error", f"topic {name} can't be made: {_reason(code, message)}")
-        for name, code, message in answer.topic_errors
+        for name, code, message in (answer.topic_errors if answer else ())
         if code and for_code(code) is not TopicAlreadyExistsError
     }
+    await _settled(admin, {topic.name for topic in new} - set(refused))
+    return refused
 
 
 def _reason(code: int, message: str | None) -> str:
     return message.rstrip(".") if message else for_code(code).__name__
 
 
-async def _settled(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> None:
+async def _settled(admin: AIOKafkaAdminClient, names: set[str]) -> None:
     """Wait until each partition of new topics has a leader."""
-    names = {topic.name for topic in new}
     try:
         async with asyncio.timeout(SETTLE_SECONDS_MAX):
             while names:

@@ -1,0 +1,111 @@
+"""A copy with another number of partitions is, line by line, the same log."""
+
+from collections import defaultdict
+from random import Random
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.worker.copy_topic import targets_of
+from draws import logs, rngs, timings
+from logs import printed_log
+from runs import At, Run, cut, new_task, placed, stepped, value_of
+from streams.record import Record
+from streams.topics import EXCEPTIONS
+from tables.rules import Timing
+
+Logs = dict[At, list[Record]]
+
+
+def copied(log: Logs, partitions: int) -> Logs:
+    """Return the copy of each topic, source partition by source partition."""
+    copy: Logs = defaultdict(list)
+    for (topic, _), records in sorted(log.items()):
+        used: set[int] = set()
+        for record in records:
+            for number in targets_of(record.key, record.value, record.headers, partitions, used):
+                target = copy[topic, number]
+                target.append(msgspec.structs.replace(record, offset=len(target)))
+    return copy
+
+
+def continued(first: Logs, then: Logs, timing: Timing, rng: Random) -> tuple[Run, Run]:
+    """Return what leaves of the first log, and what leaves after it of the other."""
+    before, after = Run(), Run()
+    for at in sorted(first.keys() | then.keys()):
+        task = new_task(at, timing)
+        offset = 0
+        for records, done in ((first.get(at, []), before), (then.get(at, []), after)):
+            own = [
+                msgspec.structs.replace(record, offset=offset + index)
+                for index, record in enumerate(records)
+            ]
+            offset += len(own)
+            done.outputs[at] = [each for batch in cut(own, rng) for each in stepped(task, batch)]
+        after.outputs[at] += task.close_all()
+        after.tasks[at] = task
+    return before, after
+
+
+def per_line(done: Run) -> dict[Any, list[Any]]:
+    """Return what left by input topic, output topic and line; exceptions without where they lay.
+
+    An exception that names no line is left out: its partition is anybody's.
+    """
+    found: defaultdict[Any, list[Any]] = defaultdict(list)
+    for (topic, _), left in done.outputs.items():
+        for output in left:
+            record = value_of(output)
+            if output.topic == EXCEPTIONS:
+                if "plant" not in record or "line" not in record:
+                    continue
+                data = {n: v for n, v in record["data"].items() if n not in ("partition", "offset")}
+                record = {**record, "id": "", "data": data}
+            found[topic, output.topic, record["plant"], record["line"]].append(record)
+    return dict(found)
+
+
+COUNTS = st.sampled_from([1, 2, 3, 8])
+
+
+@given(logs(), timings, st.floats(0, 1), COUNTS, COUNTS, rngs)
+def test_a_job_that_goes_on_on_a_copy_sends_what_it_would_have_sent(
+    lines: list[bytes], timing: Timing, moment: float, old: int, new: int, rng: Random
+) -> None:
+    """Stopped anywhere, open windows and episodes and all: on the copy it starts from nothing."""
+    middle = int(len(lines) * moment)
+    past = placed(lines[:middle], old)
+    stayed = continued(past, placed(lines[middle:], old), timing, rng)
+    grown = continued(copied(past, new), placed(lines[middle:], new), timing, rng)
+    assert per_line(grown[0]) == per_line(stayed[0])
+    assert per_line(grown[1]) == per_line(stayed[1])
+
+
+@given(st.integers(0, 2**32), timings, COUNTS, rngs)
+def test_headers_and_timestamps_decide_the_same_on_a_copy(
+    seed: int, timing: Timing, new: int, rng: Random
+) -> None:
+    past = placed(printed_log(seed, 200, 2), 2)
+    whole, _ = continued(past, {}, timing, rng)
+    copy, _ = continued(copied(past, new), {}, timing, rng)
+    assert _unordered_exceptions(copy) == _unordered_exceptions(whole)
+
+
+def _unordered_exceptions(done: Run) -> dict[Any, list[Any]]:
+    """Return what left by line; a record under another line's key is refused wherever that lies."""
+    return {
+        where: sorted(left, key=str) if where[1] == EXCEPTIONS else left
+        for where, left in per_line(done).items()
+    }
+
+
+def test_a_tick_goes_where_its_lines_have_gone_and_nowhere_else() -> None:
+    tick = b'{"type":"clock.tick.v1","time":"2026-11-21T06:00:00Z"}'
+    used: set[int] = set()
+    assert list(targets_of(None, tick, (), 8, used)) == []
+    first = targets_of(b"DE01/L1", b"{}", (), 8, used)[0]
+    second = targets_of(b"DE01/L2", b"{}", (), 8, used)[0]
+    assert first != second
+    assert list(targets_of(None, tick, (), 8, used)) == sorted([first, second])
