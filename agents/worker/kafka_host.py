@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -77,6 +77,7 @@ class KafkaHost:
     def create_app(self, job: Job) -> App:
         """Return the app in this cluster."""
         self._job = job
+        asyncio.get_running_loop().set_exception_handler(_told_elsewhere)
         settings = self._settings
         self._folder.mkdir(parents=True, exist_ok=True)
         app = create_app(
@@ -180,7 +181,8 @@ class KafkaHost:
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
-        return self._app.consumer.end(tp)
+        end: int | None = self._app.consumer.end(tp)
+        return end
 
     def standbys(self) -> dict[TP, int]:
         """Return how many changelog records each standby lacks, by changelog partition."""
@@ -191,6 +193,12 @@ class KafkaHost:
     async def close(self) -> None:
         """Stop what the partitions shared."""
         await self._outputs.close()
+
+
+def _told_elsewhere(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Pass over futures of aiokafka's that nobody asked: what was sent has told its error."""
+    if not isinstance(context.get("exception"), KafkaError):
+        loop.default_exception_handler(context)
 
 
 async def _keeps_tombstones_ms(cluster: Cluster, group: str) -> int:
