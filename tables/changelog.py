@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 from pathlib import Path
 from time import monotonic, time
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ from streams.cluster import Cluster, bounds
 from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
 from streams.trouble import Trouble
 from streams.writing import Lost
-from tables.rocksdb import RocksStore
+from tables.rocksdb import RocksStore, StateError
 
 REPORT_SECONDS: Final = 5.0
 """A recovery that takes longer tells how far it is this often."""
@@ -43,12 +44,24 @@ def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int
     it's thrown away. No write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
-    store = RocksStore(path, wal=False)
+    store = _opened(path)
     noted = _position(store)
     if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
         log.warning("%s is too old to go on with: recovering all of it", path)
         store.clear()
     return store
+
+
+def _opened(path: Path) -> RocksStore:
+    """Open a copy; one that can't be read (a disk was full) is made anew, unless it's in use."""
+    try:
+        return RocksStore(path, wal=False)
+    except StateError as error:
+        if not path.exists() or "lock" in str(error).lower():
+            raise
+        log.warning("%s; it's made again from its changelog", error)
+        shutil.rmtree(path)
+        return RocksStore(path, wal=False)
 
 
 async def recover(
