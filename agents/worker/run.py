@@ -39,6 +39,27 @@ LOG_LEVELS: Final = {
 }
 
 
+REPEAT_SECONDS: Final = 10.0
+"""A client whose broker is away says the same thousands of times: once in so long will do."""
+
+
+class _Seldom(logging.Filter):
+    """Passes what a Kafka client says at most once in `REPEAT_SECONDS`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        what = record.name, str(record.msg)
+        if record.created - self._said.get(what, 0.0) < REPEAT_SECONDS:
+            return False
+        self._said[what] = record.created
+        return True
+
+
 class StalledError(Trouble):
     """The worker no longer asks for records."""
 
@@ -130,6 +151,8 @@ async def _run(settings: Settings, name: str, main: Main) -> Any:
 async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Seldom())
     for name_, level in LOG_LEVELS.items():
         logging.getLogger(name_).setLevel(level)
     rules = rules_of(settings)
