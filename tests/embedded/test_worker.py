@@ -10,15 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from workers import (
-    LINESIDE,
-    Records,
-    WorkerProcess,
-    records_of_log,
-    records_of_replay,
-    sorted_exceptions,
-    without_repeats,
-)
+from departed import Records, records_of_replay, sorted_exceptions, without_repeats
+from workers import LINESIDE, WorkerProcess, records_of_log
 
 EVENTS = 40_000
 KILLS = 8

@@ -46,6 +46,8 @@ PROPERTIES: Final = {
     "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
+    # A killed worker's partitions are others' as soon as its session has timed out.
+    "group.min.session.timeout.ms": "1000",
     # A killed broker can come back when the session of the one that it was has timed out.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from broker import KafkaBroker
 from clusters import Broker, claim, delete_topics
 from jars import missing_programs
+from kafka_workers import KafkaJob, kafka_job
 
 KCAT_SECONDS_MAX = 30
 
@@ -58,6 +60,13 @@ def new_name(broker: Broker) -> Iterator[Callable[[], str]]:
 
     yield name
     delete_topics(broker, names)
+
+
+@pytest.fixture
+def job(broker: Broker, new_name: Callable[[], str], tmp_path: Path) -> Iterator[KafkaJob]:
+    """A job with empty topics and no worker yet; its workers end with the test."""
+    with kafka_job(broker, new_name(), tmp_path) as job:
+        yield job
 
 
 @pytest.fixture
