@@ -23,7 +23,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `start` is in epoch microseconds. `machine_share` is the share of machine events among all
     while lines run (0: none at all, 1: nothing else). `tick_seconds` is the factory time between
-    two ticks of the processor's clock, 0 for none.
+    two ticks of the processor's clock, 0 for none. `run` is part of every id, order, lot and
+    episode, so that another run reuses none. `works_always`: no line ever goes home.
     """
 
     seed: int = 1
@@ -32,6 +33,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     start: int = MONDAY * 1000
     machine_share: float = 0.5
     tick_seconds: int = 10
+    run: str = ""
+    works_always: bool = False
     mess: Mess = Mess()
 
     def __post_init__(self) -> None:
@@ -76,7 +79,9 @@ def clean_arrivals(plan: Plan) -> Iterator[Arrival]:
     waiting: list[Arrival] = []
     begin = -(-plan.start // 1000)
     lines = [
-        new_line(plan.seed, plan.machine_share, plant, line, begin, waiting)
+        new_line(
+            plan.seed, plan.machine_share, plant, line, begin, waiting, plan.run, plan.works_always
+        )
         for plant in range(plan.plants)
         for line in range(plan.lines)
     ]

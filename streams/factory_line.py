@@ -39,8 +39,9 @@ def plant_name(index: int) -> str:
 
 
 def new_line(
-    seed: int, machine_share: float, plant: int, line: int, begin: int, out: list[Arrival]
-) -> Line:
+    seed: int, machine_share: float, plant: int, line: int, begin: int, out: list[Arrival],
+    run: str = "", works_always: bool = False,
+) -> Line:  # fmt: skip
     """A line before its first order, which sends to `out`.
 
     It knows nothing of the other lines: more of them change none.
@@ -56,10 +57,12 @@ def new_line(
     made = Line(
         key=f"{site}/{name}",
         number=f"{plant + 1:02d}{line + 1:02d}",
+        run=run,
         cell=cell,
         rng=rng,
         out=out,
         works_nights=(plant + line) % 3 != 2,
+        works_always=works_always,
         count_every=EVENT_EVERY * len(cell.stations) / (share * 0.9),
         telemetry_every=EVENT_EVERY * len(cell.stations) / (share * 0.1),
         confirm_every=EVENT_EVERY * confirmed / (1 - share),
@@ -69,7 +72,7 @@ def new_line(
         null_lot=',"lot":null' if plant % 2 else "",
         zone="+01:00" if local_time else "Z",
         hours_ahead=1 if local_time else 0,
-        head=f'","source":"/{site}/mes","id":"{site}-{name}-',
+        head=f'","source":"/{site}/mes","id":"{site}-{name}-{run}',
         tail=f'","plant":"{site}","line":"{name}","data":{{',
     )
     for index, station in enumerate(cell.stations):
@@ -78,7 +81,7 @@ def new_line(
             index=index,
             station=station,
             name=unit_name,
-            head=f'","source":"/{site}/{name}/{unit_name}","id":"{unit_name}-',
+            head=f'","source":"/{site}/{name}/{unit_name}","id":"{unit_name}-{run}',
             lots=[("", 0)] * len(station.components),
         )
         made.units.append(unit)
@@ -144,10 +147,10 @@ def _new_order(line: Line) -> Order:
     hundredths = line.between(40, 150)  # of an hour, at the cycle time
     stations = len(line.units)
     return Order(
-        number=f"{line.number}{line.orders:05d}",
+        number=f"{line.number}{line.run}{line.orders:05d}",
         item=f"{line.cell.product}-{variant}",
         variant=variant,
-        lot=f"F{line.number}-{line.orders:05d}",
+        lot=f"F{line.number}-{line.run}{line.orders:05d}",
         quantity=hundredths * 36_000 // line.cell.cycle,
         taken=[0] * stations,
         good=[0] * stations,
@@ -246,7 +249,7 @@ def _backflush(line: Line, unit: Unit, now: int, order: Order, pieces: int) -> N
         lot, left = unit.lots[place]
         if left <= 0:
             line.lots += 1
-            lot, left = f"R{line.number}-{line.lots:05d}", part.lot_pieces
+            lot, left = f"R{line.number}-{line.run}{line.lots:05d}", part.lot_pieces
         unit.lots[place] = lot, left - pieces
         item = f"{part.item}-{order.variant}" if part.per_variant else part.item
         row = f'{step},"item":"{item}","lot":"{lot}"'
@@ -337,7 +340,7 @@ def _restart(line: Line, unit: Unit, now: int) -> None:
 def _down(line: Line, unit: Unit, now: int, stop: Stop, then: Action) -> None:
     unit.running = False
     line.episodes += 1
-    unit.episode = f"D{line.number}-{line.episodes:06d}"
+    unit.episode = f"D{line.number}-{line.run}{line.episodes:06d}"
     line.mes(
         now,
         "downtime.started.v1",
@@ -399,7 +402,7 @@ def _inspect(line: Line, unit: Unit, now: int) -> None:
     if order is None:
         return
     line.inspections += 1
-    number = f"{line.number}-{line.inspections:05d}"
+    number = f"{line.number}-{line.run}{line.inspections:05d}"
     failed = line.chance(0.06)
     line.mes(
         now,
@@ -447,7 +450,7 @@ def _reverse(line: Line, unit: Unit, now: int) -> None:
     line.mes(
         now,
         "transaction.reversed.v1",
-        f'"reverses":"{site}-{name}-{serial:07d}"'
+        f'"reverses":"{site}-{name}-{line.run}{serial:07d}"'
         f',"original":{{"type":"{kind}","time":"{time}","data":{{{members}}}}}',
     )
 

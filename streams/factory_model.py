@@ -197,10 +197,12 @@ class Line(msgspec.Struct):
 
     key: str
     number: str  # two digits of plant, two of line: no two lines share an order
+    run: str  # in all that the line numbers: no two runs share an event or an order
     cell: Cell
     rng: Random
     out: list[Arrival]
     works_nights: bool
+    works_always: bool
     count_every: float
     confirm_every: float
     telemetry_every: float
@@ -297,5 +299,7 @@ class Line(msgspec.Struct):
 
     def works(self, shift: int) -> bool:
         """Whether the line works a shift, counted from the early one of `MONDAY`."""
+        if self.works_always:
+            return True
         day, part = divmod(shift % SHIFTS_A_WEEK, 3)
         return day < 6 if self.works_nights else day < 5 and part < 2

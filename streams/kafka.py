@@ -30,6 +30,11 @@ REBALANCE_SECONDS_MAX: Final = 30.0
 POLL_SECONDS_MAX: Final = 24 * 3600.0
 """A member whose partitions take nothing (a broker is away) is alive still."""
 
+COMMIT_SECONDS_MAX: Final = 1.0
+"""Nobody waits for longer to tell how far the states are."""
+
+LEAVE_SECONDS_MAX: Final = 1.0
+
 FULL_SECONDS: Final = 0.02
 """Pause before looking again for a partition that takes more."""
 
@@ -99,13 +104,21 @@ class Consumer(BatchConsumer):
     async def on_stop(self) -> None:
         """Leave the group."""
         await super().on_stop()
-        if self._kafka is not None:
-            await self._kafka.stop()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Leave the group, so that others needn't wait for this member's session to end."""
+        kafka, self._kafka = self._kafka, None
+        if kafka is not None:
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(LEAVE_SECONDS_MAX):
+                    await kafka.stop()
 
     @property
     def kafka(self) -> AIOKafkaConsumer:
-        """The aiokafka consumer; the app has started it."""
-        assert self._kafka is not None
+        """The aiokafka consumer. Raises `ConsumerStoppedError` before and after it runs."""
+        if self._kafka is None:
+            raise ConsumerStoppedError
         return self._kafka
 
     async def subscribe(self, topics: Iterable[str]) -> None:
@@ -175,7 +188,10 @@ class Consumer(BatchConsumer):
             await self._seek(tp, offset)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell the group how far the states are: for those who watch the lag, and a first start."""
+        """Tell the group how far the states are, for those who watch the lag.
+
+        Nothing depends on it: the state has the offset.
+        """
         owned = self.assignment()
         told = {
             TopicPartition(*tp): OffsetAndMetadata(offset, OFFSET_NOTE)
@@ -184,8 +200,9 @@ class Consumer(BatchConsumer):
         }
         if told:
             try:
-                await self.kafka.commit(told)
-            except KafkaError as error:  # nothing depends on it: the state has the offset
+                async with asyncio.timeout(COMMIT_SECONDS_MAX):
+                    await self.kafka.commit(told)
+            except (KafkaError, TimeoutError) as error:
                 log.debug("offsets weren't committed: %r", error)
                 return False
         return True
@@ -206,6 +223,8 @@ class Consumer(BatchConsumer):
 
         The ends of transactions have offsets too: where nothing else is left, they don't count.
         """
+        if self._kafka is None:
+            return None
         end: int | None = self.kafka.highwater(TopicPartition(*tp))
         at = self._position.get(tp)
         return at if end is not None and self._reached.get(tp, 0) >= end and at else end

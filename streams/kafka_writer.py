@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
+    ProducerClosed,
     ProducerFenced,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
@@ -35,7 +36,7 @@ OUTPUT_BATCH_BYTES: Final = 900_000
 TRANSACTION_SECONDS_MAX: Final = 60.0
 """A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
 
-STOP_SECONDS_MAX: Final = 2.0
+STOP_SECONDS_MAX: Final = 1.0
 """A producer whose broker is away is left behind after that."""
 
 NOTHING_HELPS: Final = (
@@ -280,23 +281,17 @@ async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
 
 
 async def stop(producer: AIOKafkaProducer) -> None:
-    """Stop a producer; what it can't send in time is dropped, since nobody waits for it."""
+    """Stop a producer; what it can't send in time is dropped, and whoever waits for it told so."""
     sender = producer._sender.sender_task
-    if sender is not None and sender.done():  # fenced: `stop` would wait for ever
-        waiter = producer._txn_manager._transaction_waiter
-        for future in (sender, waiter):
-            if future is not None and future.done() and not future.cancelled():
-                future.exception()  # told already, by what was being sent
+    if sender is not None and sender.done():  # fenced: aiokafka's `stop` would wait for ever
         producer._closed = True
-        await producer.client.close()
-        return
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await producer.stop()
-            return
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await producer.client.close()
+    producer._message_accumulator.fail_all(ProducerClosed())
 
 
 async def _sent(

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Final
 
+from agents.worker.pace import PULSE_SECONDS, Pace, clock
 from agents.worker.run import Worker
 from streams.embedded import Broker
-from streams.factory import Arrival, Plan, arrivals
+from streams.factory import Arrival, Plan
 from streams.logfile import LogReader, lines_of
 from streams.record import Record, partition_of
 from streams.topics import INPUTS
@@ -16,9 +17,6 @@ from streams.trouble import Trouble
 
 WAITING_RECORDS_MAX: Final = 50_000
 """A feeder waits while more are still to be processed: bounds the log."""
-
-PULSE_SECONDS: Final = 0.05
-"""The simulated factory delivers so often."""
 
 
 async def feed_file(worker: Worker, path: Path) -> int:
@@ -88,25 +86,16 @@ class FeedError(Trouble):
 async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float | None) -> float:
     """Let a simulated factory produce `rate` events a second; return for how long it did.
 
-    Its clock runs as fast as the rate asks for, but never past the real one: then it keeps pace
-    with that. Its ticks are the job's only ones.
+    Its ticks are the job's only ones.
     """
-    factory = arrivals(plan)
-    waiting = next(factory)
+    pace = Pace(plan, rate)
     started = monotonic()
-    sent = 0.0
     while not worker.stopping.is_set():
         elapsed = monotonic() - started
         if seconds is not None and elapsed >= seconds:
             break
-        now = round(time() * 1e3) * 1000
-        due: list[Arrival] = []
         room = WAITING_RECORDS_MAX - (worker.views.lag() or 0)
-        while sent + len(due) < rate * elapsed and waiting.at <= now and len(due) < room:
-            due.append(waiting)
-            waiting = next(factory)
-        sent = max(sent + len(due), rate * (elapsed - 1))  # what was held back is not owed
-        _append(worker.broker, due, now)
+        _append(worker.broker, pace.due(elapsed, room), clock())
         await asyncio.sleep(PULSE_SECONDS)
     return monotonic() - started
 

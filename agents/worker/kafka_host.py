@@ -22,7 +22,7 @@ from streams.kafka_writer import KafkaTicker, KafkaWriter, Outputs
 from streams.topics import INPUTS, MES_EVENTS, changelog
 from streams.trouble import Trouble
 from streams.writing import Lost
-from tables.changelog import Standby, open_store, recover
+from tables.changelog import GrownError, Standby, open_store, recover
 from tables.snapshot import HEAD
 from tables.store import Store
 
@@ -56,6 +56,7 @@ class KafkaHost:
         self._ticker = KafkaTicker(cluster, self._outputs, settings.group)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
+        self._app: App | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     @classmethod
@@ -98,6 +99,12 @@ class KafkaHost:
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Shut out earlier owners, recover the state from its changelog, find where to go on."""
         name = changelog(self._settings.group, tp.topic)
+        partitions = self._counts[tp.topic]
+        if tp.partition >= partitions:
+            raise GrownError(
+                f"{tp.topic} had {partitions} partitions when this worker started, and has grown: "
+                "keys have moved away from their ledgers; see docs/topics.md"
+            )
         where = TopicPartition(name, tp.partition)
         exactly_once = self.guarantee == "exactly_once"
         store = open_store(self._folder, where, self._tombstones_ms)
@@ -110,7 +117,6 @@ class KafkaHost:
         )
         try:
             async with self._recovering:
-                partitions = self._counts[tp.topic]
                 fence = await writer.fence(partitions, self._owner)
                 await recover(self._cluster, where, store, fence, partitions, progress)
                 first, start = await self._bounds(tp, store)
@@ -181,6 +187,7 @@ class KafkaHost:
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
+        assert self._app is not None  # it gave out this partition
         end: int | None = self._app.consumer.end(tp)
         return end
 
@@ -191,8 +198,10 @@ class KafkaHost:
         return {TP(*tp): left for tp, left in self._standby.left.items()}
 
     async def close(self) -> None:
-        """Stop what the partitions shared."""
+        """Stop what the partitions shared; leave the group, if Faust hasn't come to that."""
         await self._outputs.close()
+        if self._app is not None:
+            await self._app.consumer.leave()
 
 
 def _told_elsewhere(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

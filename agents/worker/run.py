@@ -25,6 +25,9 @@ GC_THRESHOLD: Final = 50_000
 STOP_SECONDS_MAX: Final = 10.0
 """A stop takes no longer than this, whatever is still to be processed."""
 
+FAUST_SECONDS_MAX: Final = 3.0
+"""Of a stop: for Faust and its consumer, when the partitions are closed already."""
+
 WATCH_SECONDS: Final = 5.0
 STALLED_CHECKS_MAX: Final = 12
 """A consumer that hasn't asked for records in so many checks is dead: it's told, not waited for."""
@@ -204,7 +207,7 @@ async def _release(app: App) -> None:
 
 async def _stop(stop: Callable[[], Awaitable[None]]) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop(), STOP_SECONDS_MAX)
+        await asyncio.wait_for(stop(), FAUST_SECONDS_MAX)
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

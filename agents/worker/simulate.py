@@ -1,4 +1,4 @@
-"""Writing the log of a simulated factory."""
+"""Writing the log of a simulated factory, and planning one that is at work now."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -7,11 +7,28 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from agents.worker.pace import clock
 from agents.worker.settings import SettingsError
 from streams.factory import Plan, arrivals
+from streams.factory_model import MONDAY
 from streams.mess import Mess
 
 PROGRESS_EVENTS: Final = 10_000
+
+SIDE_MAX: Final = 99
+"""Plants, and lines of each: what their names have room for."""
+
+PLANTS: Final = 8
+"""Of a factory at work, unless its rate asks for more."""
+
+EVENTS_PER_LINE_SECOND: Final = 0.95
+"""What a line sends over its first hours: 1.2 at first, 0.85 later."""
+
+NEAR: Final = 0.03
+"""Of the rate: what a line sends varies by more."""
+
+WARM_UP_SECONDS: Final = 60
+"""A factory takes so long until all of it is at work: it began before anybody looks at it."""
 
 
 def mess_of(rates: Iterable[str], clean: bool) -> Mess:
@@ -29,6 +46,62 @@ def mess_of(rates: Iterable[str], clean: bool) -> Mess:
         return msgspec.convert(given, Mess, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise SettingsError(f"--mess {' '.join(rates)}: {error}") from None
+
+
+def plan_of_now(
+    seed: int, rate: float | None, plants: int | None, lines: int | None, tick_seconds: int,
+    mess: Mess,
+) -> Plan:  # fmt: skip
+    """Return the plan of a factory that is at work now, around the clock.
+
+    It has as many lines as the rate asks for, unless it has none. Its ids are those of no other
+    run. Raises `SettingsError` where rate, plants and lines don't go together.
+    """
+    plants, lines = _sides(rate, plants, lines)
+    start = clock() - WARM_UP_SECONDS * 1_000_000
+    return Plan(
+        seed=seed, plants=plants, lines=lines, tick_seconds=tick_seconds, mess=mess, start=start,
+        run=f"{_base36(start // 1000 - MONDAY)}-", works_always=True,
+    )  # fmt: skip
+
+
+def rate_of(plan: Plan) -> float:
+    """Return about how many events a second a plan's factory sends."""
+    return plan.plants * plan.lines * EVENTS_PER_LINE_SECOND
+
+
+def _sides(rate: float | None, plants: int | None, lines: int | None) -> tuple[int, int]:
+    """Return plants and lines of each."""
+    if rate is None:
+        return plants or PLANTS, lines or PLANTS
+    if plants and lines:
+        raise SettingsError(
+            f"--rate {rate:g}, --plants {plants} and --lines {lines}: a line sends one event a "
+            "second, so the rate says how many there are; leave one of the three out"
+        )
+    wanted = max(1, round(rate / EVENTS_PER_LINE_SECOND))
+    if lines:
+        fits = [(round(wanted / lines), lines)]
+    else:
+        counts = [plants] if plants else range(max(PLANTS, -(-wanted // SIDE_MAX)), 0, -1)
+        fits = [(count, round(wanted / count)) for count in counts]
+    fits = [fit for fit in fits if min(fit) >= 1 and max(fit) <= SIDE_MAX]
+    if not fits:
+        raise SettingsError(
+            f"--rate {rate:g} takes {wanted:,} lines: 1 to {SIDE_MAX} plants have 1 to {SIDE_MAX} "
+            "lines each"
+        )
+    off = [abs(fit[0] * fit[1] / wanted - 1) for fit in fits]
+    near = [fit for fit, by in zip(fits, off, strict=True) if by < NEAR]
+    return near[0] if near else fits[off.index(min(off))]
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    return digits
 
 
 def write_log(

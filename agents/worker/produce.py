@@ -1,0 +1,115 @@
+"""What is produced to a cluster's input topics: a factory at work, or the lines of a log."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO, Final
+
+from agents.worker.pace import PULSE_SECONDS, Pace, clock
+from agents.worker.sink import At, ProduceError, Sent, Sink, Work
+from streams.codec import Decoded
+from streams.events import Tick
+from streams.factory import Arrival, Plan
+from streams.logfile import LogReader, lines_of
+from streams.record import Record, partition_of
+
+LAG_SECONDS_MAX: Final = 90
+"""A factory that is further behind the clock delivers twice as fast: below the grace that the
+job's ticks give a line, so that nothing is late that wasn't meant to be."""
+
+LINES_MAX: Final = 1_000
+"""Of a log, placed at once: how often a signal is looked at."""
+
+
+def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) -> Work:
+    """Return the work of a factory that sends about `rate` events a second as they happen.
+
+    `plan` starts a little before now, so that the lines are at work already.
+    """
+
+    async def work(sink: Sink) -> None:
+        pace = Pace(plan, rate)
+        begun = monotonic()
+        while not sink.stopping.is_set():
+            elapsed = monotonic() - begun
+            left = sink.room if events is None else min(sink.room, events - sink.sent.events)
+            if left <= 0 < sink.room or (seconds is not None and elapsed >= seconds):
+                return
+            behind = clock() - pace.at > LAG_SECONDS_MAX * 1_000_000
+            pace.rate = 2 * rate if behind else rate
+            await _send_arrivals(sink, pace.due(elapsed, left))
+            await _pause(sink, PULSE_SECONDS)
+
+    return work
+
+
+def log(path: Path, rate: float | None) -> Work:
+    """Return the work of producing a log: `rate` lines a second, or as many as it can.
+
+    A bare event goes to the partition of its key, a bare tick to all, a record of `kcat -J` to the
+    partition that it's printed with.
+    """
+
+    async def work(sink: Sink) -> None:
+        (count,) = set(sink.counts.values())
+        reader = LogReader(count)
+        begun = monotonic()
+        with path.open("rb") as file:
+            for lines in _chunks(file, rate):
+                reader.place(lines)
+                for at, placed in reader.take():
+                    if at[1] >= count:
+                        raise ProduceError(
+                            f"line {placed.numbers[0]} of {path} is of partition {at[1]} of "
+                            f"{at[0]}, which has {count}: produce it to a cluster with more"
+                        )
+                    await sink.send(at, placed.records)
+                    _count(sink.sent, placed.decoded)
+                if rate is not None:
+                    ahead = reader.line_number / rate - (monotonic() - begun)
+                    await _pause(sink, max(ahead, 0))
+                if sink.stopping.is_set():
+                    return
+
+    return work
+
+
+async def _pause(sink: Sink, seconds: float) -> None:
+    """Wait, but not past a signal."""
+    try:
+        async with asyncio.timeout(seconds):
+            await sink.stopping.wait()
+    except TimeoutError:
+        pass
+
+
+async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
+    placed: dict[At, list[Record]] = {}
+    for arrival in due:
+        key = None if arrival.key is None else arrival.key.encode()
+        record = Record(0, None, key, arrival.value)
+        if arrival.tick:
+            for topic, count in sink.counts.items():
+                for number in range(count):
+                    placed.setdefault((topic, number), []).append(record)
+                    sink.sent.ticks += 1
+        else:
+            at = arrival.topic, partition_of(key, sink.counts[arrival.topic])
+            placed.setdefault(at, []).append(record)
+            sink.sent.events += 1
+    for at, records in placed.items():
+        await sink.send(at, records)
+
+
+def _count(sent: Sent, decoded: Sequence[Decoded]) -> None:
+    ticks = sum(isinstance(event, Tick) for event in decoded)
+    sent.ticks += ticks
+    sent.events += len(decoded) - ticks
+
+
+def _chunks(file: BinaryIO, rate: float | None) -> Iterator[list[bytes]]:
+    size = LINES_MAX if rate is None else min(LINES_MAX, max(1, round(rate * PULSE_SECONDS)))
+    for lines in lines_of(file):
+        for begin in range(0, len(lines), size):
+            yield lines[begin : begin + size]

@@ -1,0 +1,217 @@
+"""A producer's way into a cluster's input topics: idempotent, bounded, and honest about its end."""
+
+import asyncio
+import signal
+import sys
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from time import monotonic
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from msgspec import Struct
+
+from agents.worker.pace import clock
+from agents.worker.topics import partitions_of
+from streams.cluster import BrokerError, Cluster
+from streams.kafka_writer import started, stop
+from streams.record import Record
+from streams.topics import INPUTS
+from streams.trouble import Trouble
+
+UNACKNOWLEDGED_RECORDS_MAX: Final = 20_000
+"""A producer waits while more aren't acknowledged: bounds memory, and what a stop waits for."""
+
+BATCH_BYTES: Final = 256 << 10
+"""Of values and keys, before compression: well below what a topic takes at once."""
+
+STOP_SECONDS_MAX: Final = 10.0
+"""What isn't acknowledged so long after a signal isn't waited for."""
+
+PROGRESS_SECONDS: Final = 1.0
+
+At = tuple[str, int]
+"""An input partition: its topic and its number."""
+
+
+class ProduceError(Trouble):
+    """What can't be produced, or what can't be said of it."""
+
+
+class Sent(Struct):
+    """What has been produced."""
+
+    events: int = 0
+    ticks: int = 0
+    """As records: one goes to each partition."""
+    unacknowledged: int = 0
+    seconds: float = 0.0
+
+
+class Sink:
+    """An idempotent producer, and how many of its records aren't acknowledged yet."""
+
+    def __init__(self, producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
+        self.counts = counts
+        """Partitions by input topic."""
+        self.sent = Sent()
+        self.stopping = asyncio.Event()
+        self._producer = producer
+        self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
+
+    @property
+    def room(self) -> int:
+        """How many records more may be unacknowledged."""
+        return UNACKNOWLEDGED_RECORDS_MAX - self.sent.unacknowledged
+
+    async def send(self, at: At, records: Iterable[Record]) -> None:
+        """Send records to a partition, in their order; a record without a timestamp is of now."""
+        now = clock()
+        for batch in _batches(records):
+            await self._room_for(len(batch))
+            builder = self._producer.create_batch()
+            for record in batch:
+                timestamp = now if record.timestamp is None else record.timestamp
+                builder.append(
+                    timestamp=timestamp // 1000,
+                    key=record.key,
+                    value=record.value,
+                    headers=list(record.headers),
+                )
+            builder.close()
+            self._open.append((await self._submit(builder, at), len(batch)))
+            self.sent.unacknowledged += len(batch)
+
+    async def settle(self) -> None:
+        """Return when all that was sent is acknowledged."""
+        while self._open:
+            await self._settle_oldest()
+
+    async def _submit(self, builder: Any, at: At) -> asyncio.Future[Any]:
+        while True:
+            try:
+                topic, number = at
+                sent: asyncio.Future[Any] = await self._producer.send_batch(
+                    builder, topic, partition=number
+                )
+            except KafkaTimeoutError:  # the batch before it is still waiting for its broker
+                continue
+            sent.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at
+            return sent
+
+    async def _room_for(self, count: int) -> None:
+        while self._open and (self._open[0][0].done() or self.room < count):
+            await self._settle_oldest()
+
+    async def _settle_oldest(self) -> None:
+        sent, count = self._open[0]
+        await sent
+        self._open.popleft()
+        self.sent.unacknowledged -= count
+
+
+Work = Callable[[Sink], Awaitable[None]]
+
+
+async def produce(cluster: Cluster, work: Work) -> Sent:
+    """Let `work` fill a sink until it ends or a signal comes; return when all is acknowledged.
+
+    Progress goes to the standard error. Raises `ProduceError` where topics are missing, or where
+    what was sent isn't acknowledged in time after a signal, and `BrokerError`.
+    """
+    counts = await _counts(cluster)
+    producer = cluster.producer()
+    try:
+        await started(producer)
+        sink = Sink(producer, counts)
+        try:
+            await _until_acknowledged(sink, work)
+        finally:
+            await stop(producer)
+    except KafkaError as error:
+        raise BrokerError(f"the broker doesn't take what is sent: {error}") from error
+    return sink.sent
+
+
+async def _counts(cluster: Cluster) -> dict[str, int]:
+    """Return the partitions of the input topics."""
+    found = await partitions_of(cluster)
+    url = f"kafka://{','.join(cluster.servers)}"
+    absent = [topic for topic in INPUTS if topic not in found]
+    if absent:
+        are = "topic {} is" if len(absent) == 1 else "topics {} are"
+        raise ProduceError(
+            f"{are.format(' and '.join(absent))} missing: make what is missing with "
+            f"`lineside topics create --broker {url}`"
+        )
+    counts = {topic: found[topic] for topic in INPUTS}
+    if len(set(counts.values())) > 1:
+        told = " and ".join(f"{count} of {topic}" for topic, count in counts.items())
+        raise ProduceError(
+            f"there are {told}: they must have as many partitions, see "
+            f"`lineside topics check --broker {url}`"
+        )
+    return counts
+
+
+async def _until_acknowledged(sink: Sink, work: Work) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, sink.stopping.set)
+    begun = monotonic()
+    working = asyncio.ensure_future(_work(sink, work))
+    stopped = asyncio.ensure_future(sink.stopping.wait())
+    telling = asyncio.ensure_future(_tell(sink.sent))
+    try:
+        await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([working], timeout=STOP_SECONDS_MAX)
+        if not working.done():
+            sent = sink.sent
+            raise ProduceError(
+                f"{sent.unacknowledged:,} of {sent.events + sent.ticks:,} records weren't "
+                f"acknowledged within {STOP_SECONDS_MAX:.0f} s: whether they have arrived isn't "
+                "known"
+            )
+        working.result()
+    finally:
+        sink.sent.seconds = monotonic() - begun
+        for task in (working, stopped, telling):
+            task.cancel()
+        await asyncio.gather(working, stopped, telling, return_exceptions=True)
+
+
+async def _work(sink: Sink, work: Work) -> None:
+    await work(sink)
+    await sink.settle()
+
+
+async def _tell(sent: Sent) -> None:
+    begun, before = monotonic(), 0
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        records = sent.events + sent.ticks
+        line = (
+            f"{monotonic() - begun:5.0f} s  sent {records:,}  {records - before:,}/s  "
+            f"unacknowledged {sent.unacknowledged:,}"
+        )
+        before = records
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Yield records in batches of about `BATCH_BYTES`; a larger record is one by itself."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        more = len(record.value or b"") + len(record.key or b"")
+        if batch and size + more > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += more
+    if batch:
+        yield batch
