@@ -77,6 +77,14 @@ def load(partition: Partition) -> None:
         _recall(line, partition.rules)
 
 
+def read_offset(head: bytes) -> int:
+    """Return the offset of the last record that a state has seen, by its stored head."""
+    format_, offset, *_ = _decode(head)
+    if format_ != FORMAT:
+        raise FormatError(f"a state has format {format_}; this version reads format {FORMAT}")
+    return int(offset)
+
+
 def changes(
     partition: Partition,
     touched: Iterable[Line],

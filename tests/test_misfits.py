@@ -1,6 +1,7 @@
 """Topics that fit and topics that don't, without a cluster."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -291,6 +292,15 @@ def test_topics_admit_what_lineside_builds() -> None:
     assert kafka_writer.OUTPUT_BATCH_BYTES < 0.95 * OUTPUT_BATCH_BYTES_MIN
     assert VALUE_BYTES_MAX < 0.6 * INPUT_BATCH_BYTES_MIN
     assert exception_bytes_max(INPUT_BATCH_BYTES) <= CHANGELOG_BATCH_BYTES_MIN
+
+
+def test_the_page_names_every_topic_with_its_settings() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "topics.md").read_text("utf-8")
+    for topic in topics_of("<group>"):
+        assert f"`{topic.name}`" in page
+        for name, value in settings_of(topic, 3, LEDGERS.get(topic.name, 0)).items():
+            assert f"`{name}={value}`" in page, f"{topic.name}: {name}={value}"
+    assert f"## {WAY_OUT.partition('#')[2].replace('-', ' ').capitalize()}\n" in page
 
 
 def test_own_topics_stay_out_of_the_catalogue() -> None:

@@ -368,23 +368,36 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
 @topics.command("copy")
 @click.argument("source")
 @click.argument("target")
+@click.option("--processed", is_flag=True, help="Only what the group has processed.")
+@click.option("--unprocessed", is_flag=True, help="Only the rest of it, without ticks.")
+@click.option("--append", is_flag=True, help="To a TARGET that isn't empty.")
 @BROKER
+@GROUP
 @CONFIG
 @_told_in_sentences
-def copy_topic(source: str, target: str, broker: str | None, config: Path | None) -> None:
+def copy_topic(
+    source: str, target: str, processed: bool, unprocessed: bool, append: bool,
+    broker: str | None, group: str | None, config: Path | None,
+) -> None:  # fmt: skip
     """Copy an input topic into one with another number of partitions: see docs/topics.md.
 
-    Keys, values, headers, timestamps and the order on each line stay as they are. TARGET must be
-    empty; if it isn't there, it's made, with as many partitions. Nobody may write to SOURCE.
+    Keys, values, headers, timestamps and the order on each line stay as they are. A TARGET that
+    isn't there is made, with as many partitions as SOURCE. Nobody may write to SOURCE.
     """
     import asyncio
 
+    from agents.worker.copy_topic import Part
     from agents.worker.copy_topic import copy_topic as run_copy
     from streams.cluster import read_broker
 
-    cluster = read_broker(_kafka_settings(config, broker, None).broker)
+    if processed and unprocessed:
+        raise click.UsageError("--processed and --unprocessed together are all: leave both out")
+    settings = _kafka_settings(config, broker, group)
+    part = Part(settings.group, processed) if processed or unprocessed else None
     with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
-        copied = asyncio.run(run_copy(cluster, source, target, bar))
+        copied = asyncio.run(
+            run_copy(read_broker(settings.broker), source, target, bar, part, append)
+        )
     click.echo(f"{copied.read:,} records of {source}, {copied.written:,} in {target}")
 
 

@@ -1,7 +1,7 @@
 """Copies an input topic into another one, with any number of partitions, line by line in order."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -16,13 +16,19 @@ from streams.codec import decode
 from streams.events import Tick
 from streams.misfits import command_to_set
 from streams.record import partition_of
+from streams.topics import changelog
 from streams.trouble import Trouble
+from tables.snapshot import HEAD, read_offset
 
 BATCH_BYTES: Final = 256 << 10
 """Of one target partition at a time, before compression; a single record may be larger."""
 
 OVERHEAD_BYTES: Final = 20
 """What a record takes besides its parts, at most, and a header besides its own."""
+
+HEAD_REACH: Final = 1_000
+HEAD_REACH_FACTOR: Final = 10
+"""The head of a state is in its last batch: so many records from the end, or ten times as many."""
 
 TIMESTAMPS: Final = "message.timestamp.type"
 CREATE_TIME: Final = "CreateTime"
@@ -52,10 +58,27 @@ class Progress(Protocol):
         ...
 
 
-async def copy_topic(cluster: Cluster, source: str, target: str, progress: Progress) -> Copied:
-    """Copy all of a topic into an empty one: keys, values, headers and timestamps.
+class Part(Struct, frozen=True):
+    """What of a topic is copied: what a group's states have processed, or what they have not."""
 
-    A target that isn't there is made, with as many partitions, to be kept until it's deleted.
+    group: str
+    processed: bool
+
+
+async def copy_topic(
+    cluster: Cluster,
+    source: str,
+    target: str,
+    progress: Progress,
+    part: Part | None = None,
+    append: bool = False,
+) -> Copied:
+    """Copy a topic, or a part of it, into another one: keys, values, headers and timestamps.
+
+    A target that isn't there is made, with as many partitions, to be kept until it's deleted. One
+    that isn't empty is taken only to `append` to it. Ticks of the part that wasn't processed are
+    left out: newer ones come, and these would make events of other source partitions late.
+
     Nobody may write to either topic meanwhile. Raises `CopyError` where the copy would be another
     log, and `BrokerError`.
     """
@@ -63,14 +86,17 @@ async def copy_topic(cluster: Cluster, source: str, target: str, progress: Progr
         sources, targets = await _ends(cluster, source, target)
         async with cluster.reader() as reader:
             reader.assign([*sources, *targets])
-            if any(end for _, end in (await bounds(reader, targets)).values()):
+            filled = any(end for _, end in (await bounds(reader, targets)).values())
+            if filled and not append:
                 raise CopyError(f"topic {target} isn't empty: delete it, and copy again")
             before = await bounds(reader, sources)
-            progress.length = sum(end - begin for begin, end in before.values())
+            spans = before if part is None else await _spans(cluster, before, part)
+            progress.length = sum(end - begin for begin, end in spans.values())
             producer = cluster.producer()
             await producer.start()
             try:
-                copied = await _copy(reader, producer, before, targets, progress)
+                ticks = part is None or part.processed
+                copied = await _copy(reader, producer, spans, targets, progress, ticks)
             finally:
                 await producer.stop()
             after = await bounds(reader, sources)
@@ -95,7 +121,7 @@ def targets_of(
     changes nothing for other lines that are there: source partitions are copied one after the
     other, and for those copied before, the tick is one of the past.
     """
-    if isinstance(decode(value, headers, None), Tick):
+    if is_tick(value, headers):
         return sorted(used)
     number = partition_of(key, partitions)
     used.add(number)
@@ -140,12 +166,52 @@ async def _make(
         raise CopyError(problems[target].text)
 
 
+async def _spans(
+    cluster: Cluster, whole: Mapping[TopicPartition, tuple[int, int]], part: Part
+) -> dict[TopicPartition, tuple[int, int]]:
+    """Return the offsets of a part, by what the group's changelogs say."""
+    processed = await _processed(cluster, whole, part.group)
+    spans = {}
+    for tp, (begin, end) in whole.items():
+        middle = min(max(processed.get(tp, begin), begin), end)
+        spans[tp] = (begin, middle) if part.processed else (middle, end)
+    return spans
+
+
+async def _processed(
+    cluster: Cluster, sources: Iterable[TopicPartition], group: str
+) -> dict[TopicPartition, int]:
+    """Return the offset after the last one that a state has, of partitions that have a state."""
+    counts = await partitions_of(cluster)
+    wanted = {TopicPartition(changelog(group, tp.topic), tp.partition): tp for tp in sources}
+    logs = [log for log in wanted if log.partition < counts.get(log.topic, 0)]
+    if not logs:
+        name = next(iter(wanted)).topic
+        raise CopyError(f"topic {name} isn't there: is {group!r} the group that processed it?")
+    found: dict[TopicPartition, int] = {}
+    async with cluster.reader() as reader:
+        reader.assign(logs)
+        for log, (begin, end) in (await bounds(reader, logs)).items():
+            reach = HEAD_REACH
+            while begin < end and wanted[log] not in found:
+                start = max(begin, end - reach)
+                reader.assign([log])
+                reader.seek(log, start)
+                async for _, records in read_to(reader, {log: end}):
+                    for record in records:
+                        if record.key == HEAD and record.value is not None:
+                            found[wanted[log]] = read_offset(record.value) + 1
+                end, reach = start, reach * HEAD_REACH_FACTOR
+    return found
+
+
 async def _copy(
     reader: AIOKafkaConsumer,
     producer: AIOKafkaProducer,
     sources: Mapping[TopicPartition, tuple[int, int]],
     targets: list[TopicPartition],
     progress: Progress,
+    ticks: bool,
 ) -> Copied:
     copied = Copied()
     for tp, (begin, end) in sources.items():
@@ -154,10 +220,17 @@ async def _copy(
         spread = _Spread(producer, targets[0].topic, len(targets), copied)
         async for _, records in read_to(reader, {tp: end}):
             for record in records:
-                await spread.take(record)
+                copied.read += 1
+                if ticks or not is_tick(record.value, record.headers):
+                    await spread.take(record)
             progress.update(len(records))
         await spread.finish()
     return copied
+
+
+def is_tick(value: bytes | None, headers: Headers) -> bool:
+    """Return whether a record is a tick."""
+    return isinstance(decode(value, headers, None), Tick)
 
 
 class _Spread:
@@ -184,7 +257,6 @@ class _Spread:
                 builder, size = self._producer.create_batch(), 0
             builder.append(timestamp=record.timestamp, key=key, value=value, headers=list(headers))
             self._filling[number] = builder, size + more
-        self._copied.read += 1
         self._copied.written += len(targets)
 
     async def finish(self) -> None:

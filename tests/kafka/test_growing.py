@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.worker.copy_topic import CopyError, copy_topic
@@ -21,7 +22,15 @@ from clusters import Broker, create_topic, delete_topics
 from runs import At, placed
 from streams.cluster import Cluster, bounds, read_broker, read_to
 from streams.record import Record, partition_of
-from streams.topics import CATALOGUE, EXCEPTIONS, INPUTS, OUTPUTS, settings_of, topics_of
+from streams.topics import (
+    CATALOGUE,
+    EXCEPTIONS,
+    INPUTS,
+    MES_EVENTS,
+    OUTPUTS,
+    settings_of,
+    topics_of,
+)
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 90
@@ -29,6 +38,8 @@ SECONDS_MAX = 90
 EVENTS = 4_000
 OLD, NEW = "test-growing", "test-grown"
 KEPT = {topic: f"{topic}.kept" for topic in INPUTS}
+REST = {topic: f"{topic}.rest" for topic in INPUTS}
+OURS = [*KEPT.values(), *REST.values(), "test-source", "test-target"]
 NAMES = sorted({topic.name for group in (OLD, NEW) for topic in topics_of(group)})
 
 TOPIC = ConfigResourceType.TOPIC
@@ -39,9 +50,9 @@ TICK = b'{"type":"clock.tick.v1","time":"2026-11-21T06:00:00Z"}'
 @pytest.fixture
 def bare(broker: Broker) -> Iterator[Broker]:
     """A cluster without any of lineside's topics."""
-    delete_topics(broker, [*NAMES, *KEPT.values(), "test-source", "test-target"])
+    delete_topics(broker, [*NAMES, *OURS])
     yield broker
-    delete_topics(broker, [*NAMES, *KEPT.values(), "test-source", "test-target"])
+    delete_topics(broker, [*NAMES, *OURS])
 
 
 @pytest.fixture
@@ -116,7 +127,7 @@ def by_line(found: Mapping[TopicPartition, list[ConsumerRecord]]) -> dict[Any, l
 
 
 @pytest.mark.slow
-async def test_a_system_grows_and_goes_on_where_it_was(
+async def test_a_system_with_partitions_added_by_mistake_goes_on_where_it_was(
     bare: Broker, cluster: Cluster, tmp_path: Path
 ) -> None:
     log = tmp_path / "log.ndjson"
@@ -124,7 +135,10 @@ async def test_a_system_grows_and_goes_on_where_it_was(
     size = ["--events", EVENTS, "--plants", 2, "--lines", 3]
     assert lineside(bare, "simulate", *size, *mess, "--out", log).returncode == 0
     lines = log.read_bytes().splitlines()
-    past, future = lines[: len(lines) // 2], lines[len(lines) // 2 :]
+    middle, later = len(lines) // 2, len(lines) // 2 + 300
+    past, future = lines[:middle], lines[later:]
+    waiting = [line for line in lines[middle:later] if b'"clock.tick.v1"' not in line]
+    log.write_bytes(b"\n".join([*past, *waiting, *future]))
 
     def work(group: str) -> None:
         own = {"LINESIDE_GROUP": group, "LINESIDE_TICK_SECONDS": "0", "LINESIDE_PORT": "0"}
@@ -138,24 +152,34 @@ async def test_a_system_grows_and_goes_on_where_it_was(
     await write(cluster, placed(past, 2))
     work(OLD)
     before = await read(cluster, outputs)
-    refused = lineside(bare, "topics", "create", "--group", OLD, "--partitions", 5)
+    async with cluster.admin() as admin:  # by mistake
+        await admin.create_partitions({topic: NewPartitions(5) for topic in INPUTS})
+    await write(cluster, placed(waiting, 5))
+    refused = lineside(bare, "worker", LINESIDE_GROUP=OLD, LINESIDE_DATA_DIR=str(tmp_path / OLD))
     assert refused.returncode == 1
+    assert f"topic {MES_EVENTS} has 5 partitions, and its changelog" in refused.stderr
+
+    def copy(*arguments: str) -> None:
+        done = lineside(bare, "topics", "copy", *arguments, "--group", OLD)
+        assert done.returncode == 0, done.stderr
 
     for topic in INPUTS:
-        assert lineside(bare, "topics", "copy", topic, KEPT[topic]).returncode == 0
+        copy(topic, KEPT[topic], "--processed")
+        copy(topic, REST[topic], "--unprocessed")
     delete_topics(bare, INPUTS)
     assert lineside(bare, "topics", "create", "--group", NEW, "--partitions", 5).returncode == 0
     for topic in INPUTS:
         await give(cluster, topic, CREATE_TIME)
-        done = lineside(bare, "topics", "copy", KEPT[topic], topic)
-        assert done.returncode == 0, done.stderr
-        await give(cluster, topic, {"message.timestamp.type": "LogAppendTime"})
+        copy(KEPT[topic], topic)
     work(NEW)
     async with cluster.reader() as reader:
         skipped = {tp: end for tp, (_, end) in (await bounds(reader, before)).items()}
     again = await read(cluster, outputs, {tp: len(records) for tp, records in before.items()})
     assert by_line(again) == by_line(before)
 
+    for topic in INPUTS:
+        copy(REST[topic], topic, "--append")
+        await give(cluster, topic, {"message.timestamp.type": "LogAppendTime"})
     await write(cluster, placed(future, 5))
     work(NEW)
     after = await read(cluster, outputs, skipped)
@@ -220,8 +244,8 @@ async def test_ticks_stay_between_the_same_events_of_each_line(
 
 
 async def test_what_cant_be_copied_says_why(bare: Broker, cluster: Cluster) -> None:
-    def refused(*words: str) -> None:
-        done = lineside(bare, "topics", "copy", "test-source", "test-target")
+    def refused(*words: str, options: Sequence[str] = ()) -> None:
+        done = lineside(bare, "topics", "copy", "test-source", "test-target", *options)
         assert done.returncode == 1
         assert done.stdout == ""
         (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
@@ -235,6 +259,10 @@ async def test_what_cant_be_copied_says_why(bare: Broker, cluster: Cluster) -> N
     create_topic(bare, "test-target", 2)
     await write(cluster, {("test-target", 0): [Record(0, None, b"k", b"v")]})
     refused("test-target isn't empty")
+    delete_topics(bare, ["test-target"])
+    refused(
+        "nobody-test-source-changelog isn't there", options=["--processed", "--group", "nobody"]
+    )
 
 
 async def test_a_source_that_is_written_to_meanwhile_is_told(
