@@ -30,6 +30,12 @@ BUSINESS: Final = frozenset(
 )
 """Codes that somebody on the shop floor or in the ERP has to clear; the others are about data."""
 
+ORIGINAL_BYTES_MAX: Final = 6 << 20
+"""So much of a refused value is passed on: with a third more for base64 it fits the topic."""
+
+HEADERS_BYTES_MAX: Final = 512 << 10
+"""So much of its headers; a byte of them takes up to 13."""
+
 SHOWN_CHARACTERS_MAX: Final = 80
 """A value is quoted in a reason up to this length; the exception carries the whole record."""
 
@@ -58,8 +64,13 @@ def shown(value: object) -> str:
 def exception_data(
     rejection: Rejection, topic: str, partition: int, record: Record
 ) -> dict[str, Any]:
-    """Return the `data` of the `exception.raised.v1` for a refused record, its bytes included."""
-    return {
+    """Return the `data` of the `exception.raised.v1` for a refused record, its bytes included.
+
+    Of a record beyond all measure (it was compressed, or its topic takes such) the beginning is
+    there, and how much it was: an exception has to fit its topic, or it would stop the partition.
+    """
+    value = record.value or b""
+    data = {
         "class": "business" if rejection.code in BUSINESS else "data",
         "code": rejection.code,
         "reason": rejection.reason,
@@ -67,9 +78,23 @@ def exception_data(
         "partition": partition,
         "offset": record.offset,
         "key": None if record.key is None else _text(record.key),
-        "value": b64encode(record.value or b"").decode(),
-        "headers": [_header(name, value) for name, value in record.headers],
+        "value": b64encode(value[:ORIGINAL_BYTES_MAX]).decode(),
+        "headers": _headers(record),
     }
+    if len(value) > ORIGINAL_BYTES_MAX:
+        data["value_bytes"] = len(value)
+    return data
+
+
+def _headers(record: Record) -> list[dict[str, str | None]]:
+    """Return the headers, the first ones of very many."""
+    told, size = [], 0
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+        if size > HEADERS_BYTES_MAX:
+            break
+        told.append(_header(name, value))
+    return told
 
 
 def _header(name: str, value: bytes | None) -> dict[str, str | None]:

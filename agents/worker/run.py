@@ -32,6 +32,9 @@ WATCH_SECONDS: Final = 5.0
 STALLED_CHECKS_MAX: Final = 12
 """A consumer that hasn't asked for records in so many checks is dead: it's told, not waited for."""
 
+WAITING_SECONDS: Final = 15.0
+"""A worker to which no partition is handed out says so this often."""
+
 LOG_LEVELS: Final = {
     "lineside": logging.INFO,
     "mode": logging.ERROR,
@@ -44,6 +47,9 @@ LOG_LEVELS: Final = {
 
 REPEAT_SECONDS: Final = 10.0
 """A client whose broker is away says the same thousands of times: once in so long will do."""
+
+
+log = logging.getLogger("lineside.worker")
 
 
 class _Seldom(logging.Filter):
@@ -188,16 +194,17 @@ async def _host(settings: Settings) -> Host:
 
 async def _watch(app: App, job: Job) -> None:
     """End the job when the consumer stands still: a process that only looks alive helps nobody."""
-    polls, checks = -1, 0
+    polls, checks, waited = -1, 0, 0.0
     while True:
         await asyncio.sleep(WATCH_SECONDS)
+        waited = 0.0 if job.joined else waited + WATCH_SECONDS
+        if waited and waited % WAITING_SECONDS == 0:
+            log.warning("no partitions for %.0f s: the group's coordinator doesn't answer", waited)
         still = job.joined and app.consumer.polls == polls
         polls, checks = app.consumer.polls, checks + 1 if still else 0
         if checks >= STALLED_CHECKS_MAX:
-            seconds = checks * WATCH_SECONDS
-            job.fail(
-                StalledError(f"no records were asked for in {seconds:.0f} s: restart the worker")
-            )
+            spell = f"{checks * WATCH_SECONDS:.0f} s"
+            job.fail(StalledError(f"no records were asked for in {spell}: restart the worker"))
 
 
 async def _release(app: App) -> None:
