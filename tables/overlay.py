@@ -1,7 +1,7 @@
 """A store with changes on top that aren't lasting yet: what lets a partition compute ahead."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from tables.store import Change, Store
@@ -47,14 +47,16 @@ class Overlay:
         over: dict[bytes, bytes | None] = {}
         for held in self._held:
             over.update((key, value) for key, value in held.items() if key.startswith(prefix))
-        if not over:
-            yield from self._store.scan(prefix)
-            return
-        merged: dict[bytes, bytes | None] = {**dict(self._store.scan(prefix)), **over}
-        for key in sorted(merged):
-            value = merged[key]
-            if value is not None:
-                yield key, value
+        keys = deque(sorted(over))
+        for key, stored in self._store.scan(prefix):
+            while keys and keys[0] < key:
+                yield from _pair(keys.popleft(), over)
+            if keys and keys[0] == key:
+                yield from _pair(keys.popleft(), over)
+            else:
+                yield key, stored
+        for key in keys:
+            yield from _pair(key, over)
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes in the store, below what is held."""
@@ -63,3 +65,9 @@ class Overlay:
     def close(self) -> None:
         """Let go of the store; what is held is forgotten."""
         self._store.close()
+
+
+def _pair(key: bytes, over: Mapping[bytes, bytes | None]) -> Iterator[tuple[bytes, bytes]]:
+    value = over[key]
+    if value is not None:
+        yield key, value

@@ -31,6 +31,9 @@ EXPIRY: Final = b"x"
 """Prefixes: the partition's head, lines, episodes, windows, and which ledger entries expire when. A
 line's keys go on with its Kafka key and a zero byte. The ledger has its own prefix."""
 
+SWEPT_KEYS_MAX: Final = 20_000
+"""Ledger entries that a batch deletes, about: bounds what it writes, and how long it takes."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -98,8 +101,8 @@ def changes(
     made: list[Change] = []
     for line in touched:
         # Before the new entries: what has expired may have been accepted anew in this batch.
-        if line.watermark >= line.sweep_due:
-            made += _swept(partition, line)
+        if line.watermark >= line.sweep_due and len(made) < SWEPT_KEYS_MAX:
+            made += _swept(partition, line, SWEPT_KEYS_MAX - len(made))
         if partition.lasting:
             made += _line_changes(line, rules)
         line.changed_episodes.clear()
@@ -150,29 +153,33 @@ def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:
         yield key, None if rows is None else _rows_bytes(rows)
 
 
-def _swept(partition: Partition, line: Line) -> list[Change]:
-    """Return the deletions of the line's ledger entries that no longer count; forget episodes."""
+def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
+    """Return the deletions of the line's ledger entries that no longer count; forget episodes.
+
+    Once there are `room` of them the rest is left for the line's next batch.
+    """
     rules = partition.rules
     oldest = line.watermark - rules.retention
-    line.sweep_due = line.watermark + rules.bucket
     limit = rules.episode_limit
     for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
         forget(line, name, rules)
     gone: list[Change] = []
-    if line.oldest_bucket + rules.bucket > oldest:
-        return gone
-    line.oldest_bucket = oldest - oldest % rules.bucket
-    prefix = EXPIRY + line.key + b"\0"
-    for index_key, stored in partition.store.scan(prefix):
-        bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
-        if bucket + rules.bucket > oldest:
-            break
-        keys: list[bytes] = _decode(stored)
-        for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
-            # An identity may have been accepted anew since, with a later time.
-            if entry is not None and entry_time(entry) < oldest:
-                gone.append((key, None))
-        gone.append((index_key, None))
+    if line.oldest_bucket + rules.bucket <= oldest:
+        prefix = EXPIRY + line.key + b"\0"
+        for index_key, stored in partition.store.scan(prefix):
+            bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
+            if bucket + rules.bucket > oldest:
+                break
+            if len(gone) >= room:
+                return gone
+            keys: list[bytes] = _decode(stored)
+            for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
+                # An identity may have been accepted anew since, with a later time.
+                if entry is not None and entry_time(entry) < oldest:
+                    gone.append((key, None))
+            gone.append((index_key, None))
+        line.oldest_bucket = oldest - oldest % rules.bucket
+    line.sweep_due = line.watermark + rules.bucket
     return gone
 
 

@@ -1,5 +1,6 @@
 """The ledger tells new from known: by identity and fingerprint, as far back as retention goes."""
 
+import itertools
 import json
 from typing import Any
 
@@ -24,6 +25,7 @@ from streams.codec import decode, read_original
 from streams.events import AnyEvent, TransactionReversed
 from streams.instant import EARLIEST, LATEST, parse
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from tables import snapshot
 from tables.ledger import (
     entry_bytes,
     entry_fingerprint,
@@ -379,6 +381,24 @@ def test_a_silent_lines_entries_go_with_the_tick() -> None:
     assert _keys(bench.task, b"l") == 50
     bench.tick(1_200)
     assert _keys(bench.task, b"l") == _keys(bench.task, b"x") == 0
+
+
+def test_a_batch_sweeps_no_more_than_a_bound_and_the_next_ones_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshot, "SWEPT_KEYS_MAX", 20)
+    bench = Bench(timing=Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=60))
+    lines = [f"L{number}" for number in range(3)]
+    for number in range(90):
+        bench.send(consumed(number, id=f"e{number}", line=lines[number % 3]))
+    left = [_keys(bench.task, b"l")]
+    for second in range(20):
+        bench.tick(1_300 + second)
+        left.append(_keys(bench.task, b"l"))
+    gone = [before - after for before, after in itertools.pairwise(left)]
+    assert max(gone) <= 20
+    assert left[-1] == _keys(bench.task, b"x") == 0
+    assert sum(gone) == 90
 
 
 def test_one_lines_sweep_leaves_the_others_entries() -> None:
