@@ -50,7 +50,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, *word
         assert word in errors[0]
 
 
-@pytest.mark.parametrize("command", ["demo", "worker", "simulate", "replay"])
+@pytest.mark.parametrize("command", ["demo", "worker", "simulate", "replay", "audit"])
 def test_help_names_every_option(command: str) -> None:
     done = lineside(command, "--help")
     assert done.returncode == 0

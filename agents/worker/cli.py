@@ -1,4 +1,4 @@
-"""The command line: demo, worker, simulate, replay, topics."""
+"""The command line: demo, worker, simulate, replay, audit, topics."""
 
 import gc
 import logging
@@ -304,6 +304,51 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
     click.echo(f"{counts}; conservation error {error}; see {out / 'report.json'}", err=True)
     if error != "0":
         sys.exit(EXIT_FAILED)
+
+
+@main.command()
+@BROKER
+@GROUP
+@click.option(
+    "--exactly-once", is_flag=True,
+    help="A repeated record refutes the laws; so it does where the settings say exactly_once.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@CONFIG
+@_told_in_sentences
+def audit(
+    broker: str | None, group: str | None, exactly_once: bool, as_json: bool, config: Path | None
+) -> None:
+    """Prove or refute the laws on the topics of a running or stopped system.
+
+    It processes all input anew and holds what left, and what the states have counted, against
+    that. It needs the settings of the job, and writes nothing to the cluster.
+
+    The exit code is 0: proven, 1: refuted, 2: wrong arguments or settings, 3: not provable.
+    """
+    import asyncio
+
+    import msgspec
+
+    from agents.worker.audit import audit as run_audit
+    from agents.worker.settings import rules_of
+    from agents.worker.verdict import EXIT_CODES, text
+    from streams.cluster import read_broker
+
+    settings = _kafka_settings(config, broker, group)
+    rules, cluster = rules_of(settings), read_broker(settings.broker)
+    once = exactly_once or settings.guarantee == "exactly_once"
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    with click.progressbar(length=0, label="auditing", file=sys.stderr) as bar:
+        told = asyncio.run(run_audit(cluster, settings.group, rules, once, bar))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told)))
+    else:
+        for line in text(told):
+            click.echo(line)
+    sys.exit(EXIT_CODES[told.verdict])
 
 
 @main.group()

@@ -1,0 +1,243 @@
+"""An audit of a running or stopped system: reads its topics, and proves or refutes the laws."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.worker.differences import Differences, Place
+from agents.worker.proof import Figures, Proof
+from agents.worker.recount import Head, Recount, read_head
+from agents.worker.remains import Remains
+from agents.worker.topics import partitions_of
+from agents.worker.totals import check_totals
+from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
+from streams.cluster import Cluster, bounds, read_to
+from streams.record import Record
+from streams.topics import INPUTS, OUTPUTS, changelog
+from streams.trouble import Trouble
+from tables.rocksdb import RocksStore
+from tables.rules import Rules
+from tables.snapshot import HEAD
+from tables.store import Room, SpillingStore, Store
+
+HEAD_REACH: Final = 20_000
+"""A state's head is looked for among so many of the last offsets of its changelog, then further
+back: it's written with every batch, so that it's rarely far from the end."""
+
+HEAD_REACH_FACTOR: Final = 8
+
+FETCH_WAIT_MS: Final = 20
+"""One fetch at a time is open at each broker: it mustn't wait long for partitions that are read."""
+
+STILL_SECONDS_MAX: Final = 120.0
+"""A partition that gives nothing for so long is held up: the broker ends an open transaction after
+60 s (a lineside worker's) or what its producer asked for, and looks for such every 10 s."""
+
+Bounds = Mapping[TopicPartition, tuple[int, int]]
+"""The first offset that there is, and the one past the last."""
+
+
+class AuditError(Trouble):
+    """An audit that couldn't be made: nothing is proven or refuted."""
+
+    exit_code = EXIT_CODES["not provable"]
+
+
+class NoTopicError(Trouble):
+    """A topic that isn't there: the audit looks at the wrong cluster or group."""
+
+    exit_code = 2
+
+
+class Progress(Protocol):
+    """What is told how far the audit is, in offsets."""
+
+    length: int | None
+
+    def update(self, n_steps: int) -> None:
+        """Take so many offsets as read."""
+        ...
+
+
+async def audit(
+    cluster: Cluster,
+    group: str,
+    rules: Mapping[str, Rules],
+    exactly_once: bool = False,
+    progress: Progress | None = None,
+) -> Audited:
+    """Return the verdict on the job of `group`; raises a `Trouble` if there can't be one."""
+    try:
+        async with cluster.reader(fetch_max_wait_ms=FETCH_WAIT_MS) as consumer:
+            return await _audit(cluster, consumer, group, rules, exactly_once, progress)
+    except KafkaError as error:
+        why = str(error) or type(error).__name__
+        raise AuditError(f"the topics couldn't be read to their ends: {why}") from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise AuditError(f"{where}{error.strerror or error}") from error
+    except Trouble as trouble:
+        if trouble.exit_code != EXIT_CODES["refuted"]:
+            raise
+        raise AuditError(str(trouble)) from trouble
+
+
+async def _audit(
+    cluster: Cluster,
+    consumer: AIOKafkaConsumer,
+    group: str,
+    rules: Mapping[str, Rules],
+    exactly_once: bool,
+    progress: Progress | None,
+) -> Audited:
+    counts = await _partition_counts(cluster, group)
+    # In this order, since the system may be running: what the states have counted has left before
+    # the ends of the outputs are asked for, and what has left was input before its ends are.
+    heads = await _heads(consumer, group, rules, counts)
+    # All that is there, of open transactions, too: a state and its outputs are committed together,
+    # but one topic may show it a moment before the other.
+    async with cluster.reader(isolation_level="read_uncommitted") as everything:
+        outputs = await bounds(everything, _partitions(OUTPUTS, counts))
+    inputs = await bounds(consumer, _partitions(INPUTS, counts))
+    if progress is not None:
+        progress.length = sum(end - begin for begin, end in [*inputs.values(), *outputs.values()])
+    differences = Differences()
+    removed = [tp for tp, (begin, _) in outputs.items() if begin > 0]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineside-audit-")))
+        spool = stack.enter_context((folder / "expected").open("w+b"))
+        proof = Proof(spool, differences, _windowed(rules), exactly_once, removed)
+        recounts, room = {}, Room()
+        for tp, (begin, end) in inputs.items():
+            store = SpillingStore(_rocks(folder / f"{tp.topic}-{tp.partition}"), room)
+            stack.callback(store.close)
+            head = heads.get(tp)
+            recounts[tp] = Recount(tp, rules[tp.topic], store, head, begin, end, proof)
+        async for tp, records in _read(consumer, inputs, progress):
+            recounts[tp].take([_record(record) for record in records])
+        for recount in recounts.values():
+            recount.finish()
+        whole = {tp: recount.compare(differences) for tp, recount in recounts.items()}
+        removed += [tp for tp, is_whole in whole.items() if not is_whole]
+        by_input = all(whole.values())
+        taker = proof if by_input else Remains(differences, exactly_once)
+        async for tp, records in _read(consumer, outputs, progress):
+            for record in records:
+                place = Place(tp.topic, tp.partition, record.offset, record.key)
+                taker.find(place, record.value)
+        measures = 0
+        if by_input:
+            to_come = proof.finish()
+            if not removed:
+                partitions = [recount.partition for recount in recounts.values()]
+                measures = check_totals(partitions, proof.sums + to_come, differences)
+    evidence = Evidence(
+        recounts=list(recounts.values()),
+        outputs={topic: taker.figures.get(topic, Figures()) for topic in OUTPUTS},
+        keys=taker.keys,
+        lanes=len(proof.lanes),
+        measures=measures,
+        differences=differences,
+        removed=[f"{tp.topic}/{tp.partition}" for tp in sorted(removed)],
+    )
+    guarantee = "exactly_once" if exactly_once else "at_least_once"
+    return judge(evidence, f"kafka://{','.join(cluster.servers)}", group, guarantee)
+
+
+async def _partition_counts(cluster: Cluster, group: str) -> dict[str, int]:
+    """Return how many partitions each topic of the job has; raises `NoTopicError`."""
+    changelogs = {changelog(group, topic): topic for topic in INPUTS}
+    counts = await partitions_of(cluster)
+    for topic in (*INPUTS, *OUTPUTS):
+        if topic not in counts:
+            raise NoTopicError(f"there is no topic {topic}: is this the right cluster?")
+    for name, topic in changelogs.items():
+        if name not in counts:
+            raise NoTopicError(f"there is no topic {name}: is {group!r} the job's group?")
+        if counts[name] != counts[topic]:
+            raise AuditError(
+                f"{topic} has {counts[topic]} partitions, and its changelog {counts[name]}: "
+                "partitions were added, so that keys have moved away from their states"
+            )
+    return counts
+
+
+def _partitions(topics: Iterable[str], counts: Mapping[str, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
+
+
+async def _heads(
+    consumer: AIOKafkaConsumer, group: str, rules: Mapping[str, Rules], counts: Mapping[str, int]
+) -> dict[TopicPartition, Head]:
+    """Return how far the states are, by input partition; those that haven't begun are left out."""
+    sources = {
+        TopicPartition(changelog(group, tp.topic), tp.partition): tp
+        for tp in _partitions(INPUTS, counts)
+    }
+    stored: dict[TopicPartition, bytes | None] = {}
+    left = dict(await bounds(consumer, sources))
+    reach = HEAD_REACH
+    while left := {tp: span for tp, span in left.items() if span[0] < span[1]}:
+        lots = {tp: (max(begin, end - reach), end) for tp, (begin, end) in left.items()}
+        async for tp, records in _read(consumer, lots):
+            for record in records:
+                if record.key == HEAD:
+                    stored[tp] = record.value
+        left = {tp: (left[tp][0], lots[tp][0]) for tp in left if tp not in stored}
+        reach *= HEAD_REACH_FACTOR
+    heads = {source: stored.get(tp) for tp, source in sources.items()}
+    return {
+        source: read_head(value, source, rules[source.topic])
+        for source, value in heads.items()
+        if value is not None
+    }
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, spans: Bounds, progress: Progress | None = None
+) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
+    """Yield the records of partitions within bounds, in lumps; raises `AuditError` if one stands.
+
+    Those of one partition come in order.
+    """
+    consumer.assign(list(spans))
+    reached = {tp: begin for tp, (begin, _) in spans.items()}
+    for tp, begin in reached.items():
+        consumer.seek(tp, begin)
+    lumps = read_to(consumer, {tp: end for tp, (_, end) in spans.items()})
+    while True:
+        try:
+            async with asyncio.timeout(STILL_SECONDS_MAX):
+                tp, records = await anext(lumps)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            behind = next(tp for tp, (_, end) in spans.items() if reached[tp] < end)
+            raise AuditError(
+                f"{behind.topic}/{behind.partition} gives nothing past offset {reached[behind]}: "
+                "is there a transaction that was left open, or a broker away? Try again later"
+            ) from None
+        if progress is not None:
+            progress.update(records[-1].offset + 1 - reached[tp])
+        reached[tp] = records[-1].offset + 1
+        yield tp, records
+
+
+def _windowed(rules: Mapping[str, Rules]) -> dict[str, tuple[str, ...]]:
+    return {kind.record: kind.measures for each in rules.values() for kind in each.kinds}
+
+
+def _record(found: ConsumerRecord) -> Record:
+    """Return a record as the job sees it: its timestamp in microseconds."""
+    timestamp = None if found.timestamp < 0 else found.timestamp * 1000
+    return Record(found.offset, timestamp, found.key, found.value, found.headers)
+
+
+def _rocks(path: Path) -> Callable[[], Store]:
+    return lambda: RocksStore(path, wal=False)

@@ -1,0 +1,244 @@
+"""What an audit finds wrong: each difference in a sentence, under the law that it refutes."""
+
+from collections import Counter
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+import msgspec
+from msgspec import Struct
+
+from streams.rejection import shown
+from streams.topics import INPUTS, OUTPUTS
+
+Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
+"""The laws of docs/contract.md, in their order."""
+
+LAWS: Final[tuple[Law, ...]] = get_args(Law)
+
+Kind = Literal[
+    "totals", "reused", "twice", "changed", "extra", "repeated", "reordered", "scattered",
+    "missing", "counts", "single",
+]  # fmt: skip
+
+LAW_OF: Final[dict[Kind, Law]] = {
+    "totals": "conservation",
+    "reused": "idempotence",
+    "twice": "idempotence",
+    "changed": "determinism",
+    "extra": "determinism",
+    "repeated": "determinism",
+    "reordered": "order",
+    "scattered": "order",
+    "missing": "no loss",
+    "counts": "no loss",
+    "single": "relevance",
+}
+
+
+class Place(NamedTuple):
+    """Where a record is or should be, and its Kafka key; no offset: the end of the partition."""
+
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    key: bytes | None = None
+
+
+class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that isn't as it has to be; `says` is a sentence that names it.
+
+    `expected` and `found` are what `member` has to be and is: of a record, or `id` for which one.
+    """
+
+    kind: Kind
+    says: str
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+    line: str | None = None
+    member: str | None = None
+    expected: Any = None
+    found: Any = None
+
+
+class Differences:
+    """Counts differences, and keeps the first of each law: by topic, partition and offset.
+
+    Inputs come before outputs, since what is wrong there makes the rest wrong; totals come last.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[Kind] = Counter()
+        self._first: dict[Law, Difference] = {}
+
+    def note(self, difference: Difference, count: int = 1) -> None:
+        """Count a difference, or as many of its kind."""
+        self.counts[difference.kind] += count
+        if self.is_first(difference):
+            self._first[LAW_OF[difference.kind]] = difference
+
+    def is_first(self, difference: Difference) -> bool:
+        """Return whether a difference would be the first of its law so far."""
+        first = self.first_of(LAW_OF[difference.kind])
+        return first is None or _order(difference) < _order(first)
+
+    def of(self, law: Law) -> int:
+        """Return how many differences refute a law."""
+        return sum(count for kind, count in self.counts.items() if LAW_OF[kind] == law)
+
+    def first_of(self, law: Law) -> Difference | None:
+        """Return the first difference that refutes a law."""
+        return self._first.get(law)
+
+    def first(self) -> Difference | None:
+        """Return the first difference of all."""
+        return min(self._first.values(), key=_order, default=None)
+
+
+class Unlike(NamedTuple):
+    """The first member of two values that differs, as a path; None stands for absent."""
+
+    member: str
+    expected: Any
+    found: Any
+
+    def __str__(self) -> str:
+        return f"{self.member} is {_quoted(self.found)}, not {_quoted(self.expected)}"
+
+
+def unlike(expected: bytes, found: bytes) -> Unlike | None:
+    """Return the first difference in content of two JSON values, None if there's none."""
+    if expected == found:
+        return None
+    try:
+        return _unlike("", msgspec.json.decode(expected), msgspec.json.decode(found))
+    except (ValueError, RecursionError):
+        return Unlike("value", *(text.decode("utf-8", "replace") for text in (expected, found)))
+
+
+def changed(place: Place, id: str, what: Unlike) -> Difference:
+    """Tell of a record that has another content than the input gives."""
+    says = f"{id} has another content than the input gives: {what}"
+    return _difference("changed", place, says, *what)
+
+
+def reused(place: Place, id: str, what: Unlike) -> Difference:
+    """Tell of a posting key that comes again with another content."""
+    says = f"{id} is there again with another content: {what}"
+    return _difference("reused", place, says, *what)
+
+
+def twice(place: Place, id: str) -> Difference:
+    """Tell of a posting key that the input itself gives to two records."""
+    return _difference("twice", place, f"{id} is the posting key of two records", "id", None, id)
+
+
+def repeated(place: Place, id: str) -> Difference:
+    """Tell of a repeat under exactly_once."""
+    says = f"{id} is there again: exactly_once puts each record there once"
+    return _difference("repeated", place, says, "id", None, id)
+
+
+def surplus(place: Place, id: str, next_id: str | None, owner: Place | None) -> Difference:
+    """Tell of a record that isn't expected here; `owner` is where it is expected, if anywhere."""
+    if owner is None:
+        return _difference("extra", place, f"{id} follows from no input", "id", next_id, id)
+    own, given = line_of(owner.key), line_of(place.key)
+    says = f"{id} has the key {_quoted(given)}, not {_quoted(own)}"
+    return _difference("extra", place, says, "key", own, given)
+
+
+def unreadable(place: Place) -> Difference:
+    """Tell of a record that has no id."""
+    says = "a record has no id and type, so that lineside can't have written it"
+    return _difference("extra", place, says, "value", None, None)
+
+
+def reordered(place: Place, id: str, before: str) -> Difference:
+    """Tell of a record that comes after another one that has to come after it."""
+    says = f"{id} comes after {before}, and has to come before it"
+    return _difference("reordered", place, says, "id", id, before)
+
+
+def scattered(place: Place, id: str, before: int) -> Difference:
+    """Tell of a line whose records are in two partitions of a topic."""
+    says = (
+        f"{id} is in partition {place.partition}, and earlier records of its line are in partition "
+        f"{before}: nobody reads them in order"
+    )
+    return _difference("scattered", place, says, "partition", before, place.partition)
+
+
+def missing(place: Place, id: str, instead: str | None) -> Difference:
+    """Tell of a record that isn't there: another one is in its place, or none."""
+    why = f"{instead} is where it has to be" if instead else "the state has counted what causes it"
+    return _difference("missing", place, f"{id} is missing: {why}", "id", id, instead)
+
+
+def miscounted(place: Place, member: str, expected: int, found: int, says: str) -> Difference:
+    """Tell of a count of a state that isn't that of its records."""
+    return _difference("counts", place, says, member, expected, found)
+
+
+def single(place: Place, id: str) -> Difference:
+    """Tell of a record on an ERP topic that a single machine event leads to."""
+    says = f"{id} is what a single machine event leads to"
+    return _difference("single", place, says, "id", None, id)
+
+
+def totals(kind: str, measure: str, expected: str, found: str) -> Difference:
+    """Tell of a measure whose two sides aren't equal."""
+    says = f"{measure} of {kind}: the input leads to {expected}, and the records add up to {found}"
+    return Difference(
+        kind="totals", says=says, member=f"{kind} {measure}", expected=expected, found=found
+    )
+
+
+def line_of(key: bytes | None) -> str | None:
+    """Return a Kafka key as people read it."""
+    return None if key is None else key.decode("utf-8", "backslashreplace")
+
+
+def _difference(
+    kind: Kind, place: Place, says: str, member: str, expected: object, found: object
+) -> Difference:
+    topic, partition, offset, key = place
+    return Difference(
+        kind=kind, says=says, topic=topic, partition=partition, offset=offset, line=line_of(key),
+        member=member, expected=expected, found=found,
+    )  # fmt: skip
+
+
+_TOPICS: Final = (*INPUTS, *OUTPUTS, None)
+_LAST: Final = float("inf")
+
+
+def _order(difference: Difference) -> tuple[float, float, float]:
+    partition, offset = difference.partition, difference.offset
+    return (
+        _TOPICS.index(difference.topic),
+        _LAST if partition is None else partition,
+        _LAST if offset is None else offset,
+    )
+
+
+def _unlike(path: str, expected: Any, found: Any) -> Unlike | None:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name in [*expected, *(name for name in found if name not in expected)]:
+            below = f"{path}.{name}" if path else name
+            different = _unlike(below, expected.get(name), found.get(name))
+            if different is not None:
+                return different
+        return None
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for index, pair in enumerate(zip(expected, found, strict=True)):
+            different = _unlike(f"{path}[{index}]", *pair)
+            if different is not None:
+                return different
+        return None
+    # True and 1 are equal in Python, and different in JSON.
+    same = expected == found and isinstance(expected, bool) == isinstance(found, bool)
+    return None if same else Unlike(path, expected, found)
+
+
+def _quoted(value: Any) -> str:
+    return "absent" if value is None else shown(value)

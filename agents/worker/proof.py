@@ -1,0 +1,258 @@
+"""Records found on the output topics, held against those that the input gives."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct, field
+from xxhash import xxh3_64_intdigest as hash_of
+
+from agents.worker import differences as tell
+from agents.worker.differences import Differences, Place, unlike
+from agents.worker.totals import Sums, add_up, decoders
+from streams.record import Outgoing
+from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
+
+Source = tuple[str, int]
+"""An input partition: its topic and its number."""
+
+
+class Series(Struct):
+    """What one input partition gives for one line of an output topic, in the order of leaving.
+
+    Of each record: hashes of its id and of its bytes, and where the spool has it. The first `due`
+    must be there; the first `next` have been found, or left a gap.
+    """
+
+    ids: "array[int]" = field(default_factory=lambda: array("Q"))
+    contents: "array[int]" = field(default_factory=lambda: array("Q"))
+    spooled: "array[int]" = field(default_factory=lambda: array("Q"))
+    due: int = 0
+    next: int = 0
+    begun: bool = False
+    """Whether a record of it was found."""
+    gaps: dict[int, tuple[Place, str]] = {}
+    """Records passed over: where, and the id of what was there."""
+
+
+class Lane(Struct):
+    """The series of one line on one output topic: most often one."""
+
+    series: list[Series]
+    partition: int | None = None
+    """Of the output topic, where the first record was found."""
+    index: dict[int, tuple[Series, int]] | None = None
+    """Where each id is expected; made when it's first needed."""
+
+    def find(self, id: int) -> tuple[Series, int] | None:
+        """Return where a record is expected, None if it isn't."""
+        if len(self.series) == 1:
+            series = self.series[0]
+            if series.next < len(series.ids) and series.ids[series.next] == id:
+                return series, series.next
+        if self.index is None:
+            self.index = {
+                each: (series, place)
+                for series in self.series
+                for place, each in enumerate(series.ids)
+            }
+        return self.index.get(id)
+
+
+class Figures(Struct):
+    """What an output topic has: all records that were found, repeats among them."""
+
+    records: int = 0
+    repeats: int = 0
+    to_come: int = 0
+    """What follows from input that the states haven't counted, and isn't there yet."""
+
+
+class Found(Struct):
+    """What has to be known of an outgoing record."""
+
+    id: str
+    type: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+read_found = msgspec.json.Decoder(Found).decode
+"""Raises `ValueError` or `RecursionError` for what isn't one."""
+
+
+class Proof:
+    """Takes what the input gives (`expect`, `due`), then what was found (`find`), then `finish`.
+
+    What was found, less repeats, must be the beginning of what is expected, for each line of each
+    topic, and no less than what is due. An expected record takes some 25 bytes of memory; its value
+    goes to `spool`, a file that is read where something differs.
+    """
+
+    def __init__(
+        self,
+        spool: BinaryIO,
+        differences: Differences,
+        windowed: Mapping[str, Sequence[str]],
+        exactly_once: bool = False,
+        gone: Iterable[tuple[str, int]] = (),
+    ) -> None:
+        """Take the measures of windowed record types, and output partitions that lack a beginning.
+
+        Where retention has removed that, a line is looked at from its first record that is found.
+        """
+        self.differences = differences
+        self.figures: dict[str, Figures] = {}
+        self.sums: Sums = Counter()
+        """Of the windowed records found, each counted once."""
+        self.keys = 0
+        """Posting keys found that the input gives."""
+        self.lanes: dict[tuple[str, bytes | None], Lane] = {}
+        self._series: dict[Source, dict[tuple[str, bytes | None], Series]] = {}
+        self._spool, self._spooled = spool, 0
+        self._windowed = decoders(windowed)
+        self._exactly_once = exactly_once
+        self._gone = frozenset(gone)
+
+    def expect(self, source: Source, outputs: Iterable[Outgoing]) -> None:
+        """Take the next records that an input partition gives."""
+        known = self._series.setdefault(source, {})
+        for record in outputs:
+            at = record.topic, record.key
+            series = known.get(at)
+            if series is None:
+                series = known[at] = Series()
+                self.lanes.setdefault(at, Lane([])).series.append(series)
+            series.ids.append(hash_of(record.id.encode()))
+            series.contents.append(hash_of(record.value))
+            series.spooled.append(self._spooled)
+            self._spooled += self._spool.write(record.value + b"\n")
+            alone = record.topic == ERP_TRANSACTIONS and record.type not in self._windowed
+            if alone and source[0] == MACHINE_EVENTS:
+                place = Place(record.topic, key=record.key)
+                self.differences.note(tell.single(place, record.id))
+
+    def due(self, source: Source) -> None:
+        """Say that all that was expected of an input partition so far must be there."""
+        for series in self._series.get(source, {}).values():
+            series.due = len(series.ids)
+
+    def find(self, place: Place, value: bytes | None) -> None:
+        """Take the next record of an output partition."""
+        figures = self.figures.setdefault(place.topic, Figures())
+        figures.records += 1
+        try:
+            found = read_found(value or b"")
+        except (ValueError, RecursionError):
+            self.differences.note(tell.unreadable(place))
+            return
+        lane = self.lanes.get((place.topic, place.key))
+        expected = None if lane is None else lane.find(hash_of(found.id.encode()))
+        assert value is not None  # it has been read
+        if lane is None or expected is None:
+            self._add_up(found)
+            self._note_extra(place, found.id, lane)
+            return
+        series, index = expected
+        what = None
+        if series.contents[index] != hash_of(value):
+            what = unlike(self._value(series, index), value)
+        if index < series.next and index not in series.gaps:
+            figures.repeats += 1
+            if what is not None:
+                self.differences.note(tell.reused(place, found.id, what))
+            elif self._exactly_once:
+                self.differences.note(tell.repeated(place, found.id))
+            return
+        self.keys += 1
+        self._add_up(found)
+        if what is not None:
+            self.differences.note(tell.changed(place, found.id, what))
+        self._move_on(place, found.id, lane, series, index)
+
+    def finish(self) -> Sums:
+        """Find out what is missing; return the sums of what is to come and isn't due."""
+        to_come: Sums = Counter()
+        cut = {topic for topic, _ in self._gone}
+        for (topic, key), lane in self.lanes.items():
+            figures = self.figures.setdefault(topic, Figures())
+            end = Place(topic, lane.partition, None, key)
+            self._check_ids(end, lane)
+            for series in lane.series:
+                if topic in cut and not series.begun:
+                    continue
+                self._check_missing(end, series)
+                for index in range(max(series.due, series.next), len(series.ids)):
+                    figures.to_come += 1
+                    record = read_found(self._value(series, index))
+                    add_up(to_come, record.type, record.data, self._windowed)
+        return to_come
+
+    def _move_on(self, place: Place, id: str, lane: Lane, series: Series, index: int) -> None:
+        """Note that a record is there: in its turn, past a gap, or out of one."""
+        if lane.partition is None:
+            lane.partition = place.partition
+        elif lane.partition != place.partition:
+            self.differences.note(tell.scattered(place, id, lane.partition))
+        if not series.begun and (place.topic, place.partition) in self._gone:
+            series.next = index
+        series.begun = True
+        if index < series.next:
+            self.differences.note(tell.reordered(place, id, series.gaps.pop(index)[1]))
+            return
+        for passed in range(series.next, index):
+            series.gaps[passed] = place, id
+        series.next = index + 1
+
+    def _check_ids(self, end: Place, lane: Lane) -> None:
+        """See to it that no two records that the input gives have one posting key."""
+        seen: set[int] = set()
+        for series in lane.series:
+            if len(lane.series) == 1 and len(set(series.ids)) == len(series.ids):
+                return
+            for index, hashed in enumerate(series.ids):
+                if hashed in seen:
+                    self.differences.note(tell.twice(end, self._id(series, index)))
+                seen.add(hashed)
+
+    def _check_missing(self, end: Place, series: Series) -> None:
+        if series.gaps:
+            index = min(series.gaps)
+            place, instead = series.gaps[index]
+            missing = tell.missing(place, self._id(series, index), instead)
+            self.differences.note(missing, len(series.gaps))
+        if series.next < series.due:
+            missing = tell.missing(end, self._id(series, series.next), None)
+            self.differences.note(missing, series.due - series.next)
+
+    def _note_extra(self, place: Place, id: str, lane: Lane | None) -> None:
+        next_id = None
+        for series in lane.series if lane else ():
+            if series.next < len(series.ids):
+                next_id = self._id(series, series.next)
+        difference = tell.surplus(place, id, next_id, None)
+        if self.differences.is_first(difference):
+            difference = tell.surplus(place, id, next_id, self._owner(place.topic, id))
+        self.differences.note(difference)
+
+    def _owner(self, topic: str, id: str) -> Place | None:
+        """Return where a record is expected that came under another key; looks at everything."""
+        hashed = hash_of(id.encode())
+        for (lane_topic, key), lane in self.lanes.items():
+            if lane_topic == topic and any(hashed in series.ids for series in lane.series):
+                return Place(topic, lane.partition, None, key)
+        return None
+
+    def _id(self, series: Series, index: int) -> str:
+        return read_found(self._value(series, index)).id
+
+    def _value(self, series: Series, index: int) -> bytes:
+        self._spool.seek(series.spooled[index])
+        return self._spool.readline()[:-1]
+
+    def _add_up(self, found: Found) -> None:
+        try:
+            add_up(self.sums, found.type, found.data, self._windowed)
+        except ValueError:
+            pass  # a measure that is none: the record is told of as changed

@@ -1,0 +1,149 @@
+"""An input partition processed anew, held against what the system's own state says of it."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from agents.worker import differences as tell
+from agents.worker.differences import Differences, Place
+from agents.worker.proof import Proof, Source
+from streams.record import Record
+from streams.trouble import Trouble
+from tables import snapshot
+from tables.partition import Counts, Partition
+from tables.rules import Rules
+from tables.store import MemoryStore, Store
+
+OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
+
+
+class OtherRulesError(Trouble):
+    """A state that was made with other rules than those of the audit."""
+
+    exit_code = 2
+
+
+class Head(Struct, frozen=True):
+    """How far a state is, and what it has counted: a name and a count each."""
+
+    offset: int
+    counts: dict[str, int]
+
+    @property
+    def records(self) -> int:
+        """How many records the state has counted."""
+        return sum(self.counts[name] for name in OUTCOMES)
+
+
+def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
+    """Return what a changelog's head record says, or raise a `Trouble` if it can't be judged."""
+    store = MemoryStore()
+    store.write([(snapshot.HEAD, stored)])
+    where = f"{source[0]}/{source[1]}"
+    format_ = msgspec.msgpack.decode(stored)[0]
+    try:
+        partition = Partition(*source, rules, store)
+    except snapshot.FormatError as error:
+        if format_ != snapshot.FORMAT:
+            raise
+        raise OtherRulesError(
+            f"the state of {where} was made with other window lengths, grace, episode limit, "
+            "retention or policy than those of this audit: give it the settings of the job "
+            "(--config)"
+        ) from error
+    return Head(partition.offset, counted(partition.counts))
+
+
+def counted(counts: Counts) -> dict[str, int]:
+    """Return counts by name: outcomes, exceptions by code, what left by type."""
+    return {
+        **{name: getattr(counts, name) for name in OUTCOMES},
+        **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
+        **{f"left {kind}": count for kind, count in sorted(counts.left.items())},
+    }
+
+
+class Recount:
+    """Processes a partition from its first record on, and looks at the counts at the head's offset.
+
+    What the records give goes to `proof`: up to the head it's due. `begin` and `end` are the first
+    offset that there is and the one past the last.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        rules: Rules,
+        store: Store,
+        head: Head | None,
+        begin: int,
+        end: int,
+        proof: Proof,
+    ) -> None:
+        self.source, self.head, self.begin, self.end = source, head, begin, end
+        self.partition = Partition(*source, rules, store, lasting=False)
+        self.records = 0
+        self.proof = proof
+        self._at_head: dict[str, int] | None = None
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Process the next records of the partition."""
+        if self.head is not None and self._at_head is None:
+            before = [record for record in records if record.offset <= self.head.offset]
+            self._step(before)
+            records = records[len(before) :]
+            if records:
+                self._reach()
+        self._step(records)
+
+    def finish(self) -> None:
+        """Say that there are no more records."""
+        if self.head is not None and self._at_head is None:
+            self._reach()
+
+    def compare(self, differences: Differences) -> bool:
+        """Hold the state's counts against the records; return False if they can't be.
+
+        They can't where retention has removed records that the state has counted.
+        """
+        counts = self.partition.counts
+        place = Place(*self.source)
+        total = sum(getattr(counts, name) for name in OUTCOMES)
+        if total != self.records:
+            says = f"{total} outcomes of {self.records} records"
+            differences.note(tell.miscounted(place, "records", self.records, total, says))
+        head = self.head
+        if head is None:
+            return self.begin == 0
+        place = Place(*self.source, head.offset)
+        if head.offset >= self.end:
+            says = f"the state is at offset {head.offset}, and the topic ends before {self.end}"
+            differences.note(tell.miscounted(place, "offset", self.end - 1, head.offset, says))
+            return True
+        assert self._at_head is not None  # finish has seen to it
+        read = sum(self._at_head[name] for name in OUTCOMES)
+        if self.begin > 0 and head.records > read:
+            return False
+        if head.records != read:
+            says = f"the state has counted {head.records} of {read} records up to its offset"
+            differences.note(tell.miscounted(place, "records", read, head.records, says))
+            return True
+        for name in [*self._at_head, *(name for name in head.counts if name not in self._at_head)]:
+            expected, found = self._at_head.get(name, 0), head.counts.get(name, 0)
+            if expected != found:
+                says = f"the state has counted {found} {name}, and the records give {expected}"
+                differences.note(tell.miscounted(place, name, expected, found, says))
+        return True
+
+    def _step(self, records: Sequence[Record]) -> None:
+        if records:
+            self.records += len(records)
+            step = self.partition.step(records)
+            self.partition.commit(step)
+            self.proof.expect(self.source, step.outputs)
+
+    def _reach(self) -> None:
+        self._at_head = counted(self.partition.counts)
+        self.proof.due(self.source)

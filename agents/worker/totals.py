@@ -1,0 +1,68 @@
+"""The measures of windowed records added up, held against what the partitions have emitted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from agents.worker import differences as tell
+from agents.worker.differences import Differences
+from agents.worker.report import conservation_check
+from streams import quantity
+from tables.partition import Partition
+
+PLACES: Final = len(str(quantity.SCALE)) - 1
+"""Decimal places of a billionth."""
+
+Sums = Counter[tuple[str, str]]
+"""Billionths by record type and measure."""
+
+Decoders = Mapping[str, "msgspec.json.Decoder[Struct]"]
+"""What reads the measures of a windowed record's `data`, by its type."""
+
+
+def decoders(windowed: Mapping[str, Sequence[str]]) -> Decoders:
+    """Return what reads the measures that windowed record types have."""
+    return {
+        kind: msgspec.json.Decoder(msgspec.defstruct("Measures", [(name, str) for name in names]))
+        for kind, names in windowed.items()
+    }
+
+
+def add_up(sums: Sums, kind: str, data: msgspec.Raw, by_type: Decoders) -> None:
+    """Add a record's measures to sums, if it's windowed; raises `ValueError` if one is none."""
+    decoder = by_type.get(kind)
+    if decoder is not None:
+        measures = decoder.decode(data)
+        for name in measures.__struct_fields__:
+            sums[kind, name] += billionths(getattr(measures, name))
+
+
+def billionths(text: str) -> int:
+    """Return what a measure says, of any size (sums have no bound), or raise `ValueError`."""
+    whole, _, fraction = text.partition(".")
+    if not whole or len(fraction) > PLACES:
+        raise ValueError(f"{text!r} isn't a measure")
+    return int(whole + fraction.ljust(PLACES, "0"))
+
+
+def check_totals(partitions: Iterable[Partition], found: Sums, differences: Differences) -> int:
+    """Hold the law of conservation against the records found; return how many measures there are.
+
+    `found` are the sums of the records that are there, or to come.
+    """
+    rows = conservation_check(partitions)["rows"]
+    for row in rows:
+        if row["error"] != "0":
+            right = [billionths(row[name]) for name in ("emitted", "open", "parked")]
+            sides = row["accepted"], quantity.text(sum(right))
+            differences.note(tell.totals(row["type"], row["measure"], *sides))
+    emitted = {(row["type"], row["measure"]): billionths(row["emitted"]) for row in rows}
+    for kind, measure in sorted(emitted.keys() | found.keys()):
+        expected, sum_ = emitted.get((kind, measure), 0), found[kind, measure]
+        if expected != sum_:
+            sides = quantity.text(expected), quantity.text(sum_)
+            differences.note(tell.totals(kind, measure, *sides))
+    return len(rows)

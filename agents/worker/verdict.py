@@ -1,0 +1,220 @@
+"""What an audit comes to: a verdict on each law, the figures behind it, the first difference."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from agents.worker.differences import LAWS, Difference, Differences, Law
+from agents.worker.proof import Figures
+from agents.worker.recount import OUTCOMES, Recount
+
+Verdict = Literal["proven", "refuted", "not provable"]
+
+EXIT_CODES: Final[dict[Verdict, int]] = {"proven": 0, "refuted": 1, "not provable": 3}
+"""2 is what click ends with where an argument is wrong."""
+
+
+class InputFigures(Struct):
+    """An input partition: its offsets, its records, and what became of them."""
+
+    topic: str
+    partition: int
+    begin: int
+    """The first offset that there is."""
+    end: int
+    """The one past the last."""
+    records: int
+    state: int | None
+    """The offset of the last record that the system's state has counted."""
+    accepted: int
+    duplicate: int
+    exception: int
+    tick: int
+
+
+class LawVerdict(Struct):
+    """Whether a law holds, and why."""
+
+    law: Law
+    verdict: Verdict
+    says: str
+    differences: int = 0
+    first_difference: Difference | None = None
+
+
+class Audited(Struct):
+    """All that an audit found."""
+
+    verdict: Verdict
+    broker: str
+    group: str
+    guarantee: str
+    laws: list[LawVerdict]
+    inputs: list[InputFigures]
+    outputs: dict[str, Figures]
+    removed: list[str]
+    """Partitions of which retention has removed the beginning."""
+    first_difference: Difference | None = None
+
+
+class Evidence(Struct, kw_only=True):
+    """What was looked at, and what was found."""
+
+    recounts: list[Recount]
+    outputs: dict[str, Figures]
+    keys: int
+    """Posting keys."""
+    lanes: int
+    """Lines, on each topic."""
+    measures: int
+    differences: Differences
+    removed: list[str]
+
+
+def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audited:
+    """Return the verdict: refuted if there's a difference, not provable if too little was left."""
+    differences = evidence.differences
+    reasons = _reasons(evidence)
+    otherwise: Verdict = "proven"
+    if evidence.removed:
+        otherwise = "not provable"
+        reasons = dict.fromkeys(LAWS, "nothing that is left contradicts it")
+    elif not any(recount.records for recount in evidence.recounts):
+        otherwise = "not provable"
+        reasons = dict.fromkeys(LAWS, "there is no input")
+    laws = []
+    for law in LAWS:
+        first = differences.first_of(law)
+        if first is None:
+            laws.append(LawVerdict(law, otherwise, reasons[law]))
+        else:
+            laws.append(LawVerdict(law, "refuted", first.says, differences.of(law), first))
+    first = differences.first()
+    return Audited(
+        verdict=otherwise if first is None else "refuted",
+        broker=broker,
+        group=group,
+        guarantee=guarantee,
+        laws=laws,
+        inputs=[_input(recount) for recount in evidence.recounts],
+        outputs=evidence.outputs,
+        removed=evidence.removed,
+        first_difference=first,
+    )
+
+
+def text(audited: Audited) -> Iterator[str]:
+    """Yield the lines of a report for people."""
+    yield f"audit of {audited.broker}, group {audited.group}, {audited.guarantee}"
+    yield ""
+    heads = ("input", "offsets", "records", "state at", *OUTCOMES)
+    yield from _table(heads, (_input_cells(each) for each in audited.inputs))
+    yield ""
+    cells = (
+        (topic, *map(_number, (each.records, each.repeats, each.to_come)))
+        for topic, each in audited.outputs.items()
+    )
+    yield from _table(("output", "records", "repeats", "to come"), cells)
+    yield ""
+    for law in audited.laws:
+        more = f" (and {law.differences - 1:,} more)" if law.differences > 1 else ""
+        yield f"{law.law:<13} {law.verdict:<12}  {law.says}{more}"
+    yield ""
+    if audited.removed:
+        yield (
+            f"removed by retention: the beginning of {', '.join(audited.removed)}; what was there "
+            "can't be held against the rest"
+        )
+    yield audited.verdict
+    if audited.first_difference is not None:
+        yield f"first difference: {audited.first_difference.says}"
+        yield from _told(audited.first_difference)
+
+
+def _reasons(evidence: Evidence) -> dict[Law, str]:
+    """Return for each law what proves it."""
+    counts = Counter[str]()
+    for recount in evidence.recounts:
+        for name in OUTCOMES:
+            counts[name] += getattr(recount.partition.counts, name)
+    repeats = sum(each.repeats for each in evidence.outputs.values())
+    to_come = sum(each.to_come for each in evidence.outputs.values())
+    counted = sum(each.head.records for each in evidence.recounts if each.head is not None)
+    keys = f"{evidence.keys:,}"
+    return {
+        "conservation": (
+            f"accepted = emitted + open + parked in {evidence.measures} measures; the records add "
+            "up to what was emitted"
+        ),
+        "idempotence": (
+            f"{counts['duplicate']:,} duplicates added nothing; {keys} posting keys, each with one "
+            f"content; {repeats:,} repeats"
+        ),
+        "determinism": f"{keys} records are those that the input gives; {to_come:,} are to come",
+        "order": (
+            f"{keys} records are in the order of their causes, on each topic for each line "
+            f"({evidence.lanes:,} in all)"
+        ),
+        "no loss": (
+            f"{counts.total():,} records are each accepted, duplicate, exception or tick; of the "
+            f"{counted:,} that the states have counted they say the same, and nothing is missing"
+        ),
+        "relevance": "no machine event stands singly on an ERP topic",
+    }
+
+
+def _input(recount: Recount) -> InputFigures:
+    counts = recount.partition.counts
+    topic, partition = recount.source
+    return InputFigures(
+        topic=topic,
+        partition=partition,
+        begin=recount.begin,
+        end=recount.end,
+        records=recount.records,
+        state=None if recount.head is None else recount.head.offset,
+        accepted=counts.accepted,
+        duplicate=counts.duplicate,
+        exception=counts.exception,
+        tick=counts.tick,
+    )
+
+
+def _input_cells(each: InputFigures) -> tuple[str, ...]:
+    offsets = f"{each.begin:,} to {each.end - 1:,}" if each.end > each.begin else "none"
+    state = "no state" if each.state is None else f"{each.state:,}"
+    counts = (each.accepted, each.duplicate, each.exception, each.tick)
+    name = f"{each.topic}/{each.partition}"
+    return (name, offsets, _number(each.records), state, *map(_number, counts))
+
+
+def _told(difference: Difference) -> Iterator[str]:
+    where = f"{difference.topic}/{difference.partition}" if difference.topic else None
+    told = {
+        "partition": difference.topic if difference.partition is None else where,
+        "offset": difference.offset,
+        "line": difference.line,
+        "member": difference.member,
+        "expected": difference.expected,
+        "found": difference.found,
+    }
+    for name, value in told.items():
+        if value is not None:
+            yield f"  {name:<9} {value}"
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    cells = [heads, *rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    for row in cells:
+        first, *others = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join([first, *others])

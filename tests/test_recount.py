@@ -1,0 +1,188 @@
+"""An input partition processed anew: what its state says must be what its records give."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from random import Random
+
+import msgspec
+import pytest
+
+from agents.worker.differences import Differences
+from agents.worker.proof import Proof
+from agents.worker.recount import Head, OtherRulesError, Recount, read_head
+from runs import consumed, cut, event, new_task, placed, stepped
+from streams.record import Record
+from streams.topics import MES_EVENTS
+from tables.rules import Rules, Timing, rules_for
+from tables.snapshot import FORMAT, HEAD, FormatError
+from tables.store import MemoryStore
+
+M = (MES_EVENTS, 0)
+
+LOG = [
+    consumed(0, id="a"), consumed(0, id="a"), consumed(1, "x", id="b"), event("clock.tick.v1", 2),
+    consumed(900, id="c"), consumed(901, id="d"), b"no event", consumed(902, id="d"),
+]  # fmt: skip
+"""accepted, duplicate, exception, tick, accepted (a window leaves), accepted, two exceptions."""
+
+
+def head_after(records: Iterable[Record], timing: Timing | None = None) -> bytes:
+    """Return the head that a worker's state has after these records."""
+    store = MemoryStore()
+    stepped(new_task(M, timing, store=store), list(records))
+    (head,) = store.get_many([HEAD])
+    assert head is not None
+    return head
+
+
+def recounted(
+    records: list[Record], head: Head | None, begin: int = 0, end: int | None = None
+) -> tuple[Recount, Differences, bool]:
+    """Return what came of a recount in random lumps, and whether it could be made."""
+    differences = Differences()
+    proof = Proof(BytesIO(), differences, {})
+    last = records[-1].offset + 1 if records else begin
+    recount = Recount(
+        M, rules_for(MES_EVENTS), MemoryStore(), head, begin, end or last, proof
+    )  # fmt: skip
+    for lump in cut(records, Random(1)):
+        recount.take(list(lump))
+    recount.finish()
+    return recount, differences, recount.compare(differences)
+
+
+def rules(timing: Timing | None = None) -> Rules:
+    return rules_for(MES_EVENTS, timing)
+
+
+RECORDS = placed(LOG)[M]
+HEADS = [read_head(head_after(RECORDS[: number + 1]), M, rules()) for number in range(len(LOG))]
+
+
+def test_a_head_is_read_as_the_state_wrote_it() -> None:
+    head = HEADS[-1]
+    assert head.offset == 7
+    assert head.records == 8
+    assert head.counts == {
+        "accepted": 3, "duplicate": 1, "exception": 3, "tick": 1,
+        "exceptions invalid": 1, "exceptions key_conflict": 1, "exceptions malformed": 1,
+        "left erp.goods_issue.v1": 1, "left summary.consumption.v1": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS, ids=str)
+def test_a_state_at_any_offset_says_what_its_records_give(head: Head) -> None:
+    recount, differences, whole = recounted(RECORDS, head)
+    assert whole
+    assert differences.first() is None
+    assert recount.records == 8
+    assert recount.partition.counts.accepted == 3
+
+
+def test_a_state_that_hasnt_begun_says_nothing() -> None:
+    _, differences, whole = recounted(RECORDS, None)
+    assert whole
+    assert differences.first() is None
+
+
+def test_what_is_due_is_what_left_up_to_the_head() -> None:
+    for head, due in zip(HEADS, [0, 0, 1, 1, 3, 3, 4, 5], strict=True):
+        recount, _, _ = recounted(RECORDS, head)
+        lanes = recount.proof.lanes.values()
+        assert sum(series.due for lane in lanes for series in lane.series) == due
+        assert sum(len(series.ids) for lane in lanes for series in lane.series) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [("exceptions malformed", 1), ("left summary.consumption.v1", -1), ("left erp.lost.v1", 1)],
+)
+def test_a_count_that_isnt_that_of_the_records_is_named(name: str, by: int) -> None:
+    right = HEADS[-1].counts
+    wrong = Head(7, right | {name: right.get(name, 0) + by})
+    _, differences, whole = recounted(RECORDS, wrong)
+    assert whole
+    first = differences.first()
+    assert first is not None
+    assert (first.kind, first.topic, first.partition, first.offset) == ("counts", *M, 7)
+    assert (first.member, first.expected, first.found) == (
+        name, right.get(name, 0), right.get(name, 0) + by,
+    )  # fmt: skip
+    assert name in first.says
+
+
+def test_an_outcome_taken_for_another_is_named_though_the_sum_is_right() -> None:
+    right = HEADS[-1].counts
+    wrong = Head(7, right | {"accepted": right["accepted"] - 1, "duplicate": 2})
+    _, differences, _ = recounted(RECORDS, wrong)
+    assert differences.counts == {"counts": 2}
+    first = differences.first()
+    assert first is not None
+    assert (first.member, first.expected, first.found) == ("accepted", 3, 2)
+
+
+@pytest.mark.parametrize("by", [-1, 1])
+def test_a_state_that_counted_another_number_of_records_is_told_of(by: int) -> None:
+    right = HEADS[-1].counts
+    _, differences, whole = recounted(RECORDS, Head(7, right | {"tick": 1 + by}))
+    assert whole
+    first = differences.first()
+    assert first is not None
+    assert (first.member, first.expected, first.found) == ("records", 8, 8 + by)
+
+
+def test_offsets_without_records_are_no_loss() -> None:
+    # The ends of transactions have offsets, and are no records.
+    spread = [msgspec.structs.replace(each, offset=3 * each.offset + 2) for each in RECORDS]
+    head = read_head(head_after(spread[:5]), M, rules())
+    _, differences, whole = recounted(spread, head, end=30)
+    assert whole
+    assert differences.first() is None
+
+
+def test_a_state_past_the_end_of_its_topic_is_told_of() -> None:
+    _, differences, whole = recounted(RECORDS[:4], HEADS[-1])
+    assert whole
+    first = differences.first()
+    assert first is not None
+    assert (first.member, first.expected, first.found) == ("offset", 3, 7)
+
+
+def test_where_counted_records_are_gone_nothing_can_be_said() -> None:
+    _, differences, whole = recounted(RECORDS[2:], HEADS[-1], begin=2)
+    assert not whole
+    assert differences.first() is None
+    _, _, whole = recounted(RECORDS[2:], None, begin=2)
+    assert not whole
+
+
+def test_a_system_that_began_where_the_topic_begins_is_looked_at_in_full() -> None:
+    later = RECORDS[2:]
+    head = read_head(head_after(later), M, rules())
+    _, differences, whole = recounted(later, head, begin=2)
+    assert whole
+    assert differences.first() is None
+    wrong = Head(head.offset, head.counts | {"tick": 0})
+    _, differences, whole = recounted(later, wrong, begin=2)
+    assert whole
+    assert differences.counts == {"counts": 1}
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        Timing(summary_window_seconds=30), Timing(grace_seconds=0),
+        Timing(mes_retention_seconds=86_400), Timing(episode_limit_seconds=60),
+    ],
+    ids=["window", "grace", "retention", "limit"],
+)  # fmt: skip
+def test_a_state_of_other_settings_isnt_judged(timing: Timing) -> None:
+    with pytest.raises(OtherRulesError, match=r"mes\.events\.v1/0 .*--config"):
+        read_head(head_after(RECORDS, timing), M, rules())
+    assert read_head(head_after(RECORDS, timing), M, rules(timing)).records == 8
+
+
+def test_a_state_of_another_format_isnt_judged() -> None:
+    told = msgspec.msgpack.decode(head_after(RECORDS))
+    with pytest.raises(FormatError, match=f"format {FORMAT + 1}"):
+        read_head(msgspec.msgpack.encode([FORMAT + 1, *told[1:]]), M, rules())

@@ -1,0 +1,91 @@
+"""What records say by themselves: what contradicts itself is found, and nothing else is."""
+
+import json
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.worker.differences import Differences, Place
+from agents.worker.remains import Remains
+from logs import random_log
+from runs import consumed, run
+from streams.record import Outgoing
+from streams.topics import SUMMARY_CONSUMPTION
+
+
+def hold(records: list[Outgoing], exactly_once: bool = False) -> Remains:
+    """Return what was found of records in one partition of each topic."""
+    remains = Remains(Differences(), exactly_once)
+    for offset, record in enumerate(records):
+        remains.find(Place(record.topic, 0, offset, record.key), record.value)
+    return remains
+
+
+def late_windows() -> list[Outgoing]:
+    """Return three revisions of a row of a summary."""
+    log = [consumed(0, id="a"), consumed(200, id="b"), consumed(1, id="c"), consumed(400, id="d"),
+           consumed(2, id="e"), consumed(600, id="f")]  # fmt: skip
+    left = [each for each in run(log).records if each.topic == SUMMARY_CONSUMPTION]
+    return [each for each in left if ":1795240800:" in each.id]
+
+
+def with_quantity(record: Outgoing, quantity: str) -> Outgoing:
+    told = json.loads(record.value)
+    value = json.dumps({**told, "data": {**told["data"], "quantity": quantity}}).encode()
+    return Outgoing(record.topic, record.key, record.id, record.type, value)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 120), st.integers(0, 100))
+def test_no_part_of_what_left_contradicts_itself(seed: int, size: int, first: int) -> None:
+    done = run(random_log(seed, size))
+    left = [each for outputs in done.outputs.values() for each in outputs]
+    remains = hold([*left[first:], *left[first + first // 2 :]])
+    assert remains.differences.first() is None
+    assert remains.keys == len(left[first:])
+    repeats = sum(figures.repeats for figures in remains.figures.values())
+    assert repeats == len(left[first + first // 2 :])
+
+
+def test_revisions_of_a_row_that_fall_are_told_of() -> None:
+    records = late_windows()
+    assert len(records) == 3
+    assert hold(records).differences.first() is None
+    Random(1).shuffle(records)
+    first = hold(records).differences.first()
+    assert first is not None
+    assert first.kind == "reordered"
+    assert first.topic == SUMMARY_CONSUMPTION
+
+
+def test_a_posting_key_with_another_content_is_told_of() -> None:
+    one, *_ = late_windows()
+    spaced = Outgoing(
+        one.topic, one.key, one.id, one.type, json.dumps(json.loads(one.value)).encode()
+    )
+    assert hold([one, spaced]).differences.first() is None
+    first = hold([one, with_quantity(one, "7")]).differences.first()
+    assert first is not None
+    assert (first.kind, first.topic, first.offset) == ("reused", one.topic, 1)
+    assert one.id in first.says
+
+
+def test_a_repeat_refutes_exactly_once_only() -> None:
+    one, *_ = late_windows()
+    assert hold([one, one]).differences.first() is None
+    assert hold([one, one], exactly_once=True).differences.counts == {"repeated": 1}
+
+
+def test_a_line_in_two_partitions_is_told_of() -> None:
+    remains = Remains(Differences())
+    for number, record in enumerate(late_windows()[:2]):
+        remains.find(Place(record.topic, number, 0, record.key), record.value)
+    assert remains.differences.counts == {"scattered": 1}
+
+
+@pytest.mark.parametrize("value", [None, b"{}", b"{", b"\xff"])
+def test_what_is_no_record_of_ours_is_told_of(value: bytes | None) -> None:
+    remains = Remains(Differences())
+    remains.find(Place(SUMMARY_CONSUMPTION, 0, 5, b"DE01/L1"), value)
+    assert remains.differences.counts == {"extra": 1}
