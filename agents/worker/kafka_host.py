@@ -18,7 +18,9 @@ from agents.topology import App, create_app
 from agents.worker.settings import Settings
 from streams.cluster import Cluster, bounds, read_broker
 from streams.kafka import OFFSET_NOTE
-from streams.kafka_writer import KafkaTicker, KafkaWriter, Outputs
+from streams.kafka_clock import KafkaTicker
+from streams.kafka_producer import Outputs
+from streams.kafka_writer import KafkaWriter
 from streams.topics import INPUTS, MES_EVENTS, changelog
 from streams.trouble import Trouble
 from streams.writing import Lost

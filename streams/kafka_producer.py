@@ -1,0 +1,147 @@
+"""EDGE: producers of Kafka records: starting and stopping them, batches, what an error means."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from time import time
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    ProducerFenced,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
+
+from streams.cluster import BrokerError, Cluster
+from streams.record import Outgoing
+from streams.writing import Fenced, Lost
+
+STOP_SECONDS_MAX: Final = 1.0
+"""A producer whose broker is away is left behind after that."""
+
+NOTHING_HELPS: Final = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+"""Errors that no patience cures: they end the job, in a sentence."""
+
+Target = tuple[str, int]
+
+
+class Outputs:
+    """The idempotent producer that the partitions of a process share, started when first used.
+
+    What it is given is sent until it's acknowledged, however long a broker is away; an error that
+    no patience cures ends it, and the next use starts another.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._starting: asyncio.Task[AIOKafkaProducer] | None = None
+
+    async def send(self, batches: Iterable[tuple[Target, Sequence[Outgoing]]]) -> None:
+        """Send batches, and return when all are acknowledged. Raises `KafkaError`."""
+        producer = await self.producer()
+        try:
+            await acknowledged(await sent(producer, batches))
+        except KafkaError:
+            await self.close()
+            raise
+
+    async def producer(self) -> AIOKafkaProducer:
+        """Return the producer, started."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(started(self._cluster.producer()))
+        starting = self._starting
+        try:
+            return await asyncio.shield(starting)
+        except KafkaError:
+            if self._starting is starting:
+                self._starting = None
+            raise
+
+    async def close(self) -> None:
+        """Stop the producer; another one starts if it's used again."""
+        starting, self._starting = self._starting, None
+        if starting is None:
+            return
+        if not starting.done():
+            starting.cancel()
+            return
+        if starting.exception() is None:
+            await stop(starting.result())
+
+
+async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
+    """Start a producer; one that can't start is stopped. Raises `KafkaError`."""
+    try:
+        await producer.start()
+    except BaseException:
+        await stop(producer)
+        raise
+    return producer
+
+
+async def stop(producer: AIOKafkaProducer) -> None:
+    """Stop a producer; what it can't send in time is dropped, and whoever waits for it told so."""
+    sender = producer._sender.sender_task
+    if sender is not None and sender.done():  # fenced: aiokafka's `stop` would wait for ever
+        producer._closed = True
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await producer.stop()
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await producer.client.close()
+    producer._message_accumulator.fail_all(ProducerClosed())
+
+
+async def sent(
+    producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
+) -> list[asyncio.Future[RecordMetadata]]:
+    """Hand batches to a producer; return what becomes of each."""
+    futures = []
+    now = now_ms()
+    for (topic, number), records in batches:
+        builder: BatchBuilder = producer.create_batch()
+        for record in records:
+            builder.append(timestamp=now, key=record.key, value=record.value)
+        builder.close()
+        futures.append(await producer.send_batch(builder, topic, partition=number))
+    return futures
+
+
+async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
+    """Wait for all, and raise the first error if there is one."""
+    told = []
+    for done in await asyncio.gather(*futures, return_exceptions=True):
+        if isinstance(done, BaseException):
+            raise done
+        told.append(done)
+    return told
+
+
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise `Fenced`, `Lost`, or a `BrokerError` where trying again can't help."""
+    try:
+        yield
+    except ProducerFenced:
+        raise Fenced("another worker has taken over") from None
+    except NOTHING_HELPS as error:
+        raise BrokerError(f"the broker refuses a record: {error}") from error
+    except KafkaError as error:
+        raise Lost(f"the broker didn't take what was sent ({error!r})") from error
+
+
+def now_ms() -> int:
+    return round(time() * 1000)
