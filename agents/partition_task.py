@@ -117,14 +117,14 @@ class PartitionTask:
         )
 
     async def take(self, batch: Batch) -> None:
-        """Take a batch that goes on where the last one ended.
+        """Take a batch that goes on where the last one ended, or that overlaps what was taken.
 
-        One that doesn't is a stale one, or one before it went astray: then reading starts again
-        where it should go on.
+        One of before is a stale one. One of behind that says that another went astray: then reading
+        starts again where it should go on.
         """
         if self.partition is None:
             return
-        if batch.start == self._next:
+        if batch.start <= self._next < batch.end:  # a step passes over what the state has seen
             self._next = batch.end
             self._batches.append(batch)
             self._moved.set()
