@@ -1,0 +1,664 @@
+"""A partition's task: it writes in order, computes ahead, and after a loss goes on where it was."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents import partition_task
+from agents.partition_task import (
+    BATCHES_WAITING_MAX,
+    STEPS_AHEAD_MAX,
+    DeletedError,
+    Opened,
+    PartitionTask,
+    Progress,
+)
+from draws import rngs, seeds, timings
+from logs import printed_log
+from runs import LASTING, confirmed, new_task, placed, stepped
+from streams.batches import Batch
+from streams.record import Outgoing, Record
+from streams.topics import MES_EVENTS
+from streams.trouble import Trouble
+from streams.writing import Fenced, Lost, StateChange
+from tables.rules import Timing, rules_for
+from tables.snapshot import EXPIRY, HEAD
+from tables.store import MemoryStore
+
+SECONDS_MAX = 20.0
+"""For what takes milliseconds."""
+
+NOTE = b"c"
+"""What a writer has the local store note besides."""
+
+OFFSET_BYTES = 8
+"""At the end of an expiry's key: of the batch that wrote it."""
+
+TURNS = 50
+"""Of the event loop: in so many a task does all that it is going to do."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def impatient() -> Iterator[None]:
+    """A task doesn't rest between two tries."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("REOPEN_SECONDS_MIN", "REOPEN_SECONDS_MAX", "FENCED_SECONDS"):
+            patch.setattr(partition_task, name, 0.0)
+        yield
+
+
+class Cluster:
+    """What outlives a task: what has left, and its state, as a broker's changelog has it."""
+
+    def __init__(self, records: Sequence[Record], timing: Timing = LASTING) -> None:
+        self.records = records
+        self.rules = rules_for(MES_EVENTS, timing)
+        self.left: list[Outgoing] = []
+        self.state = MemoryStore()
+        self.reached: list[int] = []
+        """The offset after each write."""
+        self.fate: Callable[[], str] = lambda: "written"
+        """What becomes of the next write: `written`, `lost`, `half` (outputs only), `unheard`."""
+        self.opening: Callable[[], None] = lambda: None
+        """Called before a partition opens; it may raise."""
+        self.start = self.first = 0
+        self.openings = 0
+        self.writer: FakeWriter | None = None
+        """The one that isn't closed."""
+        self.store: FakeStore | None = None
+        """The local store that isn't closed."""
+        self.gate = asyncio.Event()
+        """Nothing is written while it's closed."""
+        self.gate.set()
+
+    @property
+    def lasting(self) -> int:
+        """The offset after what has become of the input for good."""
+        (head,) = self.state.get_many([HEAD])
+        return self.start if head is None else int(msgspec.msgpack.decode(head)[1]) + 1
+
+    @property
+    def end(self) -> int:
+        return self.records[-1].offset + 1 if self.records else 0
+
+    async def open(self, progress: Progress) -> Opened:
+        """Open the partition from its changelog, as a host does."""
+        self.openings += 1
+        assert self.writer is None, "the writer before it isn't closed"
+        assert self.store is None, "the store before it isn't closed"
+        await asyncio.sleep(0)
+        self.opening()
+        self.store = FakeStore(self)
+        self.store.write(self.state.scan(b""))
+        self.writer = FakeWriter(self)
+        return Opened(self.store, self.writer, self.start, self.first)
+
+
+class FakeStore(MemoryStore):
+    """A local store; only one is open at a time, as only one can have a directory."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+    def close(self) -> None:
+        assert self.cluster.store is self, "closed twice"
+        self.cluster.store = None
+
+
+class FakeWriter:
+    """Writes to the cluster, unless it is fated to fail."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.writing = False
+
+    async def write(
+        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+    ) -> Sequence[StateChange]:
+        """Write outputs, then the state."""
+        cluster = self.cluster
+        assert cluster.writer is self, "it was closed"
+        assert not self.writing, "the write before it isn't over"
+        self.writing = True
+        await asyncio.sleep(0)
+        await cluster.gate.wait()
+        self.writing = False
+        fate = cluster.fate()
+        if fate == "lost":
+            raise Lost("nothing has arrived")
+        cluster.left += outputs
+        if fate == "half":
+            raise Lost("the outputs have arrived")
+        cluster.state.write(changes)
+        cluster.reached.append(cluster.lasting)
+        if fate == "unheard":
+            raise Fenced("all has arrived, and nobody knows")
+        return [(NOTE, b"%d" % len(cluster.reached))]
+
+    async def close(self) -> None:
+        """Let go."""
+        assert self.cluster.writer is self, "closed twice"
+        self.cluster.writer = None
+
+
+class Reader:
+    """A consumer of one partition, and the task that it feeds."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.position: int | None = None
+        """None until the task says from where."""
+        self.seeks: list[int] = []
+        self.delivered: list[Batch] = []
+        self.observed: list[Outgoing] = []
+        self.failed: BaseException | None = None
+        self.ended = asyncio.Event()
+        self.task = PartitionTask(
+            MES_EVENTS,
+            0,
+            cluster.rules,
+            cluster.open,
+            self.seek,
+            self.observe,
+            self.fail,
+        )
+
+    async def seek(self, offset: int) -> None:
+        """Go on at an offset."""
+        self.position = offset
+        self.seeks.append(offset)
+
+    def observe(self, outputs: Sequence[Outgoing]) -> None:
+        """See what has left, when all that belongs to it is lasting."""
+        self.observed += outputs
+        assert self.task.lasting == self.cluster.lasting
+
+    def fail(self, error: BaseException) -> None:
+        """End the job."""
+        assert self.failed is None
+        self.failed = error
+        self.ended.set()
+
+    def batch(self, start: int, size: int) -> Batch | None:
+        """Return what a fetch of so many records from an offset on gives."""
+        records = [record for record in self.cluster.records if record.offset >= start][:size]
+        return Batch(MES_EVENTS, 0, start, records) if records else None
+
+    async def deliver(self, size: int) -> Batch | None:
+        """Hand the next records to the task."""
+        assert self.position is not None
+        batch = self.batch(self.position, size)
+        if batch is not None:
+            self.position = batch.end
+            self.delivered.append(batch)
+            await self.task.take(batch)
+        return batch
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Let others work until something is true."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while not true():
+                assert self.failed is None, repr(self.failed)
+                await asyncio.sleep(0)
+
+    async def feed(self, size: int) -> None:
+        """Hand over all there is, in batches of a size, and wait until it's written."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while self.cluster.lasting < self.cluster.end:
+                await asyncio.sleep(0)
+                if self.task.hungry:
+                    await self.deliver(size)
+        await self.until(lambda: self.task.lasting == self.cluster.end)
+
+
+# Laws.
+
+
+guarantees = st.tuples(st.just(True), st.just(LASTING) | timings) | st.tuples(
+    st.just(False), st.just(LASTING)
+)
+"""Whether outputs and state are written together, and a timing: ids are unique where it lasts."""
+
+
+@given(seeds, st.sampled_from([5, 60, 250]), guarantees, rngs)
+def test_whatever_is_lost_on_the_way_what_has_left_and_the_state_are_as_if_nothing_had_been(
+    seed: int, size: int, guarantee: tuple[bool, Timing], rng: Random
+) -> None:
+    """Losses at any write and opening, batches gone astray or come late, partitions moving."""
+    atomic, timing = guarantee
+    records = placed(printed_log(seed, size)).get((MES_EVENTS, 0), [])
+    expected, store = undisturbed(records, timing)
+    cluster = Cluster(records, timing)
+    fates = ["lost", "unheard"] if atomic else ["lost", "unheard", "half"]
+    mishap = rng.choice([0.0, 0.1, 0.3])
+    cluster.fate = lambda: rng.choice(fates) if rng.random() < mishap else "written"
+
+    def opening() -> None:
+        if rng.random() < mishap:
+            raise Lost("the broker is away")
+
+    cluster.opening = opening
+    asyncio.run(_disturbed(cluster, rng, mishap))
+    left = cluster.left if atomic else without_repeats(cluster.left)
+    assert by_line(left) == by_line(expected)
+    if timing is LASTING:
+        assert content(cluster.state) == content(store)
+
+
+async def _disturbed(cluster: Cluster, rng: Random, mishap: float) -> None:
+    """Feed a task all there is; a mishap with the probability given between any two batches."""
+    reader = Reader(cluster)
+    async with asyncio.timeout(SECONDS_MAX):
+        while reader.task.lasting < cluster.end:
+            assert reader.failed is None, repr(reader.failed)
+            await asyncio.sleep(0)
+            for _ in range(rng.choice([0, 0, 0, 5])):
+                await asyncio.sleep(0)
+            if rng.random() < mishap / 10:
+                await reader.task.close()
+                assert (cluster.writer, cluster.store) == (None, None)
+                assert reader.task.lasting <= cluster.lasting
+                reader = Reader(cluster)
+            elif reader.task.hungry and reader.position is not None:
+                await _fetch(reader, rng, mishap)
+    await reader.task.close()
+    assert reader.failed is None
+
+
+async def _fetch(reader: Reader, rng: Random, mishap: float) -> None:
+    assert reader.position is not None
+    sizes = [1, 2, 3, 10, 50]
+    if rng.random() < mishap and reader.delivered:  # one of an earlier reading comes late
+        await reader.task.take(rng.choice(reader.delivered[-5:]))
+    if rng.random() < mishap:  # one goes astray, and there are more
+        astray = reader.batch(reader.position, rng.choice(sizes))
+        if astray is not None and astray.end < reader.cluster.end:
+            reader.position = astray.end
+    await reader.deliver(rng.choice(sizes))
+
+
+async def turns() -> None:
+    """Let the task do all that it is going to do."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+# In order, and ahead.
+
+
+def confirmations(count: int) -> list[Record]:
+    """Return records that each lead to one posting at once."""
+    return [Record(n, None, b"DE01/L1", confirmed(n)) for n in range(count)]
+
+
+@asynccontextmanager
+async def reading(cluster: Cluster) -> AsyncIterator[Reader]:
+    """Give a reader whose partition is open, and close it."""
+    reader = Reader(cluster)
+    try:
+        await reader.until(lambda: reader.task.hungry)
+        yield reader
+    finally:
+        await reader.task.close()
+
+
+async def full(reader: Reader) -> list[Batch]:
+    """Hand over batches of one record while the task takes any; return them."""
+    given = []
+    await turns()
+    while reader.task.hungry:
+        batch = await reader.deliver(1)
+        assert batch is not None
+        given.append(batch)
+        await turns()
+    return given
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+async def test_what_follows_from_records_leaves_once_and_in_order(size: int) -> None:
+    cluster = Cluster(confirmations(40))
+    expected, _ = undisturbed(cluster.records)
+    async with reading(cluster) as reader:
+        await reader.feed(size)
+        assert cluster.left == reader.observed == expected
+        assert len(expected) == 40
+        assert cluster.reached == sorted(set(cluster.reached))
+        assert cluster.store is not None
+        assert cluster.store.get_many([NOTE]) == [b"%d" % len(cluster.reached)]
+        assert content(cluster.store) == content(cluster.state)
+
+
+async def test_it_computes_ahead_while_a_write_is_under_way_but_not_without_bounds() -> None:
+    cluster = Cluster(confirmations(40))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        given = await full(reader)
+        assert len(given) == STEPS_AHEAD_MAX + BATCHES_WAITING_MAX
+        task = reader.task
+        assert task.partition is not None
+        assert task.partition.offset + 1 == given[STEPS_AHEAD_MAX - 1].end
+        assert task.lasting == 0
+        assert (cluster.left, reader.observed) == ([], [])
+        cluster.gate.set()
+        await reader.until(lambda: task.hungry)
+        await reader.feed(1)
+        assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_what_was_computed_during_a_write_is_written_in_one() -> None:
+    cluster = Cluster(confirmations(STEPS_AHEAD_MAX + BATCHES_WAITING_MAX))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        await full(reader)
+        cluster.gate.set()
+        await reader.until(lambda: reader.task.lasting == cluster.end)
+        assert cluster.reached[:2] == [1, STEPS_AHEAD_MAX]
+        assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_a_batch_that_was_taken_already_is_passed_over() -> None:
+    cluster = Cluster(confirmations(10))
+    async with reading(cluster) as reader:
+        first = await reader.deliver(3)
+        assert first is not None
+        await reader.deliver(2)
+        for _ in range(3):
+            await reader.task.take(first)
+        await reader.feed(3)
+        assert reader.seeks == [0]
+        assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_a_batch_that_overlaps_what_was_taken_counts_for_the_rest() -> None:
+    # One that came late had moved the task, and not the consumer: nobody would read the rest again.
+    cluster = Cluster(confirmations(10))
+    async with reading(cluster) as reader:
+        await reader.deliver(5)
+        reader.position = 2
+        await reader.deliver(8)
+        await reader.until(lambda: reader.task.lasting == cluster.end)
+        assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_a_batch_behind_a_gap_makes_it_read_again_where_the_gap_begins() -> None:
+    cluster = Cluster(confirmations(10))
+    async with reading(cluster) as reader:
+        await reader.deliver(3)
+        reader.position = 6
+        await reader.deliver(2)
+        assert reader.seeks == [0, 3]
+        assert reader.position == 3
+        await reader.feed(2)
+        assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_offsets_that_no_record_has_are_no_gap() -> None:
+    # The ends of transactions: a batch starts where the last one ended, its first record later.
+    records = [Record(2 * n + 5, None, b"DE01/L1", confirmed(n)) for n in range(9)]
+    cluster = Cluster(records)
+    async with reading(cluster) as reader:
+        await reader.feed(2)
+        assert reader.seeks == [0]
+        assert cluster.left == undisturbed(records)[0]
+
+
+# Losses.
+
+
+@pytest.mark.parametrize(("fate", "repeated"), [("lost", 0), ("half", 2), ("unheard", 0)])
+async def test_a_loss_throws_away_what_was_computed_and_goes_on_after_what_is_lasting(
+    fate: str, repeated: int
+) -> None:
+    cluster = Cluster(confirmations(20))
+    async with reading(cluster) as reader:
+        await reader.deliver(3)
+        await reader.until(lambda: reader.task.lasting == 3)
+        cluster.gate.clear()
+        await reader.deliver(2)
+        await full(reader)
+        fates = iter([fate])
+        cluster.fate = lambda: next(fates, "written")
+        cluster.gate.set()
+        await reader.until(lambda: cluster.openings == 2 and reader.task.hungry)
+        lasting = 5 if fate == "unheard" else 3
+        assert cluster.lasting == reader.task.lasting == lasting
+        assert reader.seeks == [0, lasting]
+        await reader.feed(4)
+        expected, store = undisturbed(cluster.records)
+        assert cluster.left == [*expected[:3], *expected[3:][:repeated], *expected[3:]]
+        assert content(cluster.state) == content(store)
+
+
+async def test_a_broker_that_is_away_when_it_opens_is_tried_again() -> None:
+    cluster = Cluster(confirmations(3))
+    refusals = iter([Lost("away"), Fenced("another's"), Lost("away")])
+
+    def opening() -> None:
+        for error in refusals:
+            raise error
+
+    cluster.opening = opening
+    async with reading(cluster) as reader:
+        assert cluster.openings == 4
+        await reader.feed(1)
+
+
+async def test_one_that_was_fenced_waits_for_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_task, "FENCED_SECONDS", 3_600.0)
+    cluster = Cluster(confirmations(3))
+    async with reading(cluster) as reader:
+        cluster.fate = lambda: "unheard"
+        await reader.deliver(1)
+        await reader.until(lambda: reader.task.partition is None)
+        await turns()
+        assert cluster.openings == 1
+        assert not reader.task.hungry
+        async with asyncio.timeout(SECONDS_MAX):
+            await reader.task.close()
+
+
+# The end.
+
+
+async def test_a_close_finishes_what_is_being_written_and_drops_the_rest() -> None:
+    cluster = Cluster(confirmations(20))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        for _ in range(3):
+            await reader.deliver(1)
+            await turns()
+        assert reader.task.hungry
+        closing = asyncio.ensure_future(reader.task.close())
+        await turns()
+        assert not closing.done()
+        assert not reader.task.hungry
+        cluster.gate.set()
+        await closing
+        assert (cluster.lasting, reader.task.lasting) == (1, 1)
+        assert cluster.left == undisturbed(cluster.records)[0][:1]
+        assert (cluster.writer, cluster.store) == (None, None)
+        assert reader.failed is None
+
+
+async def test_a_close_doesnt_wait_for_ever_for_what_is_being_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition_task, "FINISH_SECONDS_MAX", 0.01)
+    cluster = Cluster(confirmations(20))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        await full(reader)
+        async with asyncio.timeout(SECONDS_MAX):
+            await reader.task.close()
+        assert (cluster.lasting, reader.task.lasting) == (0, 0)
+        assert (cluster.writer, cluster.store) == (None, None)
+        assert reader.failed is None
+
+
+async def test_a_close_while_it_opens_doesnt_wait() -> None:
+    cluster = Cluster(confirmations(3))
+    opening = asyncio.Event()
+
+    async def never(progress: Progress) -> Opened:
+        opening.set()
+        progress.left = 5
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    cluster.open = never  # type: ignore[method-assign]
+    reader = Reader(cluster)
+    await opening.wait()
+    assert reader.task.partition is None
+    assert reader.task.progress.left == 5
+    assert not reader.task.hungry
+    async with asyncio.timeout(partition_task.FINISH_SECONDS_MAX / 2):
+        await reader.task.close()
+    assert reader.failed is None
+
+
+async def test_batches_for_one_that_isnt_open_are_passed_over() -> None:
+    cluster = Cluster(confirmations(3))
+    reader = Reader(cluster)
+    batch = reader.batch(0, 2)
+    assert batch is not None
+    await reader.task.take(batch)
+    await reader.until(lambda: reader.task.hungry)
+    await turns()
+    assert cluster.lasting == 0
+    await reader.task.close()
+    await reader.task.take(batch)
+    await turns()
+    assert cluster.lasting == 0
+
+
+# What ends the job.
+
+
+class Bug(Exception):
+    """Nobody expected it."""
+
+
+@pytest.mark.parametrize("error", [Trouble("the broker refuses a record"), Bug()])
+async def test_an_error_that_is_no_loss_ends_the_job(error: Exception) -> None:
+    cluster = Cluster(confirmations(3))
+
+    def fate() -> str:
+        raise error
+
+    async with reading(cluster) as reader:
+        cluster.fate = fate
+        await reader.deliver(1)
+        await reader.ended.wait()
+        await turns()
+        assert reader.failed is error
+        assert cluster.openings == 1
+        assert reader.task.partition is None
+        assert (cluster.writer, cluster.store) == (None, None)
+        assert cluster.lasting == 0
+
+
+async def test_an_error_while_it_computes_ends_the_job_though_a_write_is_under_way() -> None:
+    cluster = Cluster(confirmations(3))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        await reader.deliver(1)
+        await turns()
+        assert reader.task.partition is not None
+        reader.task.partition.lines.clear()
+        reader.task.partition.step = None  # type: ignore[method-assign,assignment]
+        await reader.deliver(1)
+        await reader.ended.wait()
+        assert isinstance(reader.failed, TypeError)
+        assert (cluster.writer, cluster.store) == (None, None)
+
+
+async def test_what_keeps_it_from_opening_ends_the_job() -> None:
+    cluster = Cluster(confirmations(3))
+    error = Trouble("the state can't be read")
+
+    def opening() -> None:
+        raise error
+
+    cluster.opening = opening
+    reader = Reader(cluster)
+    await turns()
+    assert (reader.failed, cluster.openings) == (error, 1)
+    await reader.task.close()
+
+
+# Where it begins.
+
+
+async def test_an_empty_state_starts_where_it_is_told_to() -> None:
+    cluster = Cluster(confirmations(10))
+    cluster.start = cluster.first = 4
+    async with reading(cluster) as reader:
+        assert (reader.seeks, reader.task.lasting) == ([4], 4)
+        await reader.feed(3)
+        assert cluster.left == undisturbed(cluster.records[4:])[0]
+
+
+async def test_records_that_were_deleted_before_they_were_processed_end_the_job() -> None:
+    cluster = Cluster(confirmations(10))
+    async with reading(cluster) as reader:
+        await reader.deliver(3)
+        await reader.until(lambda: reader.task.lasting == 3)
+    cluster.first = 3
+    async with reading(cluster):  # none is missing
+        pass
+    cluster.first = 7
+    reader = Reader(cluster)
+    await turns()
+    assert isinstance(reader.failed, DeletedError)
+    told = str(reader.failed)
+    assert "records 3 to 6 of mes.events.v1/0 were deleted" in told
+    assert "LINESIDE_SKIP_DELETED=true" in told
+    assert "retention.ms" in told
+    assert (cluster.writer, cluster.store) == (None, None)
+    assert reader.seeks == []
+    await reader.task.close()
+
+
+def undisturbed(
+    records: Sequence[Record], timing: Timing = LASTING
+) -> tuple[list[Outgoing], MemoryStore]:
+    """Return what leaves, and the state after it, where nothing comes in between."""
+    store = MemoryStore()
+    task = new_task((MES_EVENTS, 0), timing, store=store)
+    return stepped(task, records) if records else [], store
+
+
+def without_repeats(left: Iterable[Outgoing]) -> list[Outgoing]:
+    """Return what left less what repeats an earlier id, which must have the same content."""
+    first: dict[tuple[str, str], Outgoing] = {}
+    for record in left:
+        assert first.setdefault((record.topic, record.id), record) == record
+    return list(first.values())
+
+
+def by_line(left: Iterable[Outgoing]) -> dict[tuple[str, bytes | None], list[Outgoing]]:
+    """Return what left by topic and line; between lines there is no order."""
+    found: defaultdict[tuple[str, bytes | None], list[Outgoing]] = defaultdict(list)
+    for record in left:
+        found[record.topic, record.key].append(record)
+    return dict(found)
+
+
+def content(store: MemoryStore) -> dict[bytes, object]:
+    """Return what a state amounts to, however its batches were cut: that parts the expiries."""
+    found: dict[bytes, object] = {}
+    expiries: defaultdict[bytes, set[bytes]] = defaultdict(set)
+    for key, value in store.scan(b""):
+        if key.startswith(EXPIRY):
+            expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
+        elif key != NOTE:
+            found[key] = msgspec.msgpack.decode(value) if key == HEAD else value
+    return found | expiries
