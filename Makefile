@@ -2,6 +2,7 @@
 #
 #   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
 #   make test                                       all tests
+#   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
 #   make check                                      style, types, import rules
 #   make bench                                      the figures of docs/figures.md
 #   make docs                                       the generated pages
@@ -19,6 +20,10 @@ test: $(VENV)/.dev
 	@tests/provide-browser
 	@tests/provide-broker
 	@$(BIN)/python -m pytest
+
+chaos: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python tests/kafka/chaos.py $(if $(CASES),--cases $(CASES)) $(if $(EVENTS),--events $(EVENTS)) $(foreach file,$(OUT),--out $(file))
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -57,4 +62,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test check bench docs lock clean
+.PHONY: demo test chaos check bench docs lock clean

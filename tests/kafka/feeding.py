@@ -1,0 +1,118 @@
+"""A log on its way into a cluster while something else happens: at a rate that fits that."""
+
+import subprocess
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from kafka_workers import LINESIDE
+
+CHUNK_SECONDS = 5.0
+"""So often the rate is chosen anew."""
+
+RATE_MIN = 200.0
+RATE_MAX = 50_000.0
+RESERVE = 0.05
+"""Of the log: kept for when all takes longer than was thought, at the lowest rate."""
+
+SLACK = 1.25
+"""The log is to last so much longer than what happens meanwhile."""
+
+FIRST_SECONDS = 3_600.0
+"""It begins slowly: how fast it has to be is said when the workers are up."""
+
+CHUNK_SECONDS_MAX = 300.0
+NOT_BEGUN = ("no Kafka broker answers", "didn't answer a question")
+"""What `lineside simulate` says when it has sent nothing."""
+
+
+class Feeder:
+    """Produces a log with `lineside simulate --broker --log`, part by part, in a thread.
+
+    It stops at the first part that can't be produced; `check` and `finish` say why.
+    """
+
+    def __init__(self, broker: str, log: Path, folder: Path, seconds: float) -> None:
+        """Let the log last for about so many seconds, until `last` says otherwise."""
+        with log.open("rb") as file:
+            self.lines = sum(1 for _ in file)
+        self.fed = 0
+        """Lines; acknowledged by the broker."""
+        self._broker = broker
+        self._log = log
+        self._part = folder / "part.ndjson"
+        self._until = time.monotonic() + FIRST_SECONDS
+        self._hurry = threading.Event()
+        self._ending = threading.Event()
+        self._failed: str | None = None
+        self._thread = threading.Thread(target=self._feed)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def last(self, seconds: float) -> None:
+        """Let the rest of the log last a little longer than so many seconds from now."""
+        self._until = time.monotonic() + seconds * SLACK
+
+    @property
+    def feeding(self) -> bool:
+        """Whether there is more to come."""
+        return self._failed is None and self.fed < self.lines
+
+    def check(self) -> None:
+        """Fail if it failed, or if nothing is left."""
+        assert self._failed is None, self._failed
+        assert self.fed < self.lines, "the log has ended too early: give it more events"
+
+    def finish(self) -> None:
+        """Produce the rest as fast as it goes."""
+        self._hurry.set()
+        self._thread.join()
+        assert self._failed is None, self._failed
+
+    def _feed(self) -> None:
+        with self._log.open("rb") as log:
+            while not self._ending.is_set():
+                rate = self._rate()
+                seconds = min(CHUNK_SECONDS, max(self._until - time.monotonic(), 1.0))
+                part = list(islice(log, None if rate is None else max(1, round(rate * seconds))))
+                if not part:
+                    return
+                self._part.write_bytes(b"".join(part))
+                try:
+                    self._produce(rate)
+                except (AssertionError, subprocess.TimeoutExpired) as failure:
+                    self._failed = str(failure)
+                    return
+                self.fed += len(part)
+
+    def _rate(self) -> float | None:
+        if self._hurry.is_set():
+            return None
+        left = max(self._until - time.monotonic(), CHUNK_SECONDS)
+        return min(max((self.lines * (1 - RESERVE) - self.fed) / left, RATE_MIN), RATE_MAX)
+
+    def _produce(self, rate: float | None) -> None:
+        arguments = ["--broker", self._broker, "--log", self._part]
+        arguments += [] if rate is None else ["--rate", f"{rate:.0f}"]
+        deadline = time.monotonic() + CHUNK_SECONDS_MAX
+        while True:
+            done = subprocess.run(
+                [LINESIDE, "simulate", *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=CHUNK_SECONDS_MAX,
+            )
+            if done.returncode == 0:
+                return
+            away = any(words in done.stderr for words in NOT_BEGUN)
+            assert away, done.stderr
+            assert time.monotonic() < deadline, done.stderr

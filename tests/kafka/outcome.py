@@ -1,0 +1,140 @@
+"""What has left a job, small enough to hold for millions of events, and how two of them differ."""
+
+import hashlib
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+from pathlib import Path
+
+import orjson
+
+from streams.topics import EXCEPTIONS, OUTPUTS
+
+MEASURES = ("quantity", "seconds", "stops", "good", "scrap", "rework")
+
+DIGITS_MAX = 60
+"""Of a sum: a measure has 24, and there are no 10^36 records."""
+
+DIGEST_BYTES = 16
+
+At = tuple[str, str | None, str | None]
+"""A topic, a plant, a line."""
+
+
+@dataclass
+class Outcome:
+    """What has left, without repeats: by line the digest of each record under its id, in order."""
+
+    lines: defaultdict[At, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    totals: defaultdict[tuple[str, str], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
+    """Sums of all windowed records, by type and measure."""
+    repeated: int = 0
+    """Records whose id was there already, with the same content."""
+    altered: list[str] = field(default_factory=list)
+    """Ids that were there already, with other content."""
+
+    def add(self, topic: str, value: bytes) -> None:
+        """Take a record of an output topic."""
+        record = orjson.loads(value)
+        line = self.lines[topic, record.get("plant"), record.get("line")]
+        digest = hashlib.blake2b(value, digest_size=DIGEST_BYTES).digest()
+        known = line.setdefault(record["id"], digest)
+        if known is not digest:
+            if known == digest:
+                self.repeated += 1
+            else:
+                self.altered.append(record["id"])
+            return
+        data = record["data"]
+        if "revision" in data:
+            with localcontext(prec=DIGITS_MAX):
+                for measure in MEASURES:
+                    if measure in data:
+                        self.totals[record["type"], measure] += Decimal(str(data[measure]))
+
+    @property
+    def records(self) -> int:
+        return sum(map(len, self.lines.values()))
+
+
+@dataclass
+class Difference:
+    """How what left differs from what should have; all are 0 or empty if it doesn't."""
+
+    lost: int = 0
+    extra: int = 0
+    altered: int = 0
+    """Records whose content isn't what it should be."""
+    disordered: int = 0
+    """Records that would have to be moved for each line's order to be right."""
+    totals_error: str = "0"
+    """How much the totals are off, all together."""
+    first: str = ""
+    """One of the differences, in words."""
+
+    @property
+    def none(self) -> bool:
+        return self == Difference()
+
+
+def difference(expected: Outcome, found: Outcome) -> Difference:
+    """Return how `found` differs; exceptions of a line may leave in any order.
+
+    They come from two input topics, which aren't in step.
+    """
+    told = Difference(altered=len(found.altered))
+    words = [f"{name} is there twice, with different content" for name in found.altered[:1]]
+    for at in expected.lines.keys() | found.lines.keys():
+        wanted, there = expected.lines.get(at, {}), found.lines.get(at, {})
+        lost = wanted.keys() - there.keys()
+        extra = there.keys() - wanted.keys()
+        altered = [name for name, digest in there.items() if wanted.get(name, digest) != digest]
+        told.lost += len(lost)
+        told.extra += len(extra)
+        told.altered += len(altered)
+        words += [f"{name} isn't on {at[0]}" for name in sorted(lost)[:1]]
+        words += [f"{name} on {at[0]} is one too many" for name in sorted(extra)[:1]]
+        words += [f"{name} on {at[0]} has other content" for name in altered[:1]]
+        if at[0] != EXCEPTIONS:
+            place = {name: number for number, name in enumerate(wanted)}
+            order = [place[name] for name in there if name in place]
+            moved = len(order) - _longest_rising(order)
+            told.disordered += moved
+            words += [f"{at} isn't in order"] * bool(moved)
+    with localcontext(prec=DIGITS_MAX):
+        error = sum(
+            (
+                abs(expected.totals.get(name, Decimal()) - found.totals.get(name, Decimal()))
+                for name in expected.totals.keys() | found.totals.keys()
+            ),
+            Decimal(),
+        )
+        told.totals_error = format(error.normalize(), "f") if error else "0"
+    told.first = words[0] if words else ""
+    return told
+
+
+def _longest_rising(numbers: Iterable[int]) -> int:
+    """Return how many of different numbers can stay where they are for the rest to be sorted."""
+    ends: list[int] = []
+    for number in numbers:
+        place = bisect_left(ends, number)
+        ends[place : place + 1] = [number]
+    return len(ends)
+
+
+def outcome_of_replay(folder: Path) -> Outcome:
+    """Return what a replay wrote; its report's conservation error has to be 0."""
+    found = Outcome()
+    for topic in OUTPUTS:
+        with (folder / f"{topic}.ndjson").open("rb") as file:
+            for line in file:
+                found.add(topic, line.rstrip(b"\n"))
+    report = json.loads((folder / "report.json").read_bytes())
+    assert report["conservation"]["error"] == "0", report["conservation"]
+    return found
