@@ -82,6 +82,7 @@ class Cluster(Struct, frozen=True):
         """Give a started consumer without a group; raises `BrokerError` if no broker answers."""
         consumer = self.consumer(**options)
         await self._started(consumer)
+        await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
         try:
             yield consumer
         finally:

@@ -78,6 +78,11 @@ async def test_a_topic_that_nobody_made_isnt_there(broker: Broker, new_name: New
         assert topic not in await admin.list_topics()
 
 
+async def test_a_reader_that_read_nothing_can_be_let_go_of(broker: Broker) -> None:
+    async with read_broker(broker.url).reader() as reader:
+        assert reader.assignment() == set()
+
+
 async def test_acknowledged_records_survive_a_kill(own_broker: KafkaBroker) -> None:
     create_topic(own_broker, "killed")
     await write(own_broker, "killed", (b"a", b"before"))
