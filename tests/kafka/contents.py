@@ -1,6 +1,7 @@
 """What tests put into topics, and read from them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -10,6 +11,9 @@ from streams.record import Record
 
 BATCH_RECORDS = 500
 """Of ordinary size: less than what an input topic takes at once."""
+
+READ_SECONDS_MAX = 60
+"""What tests write is read in a second."""
 
 
 async def write(cluster: Cluster, records: Mapping[At, list[Record]]) -> None:
@@ -35,14 +39,27 @@ async def write(cluster: Cluster, records: Mapping[At, list[Record]]) -> None:
 async def read(
     cluster: Cluster, topics: Mapping[str, int], since: Mapping[TopicPartition, int] | None = None
 ) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """Return what topics of so many partitions hold, from their starts or from some offsets on."""
+    """Return what topics of so many partitions hold, from their starts or from some offsets on.
+
+    Transactions that are open come to their ends first: one that was committed just now may not
+    look so everywhere yet.
+    """
     tps = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
     found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in tps}
+    there = await all_bounds(cluster, tps)
     async with cluster.reader() as reader:
         reader.assign(tps)
-        there = await bounds(reader, tps)
         for tp, (begin, _) in there.items():
             reader.seek(tp, (since or {}).get(tp, begin))
-        async for tp, records in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
-            found[tp] += records
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            async for tp, records in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
+                found[tp] += records
     return found
+
+
+async def all_bounds(
+    cluster: Cluster, tps: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, tuple[int, int]]:
+    """Return the first offset and the next, by partition; open transactions count as well."""
+    async with cluster.reader(isolation_level="read_uncommitted") as reader:
+        return await bounds(reader, tps)

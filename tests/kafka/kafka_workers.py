@@ -18,10 +18,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from broker import KafkaBroker, run_apart
 from clusters import Broker, delete_topics, fresh_topics
-from contents import read, write
+from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from runs import placed
-from streams.cluster import Cluster, bounds, read_broker
+from streams.cluster import Cluster, read_broker
 from streams.topics import INPUTS, OUTPUTS, changelog
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
@@ -206,13 +206,18 @@ class KafkaJob:
 
     def ends(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
         """Return the offset that the next record of each partition gets."""
+        tps = [TopicPartition(name, n) for name in topics for n in range(self.partitions)]
+        return {tp: end for tp, (_, end) in run_apart(all_bounds(self.cluster, tps)).items()}
 
-        async def ends() -> dict[TopicPartition, int]:
-            tps = [TopicPartition(name, n) for name in topics for n in range(self.partitions)]
-            async with self.cluster.reader() as reader:
-                return {tp: end for tp, (_, end) in (await bounds(reader, tps)).items()}
+    def committed(self) -> dict[TopicPartition, tuple[int, str]]:
+        """Return what the group has committed of the input topics: offset and metadata."""
 
-        return run_apart(ends())
+        async def committed() -> dict[TopicPartition, tuple[int, str]]:
+            async with self.cluster.admin() as admin:
+                told = await admin.list_consumer_group_offsets(self.group)
+            return {tp: (at.offset, at.metadata) for tp, at in told.items()}
+
+        return run_apart(committed())
 
     def wait_until_processed(self) -> None:
         """Wait until the running workers have processed all that there is now."""
@@ -235,13 +240,15 @@ class KafkaJob:
         found = self.read(OUTPUTS)
         return by_line((tp.topic, record.value) for tp in found for record in found[tp])
 
-    def expected(self) -> Records:
+    def expected(
+        self, found: Mapping[TopicPartition, list[ConsumerRecord]] | None = None
+    ) -> Records:
         """Return what has to leave: what a replay makes of a dump of the input topics.
 
-        Exceptions are sorted.
+        Or of records that were found there; exceptions are sorted.
         """
         dump, out = self.folder / "dump.ndjson", self.folder / "replayed"
-        found = self.read(INPUTS)
+        found = self.read(INPUTS) if found is None else found
         with dump.open("wb") as file:
             for tp, records in found.items():
                 file.writelines(printed(tp.topic, record) + b"\n" for record in records)
