@@ -39,6 +39,8 @@ class Job:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.joined = False
         """Whether partitions have been handed out to this process."""
+        self.ending = False
+        """Whether the process ends: it takes no partitions over any more."""
         self.seek: Seek
         """Set by the app: tells its consumer where a partition goes on."""
         self._rules = rules
@@ -60,6 +62,7 @@ class Job:
 
     def take_over(self, partitions: Collection[TP]) -> None:
         """Open these partitions, each as soon as its state is there."""
+        assert not self.tasks, "partitions are taken over before the last ones are released"
         self.joined = True
         for tp in sorted(partitions):
             self.tasks[tp] = PartitionTask(

@@ -64,6 +64,8 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's i
     def _failing(self) -> Iterator[None]:
         try:
             yield
+        except ConsumerStoppedError:
+            pass  # partitions that come while the worker stops are for others
         except Exception as error:  # aiokafka would log it and go on
             self._consumer.app.job.fail(error)
 

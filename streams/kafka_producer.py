@@ -8,6 +8,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    IllegalOperation,
     KafkaError,
     MessageSizeTooLargeError,
     ProducerClosed,
@@ -139,7 +140,8 @@ def told_apart() -> Iterator[None]:
         raise Fenced("another worker has taken over") from None
     except NOTHING_HELPS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
-    except KafkaError as error:
+    except (KafkaError, IllegalOperation, AssertionError) as error:
+        # The latter two: aiokafka's producer had failed before, and was asked once more.
         raise Lost(f"the broker didn't take what was sent ({error!r})") from error
 
 

@@ -159,6 +159,8 @@ class KafkaHost:
 
     def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
         """Open partitions, and follow those that this worker stands by for."""
+        if self._job.ending:
+            return
         self._job.take_over(actives)
         tps = {
             TopicPartition(changelog(self._settings.group, tp.topic), tp.partition)

@@ -209,6 +209,7 @@ async def _watch(app: App, job: Job) -> None:
 
 async def _release(app: App) -> None:
     """Finish what is being written, and tell the group how far that is."""
+    app.job.ending = True
     await app.consumer._commit(await app.host.release())
 
 
