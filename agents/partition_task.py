@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from streams.batches import Batch
+from streams.cluster import asked_to_end
 from streams.record import Outgoing
 from streams.trouble import Trouble
 from streams.writing import Fenced, Lost, Writer
@@ -155,6 +156,11 @@ class PartitionTask:
                 log.warning("%s: %s; trying again in %.1f s", self.name, error, pause)
                 await self._rest(pause)
                 pause = min(2 * pause, REOPEN_SECONDS_MAX)
+            except asyncio.CancelledError:
+                if asked_to_end():
+                    raise
+                log.warning("%s: opened anew after a client's task was cancelled", self.name)
+                await self._rest(pause)
             except Exception as error:
                 self._fail(error)
                 return

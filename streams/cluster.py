@@ -106,6 +106,16 @@ def read_broker(url: str) -> Cluster:
     return Cluster(read_servers(url))
 
 
+def asked_to_end() -> bool:
+    """Return whether the running task was cancelled, and not just something that it waits for.
+
+    aiokafka's clients cancel tasks of their own now and then; who waits for one of them sees a
+    `CancelledError`, too, and would end as if he had been asked to.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def bounds(
     consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]
 ) -> Mapping[TopicPartition, tuple[int, int]]:

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.cluster import Cluster, bounds
+from streams.cluster import Cluster, asked_to_end, bounds
 from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
 from streams.trouble import Trouble
 from streams.writing import Lost
@@ -132,6 +132,9 @@ class Standby:
             try:
                 async with self._cluster.reader() as consumer:
                     await self._read(consumer)
+            except asyncio.CancelledError:
+                if asked_to_end():
+                    raise
             except Exception as error:  # whatever it is: partitions that are at work go on
                 log.warning("standbys stand still for a while: %r", error)
                 await asyncio.sleep(FOLLOW_PAUSE_SECONDS)

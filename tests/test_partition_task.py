@@ -438,8 +438,9 @@ async def test_a_loss_throws_away_what_was_computed_and_goes_on_after_what_is_la
 
 
 async def test_a_broker_that_is_away_when_it_opens_is_tried_again() -> None:
+    """Also when it's a client that was cancelled: nobody has asked the task to end."""
     cluster = Cluster(confirmations(3))
-    refusals = iter([Lost("away"), Fenced("another's"), Lost("away")])
+    refusals = iter([Lost("away"), Fenced("another's"), asyncio.CancelledError()])
 
     def opening() -> None:
         for error in refusals:

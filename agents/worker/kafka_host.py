@@ -16,7 +16,7 @@ from agents.partition_task import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.settings import Settings
-from streams.cluster import Cluster, bounds, read_broker
+from streams.cluster import Cluster, asked_to_end, bounds, read_broker
 from streams.kafka import OFFSET_NOTE
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
@@ -188,6 +188,9 @@ class KafkaHost:
         except Lost as error:
             log.warning("a tick wasn't written: %s", error)
             await self._ticker.close()
+        except asyncio.CancelledError:
+            if asked_to_end():
+                raise
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
