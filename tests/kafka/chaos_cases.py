@@ -12,6 +12,7 @@ from typing import Final
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from broker import KafkaBroker, run_apart
+from contents import stream
 from feeding import Feeder
 from heads import Heads
 from kafka_workers import STOP_SECONDS_MAX, KafkaJob, WorkerProcess, wait_until
@@ -29,7 +30,9 @@ FULL_SECONDS_MAX: Final = 45.0
 SENTENCE_BYTES: Final = 1_000
 """What a worker may still say on a full disk: it says it into a file."""
 
-FROZEN_SECONDS: Final = 30.0
+FROZEN_SECONDS_MAX: Final = 30.0
+FROZEN_SESSIONS: Final = 5
+"""A broker answers nobody for so many sessions, but no longer than that."""
 
 HARD: Final = {"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001"}
 """Of a changelog that is compacted all the time."""
@@ -208,7 +211,7 @@ def freeze_broker(chaos: Chaos) -> None:
     for _ in chaos.faults():
         chaos.pause(2.0)
         chaos.broker.freeze()
-        time.sleep(min(FROZEN_SECONDS, chaos.fault_seconds / 2))
+        time.sleep(min(FROZEN_SECONDS_MAX, FROZEN_SESSIONS * chaos.session_seconds))
         chaos.broker.thaw()
         chaos.resume(chaos.partitions, now_ms())
 
@@ -263,9 +266,9 @@ def fill_disk(chaos: Chaos) -> None:
         del chaos.workers[name]
         since = now_ms()
         code = worker.end(signal.SIGTERM)
-        assert "Traceback" not in worker.said, worker.said
-        assert code == 1, f"a full disk: code {code}"
-        assert "can't be written" in worker.said, worker.said
+        assert "Traceback" not in worker.said, f"worker {name} on a full disk has a traceback"
+        assert code == 1, f"worker {name} on a full disk ended with code {code}"
+        assert "can't be written" in worker.said, f"worker {name} on a full disk doesn't say so"
         chaos.start(name)
         chaos.resume(chaos.partitions, since)
 
@@ -331,5 +334,14 @@ def _configure_changelogs(chaos: Chaos, changes: dict[str, str]) -> None:
 
 def _heads_kept(chaos: Chaos) -> int:
     """Return how many records of the changelogs are heads; without compaction all are there."""
-    found = chaos.job.read(changelog(chaos.job.group, topic) for topic in INPUTS)
-    return sum(record.key == HEAD for records in found.values() for record in records)
+    names = [changelog(chaos.job.group, topic) for topic in INPUTS]
+
+    async def count() -> int:
+        kept = 0
+        async for _, records in stream(
+            chaos.job.cluster, dict.fromkeys(names, chaos.job.partitions)
+        ):
+            kept += sum(record.key == HEAD for record in records)
+        return kept
+
+    return run_apart(count())

@@ -1,7 +1,7 @@
 """What tests put into topics, and read from them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -14,6 +14,9 @@ BATCH_RECORDS = 500
 
 READ_SECONDS_MAX = 60
 """What tests write is read in a second."""
+
+STREAM_SECONDS_MAX = 600
+"""What a million events make leave is read in half a minute."""
 
 
 async def write(cluster: Cluster, records: Mapping[At, list[Record]]) -> None:
@@ -55,6 +58,21 @@ async def read(
             async for tp, records in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
                 found[tp] += records
     return found
+
+
+async def stream(
+    cluster: Cluster, topics: Mapping[str, int]
+) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
+    """Yield what topics of so many partitions hold, in lumps: for more than memory has room for."""
+    tps = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
+    there = await all_bounds(cluster, tps)
+    async with cluster.reader() as reader:
+        reader.assign(tps)
+        for tp, (begin, _) in there.items():
+            reader.seek(tp, begin)
+        async with asyncio.timeout(STREAM_SECONDS_MAX):
+            async for lump in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
+                yield lump
 
 
 async def all_bounds(
