@@ -63,9 +63,17 @@ def new_name(broker: Broker) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def job(broker: Broker, new_name: Callable[[], str], tmp_path: Path) -> Iterator[KafkaJob]:
+def partitions() -> int:
+    """Of each topic of a job; a module with a fixture of that name has another number."""
+    return 4
+
+
+@pytest.fixture
+def job(
+    broker: Broker, new_name: Callable[[], str], tmp_path: Path, partitions: int
+) -> Iterator[KafkaJob]:
     """A job with empty topics and no worker yet; its workers end with the test."""
-    with kafka_job(broker, new_name(), tmp_path) as job:
+    with kafka_job(broker, new_name(), tmp_path, partitions) as job:
         yield job
 
 

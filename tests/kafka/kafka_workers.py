@@ -32,6 +32,9 @@ WAIT_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 10.0
 """What a worker may take to stop, once it's told to."""
 
+REFUSAL_SECONDS_MAX = 20.0
+"""A worker that can't start, or can't go on, has said so by then."""
+
 SESSION_SECONDS = 6 if "LINESIDE_TEST_BROKER" in os.environ else 2
 """Until a killed worker's partitions are others': as short as the broker allows."""
 
@@ -146,6 +149,14 @@ class WorkerProcess:
     def wait(self, seconds: float = WAIT_SECONDS_MAX) -> int:
         """Wait until it has ended by itself, and return its exit code."""
         return self.process.wait(seconds)
+
+
+def one_sentence(worker: WorkerProcess) -> str:
+    """Return what a worker that has ended said last: a sentence, and no traceback."""
+    assert "Traceback" not in worker.said, worker.said
+    *_, last = worker.said.splitlines()
+    assert last.startswith("Error: "), worker.said
+    return last
 
 
 def http_status(url: str) -> int:
