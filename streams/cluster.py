@@ -1,6 +1,7 @@
 """EDGE: a Kafka cluster, and the clients that reach it: consumers, producers, the admin client."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -89,12 +90,16 @@ class Cluster(Struct, frozen=True):
             await consumer.stop()
 
     async def _started(self, client: Any) -> None:
+        """Start a client; one that doesn't come up is let go. Raises `BrokerError`."""
         try:
             async with asyncio.timeout(REACH_SECONDS_MAX):
                 await client.start()
-        except (KafkaError, OSError, TimeoutError):
+        except BaseException as error:
             stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
-            await stop()
+            with contextlib.suppress(Exception):
+                await stop()
+            if not isinstance(error, KafkaError | OSError | TimeoutError):
+                raise
             raise BrokerError(
                 f"no Kafka broker answers at {', '.join(self.servers)}: is it running, and is the "
                 "address right?"
