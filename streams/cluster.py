@@ -83,8 +83,8 @@ class Cluster(Struct, frozen=True):
         """Give a started consumer without a group; raises `BrokerError` if no broker answers."""
         consumer = self.consumer(**options)
         await self._started(consumer)
-        await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
         try:
+            await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
             yield consumer
         finally:
             await consumer.stop()
