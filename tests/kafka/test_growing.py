@@ -19,8 +19,9 @@ from agents.worker.copy_topic import CopyError, copy_topic
 from agents.worker.topics import configs
 from broker import run_apart
 from clusters import Broker, create_topic, delete_topics
-from runs import At, placed
-from streams.cluster import Cluster, bounds, read_broker, read_to
+from contents import read, write
+from runs import placed
+from streams.cluster import Cluster, bounds, read_broker
 from streams.record import Record, partition_of
 from streams.topics import (
     CATALOGUE,
@@ -83,38 +84,6 @@ async def give(cluster: Cluster, topic: str, changed: dict[str, str]) -> None:
         while not config.items() <= (await configs(admin, [topic]))[topic].items():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert [each[0] for each in answer.resources] == [0]
-
-
-async def write(cluster: Cluster, records: Mapping[At, list[Record]]) -> None:
-    """Produce records to their partitions, in order."""
-    producer = cluster.producer()
-    await producer.start()
-    try:
-        for (topic, number), own in records.items():
-            batch = producer.create_batch()
-            for record in own:
-                stamp = None if record.timestamp is None else record.timestamp // 1000
-                headers = list(record.headers)
-                batch.append(timestamp=stamp, key=record.key, value=record.value, headers=headers)
-            await (await producer.send_batch(batch, topic, partition=number))
-    finally:
-        await producer.stop()
-
-
-async def read(
-    cluster: Cluster, topics: Mapping[str, int], since: Mapping[TopicPartition, int] | None = None
-) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """Return what topics of so many partitions hold from some offsets on."""
-    tps = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
-    found: dict[TopicPartition, list[ConsumerRecord]] = {tp: [] for tp in tps}
-    async with cluster.reader() as reader:
-        reader.assign(tps)
-        ends = {tp: end for tp, (_, end) in (await bounds(reader, tps)).items()}
-        for tp in tps:
-            reader.seek(tp, (since or {}).get(tp, 0))
-        async for tp, records in read_to(reader, ends):
-            found[tp] += records
-    return found
 
 
 def by_line(found: Mapping[TopicPartition, list[ConsumerRecord]]) -> dict[Any, list[bytes]]:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
@@ -22,8 +22,6 @@ from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, MES_EVENTS
 
 KEY = b"DE01/L1"
 M = TopicPartition(MES_EVENTS, 0)
-
-Found = dict[TopicPartition, list[ConsumerRecord]]
 
 
 def confirmations(first: int, count: int) -> list[bytes]:
