@@ -260,14 +260,14 @@ def _produce_factory(
 
 
 def _produce(broker: str | None, work: Any, what: str) -> None:
-    import uvloop
+    import asyncio
 
     from agents.worker.sink import produce
     from streams.cluster import read_broker
 
     settings = _kafka_settings(None, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
-    sent = uvloop.run(produce(read_broker(settings.broker), work))
+    sent = asyncio.run(produce(read_broker(settings.broker), work))
     ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""
     click.echo(f"sent {sent.events:,} events{ticks} in {sent.seconds:.1f} s", err=True)
 

@@ -18,8 +18,9 @@ LAG_SECONDS_MAX: Final = 90
 """A factory that is further behind the clock delivers twice as fast: below the grace that the
 job's ticks give a line, so that nothing is late that wasn't meant to be."""
 
-LINES_MAX: Final = 1_000
-"""Of a log, placed at once: how often a signal is looked at."""
+LINES_MAX: Final = 8_000
+"""Of a log, placed at once: a partition's next batch waits until the one before is on its way, so
+that small ones are slow, and after them a signal is looked at."""
 
 
 def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) -> Work:
@@ -110,6 +111,12 @@ def _count(sent: Sent, decoded: Sequence[Decoded]) -> None:
 
 def _chunks(file: BinaryIO, rate: float | None) -> Iterator[list[bytes]]:
     size = LINES_MAX if rate is None else min(LINES_MAX, max(1, round(rate * PULSE_SECONDS)))
+    waiting: list[bytes] = []
     for lines in lines_of(file):
-        for begin in range(0, len(lines), size):
-            yield lines[begin : begin + size]
+        waiting += lines
+        whole = len(waiting) - len(waiting) % size
+        for begin in range(0, whole, size):
+            yield waiting[begin : begin + size]
+        del waiting[:whole]
+    if waiting:
+        yield waiting
