@@ -29,6 +29,9 @@ REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
 """Between two tries to open a partition whose broker is away; doubled each time."""
 
+AHEAD_TRIES_MAX: Final = 4
+"""A topic that ends before what its state has seen so often was made anew, or has lost records."""
+
 FENCED_SECONDS: Final = 5.0
 """A worker that was fenced waits so long for the news that the partition is another's."""
 
@@ -42,6 +45,10 @@ class DeletedError(Trouble):
     """An input topic no longer has what should be processed next."""
 
 
+class RenewedError(Trouble):
+    """An input topic ends before what its state has seen."""
+
+
 class Opened(Struct):
     """What a partition goes on with: its state, its writer, and where to read on."""
 
@@ -51,6 +58,10 @@ class Opened(Struct):
     """The first offset to read, where the state is empty."""
     first: int = 0
     """The first offset that there is."""
+    end: int | None = None
+    """The offset after the last record; None where no state can be ahead of it."""
+    skip_deleted: bool = False
+    """Go on at `first` where what the state would go on with was deleted."""
 
 
 class Progress(Struct):
@@ -106,6 +117,9 @@ class PartitionTask:
         self._next = 0
         self._moved = asyncio.Event()
         self._closing = False
+        self._pause = REOPEN_SECONDS_MIN
+        self._ahead = 0
+        """How often in a row the topic has ended before what the state has seen."""
         self._running = asyncio.create_task(self._run(), name=self.name)
 
     @property
@@ -143,24 +157,22 @@ class PartitionTask:
         await asyncio.wait([self._running])
 
     async def _run(self) -> None:
-        pause = REOPEN_SECONDS_MIN
         while not self._closing:
             try:
                 async with contextlib.AsyncExitStack() as stack:
                     await self._work(stack)
-                    pause = REOPEN_SECONDS_MIN
             except Fenced as error:
                 log.warning("%s: %s", self.name, error)
                 await self._rest(FENCED_SECONDS)
             except Lost as error:
-                log.warning("%s: %s; trying again in %.1f s", self.name, error, pause)
-                await self._rest(pause)
-                pause = min(2 * pause, REOPEN_SECONDS_MAX)
+                log.warning("%s: %s; trying again in %.1f s", self.name, error, self._pause)
+                await self._rest(self._pause)
+                self._pause = min(2 * self._pause, REOPEN_SECONDS_MAX)
             except asyncio.CancelledError:
                 if asked_to_end():
                     raise
                 log.warning("%s: opened anew after a client's task was cancelled", self.name)
-                await self._rest(pause)
+                await self._rest(self._pause)
             except Exception as error:
                 self._fail(error)
                 return
@@ -173,14 +185,7 @@ class PartitionTask:
         stack.callback(overlay.close)
         stack.callback(self._forget)
         partition = Partition(self._topic, self._number, self._rules, overlay)
-        if partition.offset < 0:
-            partition.offset = opened.start - 1
-        elif partition.offset + 1 < opened.first:
-            raise DeletedError(
-                f"records {partition.offset + 1} to {opened.first - 1} of {self.name} were deleted "
-                "before they were processed: set LINESIDE_SKIP_DELETED=true to go on without them, "
-                "and a longer retention.ms on the topic"
-            )
+        partition.offset = self._checked(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
         await self._seek(self._next)
@@ -195,6 +200,30 @@ class PartitionTask:
             for task in (computing, writing):
                 task.cancel()
             await asyncio.gather(computing, writing, return_exceptions=True)
+
+    def _checked(self, at: int, opened: Opened) -> int:
+        """Return where to go on, for a state that would at `at`; raise where it can't."""
+        if at == 0:
+            return opened.start
+        if opened.end is not None and at > opened.end:
+            self._ahead += 1
+            # For a moment after a broker has come back its partitions may look shorter.
+            raise (Lost if self._ahead < AHEAD_TRIES_MAX else RenewedError)(
+                f"the state of {self.name} goes on at offset {at}, and the topic ends at "
+                f"{opened.end}: it was made anew, or has lost records; set another LINESIDE_GROUP "
+                "to process it from its start, without what the state knows"
+            )
+        self._ahead = 0
+        if at >= opened.first:
+            return at
+        gone = f"records {at} to {opened.first - 1} of {self.name} were deleted"
+        if not opened.skip_deleted:
+            raise DeletedError(
+                f"{gone} before they were processed: set LINESIDE_SKIP_DELETED=true to go on "
+                "without them, and a longer retention.ms on the topic"
+            )
+        log.warning("%s before they were processed: going on without them", gone)
+        return opened.first
 
     def _forget(self) -> None:
         self.partition = None
@@ -226,6 +255,7 @@ class PartitionTask:
             for _ in range(count):
                 self._steps.popleft()
             self.lasting = steps[-1].offset + 1
+            self._pause = REOPEN_SECONDS_MIN
             self._moved.set()
             self._observe(outputs)
 

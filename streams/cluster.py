@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec import Struct
 
 from streams.address import read_servers
@@ -27,6 +28,27 @@ BATCH_BYTES_MAX: Final = 16 << 20
 
 REACH_SECONDS_MAX: Final = 15.0
 """A cluster that hasn't answered a new client by then can't be reached."""
+
+
+_send = AIOKafkaConnection.send
+
+
+def _send_or_break(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
+    """Take uvloop's error for a closed transport as what it is.
+
+    uvloop raises `RuntimeError` where asyncio's own loop raises nothing or an `OSError`; aiokafka
+    knows the latter only, and its client would wait for metadata for ever.
+    """
+    try:
+        return _send(self, request, expect_response)
+    except RuntimeError as error:
+        if isinstance(error, KafkaError):
+            raise
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken") from error
+
+
+AIOKafkaConnection.send = _send_or_break
 
 
 class BrokerError(Trouble):

@@ -8,7 +8,12 @@ from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    OffsetOutOfRangeError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport import base, producer
 from faust.types import TP
@@ -17,6 +22,7 @@ from faust.types.tuples import RecordMetadata
 from streams.batches import BatchConsumer
 from streams.cluster import Cluster
 from streams.record import Record, partition_of
+from streams.trouble import Trouble
 
 BATCH_RECORDS_MAX: Final = 4_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
@@ -42,6 +48,10 @@ OFFSET_NOTE: Final = "lineside"
 """Metadata of committed offsets; those that others set have another, or none."""
 
 log = logging.getLogger("lineside.kafka")
+
+
+class RangeError(Trouble):
+    """What should be read next isn't there."""
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's is Any to mypy
@@ -161,6 +171,16 @@ class Consumer(BatchConsumer):
                 max_records=BATCH_RECORDS_MAX,
             )
         except IllegalStateError:  # partitions went while we waited
+            return {}
+        except OffsetOutOfRangeError as error:
+            where = [f"{at} of {tp.topic}/{tp.partition}" for tp, at in error.args[0].items()]
+            self.app.job.fail(
+                RangeError(
+                    f"there is no offset {', '.join(where)} any more: records were deleted while "
+                    "they were read, or the topic was made anew; the next start says what to do"
+                )
+            )
+            await asyncio.sleep(FULL_SECONDS)
             return {}
         found = {}
         for tp, records in lumps.items():

@@ -54,7 +54,7 @@ class Outputs:
         producer = await self.producer()
         try:
             await acknowledged(await sent(producer, batches))
-        except KafkaError:
+        except (KafkaError, asyncio.CancelledError):  # cut short: it may be stuck
             await self.close()
             raise
 
@@ -140,8 +140,8 @@ def told_apart() -> Iterator[None]:
         raise Fenced("another worker has taken over") from None
     except NOTHING_HELPS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
-    except (KafkaError, IllegalOperation, AssertionError) as error:
-        # The latter two: aiokafka's producer had failed before, and was asked once more.
+    except (KafkaError, IllegalOperation, AssertionError, TimeoutError) as error:
+        # The middle two: aiokafka's producer had failed before, and was asked once more.
         raise Lost(f"the broker didn't take what was sent ({error!r})") from error
 
 

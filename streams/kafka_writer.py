@@ -1,5 +1,6 @@
 """EDGE: what a partition's task writes to Kafka: outputs, and changelog batches."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -26,6 +27,9 @@ FENCE: Final = b"f"
 
 OUTPUT_BATCH_BYTES: Final = 900_000
 """Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
+
+WRITE_SECONDS_MAX: Final = 120.0
+"""A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
 
 TRANSACTION_SECONDS_MAX: Final = 60.0
 """A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
@@ -72,19 +76,21 @@ class KafkaWriter:
         """
         note = msgspec.json.encode({"owner": owner, "at_ms": now_ms()})
         with told_apart():
-            await started(self._producer)
-            return await self._transact((), [(fence_key(partitions), note)])
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                await started(self._producer)
+                return await self._transact((), [(fence_key(partitions), note)])
 
     async def write(
         self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
     ) -> Sequence[StateChange]:
         """Write outputs, then the state; see `streams.writing.Writer`."""
         with told_apart():
-            batches = list(self._batches(outputs))
-            if self._outputs is not None and batches:
-                await self._outputs.send(batches)
-                batches = []
-            offset = await self._transact(batches, changes)
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                batches = list(self._batches(outputs))
+                if self._outputs is not None and batches:
+                    await self._outputs.send(batches)
+                    batches = []
+                offset = await self._transact(batches, changes)
         if offset < 0:  # the broker knows this batch, but not where it is any more
             return ()
         return [position_note(offset + len(changes), now_ms())]

@@ -57,7 +57,7 @@ def _opened(path: Path) -> RocksStore:
     try:
         return RocksStore(path, wal=False)
     except StateError as error:
-        if not path.exists() or "lock" in str(error).lower():
+        if not path.exists() or "lock hold" in str(error) or "While lock" in str(error):
             raise
         log.warning("%s; it's made again from its changelog", error)
         shutil.rmtree(path)
@@ -82,10 +82,7 @@ async def recover(
         async with cluster.reader() as consumer:
             consumer.assign([changelog])
             begin, _ = (await bounds(consumer, [changelog]))[changelog]
-            noted = _position(store)
-            if noted is not None and noted[0] > fence:
-                log.warning("%s isn't the one that the local state is of: recovering all", name)
-                store.clear()
+            await _keep_if_its(consumer, changelog, store, fence)
             at = start = _start(store, begin)
             consumer.seek(changelog, start)
             began = told = monotonic()
@@ -144,6 +141,7 @@ class Standby:
         consumer.assign(tps)
         at = {}
         for tp, (begin, end) in (await bounds(consumer, tps)).items():
+            await _keep_if_its(consumer, tp, self._stores[tp], end)
             at[tp] = _start(self._stores[tp], begin)
             self.left[tp] = max(end - at[tp], 0)
             consumer.seek(tp, at[tp])
@@ -157,11 +155,31 @@ class Standby:
                     self.left[tp] = max(end - await consumer.position(tp), 0)
 
 
+async def _keep_if_its(
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, store: RocksStore, end: int
+) -> None:
+    """Throw away a local state of another changelog of that name: of before it was made anew.
+
+    It is ahead of it, or the changelog has something younger before where the state is.
+    """
+    noted = _position(store)
+    if noted is None:
+        return
+    offset, at_ms = noted
+    younger = (await consumer.offsets_for_times({changelog: at_ms + 1}))[changelog]
+    if offset > end or (younger is not None and younger.offset < offset):
+        name = f"{changelog.topic}/{changelog.partition}"
+        log.warning("%s isn't the one that the local state is of: recovering all", name)
+        store.clear()
+
+
 def _apply(store: RocksStore, records: list[ConsumerRecord]) -> int:
     """Write records of a changelog to a store, and return the offset to go on with."""
     last = records[-1]
+    noted = _position(store)
+    at_ms = max(last.timestamp, 0 if noted is None else noted[1])  # workers' clocks differ
     changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
-    store.write([*changes.items(), position_note(last.offset + 1, last.timestamp)])
+    store.write([*changes.items(), position_note(last.offset + 1, at_ms)])
     at: int = last.offset + 1
     return at
 

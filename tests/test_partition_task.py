@@ -19,6 +19,7 @@ from agents.partition_task import (
     Opened,
     PartitionTask,
     Progress,
+    RenewedError,
 )
 from draws import rngs, seeds, timings
 from logs import printed_log
@@ -69,6 +70,8 @@ class Cluster:
         self.opening: Callable[[], None] = lambda: None
         """Called before a partition opens; it may raise."""
         self.start = self.first = 0
+        self.end_of_topic: int | None = None
+        self.skip_deleted = False
         self.openings = 0
         self.writer: FakeWriter | None = None
         """The one that isn't closed."""
@@ -98,7 +101,9 @@ class Cluster:
         self.store = FakeStore(self)
         self.store.write(self.state.scan(b""))
         self.writer = FakeWriter(self)
-        return Opened(self.store, self.writer, self.start, self.first)
+        return Opened(
+            self.store, self.writer, self.start, self.first, self.end_of_topic, self.skip_deleted
+        )
 
 
 class FakeStore(MemoryStore):
@@ -452,6 +457,30 @@ async def test_a_broker_that_is_away_when_it_opens_is_tried_again() -> None:
         await reader.feed(1)
 
 
+async def test_a_loss_after_good_work_is_the_first_one_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition_task, "REOPEN_SECONDS_MIN", 0.001)
+    monkeypatch.setattr(partition_task, "REOPEN_SECONDS_MAX", 0.1)
+    pauses = []
+
+    async def rest(task: PartitionTask, seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(PartitionTask, "_rest", rest)
+    cluster = Cluster(confirmations(6))
+    async with reading(cluster) as reader:
+        for fates in (["lost", "lost", "lost"], ["lost"]):
+            left = iter(fates)
+            cluster.fate = lambda left=left: next(left, "written")
+            end = reader.task.lasting + 3
+            while reader.task.lasting < end:
+                await asyncio.sleep(0)
+                if reader.task.hungry and reader.position is not None and reader.position < end:
+                    await reader.deliver(1)
+    assert pauses == [0.001, 0.002, 0.004, 0.001]
+
+
 async def test_one_that_was_fenced_waits_for_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_task, "FENCED_SECONDS", 3_600.0)
     cluster = Cluster(confirmations(3))
@@ -625,6 +654,27 @@ async def test_records_that_were_deleted_before_they_were_processed_end_the_job(
     assert "retention.ms" in told
     assert (cluster.writer, cluster.store) == (None, None)
     assert reader.seeks == []
+    await reader.task.close()
+    cluster.skip_deleted = True
+    async with reading(cluster) as reader:
+        assert (reader.seeks, reader.task.lasting) == ([7], 7)
+        await reader.feed(2)
+    expected, _ = undisturbed([*cluster.records[:3], *cluster.records[7:]])
+    assert cluster.left == expected
+
+
+async def test_a_state_that_is_ahead_of_its_topic_ends_the_job() -> None:
+    cluster = Cluster(confirmations(10))
+    async with reading(cluster) as reader:
+        await reader.feed(10)
+    cluster.end_of_topic = 10
+    async with reading(cluster):
+        pass
+    cluster.end_of_topic = 9
+    reader = Reader(cluster)
+    await turns()
+    assert isinstance(reader.failed, RenewedError)
+    assert "goes on at offset 10, and the topic ends at 9" in str(reader.failed)
     await reader.task.close()
 
 

@@ -121,15 +121,15 @@ class KafkaHost:
             async with self._recovering:
                 fence = await writer.fence(partitions, self._owner)
                 await recover(self._cluster, where, store, fence, partitions, progress)
-                first, start = await self._bounds(tp, store)
+                first, end, start = await self._bounds(tp, store)
         except BaseException:
             await writer.close()
             store.close()
             raise
-        return Opened(store, writer, start, 0 if self._settings.skip_deleted else first)
+        return Opened(store, writer, start, first, end, self._settings.skip_deleted)
 
-    async def _bounds(self, tp: TP, store: Store) -> tuple[int, int]:
-        """Return the first offset that there is, and where to start if the state is empty.
+    async def _bounds(self, tp: TP, store: Store) -> tuple[int, int, int]:
+        """Return the first offset, the one after the last, and where to start without a state.
 
         A first start is where somebody has set the group's offset; what lineside itself committed
         doesn't count: if there's no state for it, that state was lost, and is made again.
@@ -137,9 +137,9 @@ class KafkaHost:
         try:
             async with self._cluster.reader() as reader:
                 where = TopicPartition(*tp)
-                first, _ = (await bounds(reader, [where]))[where]
+                first, end = (await bounds(reader, [where]))[where]
             if store.get_many([HEAD])[0] is not None:
-                return first, first
+                return first, end, first
             async with self._cluster.admin() as admin:
                 told = await admin.list_consumer_group_offsets(self._settings.group)
         except KafkaError as error:
@@ -148,14 +148,14 @@ class KafkaHost:
             ) from error
         committed = told.get(where)
         if committed is None or committed.offset < 0:
-            return first, first
+            return first, end, first
         if committed.metadata == OFFSET_NOTE:
             log.warning(
                 "%s/%d has been processed, but its state is gone: all of it is processed again",
                 *tp,
             )
-            return first, first
-        return first, max(first, committed.offset)
+            return first, end, first
+        return first, end, max(first, committed.offset)
 
     def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
         """Open partitions, and follow those that this worker stands by for."""

@@ -134,26 +134,31 @@ def run_worker(settings: Settings, name: str, main: Main) -> Any:
 
 async def _run(settings: Settings, name: str, main: Main) -> Any:
     async with _running(settings, name) as worker:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, worker.stopping.set)
-        work = asyncio.ensure_future(main(worker))
-        stopped = asyncio.ensure_future(worker.stopping.wait())
-        try:
+        result = await _until_stopped(worker, main)
+    if worker.job.failed.done():  # while it was being stopped
+        worker.job.failed.result()
+    return result
+
+
+async def _until_stopped(worker: Worker, main: Main) -> Any:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, worker.stopping.set)
+    work = asyncio.ensure_future(main(worker))
+    stopped = asyncio.ensure_future(worker.stopping.wait())
+    try:
+        await asyncio.wait([work, stopped, worker.job.failed], return_when=asyncio.FIRST_COMPLETED)
+        if worker.job.failed.done():
+            worker.job.failed.result()  # raises
+        if not work.done():  # a main that looks at `stopping` ends by itself
             await asyncio.wait(
-                [work, stopped, worker.job.failed], return_when=asyncio.FIRST_COMPLETED
+                [work, worker.job.failed],
+                timeout=STOP_SECONDS_MAX,
+                return_when=asyncio.FIRST_COMPLETED,
             )
-            if worker.job.failed.done():
-                worker.job.failed.result()  # raises
-            if not work.done():  # a main that looks at `stopping` ends by itself
-                await asyncio.wait(
-                    [work, worker.job.failed],
-                    timeout=STOP_SECONDS_MAX,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            return work.result() if work.done() else None
-        finally:
-            await _cancel(work, stopped)
+        return work.result() if work.done() else None
+    finally:
+        await _cancel(work, stopped)
 
 
 @contextlib.asynccontextmanager

@@ -231,14 +231,19 @@ async def open_transaction(cluster: Cluster, tp: TopicPartition) -> AsyncIterato
         await producer.stop()
 
 
+@pytest.mark.parametrize("elsewhere", ["nothing", "less", "more"])
 def test_a_state_from_before_the_topics_were_made_anew_is_recovered_in_full(
-    broker: Broker, job: KafkaJob, lines: list[bytes]
+    broker: Broker, job: KafkaJob, lines: list[bytes], elsewhere: str
 ) -> None:
-    half = len(lines) // 2
-    job.write(lines[:half])
+    """Whatever another worker has processed meanwhile: less than the state has seen, or more."""
+    first, second, third = lines[:7_000], lines[7_000:14_000], lines[14_000:]
+    job.write(first)
     job.drain()
     fresh_topics(broker, job.partitions, job.group)
-    job.write(lines[half:])
+    job.write({"nothing": [], "less": second[:1_000], "more": second}[elsewhere])
+    if elsewhere != "nothing":
+        job.drain("another")
+    job.write(third)
     said = job.drain()
     assert "isn't the one that the local state is of" in said
     assert sorted_exceptions(job.left()) == job.expected()

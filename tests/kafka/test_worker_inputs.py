@@ -1,6 +1,8 @@
 """What a worker makes of its input topics: transactions, codecs, keys, deletions, a first start."""
 
 import json
+import signal
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +13,7 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.structs import OffsetAndMetadata
 
 from broker import run_apart
+from clusters import create_topic, delete_topics
 from contents import write
 from departed import sorted_exceptions
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, one_sentence
@@ -18,10 +21,13 @@ from runs import confirmed, consumed, event
 from streams.cluster import Cluster
 from streams.kafka import OFFSET_NOTE
 from streams.record import Record
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, MES_EVENTS
+from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUT_BATCH_BYTES, INPUTS, MES_EVENTS
 
 KEY = b"DE01/L1"
 M = TopicPartition(MES_EVENTS, 0)
+
+FETCH_SECONDS = 1.0
+"""A broker that has nothing to give says so by then."""
 
 
 def confirmations(first: int, count: int) -> list[bytes]:
@@ -215,6 +221,40 @@ def test_records_deleted_before_they_were_processed_are_told_with_their_offsets(
     assert "records 4 to 6 of mes.events.v1/0 were deleted before they were processed" in told
     assert "LINESIDE_SKIP_DELETED=true" in told
     assert posted(job) == ids(values[:4])
+    said = job.drain(skip_deleted="true")
+    assert "records 4 to 6 of mes.events.v1/0 were deleted" in said
+    assert posted(job) == ids(values[:4] + values[7:])
+    job.drain()  # once gone on, there's nothing to skip
+
+
+def test_records_deleted_while_a_worker_was_frozen_end_it_with_a_sentence(job: KafkaJob) -> None:
+    values = confirmations(0, 10)
+    give(job, values[:4])
+    worker = job.worker(session_timeout_seconds=6)
+    worker.wait_for("all is processed", lambda told: told["counts"]["in"] == 4 and drained(told))
+    worker.process.send_signal(signal.SIGSTOP)
+    time.sleep(FETCH_SECONDS)  # what it has asked for is answered
+    give(job, values[4:])
+    run_apart(delete_before(job.cluster, M, 7))
+    worker.process.send_signal(signal.SIGCONT)
+    assert worker.wait(REFUSAL_SECONDS_MAX) == 1
+    assert "there is no offset 4 of mes.events.v1/0 any more" in one_sentence(worker)
+    job.drain(skip_deleted="true")
+    assert posted(job) == ids(values[:4] + values[7:])
+
+
+def test_a_topic_that_ends_before_what_its_state_has_seen_is_refused(job: KafkaJob) -> None:
+    give(job, confirmations(0, 10))
+    job.drain()
+    delete_topics(job.broker, [MES_EVENTS])
+    limit = {"max.message.bytes": str(INPUT_BATCH_BYTES)}
+    create_topic(job.broker, MES_EVENTS, job.partitions, limit)
+    give(job, confirmations(20, 5))
+    worker = job.worker()
+    assert worker.wait(REFUSAL_SECONDS_MAX) == 1
+    told = one_sentence(worker)
+    assert "mes.events.v1/0 goes on at offset 10, and the topic ends at 5" in told
+    assert "LINESIDE_GROUP" in told
 
 
 def test_records_deleted_after_they_were_processed_are_no_loss(job: KafkaJob) -> None:
