@@ -92,7 +92,7 @@ class Cluster(Struct, frozen=True):
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        """Give a started admin client; raises `BrokerError` if no broker answers."""
+        """Give a started admin client; raises `Unreachable` if no broker answers."""
         client = AIOKafkaAdminClient(bootstrap_servers=list(self.servers), client_id=self.client_id)
         await self._started(client)
         try:
@@ -102,7 +102,7 @@ class Cluster(Struct, frozen=True):
 
     @asynccontextmanager
     async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-        """Give a started consumer without a group; raises `BrokerError` if no broker answers."""
+        """Give a started consumer without a group; raises `Unreachable` if no broker answers."""
         consumer = self.consumer(**options)
         await self._started(consumer)
         try:
@@ -112,7 +112,7 @@ class Cluster(Struct, frozen=True):
             await consumer.stop()
 
     async def _started(self, client: Any) -> None:
-        """Start a client; one that doesn't come up is let go. Raises `BrokerError`."""
+        """Start a client; one that doesn't come up is let go. Raises `Unreachable`."""
         try:
             async with asyncio.timeout(REACH_SECONDS_MAX):
                 await client.start()
@@ -122,7 +122,7 @@ class Cluster(Struct, frozen=True):
                 await stop()
             if not isinstance(error, KafkaError | OSError | TimeoutError):
                 raise
-            raise BrokerError(
+            raise Unreachable(
                 f"no Kafka broker answers at {', '.join(self.servers)}: is it running, and is the "
                 "address right?"
             ) from None
@@ -131,6 +131,10 @@ class Cluster(Struct, frozen=True):
 def read_broker(url: str) -> Cluster:
     """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`."""
     return Cluster(read_servers(url))
+
+
+class Unreachable(BrokerError):
+    """No broker answers."""
 
 
 def asked_to_end() -> bool:
