@@ -246,8 +246,8 @@ class PartitionTask:
             if not self._steps:
                 await self._wait()
                 continue
-            count = len(self._steps)
-            steps = [self._steps[index] for index in range(count)]
+            steps = list(self._steps)
+            count = len(steps)
             outputs = [record for step in steps for record in step.outputs]
             changes = overlay.merged(count)
             noted = await writer.write(outputs, changes)

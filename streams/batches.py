@@ -1,6 +1,6 @@
 """EDGE: whole partition batches through Faust, one message for many records."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
 import faust
@@ -8,7 +8,7 @@ from faust.transport import consumer
 from faust.types import TP, ConsumerMessage
 from msgspec import Struct
 
-from streams.record import Record
+from streams.record import Record, partition_of
 
 
 class Batch(Struct, frozen=True):
@@ -121,6 +121,22 @@ class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is
 
     async def perform_seek(self) -> None:
         """Tasks seek, when their state is there."""
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek to offsets."""
+        for tp, offset in partitions.items():
+            await self._seek(tp, offset)
+
+    async def position(self, tp: TP) -> int | None:
+        """Return the offset of the next record to deliver."""
+        return self._position.get(tp)
+
+    def key_partition(
+        self, topic: str, key: bytes | None, partition: int | None = None
+    ) -> int | None:
+        """Return the partition of a key."""
+        count = self.topic_partitions(topic)
+        return partition_of(key, count) if partition is None and count else partition
 
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)

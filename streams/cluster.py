@@ -13,7 +13,9 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from msgspec import Struct
 
 from streams.address import read_servers
+from streams.record import Record
 from streams.trouble import Trouble
+from streams.writing import Lost
 
 COMPRESSION: Final = "lz4"
 
@@ -53,6 +55,10 @@ AIOKafkaConnection.send = _send_or_break
 
 class BrokerError(Trouble):
     """A cluster that can't be reached, or that refuses what it is asked for."""
+
+
+class Unreachable(BrokerError, Lost):
+    """No broker answers: a sentence where something starts, a reason to wait where it runs."""
 
 
 class Cluster(Struct, frozen=True):
@@ -133,10 +139,6 @@ def read_broker(url: str) -> Cluster:
     return Cluster(read_servers(url))
 
 
-class Unreachable(BrokerError):
-    """No broker answers."""
-
-
 def asked_to_end() -> bool:
     """Return whether the running task was cancelled, and not just something that it waits for.
 
@@ -185,3 +187,15 @@ async def _reached(
 ) -> bool:
     position: int = await consumer.position(tp)
     return position >= ends[tp]
+
+
+def record_of(found: ConsumerRecord) -> Record:
+    """Return a record as the job sees it: its timestamp in microseconds, None where it has none."""
+    timestamp = found.timestamp
+    return Record(
+        found.offset,
+        None if timestamp is None or timestamp < 0 else timestamp * 1000,
+        found.key,
+        found.value,
+        found.headers,
+    )

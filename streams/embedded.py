@@ -160,11 +160,6 @@ class Consumer(BatchConsumer):
         self._position[partition] = offset
         self._broker.wake()
 
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek to offsets."""
-        for tp, offset in partitions.items():
-            await self._seek(tp, offset)
-
     def assignment(self) -> set[TP]:
         """Return the partitions of this member."""
         return set(self._assigned)
@@ -181,19 +176,9 @@ class Consumer(BatchConsumer):
         """Return the offsets of the oldest records."""
         return {tp: self._broker.log.partition(*tp).start_offset for tp in partitions}
 
-    async def position(self, tp: TP) -> int | None:
-        """Return the offset of the next record to deliver."""
-        return self._position.get(tp)
-
     def topic_partitions(self, topic: str) -> int | None:
         """Return the number of partitions of a topic."""
         return self._broker.partitions
-
-    def key_partition(
-        self, topic: str, key: bytes | None, partition: int | None = None
-    ) -> int | None:
-        """Return the partition of a key."""
-        return partition_of(key, self._broker.partitions) if partition is None else partition
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
@@ -239,7 +224,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
 
 
 class Transport(base.Transport):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """`embedded://`: no broker; the app brings the log (`app.broker_of_log`)."""
+    """`embedded://`: no broker; the app brings the log (`app.host.broker`)."""
 
     Consumer: ClassVar = Consumer
     Producer: ClassVar = Producer

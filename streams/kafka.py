@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -20,8 +20,8 @@ from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
 from streams.batches import BatchConsumer
-from streams.cluster import Cluster
-from streams.record import Record, partition_of
+from streams.cluster import Cluster, record_of
+from streams.record import Record
 from streams.trouble import Trouble
 
 BATCH_RECORDS_MAX: Final = 4_000
@@ -185,7 +185,7 @@ class Consumer(BatchConsumer):
         found = {}
         for tp, records in lumps.items():
             if records:
-                found[TP(*tp)] = self._fetched[TP(*tp)], [_record(one) for one in records]
+                found[TP(*tp)] = self._fetched[TP(*tp)], [record_of(one) for one in records]
                 self._fetched[TP(*tp)] = records[-1].offset + 1
         if not found:
             await self._note_ends(hungry)
@@ -203,11 +203,6 @@ class Consumer(BatchConsumer):
             self.kafka.seek(tp, offset)
             self.kafka.resume(tp)
             self._position[partition] = self._fetched[partition] = offset
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek to offsets."""
-        for tp, offset in partitions.items():
-            await self._seek(tp, offset)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Tell the group how far the states are, for those who watch the lag.
@@ -261,20 +256,9 @@ class Consumer(BatchConsumer):
         begins = await self.kafka.beginning_offsets([TopicPartition(*tp) for tp in partitions])
         return {TP(*tp): begin for tp, begin in begins.items()}
 
-    async def position(self, tp: TP) -> int | None:
-        """Return the offset of the next record to deliver."""
-        return self._position.get(tp)
-
     def topic_partitions(self, topic: str) -> int | None:
         """Return the number of partitions of a topic."""
         return len(self.kafka.partitions_for_topic(topic) or ()) or None
-
-    def key_partition(
-        self, topic: str, key: bytes | None, partition: int | None = None
-    ) -> int | None:
-        """Return the partition of a key."""
-        count = self.topic_partitions(topic)
-        return partition_of(key, count) if partition is None and count else partition
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
@@ -324,14 +308,3 @@ class Transport(base.Transport):  # type: ignore[misc]  # Faust's base is Any to
 
     default_port = 9092
     driver_version = "aiokafka"
-
-
-def _record(found: ConsumerRecord) -> Record:
-    timestamp = found.timestamp
-    return Record(
-        found.offset,
-        None if timestamp is None or timestamp < 0 else timestamp * 1000,
-        found.key,
-        found.value,
-        found.headers,
-    )

@@ -26,13 +26,12 @@ class KafkaTicker:
     async def tick(self, slot: int, value: bytes) -> None:
         """Write the tick of an instant to all input partitions. Raises `Lost`."""
         with told_apart():
-            if self._producer is None:
-                await self._begin()
-            if slot <= self._last or self._producer is None:
+            claiming = self._producer or await self._begin()
+            if slot <= self._last:
                 return
             self._last = slot
-            async with self._producer.transaction():
-                await self._producer.send_and_wait(CLOCK, str(slot).encode(), self._key)
+            async with claiming.transaction():
+                await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
             producer = await self._outputs.producer()
             sent = []
             for topic in INPUTS:
@@ -42,7 +41,7 @@ class KafkaTicker:
                     sent.append(await producer.send_batch(batch, topic, partition=number))
             await acknowledged(sent)
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> AIOKafkaProducer:
         """Shut out the last owner, and learn which slot it claimed last."""
         producer = self._cluster.producer(self._id)
         try:
@@ -52,6 +51,7 @@ class KafkaTicker:
             await stop(producer)
             raise
         self._producer = producer
+        return producer
 
     async def _last_claimed(self) -> int:
         tp = TopicPartition(CLOCK, 0)

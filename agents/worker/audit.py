@@ -17,8 +17,7 @@ from agents.worker.remains import Remains
 from agents.worker.topics import partitions_of
 from agents.worker.totals import check_totals
 from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
-from streams.cluster import Cluster, bounds, read_to
-from streams.record import Record
+from streams.cluster import Cluster, bounds, read_to, record_of
 from streams.topics import INPUTS, OUTPUTS, changelog
 from streams.trouble import Trouble
 from tables.rocksdb import RocksStore
@@ -120,7 +119,7 @@ async def _audit(
             head = heads.get(tp)
             recounts[tp] = Recount(tp, rules[tp.topic], store, head, begin, end, proof)
         async for tp, records in _read(consumer, inputs, progress):
-            recounts[tp].take([_record(record) for record in records])
+            recounts[tp].take([record_of(record) for record in records])
         for recount in recounts.values():
             recount.finish()
         whole = {tp: recount.compare(differences) for tp, recount in recounts.items()}
@@ -231,12 +230,6 @@ async def _read(
 
 def _windowed(rules: Mapping[str, Rules]) -> dict[str, tuple[str, ...]]:
     return {kind.record: kind.measures for each in rules.values() for kind in each.kinds}
-
-
-def _record(found: ConsumerRecord) -> Record:
-    """Return a record as the job sees it: its timestamp in microseconds."""
-    timestamp = None if found.timestamp < 0 else found.timestamp * 1000
-    return Record(found.offset, timestamp, found.key, found.value, found.headers)
 
 
 def _rocks(path: Path) -> Callable[[], Store]:

@@ -153,9 +153,7 @@ def worker(port: int | None, config: Path | None, feed: Path | None, until_drain
 
 @main.command()
 @click.option("--out", type=click.Path(path_type=Path), help="A file, or - for the terminal.")
-@click.option(
-    "--broker", metavar="URL", help="kafka://host:port[,host:port...], or LINESIDE_BROKER."
-)
+@BROKER
 @click.option(
     "--log", type=click.Path(path_type=Path), help="To a broker: this log instead of a factory's."
 )

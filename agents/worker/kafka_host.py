@@ -16,7 +16,7 @@ from agents.partition_task import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.settings import Settings
-from streams.cluster import Cluster, Unreachable, asked_to_end, bounds, read_broker
+from streams.cluster import Cluster, asked_to_end, bounds, read_broker
 from streams.kafka import OFFSET_NOTE
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
@@ -122,11 +122,9 @@ class KafkaHost:
                 fence = await writer.fence(partitions, self._owner)
                 await recover(self._cluster, where, store, fence, partitions, progress)
                 first, end, start = await self._bounds(tp, store)
-        except BaseException as error:
+        except BaseException:
             await writer.close()
             store.close()
-            if isinstance(error, Unreachable):  # it was there when this worker started
-                raise Lost(str(error)) from error
             raise
         return Opened(store, writer, start, first, end, self._settings.skip_deleted)
 
@@ -187,7 +185,7 @@ class KafkaHost:
             return
         try:
             await self._ticker.tick(slot, value)
-        except (Lost, Unreachable) as error:
+        except Lost as error:
             log.warning("a tick wasn't written: %s", error)
             await self._ticker.close()
         except asyncio.CancelledError:
