@@ -1,6 +1,6 @@
 """The log that every benchmark processes: what the MES and the machines of some plants report.
 
-    python benchmarks/workload.py --events N [--out FILE] [--digest] [--kcat PARTITIONS]
+    python benchmarks/workload.py --events N [--out FILE] [--digest]
 
 Same arguments, same bytes: there is no clock in it, no hash() and no order of a set. Prints what is
 in the log; with --out writes it, an event a line, for `lineside replay`; with --digest prints a
@@ -47,9 +47,6 @@ Record = tuple[str, bytes, bytes]
 START = 1_767_592_800
 """2026-01-05T06:00:00Z, a Monday, in seconds."""
 
-BLOCK_ROUNDS = 128
-"""A block has so many events of each line; a duplicate is of the block before."""
-
 JITTER_MS = 3_000
 """An event comes so much later than what it tells of, at most."""
 
@@ -73,6 +70,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     lines: int = 64
     plants: int = 8
+    turns: int = 128
+    """Records are made in blocks of so many turns; a duplicate is of the block before."""
     duplicates: float = 0.03
     late: float = 0.01
     bad: float = 0.001
@@ -129,7 +128,7 @@ class Workload:
             self._before = block
         yield self._end(clock_us // 1_000)
 
-    def _block(self, clock_us: int, step_us: int, rounds: int) -> list[Record]:
+    def _block(self, clock_us: int, step_us: int, turns: int) -> list[Record]:
         # The only loop that counts: one shape, three random numbers and one formatting an event.
         random, sequences, wholes, all_drawn = (
             self._random.random, self._sequences, self._wholes, self._drawn,
@@ -137,7 +136,7 @@ class Workload:
         block: list[Record] = []
         add = block.append
         lines = range(self.plan.lines)
-        for _ in range(min(BLOCK_ROUNDS, rounds)):
+        for _ in range(min(self.plan.turns, turns)):
             for line in lines:
                 clock_us += step_us
                 shape = all_drawn[line][int(random() * SLOTS)]
@@ -287,22 +286,34 @@ class Wholes(dict[int, bytes]):
 def main() -> None:
     """Make a log, and say what is in it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, kind in Plan.__annotations__.items():
-        default = {} if name == "events" else {"default": getattr(Plan(events=1), name)}
-        parser.add_argument(f"--{name}", type=kind, required=name == "events", **default)
+    add_plan_options(parser)
     parser.add_argument("--out", type=Path, help="write it: an event a line")
-    parser.add_argument("--digest", action="store_true")
-    options = vars(parser.parse_args())
-    out, digest = options.pop("out"), options.pop("digest")
-    workload = Workload(Plan(**options))
-    if digest:
+    parser.add_argument("--digest", action="store_true", help="print a digest of it")
+    options = parser.parse_args()
+    workload = Workload(plan_of(options))
+    if options.digest:
         print(digest_of(workload))
-    elif out is not None:
-        with out.open("wb") as file:
+    elif options.out is not None:
+        with options.out.open("wb") as file:
             for block in workload.blocks():
                 file.writelines(value + b"\n" for _, _, value in block)
     else:
         tell(workload)
+
+
+def add_plan_options(parser: argparse.ArgumentParser, events: int | None = None) -> None:
+    """Add an option for each member of `Plan`; `events` is asked for if it has no default."""
+    default = Plan(events=events or 0)
+    for name, kind in Plan.__annotations__.items():
+        if name == "events" and events is None:
+            parser.add_argument("--events", type=int, required=True)
+        else:
+            parser.add_argument(f"--{name}", type=kind, default=getattr(default, name))
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """Return the plan that options ask for."""
+    return Plan(**{name: getattr(options, name) for name in Plan.__annotations__})
 
 
 def digest_of(workload: Workload) -> str:
@@ -326,9 +337,8 @@ def tell(workload: Workload) -> None:
             sizes += len(value)
         began = time.process_time()
     records = kinds.total()
-    print(
-        f"{records:,} records, {sizes / records:.0f} bytes each, {seconds / records * 1e6:.2f} us"
-    )
+    cost = f"made in {seconds / records * 1e6:.2f} us of CPU each"
+    print(f"{records:,} records, {sizes / records:.0f} bytes each, {cost}")
     for counts in (workload.counts, kinds):
         for name, count in counts.most_common():
             print(f"{count:12,}  {count / records:7.3%}  {name}")
