@@ -142,8 +142,10 @@ class Filling:
 
 
 def tell(records: int, of: int, seconds: float, end: str = "\r") -> None:
-    """Print how far it is."""
+    """Print how far it is; only the last if it isn't to a terminal."""
     rate = records / seconds
+    if end == "\r" and not sys.stderr.isatty():
+        return
     print(f"preloaded {records:,} of {of:,}: {rate:,.0f}/s  ", end=end, file=sys.stderr, flush=True)
 
 
