@@ -1,6 +1,6 @@
 """EDGE: whole partition batches through Faust, one message for many records."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import faust
@@ -21,7 +21,7 @@ class Batch(Struct, frozen=True):
 
     It is below the first record's where offsets were passed over (the ends of transactions).
     """
-    records: list[Record]
+    records: Sequence[Record]
 
     @property
     def end(self) -> int:
@@ -103,7 +103,7 @@ class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is
 
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
-    ) -> dict[TP, tuple[int, list[Record]]]:
+    ) -> dict[TP, tuple[int, Sequence[Record]]]:
         raise NotImplementedError
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:

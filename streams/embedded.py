@@ -135,11 +135,11 @@ class Consumer(BatchConsumer):
 
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
-    ) -> dict[TP, tuple[int, list[Record]]]:
+    ) -> dict[TP, tuple[int, Sequence[Record]]]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not self.should_stop:
-            found = {}
+            found: dict[TP, tuple[int, Sequence[Record]]] = {}
             for tp in sorted(self.app.job.hungry() & self._position.keys()):
                 start = self._position[tp]
                 records = self._broker.log.partition(*tp).read(start, BATCH_RECORDS_MAX)

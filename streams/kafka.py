@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
     ConsumerStoppedError,
@@ -21,11 +21,15 @@ from faust.types.tuples import RecordMetadata
 
 from streams.batches import BatchConsumer
 from streams.cluster import Cluster, record_of
+from streams.kafka_batches import COMPILED, joined, whole
 from streams.record import Record
 from streams.trouble import Trouble
 
 BATCH_RECORDS_MAX: Final = 4_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
+
+BLOCKS_MAX: Final = 64
+"""RecordBatches that are delivered at once; the size of a fetch bounds them, too."""
 
 HEARTBEATS_PER_SESSION: Final = 5
 """A member is told of a rebalance with its next heartbeat, and may miss some."""
@@ -110,6 +114,7 @@ class Consumer(BatchConsumer):
             heartbeat_interval_ms=round(seconds * 1000 / HEARTBEATS_PER_SESSION),
             rebalance_timeout_ms=round(REBALANCE_SECONDS_MAX * 1000),
             max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
+            key_deserializer=whole if COMPILED else None,
         )
         await self._kafka.start()
 
@@ -157,7 +162,7 @@ class Consumer(BatchConsumer):
 
     async def _getmany(
         self, active_partitions: set[TP] | None, timeout: float
-    ) -> dict[TP, tuple[int, list[Record]]]:
+    ) -> dict[TP, tuple[int, Sequence[Record]]]:
         open_ = self._position.keys() & self.assignment()
         hungry = self.app.job.hungry() & open_
         if not hungry:
@@ -165,11 +170,7 @@ class Consumer(BatchConsumer):
             return {}
         patience = timeout if hungry == open_ == self.assignment() else FULL_SECONDS
         try:
-            lumps = await self.kafka.getmany(
-                *(TopicPartition(*tp) for tp in hungry),
-                timeout_ms=round(patience * 1000),
-                max_records=BATCH_RECORDS_MAX,
-            )
+            lumps = await self._lumps(hungry, patience)
         except IllegalStateError:  # partitions went while we waited
             return {}
         except OffsetOutOfRangeError as error:
@@ -184,12 +185,21 @@ class Consumer(BatchConsumer):
             return {}
         found = {}
         for tp, records in lumps.items():
-            if records:
-                found[TP(*tp)] = self._fetched[TP(*tp)], [record_of(one) for one in records]
-                self._fetched[TP(*tp)] = records[-1].offset + 1
+            found[tp] = self._fetched[tp], records
+            self._fetched[tp] = records[-1].offset + 1
         if not found:
             await self._note_ends(hungry)
         return found
+
+    async def _lumps(self, hungry: set[TP], patience: float) -> dict[TP, Sequence[Record]]:
+        """Return what has been fetched of the partitions; wait where there's nothing."""
+        lumps = await self.kafka.getmany(
+            *(TopicPartition(*tp) for tp in hungry),
+            timeout_ms=round(patience * 1000),
+            max_records=BLOCKS_MAX if COMPILED else BATCH_RECORDS_MAX,
+        )
+        read = joined if COMPILED else _records
+        return {TP(*tp): read(found) for tp, found in lumps.items() if found}
 
     async def _note_ends(self, partitions: set[TP]) -> None:
         with contextlib.suppress(IllegalStateError):  # they went while we waited
@@ -308,3 +318,7 @@ class Transport(base.Transport):  # type: ignore[misc]  # Faust's base is Any to
 
     default_port = 9092
     driver_version = "aiokafka"
+
+
+def _records(found: Sequence[ConsumerRecord]) -> list[Record]:
+    return [record_of(one) for one in found]

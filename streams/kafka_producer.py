@@ -17,10 +17,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import BrokerError, Cluster
+from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.kafka_batches import batch_of
 from streams.record import Outgoing
 from streams.writing import Fenced, Lost
 
@@ -113,11 +113,11 @@ async def sent(
     futures = []
     now = now_ms()
     for (topic, number), records in batches:
-        builder: BatchBuilder = producer.create_batch()
-        for record in records:
-            builder.append(timestamp=now, key=record.key, value=record.value)
-        builder.close()
-        futures.append(await producer.send_batch(builder, topic, partition=number))
+        pairs = [(record.key, record.value) for record in records]
+        batch = batch_of(producer, pairs, now, BATCH_BYTES_MAX)
+        if batch is None:
+            raise BrokerError(f"{len(records)} records for {topic} don't fit a RecordBatch")
+        futures.append(await producer.send_batch(batch, topic, partition=number))
     return futures
 
 

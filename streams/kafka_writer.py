@@ -8,7 +8,9 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
+from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.kafka_batches import batch_of
 from streams.kafka_producer import (
     Outputs,
     Target,
@@ -65,6 +67,8 @@ class KafkaWriter:
         self._outputs = outputs
         self._changelog = changelog
         self._counts = counts
+        self._places: dict[tuple[str, bytes | None], Target] = {}
+        """Where records of a topic and key go."""
         self._producer = cluster.producer(
             transactional_id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
         )
@@ -101,17 +105,14 @@ class KafkaWriter:
         changes: Sequence[StateChange],
     ) -> int:
         await self._producer.begin_transaction()
-        builder = self._producer.create_batch()
-        now = now_ms()
-        for key, value in changes:
-            if builder.append(timestamp=now, key=key, value=value) is None:
-                raise BrokerError(
-                    f"the state changes of a batch for {self._changelog.topic} take more than "
-                    f"{BATCH_BYTES_MAX:,} bytes: that's more than one RecordBatch can hold"
-                )
-        builder.close()
+        batch = batch_of(self._producer, changes, now_ms(), BATCH_BYTES_MAX)
+        if batch is None:
+            raise BrokerError(
+                f"the state changes of a batch for {self._changelog.topic} take more than "
+                f"{BATCH_BYTES_MAX:,} bytes: that's more than one RecordBatch can hold"
+            )
         name, number = self._changelog
-        futures = [await self._producer.send_batch(builder, name, partition=number)]
+        futures = [await self._producer.send_batch(batch, name, partition=number)]
         futures += await sent(self._producer, batches)
         offset: int = (await acknowledged(futures))[0].offset
         await self._producer.commit_transaction()
@@ -120,8 +121,13 @@ class KafkaWriter:
     def _batches(self, outputs: Sequence[Outgoing]) -> Iterator[tuple[Target, Sequence[Outgoing]]]:
         """Yield outputs by topic and partition, in order, cut to a size that brokers take."""
         grouped: defaultdict[Target, list[Outgoing]] = defaultdict(list)
+        places = self._places
         for record in outputs:
-            at = record.topic, partition_of(record.key, self._counts[record.topic])
+            where = record.topic, record.key
+            at = places.get(where)
+            if at is None:
+                number = partition_of(record.key, self._counts[record.topic])
+                at = keep(places, where, (record.topic, number))
             grouped[at].append(record)
         for target, records in grouped.items():
             begin = size = 0

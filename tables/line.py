@@ -106,7 +106,7 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
     _count_live_episodes(line, opened, closed, rules)
     closing = windows.closable(line.windows, rules, watermark)
     for _, kind, carrier in sorted(closing, key=lambda item: (item[0], item[1].index)):
-        _close(line, kind, carrier, rules, out)
+        close(line, kind, carrier, rules, out)
     overdue = [name for name, due in line.pending.items() if due <= watermark]
     for name in sorted(overdue, key=lambda name: (line.episodes[name].start, name)):
         _notify(line, name, rules, out)
@@ -129,7 +129,7 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
         for carrier in carried
     ]
     for _, _, kind, carrier in sorted(closing, key=lambda item: item[:2]):
-        _close(line, kind, carrier, rules, out)
+        close(line, kind, carrier, rules, out)
 
 
 def fold(line: Line, event: AnyEvent, rules: Rules, out: list[Outgoing]) -> None:
@@ -187,12 +187,9 @@ def _contribute(
         if row is None:
             row = rows[key] = Row([0] * width, 0, [])
         accepted = line.accepted[index]
-        measures = row.measures
         for slot, member in slots:
-            measure = getattr(data, member)
-            if sign < 0:
-                measure = -measure
-            measures[slot] += measure
+            measure = sign * getattr(data, member)
+            row.add(slot, measure)
             accepted[slot] += measure
         if erp:
             row.count += 1
@@ -281,21 +278,22 @@ def _add_downtime(
 ) -> None:
     members = (episode.work_unit, episode.reason, episode.planned)
     row = windows.row_of(line.windows[kind.index], kind, carrier, start, members)
-    row.measures[0] += micros * BILLIONTHS_PER_MICRO
-    row.measures[1] += stops * quantity.SCALE
+    row.add(0, micros * BILLIONTHS_PER_MICRO)
+    row.add(1, stops * quantity.SCALE)
     line.changed_windows.add((kind.index, carrier))
 
 
-def _close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None:
+def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None:
     """Send the rows of one carrier, sorted by id; a row that says nothing isn't sent."""
     emitted = line.emitted[kind.index]
     zone = rules.zones.get(line.plant)
     counted = not kind.erp and not kind.episodic
     records = []
     for (start, members), row in line.windows[kind.index].pop(carrier).items():
-        for slot, measure in enumerate(row.measures):
+        measures = row.measures
+        for slot, measure in enumerate(measures):
             emitted[slot] += measure
-        if not any(row.measures) and not (counted and row.count):
+        if not any(measures) and not (counted and row.count):
             continue
         revision = (carrier - start) // kind.length
         id = windowed_key(kind.short, line.place, start, row_text(members), revision)
@@ -306,7 +304,7 @@ def _close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoin
         elif counted:
             about = (row.count,)
         data = kind.data(
-            *members, *map(quantity.text, row.measures), instant.text(start), end, revision, *about
+            *members, *map(quantity.text, measures), instant.text(start), end, revision, *about
         )
         value = encode(kind.record, id, end, line.plant, line.line, data)
         records.append(Outgoing(kind.topic, line.key, id, kind.record, value))
@@ -318,6 +316,12 @@ def _close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoin
 
 def _id(record: Outgoing) -> str:
     return record.id
+
+
+try:
+    from tables.closing import close
+except ImportError:  # it wasn't built: see hatch_build.py
+    close = close_plain
 
 
 def _send_at_once(

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from tables.store import Change, Store
+from tables.store import Change, Changes, Store
 
 
 class Overlay:
@@ -15,15 +15,17 @@ class Overlay:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._held: deque[dict[bytes, bytes | None]] = deque()
+        self._held: deque[Changes] = deque()
 
-    def hold(self, changes: Iterable[Change]) -> None:
-        """Put changes on top of all that is held already."""
-        self._held.append(dict(changes))
+    def hold(self, changes: Changes) -> None:
+        """Put changes on top of all that is held already; they are the overlay's from now on."""
+        self._held.append(changes)
 
     def merged(self, count: int) -> list[Change]:
         """Return what the `count` oldest held sets of changes amount to."""
-        merged: dict[bytes, bytes | None] = {}
+        if count == 1:
+            return list(self._held[0].items())
+        merged: Changes = {}
         for held in islice(self._held, count):
             merged.update(held)
         return list(merged.items())
@@ -44,7 +46,7 @@ class Overlay:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        over: dict[bytes, bytes | None] = {}
+        over: Changes = {}
         for held in self._held:
             over.update((key, value) for key, value in held.items() if key.startswith(prefix))
         keys = deque(sorted(over))

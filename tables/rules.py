@@ -92,8 +92,10 @@ class AtOnce(Struct, frozen=True, kw_only=True):
     where: dict[str, str]
     data: type[Struct]
     """what the record carries"""
+    names: tuple[str, ...]
+    """the event's members that leave, in their order"""
     members_of: Callable[[Data], RowMembers]
-    """the event's members, in the order in which they leave"""
+    """their values"""
     measures: tuple[int, ...]
     """the places of measures among them"""
 
@@ -103,6 +105,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     event: str
     contributions: tuple[Contribution, ...]
+    rows: tuple[Row, ...]
+    """the names of each contribution's row members"""
     at_once: tuple[AtOnce, ...]
 
 
@@ -168,6 +172,7 @@ def rules_for(
                         if event in entry.inputs
                     ]
                 ),
+                rows=tuple(entry.row for _, entry, _ in entries if event in entry.inputs),
                 at_once=tuple(
                     _at_once(name, entry, event)
                     for name, entry in policy.transactions.items()
@@ -245,6 +250,7 @@ def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
         event=entry.event,
         where=entry.where.get(event, {}),
         data=at_once_data(name, names),
+        names=names,
         members_of=_row_getter(names),
         measures=tuple(i for i, member in enumerate(leaving) if member.kind == "measure"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +13,7 @@ from tables.episodes import Episode
 from tables.ledger import entry_time
 from tables.line import Line, forget, new_line
 from tables.rules import Rules
-from tables.store import Change
+from tables.store import Change, Changes
 from tables.windows import Row, horizon
 
 if TYPE_CHECKING:
@@ -91,40 +90,35 @@ def read_offset(head: bytes) -> int:
 def changes(
     partition: Partition,
     touched: Iterable[Line],
-    fresh: Mapping[bytes, tuple[Line, int, bytes]],
-) -> list[Change]:
+    fresh: Mapping[bytes, bytes],
+    expiring: Mapping[tuple[bytes, int], list[bytes]],
+) -> Changes:
     """Return what a batch changes in the store, the offset among it.
 
-    `fresh` has (line, time, entry) by ledger key.
+    `fresh` has the new ledger entries, `expiring` their keys by (line, bucket of time).
     """
     rules = partition.rules
-    made: list[Change] = []
+    made: Changes = {}
     for line in touched:
         # Before the new entries: what has expired may have been accepted anew in this batch.
         if line.watermark >= line.sweep_due and len(made) < SWEPT_KEYS_MAX:
-            made += _swept(partition, line, SWEPT_KEYS_MAX - len(made))
+            made.update(_swept(partition, line, SWEPT_KEYS_MAX - len(made)))
         if partition.lasting:
-            made += _line_changes(line, rules)
+            made.update(_line_changes(line, rules))
         line.changed_episodes.clear()
         line.changed_windows.clear()
-    made += [(key, entry) for key, (_, _, entry) in fresh.items()]
-    bucket = rules.bucket
-    expiries: defaultdict[tuple[bytes, int], list[bytes]] = defaultdict(list)
-    for key, (line, time, _) in fresh.items():
-        number = time // bucket
-        expiries[line.key, number].append(key)
-        if number * bucket < line.oldest_bucket:
-            line.oldest_bucket = number * bucket
+    made.update(fresh)
     offset = _bytes(partition.offset)
-    made += [
-        (EXPIRY + line_key + b"\0" + _bytes(number * bucket) + offset, _encode(keys))
-        for (line_key, number), keys in expiries.items()
-    ]
+    for (line_key, number), keys in expiring.items():
+        begin = number * rules.bucket
+        line = partition.lines[line_key]
+        line.oldest_bucket = min(line.oldest_bucket, begin)
+        made[EXPIRY + line_key + b"\0" + _bytes(begin) + offset] = _encode(keys)
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
     codes, left = dict(told.codes), dict(told.left)
     head = [FORMAT, partition.offset, counts, codes, left, _shape(rules)]
-    made.append((HEAD, _encode(head)))
+    made[HEAD] = _encode(head)
     return made
 
 
@@ -150,7 +144,7 @@ def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:
     for index, carrier in line.changed_windows:
         rows = line.windows[index].get(carrier)
         key = WINDOW + prefix + rules.kinds[index].short.encode() + b"\0" + _bytes(carrier)
-        yield key, None if rows is None else _rows_bytes(rows)
+        yield key, None if rows is None else rows_bytes(rows)
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
@@ -201,8 +195,8 @@ def _line_bytes(line: Line) -> bytes:
         line.plant,
         line.line,
         line.watermark,
-        [[_stored(sum_) for sum_ in sums] for sums in line.accepted],
-        [[_stored(sum_) for sum_ in sums] for sums in line.emitted],
+        numbers(line.accepted),
+        numbers(line.emitted),
         line.forgotten_micros,
         line.accepted_events,
         line.late_events,
@@ -236,13 +230,18 @@ def _episode_bytes(episode: Episode) -> bytes:
     )
 
 
-def _rows_bytes(rows: Mapping[tuple[int, tuple[Any, ...]], Row]) -> bytes:
+def rows_bytes_plain(rows: Mapping[tuple[int, tuple[Any, ...]], Row]) -> bytes:
     return _encode(
         [
             (start, members, [_stored(measure) for measure in row.measures], row.count, row.causes)
             for (start, members), row in rows.items()
         ]
     )
+
+
+def numbers_plain(sums: list[list[int]]) -> Any:
+    """Return lists of integers so that they can be encoded."""
+    return [[_stored(number) for number in each] for each in sums]
 
 
 def _stored(measure: int) -> int | str:
@@ -256,3 +255,14 @@ def _bytes(instant: int) -> bytes:
 
 def _instant(stored: bytes) -> int:
     return int.from_bytes(stored, "big") - 2**63
+
+
+try:
+    from tables.rows import numbers_bytes, rows_bytes
+except ImportError:  # they weren't built: see hatch_build.py
+    rows_bytes, numbers = rows_bytes_plain, numbers_plain
+else:
+
+    def numbers(sums: list[list[int]]) -> Any:
+        """Return what `numbers_plain` does, encoded already."""
+        return msgspec.Raw(numbers_bytes(sums))

@@ -10,6 +10,9 @@ from msgspec import Struct
 Change = tuple[bytes, bytes | None]
 """(key, new value), or (key, None) to forget the key."""
 
+Changes = dict[bytes, bytes | None]
+"""New values by key, None to forget the key."""
+
 
 class Store(Protocol):
     """Keys and values of one partition.

@@ -1,13 +1,14 @@
 """Tumbling windows of one line: rows that add up, carried until a window closes."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tables.rules import Kind, RowMembers, Rules
 
 
-class Row(Struct, gc=False):
+class PlainRow(Struct, gc=False):
     """One row of a window: sums in billionths, and what caused them.
 
     `count` is what the record calls `count` (a summary: reversals are -1) or `cause_count`.
@@ -16,6 +17,19 @@ class Row(Struct, gc=False):
     measures: list[int]
     count: int = 0
     causes: list[str] = []
+
+    def add(self, slot: int, amount: int) -> None:
+        """Add billionths to a sum."""
+        self.measures[slot] += amount
+
+
+if TYPE_CHECKING:
+    Row = PlainRow
+else:
+    try:
+        from tables.rows import Row
+    except ImportError:  # it wasn't built: see hatch_build.py
+        Row = PlainRow
 
 
 RowKey = tuple[int, RowMembers]

@@ -35,7 +35,7 @@ def test_an_overlay_answers_as_a_dict_and_its_store_as_one_without_what_is_held(
     for (name, *arguments), wanted, prefix in done:
         more = arguments[-1]
         if name == "hold":
-            overlay.hold(more)
+            overlay.hold(dict(more))
             held.append(more)
         elif name == "write":
             overlay.write(more)
@@ -57,7 +57,7 @@ def test_what_some_held_changes_amount_to_is_what_they_do_one_after_the_other(
 ) -> None:
     overlay = Overlay(MemoryStore())
     for each in held:
-        overlay.hold(each)
+        overlay.hold(dict(each))
     merged = overlay.merged(count)
     assert dict(merged) == dict(change for each in held[:count] for change in each)
     assert len(dict(merged)) == len(merged)
@@ -70,7 +70,7 @@ def test_a_key_forgotten_on_top_isnt_found_below() -> None:
     store = MemoryStore()
     store.write([(b"a", b"1"), (b"ab", b"2")])
     overlay = Overlay(store)
-    overlay.hold([(b"a", None)])
+    overlay.hold({b"a": None})
     assert overlay.get_many([b"a", b"ab"]) == [None, b"2"]
     assert list(overlay.scan(b"a")) == [(b"ab", b"2")]
 
@@ -78,8 +78,8 @@ def test_a_key_forgotten_on_top_isnt_found_below() -> None:
 def test_what_is_held_when_it_closes_is_forgotten() -> None:
     store = MemoryStore()
     overlay = Overlay(store)
-    overlay.hold([(b"a", b"1")])
-    overlay.hold([(b"b", b"2")])
+    overlay.hold({b"a": b"1"})
+    overlay.hold({b"b": b"2"})
     overlay.settle(1, overlay.merged(1))
     overlay.close()
     assert list(store.scan(b"")) == [(b"a", b"1")]

@@ -1,0 +1,329 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Many records as pointers into the RecordBatches that they came in: no object for each of them.
+
+The layout is Kafka's RecordBatch, version 2 (KIP-98): a header of 61 bytes, then records whose
+lengths and deltas are zigzag varints.
+"""
+
+from libc.stdint cimport int64_t, uint64_t, uint32_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+
+from streams.buffer cimport Buffer, grown, taken
+
+from streams.record import Record
+
+cdef int64_t NO_TIMESTAMP = -0x8000000000000000
+cdef int HEADER_BYTES = 61
+cdef Py_ssize_t ROOM_MIN = 256
+cdef const char* BINARY = b"ce_specversion"
+cdef int BINARY_SIZE = 14
+cdef int RECORD_BYTES_MAX = 40  # of lengths and deltas
+
+cdef Buffer payload
+payload.data = NULL
+payload.size = payload.room = 0
+
+
+class BatchError(ValueError):
+    """Bytes that aren't a RecordBatch."""
+
+
+cdef class Block:
+    """Records of one input partition, in the order of their offsets: a sequence of `Record`.
+
+    A `Record` is made when it's asked for; compiled code reads the bytes where they are.
+    """
+
+    def __cinit__(self):
+        self.raw = NULL
+        self.count = self.room = 0
+        self.kept = []
+        self.records = None
+
+    def __dealloc__(self):
+        free(self.raw)
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self.at(each) for each in range(*index.indices(self.count))]
+        cdef Py_ssize_t place = index
+        if place < 0:
+            place += self.count
+        if not 0 <= place < self.count:
+            raise IndexError(f"record {index} of {self.count}")
+        return self.at(place)
+
+    def __iter__(self):
+        cdef Py_ssize_t index
+        for index in range(self.count):
+            yield self.at(index)
+
+    @property
+    def first_offset(self):
+        """The offset of the first record."""
+        return self.raw[0].offset
+
+    @property
+    def last_offset(self):
+        """The offset of the last record."""
+        return self.raw[self.count - 1].offset
+
+    def extend(self, Block more):
+        """Take the records of another block, too."""
+        cdef Py_ssize_t index
+        if self.records is not None or more.records is not None:
+            raise ValueError("a block of given records isn't extended")
+        for index in range(more.count):
+            self.add()[0] = more.raw[index]
+        self.kept += more.kept
+
+    def after(self, int64_t offset):
+        """Return the records behind an offset, as a block."""
+        cdef Block block = Block()
+        cdef Py_ssize_t index
+        block.kept = self.kept
+        for index in range(self.count):
+            if self.raw[index].offset > offset:
+                block.add()[0] = self.raw[index]
+        if self.records is not None:
+            block.records = [record for record in self.records if record.offset > offset]
+        return block
+
+    cdef Raw* add(self) except NULL:
+        cdef Raw* grown
+        if self.count == self.room:
+            self.room = max(2 * self.room, ROOM_MIN)
+            grown = <Raw*>realloc(self.raw, self.room * sizeof(Raw))
+            if grown == NULL:
+                raise MemoryError
+            self.raw = grown
+        self.count += 1
+        return &self.raw[self.count - 1]
+
+    cdef object at(self, Py_ssize_t index):
+        if self.records is not None:
+            return self.records[index]
+        cdef Raw* raw = &self.raw[index]
+        key = None if raw.key == NULL else PyBytes_FromStringAndSize(raw.key, raw.key_size)
+        value = None if raw.value == NULL else PyBytes_FromStringAndSize(raw.value, raw.value_size)
+        timestamp = None if raw.timestamp == NO_TIMESTAMP else raw.timestamp
+        return Record(raw.offset, timestamp, key, value, _headers(raw.headers))
+
+
+def block_of(records):
+    """Return a block of records that are objects already."""
+    cdef Block block = Block()
+    cdef Raw* raw
+    cdef bytes data
+    block.records = list(records)
+    for record in block.records:
+        raw = block.add()
+        raw.offset = record.offset
+        raw.timestamp = NO_TIMESTAMP if record.timestamp is None else record.timestamp
+        raw.key = raw.value = raw.headers = NULL
+        raw.key_size = raw.value_size = 0
+        if record.key is not None:
+            data = record.key
+            raw.key, raw.key_size = PyBytes_AS_STRING(data), <int>PyBytes_GET_SIZE(data)
+        if record.value is not None:
+            data = record.value
+            raw.value, raw.value_size = PyBytes_AS_STRING(data), <int>PyBytes_GET_SIZE(data)
+        raw.binary = bool(record.headers) and any(
+            name == "ce_specversion" for name, _ in record.headers
+        )
+    return block
+
+
+def block_from(const unsigned char[::1] batch, bytes data, int64_t first):
+    """Return the records of a RecordBatch from the offset `first` on.
+
+    `data` is what follows the header, decompressed. The batch's timestamps are in milliseconds,
+    below zero where there is none. Raises `BatchError` if it isn't what the header says.
+    """
+    cdef Block block = Block()
+    cdef const unsigned char* header = &batch[0]
+    cdef int64_t base = <int64_t>_big(header, 8)
+    cdef int attributes = <int>_big(header + 21, 2)
+    cdef int64_t begin_ms = <int64_t>_big(header + 27, 8), end_ms = <int64_t>_big(header + 35, 8)
+    cdef int64_t count = <int64_t>_big(header + 57, 4)
+    cdef const char* at = PyBytes_AS_STRING(data)
+    cdef const char* end = at + PyBytes_GET_SIZE(data)
+    cdef int64_t ms, offset, size, number
+    cdef const char* stop
+    cdef Raw raw
+    block.kept.append(data)
+    for number in range(count):
+        if not _varint(&at, end, &size) or size < 0 or size > end - at:
+            raise BatchError(f"record {number} of the batch at offset {base} is cut short")
+        stop = at + size
+        at += 1  # attributes: none are defined
+        if not _varint(&at, stop, &ms) or not _varint(&at, stop, &offset):
+            raise BatchError(f"record {number} of the batch at offset {base} can't be read")
+        ms += begin_ms
+        if attributes & 8:  # the broker's own time, on the whole batch
+            ms = end_ms
+        raw.offset = base + offset
+        raw.timestamp = NO_TIMESTAMP if ms < 0 else ms * 1000
+        if (
+            not _bytes(&at, stop, &raw.key, &raw.key_size)
+            or not _bytes(&at, stop, &raw.value, &raw.value_size)
+            or not _look_at_headers(at, stop, &raw)
+        ):
+            raise BatchError(f"record {number} of the batch at offset {base} can't be read")
+        at = stop
+        if raw.offset >= first:
+            block.add()[0] = raw
+    return block
+
+
+cdef uint64_t _big(const unsigned char* at, int size) noexcept nogil:
+    cdef uint64_t value = 0
+    cdef int index
+    for index in range(size):
+        value = value << 8 | at[index]
+    return value
+
+
+cdef inline bint _varint(const char** at, const char* end, int64_t* value) noexcept nogil:
+    """Read a zigzag varint."""
+    cdef uint64_t read = 0
+    cdef int shift = 0
+    cdef unsigned char byte
+    while at[0] < end and shift < 64:
+        byte = <unsigned char>at[0][0]
+        at[0] += 1
+        read |= <uint64_t>(byte & 0x7F) << shift
+        if not byte & 0x80:
+            value[0] = <int64_t>(read >> 1) ^ -<int64_t>(read & 1)
+            return True
+        shift += 7
+    return False
+
+
+cdef inline bint _bytes(
+    const char** at, const char* end, const char** found, int* found_size
+) noexcept nogil:
+    cdef int64_t size
+    if not _varint(at, end, &size) or size > end - at[0]:
+        return False
+    found[0] = NULL
+    found_size[0] = 0
+    if size >= 0:
+        found[0] = at[0]
+        found_size[0] = <int>size
+        at[0] += size
+    return True
+
+
+cdef bint _look_at_headers(const char* at, const char* end, Raw* raw) noexcept nogil:
+    """Check the headers of a record, and whether one says that it's in binary mode."""
+    cdef int64_t count, number
+    cdef const char* found
+    cdef int size
+    cdef const char* begin = at
+    raw.binary = False
+    raw.headers = NULL
+    if not _varint(&at, end, &count) or count < 0:
+        return False
+    for number in range(count):
+        if not _bytes(&at, end, &found, &size) or found == NULL:
+            return False
+        if size == BINARY_SIZE and memcmp(found, BINARY, BINARY_SIZE) == 0:
+            raw.binary = True
+        if not _bytes(&at, end, &found, &size):
+            return False
+    if count:
+        raw.headers = begin
+    return at == end
+
+
+cdef _headers(const char* at):
+    if at == NULL:
+        return ()
+    cdef int64_t count, number
+    cdef const char* end = at + (1 << 30)  # `_look_at_headers` has seen where they end
+    cdef const char* found
+    cdef int size
+    headers = []
+    _varint(&at, end, &count)
+    for number in range(count):
+        _bytes(&at, end, &found, &size)
+        name = PyBytes_FromStringAndSize(found, size).decode()
+        _bytes(&at, end, &found, &size)
+        headers.append((name, None if found == NULL else PyBytes_FromStringAndSize(found, size)))
+    return tuple(headers)
+
+
+def records_payload(items):
+    """Return (key, value) pairs as the records of a RecordBatch, uncompressed.
+
+    Offsets count from 0; the timestamps are the batch's own; None is a null (a tombstone).
+    """
+    cdef Py_ssize_t size = 0
+    cdef int64_t number = 0
+    cdef int body
+    cdef unsigned char* at
+    pairs = items if isinstance(items, list) else list(items)
+    for pair in pairs:
+        size += _length(pair[0]) + _length(pair[1]) + RECORD_BYTES_MAX
+    payload.size = 0
+    at = <unsigned char*>grown(&payload, size)
+    for pair in pairs:
+        key, value = pair[0], pair[1]
+        # attributes, timestamp delta 0, offset delta, key, value, no headers
+        body = (
+            3 + _varint_size(number) + _field_size(_length(key), key is None)
+            + _field_size(_length(value), value is None)
+        )
+        at = _put_varint(at, body)
+        at[0] = at[1] = 0
+        at = _put_varint(at + 2, number)
+        at = _put_field(at, key)
+        at = _put_field(at, value)
+        at[0] = 0
+        at += 1
+        number += 1
+    payload.size = <char*>at - payload.data
+    return taken(&payload)
+
+
+cdef inline Py_ssize_t _length(object data) except -1:
+    return 0 if data is None else PyBytes_GET_SIZE(data)
+
+
+cdef inline int _varint_size(int64_t value) noexcept nogil:
+    cdef uint64_t left = (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+    cdef int size = 1
+    while left >= 0x80:
+        left >>= 7
+        size += 1
+    return size
+
+
+cdef inline int _field_size(Py_ssize_t size, bint absent) noexcept nogil:
+    return 1 if absent else <int>(_varint_size(size) + size)
+
+
+cdef inline unsigned char* _put_varint(unsigned char* at, int64_t value) noexcept nogil:
+    cdef uint64_t left = (<uint64_t>value << 1) ^ <uint64_t>(value >> 63)
+    while left >= 0x80:
+        at[0] = <unsigned char>(left & 0x7F | 0x80)
+        at += 1
+        left >>= 7
+    at[0] = <unsigned char>left
+    return at + 1
+
+
+cdef inline unsigned char* _put_field(unsigned char* at, object data) except NULL:
+    cdef Py_ssize_t size
+    if data is None:
+        return _put_varint(at, -1)
+    size = PyBytes_GET_SIZE(data)
+    at = _put_varint(at, size)
+    memcpy(at, PyBytes_AS_STRING(data), size)
+    return at + size

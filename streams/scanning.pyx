@@ -1,0 +1,590 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""From the bytes of an event straight to its members: what nearly all events are decoded by.
+
+`scan` takes what is surely right and in ordinary form: one JSON object of printable ASCII without
+escapes, no member twice, small numbers, an instant in the usual notation. Whatever else comes is
+left to `streams.codec.decode`, which agrees with it on what it takes (tests/test_scanning.py).
+"""
+
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memchr, memcmp, memcpy
+
+from streams.codec import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX
+from streams.events import TYPES
+from streams.members import members
+from streams.topics import MES_EVENTS
+
+cdef enum:
+    ZERO = 48  # the digit
+    TYPES_MAX = 24
+    NAME_MAX = 32
+    CHOICES_MAX = 64
+    CHOICE_MAX = 16
+    MEMBERS_MAX = 24  # of `data`, known or not
+    DEPTH_MAX = 16
+    WHOLE_DIGITS_MAX = 9  # so that billionths fit 64 bits
+    FRACTION_DIGITS_MAX = 9
+
+cdef struct FieldRule:
+    char name[NAME_MAX]
+    int name_size
+    FieldKind kind
+    int choices_begin
+    int choices_end
+
+cdef struct TypeRule:
+    char name[NAME_MAX]
+    int name_size
+    bint mes
+    int field_count
+    uint32_t required
+    FieldRule fields[FIELDS_MAX]
+
+cdef struct Choice:
+    char name[CHOICE_MAX]
+    int size
+
+cdef enum ValueKind:
+    STRING
+    NUMBER  # without an exponent
+    ODD_NUMBER
+    TRUE
+    FALSE
+    NULL_
+    NESTED
+
+cdef struct Value:
+    ValueKind kind
+    Span text  # of a string, without its quotes
+
+cdef struct Member:
+    Span name
+    Value value
+
+cdef TypeRule type_rules[TYPES_MAX]
+cdef int type_count = 0
+cdef Choice choices[CHOICES_MAX]
+cdef int choice_count = 0
+cdef int value_bytes_max = VALUE_BYTES_MAX
+cdef int name_characters_max = NAME_CHARACTERS_MAX
+cdef int place_characters_max = PLACE_CHARACTERS_MAX
+cdef int64_t day_seconds = 86_400
+
+
+def _learn():
+    """Make the rules from the structs of `streams.events`."""
+    global type_count, choice_count
+    kinds = {"text": TEXT, "measure": MEASURE, "flag": FLAG, "json": JSON, "object": OBJECT}
+    cdef TypeRule* rule
+    cdef FieldRule* field
+    for name, struct in TYPES.items():
+        rule = &type_rules[type_count]
+        type_count += 1
+        rule.name_size = _keep(rule.name, NAME_MAX, name)
+        rule.mes = struct.TOPIC == MES_EVENTS
+        rule.required = 0
+        rule.field_count = 0
+        for member in members(struct.__annotations__["data"]):
+            if rule.field_count == FIELDS_MAX:
+                raise ValueError(f"{name} has more than {FIELDS_MAX} members")
+            field = &rule.fields[rule.field_count]
+            field.name_size = _keep(field.name, NAME_MAX, member.name)
+            field.kind = kinds[member.kind]
+            field.choices_begin = choice_count
+            for choice in member.choices:
+                choices[choice_count].size = _keep(choices[choice_count].name, CHOICE_MAX, choice)
+                choice_count += 1
+            field.choices_end = choice_count
+            if member.required:
+                rule.required |= 1 << rule.field_count
+            rule.field_count += 1
+
+
+cdef int _keep(char* where, int room, str text) except -1:
+    cdef bytes data = text.encode("ascii")
+    if len(data) > room:
+        raise ValueError(f"{text!r} has more than {room} characters")
+    memcpy(where, <const char*>data, len(data))
+    return <int>len(data)
+
+
+_learn()
+
+
+cdef int scan(const char* value, int size, bint mes, Scanned* event) noexcept nogil:
+    """Read an event of M (`mes`) or E; return its kind, or -1 for one that isn't for this way."""
+    cdef const char* end = value + size
+    cdef const char* at = value
+    cdef Member member
+    cdef Span kind, time
+    cdef Member found[MEMBERS_MAX]
+    cdef int count = -1, index
+    cdef bint version = False
+    event.kind = -1
+    event.source.at = event.id.at = event.plant.at = event.line.at = kind.at = time.at = NULL
+    if value == NULL or size > value_bytes_max or not _ordinary(value, size):
+        return -1
+    at = _spaces(at, end)
+    if at == end or at[0] != b"{":
+        return -1
+    at = _spaces(at + 1, end)
+    while True:
+        at = _name(at, end, &member.name)
+        if at == NULL:
+            return -1
+        if member.name.size == 4 and memcmp(member.name.at, b"data", 4) == 0:
+            if count >= 0 or at == end or at[0] != b"{":
+                return -1
+            at = _members(at + 1, end, found, &count)
+            if at == NULL:
+                return -1
+        else:
+            at = _value(at, end, &member.value, 0)
+            if at == NULL or not _attribute(&member, event, &kind, &time, &version):
+                return -1
+        at = _spaces(at, end)
+        if at == end:
+            return -1
+        if at[0] == b"}":
+            break
+        if at[0] != b",":
+            return -1
+        at = _spaces(at + 1, end)
+    if _spaces(at + 1, end) != end or count < 0 or not version or kind.at == NULL:
+        return -1
+    if (
+        not _fits(&event.source, name_characters_max) or not _fits(&event.id, name_characters_max)
+        or not _fits(&event.plant, place_characters_max)
+        or not _fits(&event.line, place_characters_max)
+        or time.at == NULL or not _instant(time.at, time.size, &event.time)
+    ):
+        return -1
+    for index in range(type_count):
+        if (
+            type_rules[index].name_size == kind.size and type_rules[index].mes == mes
+            and memcmp(type_rules[index].name, kind.at, kind.size) == 0
+        ):
+            if _fields(&type_rules[index], found, count, event):
+                event.kind = index
+            break
+    return event.kind
+
+
+cdef bint _ordinary(const char* value, int size) noexcept nogil:
+    """Return whether all is printable ASCII without a backslash."""
+    cdef unsigned char odd = 0, byte
+    cdef int index
+    for index in range(size):
+        byte = <unsigned char>value[index]
+        odd |= (<unsigned char>(byte - 0x20) > 0x5E) | (byte == 0x5C)
+    return not odd
+
+
+cdef inline const char* _spaces(const char* at, const char* end) noexcept nogil:
+    while at < end and at[0] == b" ":  # other whitespace isn't printable
+        at += 1
+    return at
+
+
+cdef inline const char* _name(const char* at, const char* end, Span* name) noexcept nogil:
+    """Read the name of a member, and go to its value; NULL where there's none."""
+    cdef const char* quote
+    if at == end or at[0] != b'"':
+        return NULL
+    at += 1
+    quote = <const char*>memchr(at, b'"', end - at)
+    if quote == NULL:
+        return NULL
+    name.at = at
+    name.size = <int>(quote - at)
+    at = _spaces(quote + 1, end)
+    if at == end or at[0] != b":":
+        return NULL
+    return _spaces(at + 1, end)
+
+
+cdef inline bint _fits(const Span* text, int characters_max) noexcept nogil:
+    return text.at != NULL and 0 < text.size <= characters_max
+
+
+cdef inline bint _attribute(
+    const Member* member, Scanned* event, Span* kind, Span* time, bint* version
+) noexcept nogil:
+    """Take an attribute of the envelope; False for what isn't for the fast way."""
+    cdef const Span* name = &member.name
+    cdef Span* place = NULL
+    if name.size == 4:
+        if memcmp(name.at, b"type", 4) == 0:
+            place = kind
+        elif memcmp(name.at, b"time", 4) == 0:
+            place = time
+        elif memcmp(name.at, b"line", 4) == 0:
+            place = &event.line
+    elif name.size == 6:
+        if memcmp(name.at, b"source", 6) == 0:
+            place = &event.source
+    elif name.size == 2:
+        if memcmp(name.at, b"id", 2) == 0:
+            place = &event.id
+    elif name.size == 5:
+        if memcmp(name.at, b"plant", 5) == 0:
+            place = &event.plant
+    elif name.size == 11:
+        if memcmp(name.at, b"specversion", 11) == 0:
+            if (
+                version[0] or member.value.kind != STRING or member.value.text.size != 3
+                or memcmp(member.value.text.at, b"1.0", 3) != 0
+            ):
+                return False
+            version[0] = True
+    elif name.size == 7 and memcmp(name.at, b"payload", 7) == 0:
+        return False
+    if place != NULL:
+        if place.at != NULL or member.value.kind != STRING:
+            return False
+        place[0] = member.value.text
+    return True
+
+
+cdef const char* _members(
+    const char* at, const char* end, Member* found, int* count
+) noexcept nogil:
+    """Read the members of an object after its brace; return where it ends, NULL if it's odd."""
+    cdef int number = 0
+    at = _spaces(at, end)
+    if at < end and at[0] == b"}":
+        count[0] = 0
+        return at + 1
+    while number < MEMBERS_MAX:
+        at = _name(at, end, &found[number].name)
+        if at == NULL:
+            return NULL
+        at = _value(at, end, &found[number].value, 1)
+        if at == NULL:
+            return NULL
+        number += 1
+        at = _spaces(at, end)
+        if at == end:
+            return NULL
+        if at[0] == b"}":
+            count[0] = number
+            return at + 1
+        if at[0] != b",":
+            return NULL
+        at = _spaces(at + 1, end)
+    return NULL
+
+
+cdef const char* _value(const char* at, const char* end, Value* value, int depth) noexcept nogil:
+    """Read a value; return where it ends, NULL where there's none."""
+    cdef const char* stop
+    cdef char first
+    if at == end:
+        return NULL
+    first = at[0]
+    if first == b'"':
+        stop = <const char*>memchr(at + 1, b'"', end - at - 1)
+        if stop == NULL:
+            return NULL
+        value.kind = STRING
+        value.text.at = at + 1
+        value.text.size = <int>(stop - at - 1)
+        return stop + 1
+    if first == b"-" or b"0" <= first <= b"9":
+        value.text.at = at
+        stop = _number(at, end, &value.kind)
+        if stop != NULL:
+            value.text.size = <int>(stop - at)
+        return stop
+    if first == b"t" and end - at >= 4 and memcmp(at, b"true", 4) == 0:
+        value.kind = TRUE
+        return at + 4
+    if first == b"f" and end - at >= 5 and memcmp(at, b"false", 5) == 0:
+        value.kind = FALSE
+        return at + 5
+    if first == b"n" and end - at >= 4 and memcmp(at, b"null", 4) == 0:
+        value.kind = NULL_
+        return at + 4
+    value.kind = NESTED
+    if first == b"{" or first == b"[":
+        return _nested(at, end, depth + 1)
+    return NULL
+
+
+cdef const char* _nested(const char* at, const char* end, int depth) noexcept nogil:
+    """Pass over an object or array, of whatever is in it; NULL if it's no JSON, or deep."""
+    cdef bint object_ = at[0] == b"{"
+    cdef char close = b"}" if object_ else b"]"
+    cdef Span name
+    cdef Value value
+    if depth > DEPTH_MAX:
+        return NULL
+    at = _spaces(at + 1, end)
+    if at < end and at[0] == close:
+        return at + 1
+    while True:
+        if object_:
+            at = _name(at, end, &name)
+            if at == NULL:
+                return NULL
+        at = _value(at, end, &value, depth)
+        if at == NULL:
+            return NULL
+        at = _spaces(at, end)
+        if at == end:
+            return NULL
+        if at[0] == close:
+            return at + 1
+        if at[0] != b",":
+            return NULL
+        at = _spaces(at + 1, end)
+
+
+cdef inline const char* _digits(const char* at, const char* end) noexcept nogil:
+    while at < end and b"0" <= at[0] <= b"9":
+        at += 1
+    return at
+
+
+cdef const char* _number(const char* at, const char* end, ValueKind* kind) noexcept nogil:
+    """Pass over a number in JSON's grammar; NULL if it isn't one."""
+    cdef const char* begin
+    kind[0] = NUMBER
+    if at[0] == b"-":
+        at += 1
+    begin = at
+    at = _digits(at, end)
+    if at == begin or (begin[0] == b"0" and at > begin + 1):
+        return NULL
+    if at < end and at[0] == b".":
+        begin = at + 1
+        at = _digits(begin, end)
+        if at == begin:
+            return NULL
+    if at < end and (at[0] == b"e" or at[0] == b"E"):
+        kind[0] = ODD_NUMBER
+        at += 1
+        if at < end and (at[0] == b"+" or at[0] == b"-"):
+            at += 1
+        begin = at
+        at = _digits(at, end)
+        if at == begin:
+            return NULL
+    return at
+
+
+cdef bint _fields(
+    const TypeRule* rule, const Member* found, int count, Scanned* event
+) noexcept nogil:
+    """Put the members of `data` into the fields of the event's type."""
+    cdef uint32_t seen = 0, present = 0
+    cdef int number, index, guess = 0
+    for number in range(count):
+        index = _field_of(rule, &found[number].name, guess)
+        if index < 0:
+            continue
+        if seen >> index & 1:
+            return False  # twice
+        seen |= 1 << index
+        guess = index + 1
+        if found[number].value.kind == NULL_ and rule.fields[index].kind != JSON:
+            continue  # absent
+        if not _field(
+            &rule.fields[index], rule.required >> index & 1, &found[number].value,
+            &event.fields[index],
+        ):
+            return False
+        if rule.fields[index].kind == FLAG and not rule.required >> index & 1:
+            if not event.fields[index].number:
+                continue  # a flag that may be absent: absent and false mean the same
+        present |= 1 << index
+    event.present = present
+    return present & rule.required == rule.required
+
+
+cdef inline int _field_of(const TypeRule* rule, const Span* name, int guess) noexcept nogil:
+    cdef int index
+    if guess < rule.field_count and _is(&rule.fields[guess], name):
+        return guess
+    for index in range(rule.field_count):
+        if _is(&rule.fields[index], name):
+            return index
+    return -1
+
+
+cdef inline bint _is(const FieldRule* field, const Span* name) noexcept nogil:
+    return field.name_size == name.size and memcmp(field.name, name.at, name.size) == 0
+
+
+cdef inline bint _field(
+    const FieldRule* rule, bint required, const Value* value, Field* field
+) noexcept nogil:
+    cdef int number
+    if rule.kind == TEXT:
+        if value.kind != STRING or not _fits(&value.text, name_characters_max):
+            return False
+        field.at = value.text.at
+        field.number = value.text.size
+        if rule.choices_begin == rule.choices_end:
+            return True
+        for number in range(rule.choices_begin, rule.choices_end):
+            if (
+                choices[number].size == value.text.size
+                and memcmp(choices[number].name, value.text.at, value.text.size) == 0
+            ):
+                return True
+        return False
+    if rule.kind == MEASURE:
+        if value.kind != STRING and value.kind != NUMBER:
+            return False
+        return _measure(value.text.at, value.text.size, &field.number)
+    if rule.kind == FLAG:
+        field.number = value.kind == TRUE
+        return value.kind == TRUE or value.kind == FALSE
+    return rule.kind == JSON
+
+
+cdef bint _measure(const char* at, int size, int64_t* billionths) noexcept nogil:
+    """Read a number in JSON's grammar of at most nine digits before and after its point."""
+    cdef const char* end = at + size
+    cdef const char* begin
+    cdef bint negative = False
+    cdef int64_t number = 0
+    cdef int digit
+    if at < end and at[0] == b"-":
+        negative = True
+        at += 1
+    begin = at
+    while at < end and b"0" <= at[0] <= b"9":
+        if at - begin == WHOLE_DIGITS_MAX:
+            return False
+        number = 10 * number + (at[0] - ZERO)
+        at += 1
+    if at == begin or (begin[0] == b"0" and at > begin + 1):
+        return False
+    digit = 0
+    if at < end:
+        if at[0] != b".":
+            return False
+        at += 1
+        if at == end or end - at > FRACTION_DIGITS_MAX:
+            return False
+        while at < end:
+            if not b"0" <= at[0] <= b"9":
+                return False
+            number = 10 * number + (at[0] - ZERO)
+            at += 1
+            digit += 1
+    while digit < FRACTION_DIGITS_MAX:
+        number *= 10
+        digit += 1
+    billionths[0] = -number if negative else number
+    return True
+
+
+cdef inline int _two(const char* at) noexcept nogil:
+    cdef int tens = at[0] - ZERO, ones = at[1] - ZERO
+    return 10 * tens + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else -1
+
+
+cdef bint _instant(const char* at, int size, int64_t* micros) noexcept nogil:
+    """Read an RFC 3339 date-time with an offset, of the years 1971 to 9998, in capitals."""
+    cdef int year, month, day, hour, minute, second, digit = 0, offset = 0
+    cdef int64_t fraction = 0, days
+    cdef const char* end = at + size
+    if (
+        size < 20 or at[4] != b"-" or at[7] != b"-" or at[10] != b"T" or at[13] != b":"
+        or at[16] != b":"
+    ):
+        return False
+    year = 100 * _two(at) + _two(at + 2)
+    month, day = _two(at + 5), _two(at + 8)
+    hour, minute, second = _two(at + 11), _two(at + 14), _two(at + 17)
+    if (
+        _two(at) < 0 or _two(at + 2) < 0 or not 1971 <= year <= 9998 or not 1 <= month <= 12
+        or not 1 <= day <= _days_of(year, month) or not 0 <= hour <= 23
+        or not 0 <= minute <= 59 or not 0 <= second <= 59
+    ):
+        return False
+    at += 19
+    if at[0] == b".":
+        at += 1
+        while at < end and b"0" <= at[0] <= b"9":
+            if digit < 6:
+                fraction = 10 * fraction + (at[0] - ZERO)
+            digit += 1
+            at += 1
+        if digit == 0:
+            return False
+        while digit < 6:
+            fraction *= 10
+            digit += 1
+    if at == end:
+        return False
+    if at[0] == b"Z":
+        if at + 1 != end:
+            return False
+    elif end - at == 6 and (at[0] == b"+" or at[0] == b"-") and at[3] == b":":
+        if not 0 <= _two(at + 1) <= 23 or not 0 <= _two(at + 4) <= 59:
+            return False
+        offset = 60 * _two(at + 1) + _two(at + 4)
+        if at[0] == b"-":
+            offset = -offset
+    else:
+        return False
+    days = _days_to(year, month, day)
+    micros[0] = (
+        (days * day_seconds + hour * 3600 + minute * 60 + second - offset * 60) * 1_000_000
+        + fraction
+    )
+    return True
+
+
+cdef inline int _days_of(int year, int month) noexcept nogil:
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+
+cdef inline int64_t _days_to(int64_t year, int month, int day) noexcept nogil:
+    """Return the days from 1970-01-01 to a date of the Gregorian calendar."""
+    cdef int64_t era, of_era, of_year
+    if month <= 2:
+        year -= 1
+    era = year // 400
+    of_era = year - era * 400
+    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+def scanned(bytes value, str topic):
+    """Return what `scan` reads as (type, source, id, time, plant, line, data), None for -1.
+
+    `data` has the members that are there: texts, billionths, flags; None for JSON. For tests.
+    """
+    cdef Scanned event
+    cdef int index
+    if scan(<const char*>value, <int>len(value), topic == MES_EVENTS, &event) < 0:
+        return None
+    cdef TypeRule* rule = &type_rules[event.kind]
+    data = {}
+    for index in range(rule.field_count):
+        if not event.present >> index & 1:
+            continue
+        kind = rule.fields[index].kind
+        name = rule.fields[index].name[: rule.fields[index].name_size].decode()
+        if kind == TEXT:
+            data[name] = event.fields[index].at[: event.fields[index].number].decode()
+        elif kind == JSON:
+            data[name] = None
+        else:
+            number = event.fields[index].number
+            data[name] = bool(number) if kind == FLAG else number
+    return (
+        rule.name[: rule.name_size].decode(), _text(&event.source), _text(&event.id), event.time,
+        _text(&event.plant), _text(&event.line), data,
+    )  # fmt: skip
+
+
+cdef str _text(const Span* span):
+    return span.at[: span.size].decode()

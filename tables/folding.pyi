@@ -1,0 +1,22 @@
+from collections.abc import Sequence
+
+from streams.blocks import Block
+from streams.codec import Decoded
+from streams.record import Record
+from tables.partition import Partition, _Batch
+
+Cold = dict[int, tuple[Record, Decoded]]
+
+class Folding:
+    def __init__(self, partition: Partition) -> None: ...
+    def read(
+        self, records: Sequence[Record], seen: int
+    ) -> tuple[Block, Cold, list[bytes | None], list[bytes]]: ...
+    def take(
+        self,
+        batch: _Batch,
+        block: Block,
+        decoded: Cold,
+        keys: list[bytes | None],
+        found: list[bytes | None],
+    ) -> None: ...

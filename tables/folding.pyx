@@ -1,0 +1,749 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""A batch of records through the checks and folds of a partition, compiled: the hot loop.
+
+It does what `tables.partition._Batch.take` does, and leaves to it whatever is rare: what
+`streams.scanning` doesn't read, what is refused, reversals, downtime, ticks, a line's first event.
+What a line's rows gain is added up beside them and put into them before anybody else looks.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_GetItem
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from streams.blocks cimport NO_TIMESTAMP, Block, Raw
+from streams.buffer cimport (
+    Buffer, is_plain, put, put_bytes, put_date, put_escaped, put_instant, put_measure,
+    put_packed_int, put_packed_text, taken, text_of,
+)
+from streams.scanning cimport FIELDS_MAX, Field, Scanned, scan
+from tables.rows cimport SLOTS_MAX, Row, wide, wide_number
+
+from xxhash import xxh3_128_digest
+
+from streams import instant
+from streams.blocks import block_of
+from streams.codec import decode
+from streams.events import NAMES, TYPES, MachineState, MachineTelemetry, Tick, TransactionReversed
+from streams.members import members
+from streams.record import Outgoing
+from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
+from streams.transactions import CAUSES_MAX, SOURCE
+from tables.ledger import identity
+from tables.line import advance
+
+cdef enum:
+    CONTRIBUTIONS_MAX = 6
+    KINDS_MAX = 24
+    ROWS_MAX = 4_096  # of a line, remembered between batches
+    ROW_BYTES_MAX = 4_096  # of a row's members: ten of 256 characters, and their lengths
+
+cdef int64_t NEVER = -0x8000000000000000
+cdef int causes_max = CAUSES_MAX
+cdef int64_t day = 86_400_000_000
+cdef int TEXT = 0, MEASURE = 1, FLAG = 2
+
+
+cdef class _Row:
+    """A row of each window that a line's events of one type and these members go to."""
+
+    cdef int kind
+    cdef bint applies[CONTRIBUTIONS_MAX]
+    cdef int64_t start[CONTRIBUTIONS_MAX]
+    cdef int64_t carrier[CONTRIBUTIONS_MAX]
+    cdef int64_t noted[CONTRIBUTIONS_MAX]  # the batch that has told that the window changes
+    cdef bint full[CONTRIBUTIONS_MAX]  # it has all the causes that it can have
+    cdef list members
+    cdef list rows
+
+
+cdef class _Line:
+    """A line while compiled code works on it: `line` is behind until `_flush`."""
+
+    cdef object line
+    cdef bytes key
+    cdef bytes plant
+    cdef bytes name
+    cdef bytes place
+    cdef int64_t watermark
+    cdef int64_t due
+    cdef int64_t events
+    cdef int64_t late
+    cdef int64_t bucket
+    cdef bint touched
+    cdef object zone
+    cdef list bucket_keys
+    cdef dict rows
+    cdef tuple windows
+    cdef set changed_windows
+    cdef uint32_t gaining  # a bit for each kind that has gained something
+    cdef wide gained[KINDS_MAX][SLOTS_MAX]
+    cdef const char* state
+    cdef int state_size
+
+
+cdef class _Contribution:
+    cdef int index
+    cdef int64_t length
+    cdef int width
+    cdef bint erp
+    cdef tuple row  # field numbers
+    cdef tuple where  # (field number, value)
+    cdef int slots
+    cdef int slot[SLOTS_MAX]
+    cdef int slot_field[SLOTS_MAX]
+
+
+cdef class _AtOnce:
+    cdef str record
+    cdef bytes head  # up to the id
+    cdef bytes short
+    cdef bint event
+    cdef tuple where
+    cdef tuple fields  # (field number, what stands before its value)
+
+
+cdef class _Plan:
+    """What becomes of an event of one type; `transaction` is off for telemetry."""
+
+    cdef bytes name  # in MessagePack, after the head of an array of three
+    cdef bytes event
+    cdef bint transaction
+    cdef bint state
+    cdef int state_field
+    cdef int field_count
+    cdef int field_kind[FIELDS_MAX]
+    cdef list field_names
+    cdef int key_count  # the fields that tell one row from another
+    cdef int key_field[FIELDS_MAX]
+    cdef int count
+    cdef list contributions
+    cdef list at_once
+
+
+cdef class Folding:
+    """Takes batches for a partition, with what it remembers of the partition's lines."""
+
+    cdef object partition
+    cdef object rules
+    cdef str topic
+    cdef bint mes
+    cdef dict known
+    cdef dict lines
+    cdef list plans
+    cdef int64_t grace
+    cdef int64_t future_max
+    cdef int64_t retention
+    cdef int64_t bucket
+    cdef Scanned* scanned
+    cdef Py_ssize_t room
+    cdef Buffer buffer
+    cdef Buffer small
+    cdef bytes today
+    cdef int64_t today_begin
+    cdef dict date_texts
+    cdef list at_work
+    cdef int64_t batch
+
+    def __cinit__(self):
+        self.scanned = NULL
+        self.room = 0
+        self.buffer.data = self.small.data = NULL
+        self.buffer.size = self.buffer.room = self.small.size = self.small.room = 0
+
+    def __dealloc__(self):
+        free(self.scanned)
+        free(self.buffer.data)
+        free(self.small.data)
+
+    def __init__(self, partition):
+        self.partition = partition
+        rules = self.rules = partition.rules
+        self.topic = partition.topic
+        self.mes = partition.topic == MES_EVENTS
+        self.lines = partition.lines
+        self.known = {}
+        self.grace, self.future_max = rules.grace, rules.future_max
+        self.retention, self.bucket = rules.retention, rules.bucket
+        self.plans = [_plan(name, struct, rules) for name, struct in TYPES.items()]
+        self.today, self.today_begin = b"", NEVER
+        self.at_work = []
+
+    def read(self, records, int64_t seen):
+        """Return (block, decoded, keys, asked): what is read before the ledger is asked.
+
+        `decoded` has (record, decoded), by number, of what isn't for the fast way; `keys` a ledger
+        key or None for each record, `asked` those that are there. Records up to the offset `seen`
+        are passed over.
+        """
+        cdef Block block = records if isinstance(records, Block) else block_of(records)
+        cdef Py_ssize_t number
+        cdef Raw* raw
+        cdef Scanned* event
+        cdef Scanned* grown
+        cdef list keys = [], asked = []
+        if block.count and block.raw[0].offset <= seen:
+            block = block.after(seen)
+        if block.count > self.room:
+            grown = <Scanned*>realloc(self.scanned, block.count * sizeof(Scanned))
+            if grown == NULL:
+                raise MemoryError
+            self.scanned, self.room = grown, block.count
+        decoded = {}
+        for number in range(block.count):
+            raw = &block.raw[number]
+            event = &self.scanned[number]
+            if raw.binary or raw.key == NULL or scan(
+                raw.value, raw.value_size, self.mes, event
+            ) < 0 or self.plans[event.kind] is None:
+                event.kind = -1
+                record = block.at(number)
+                cold = decode(record.value, record.headers, self.topic)
+                decoded[number] = record, cold
+                key = None
+                if cold.__class__ in NAMES and cold.__class__ is not MachineTelemetry:
+                    key = identity(cold.plant, cold.line, cold.source, cold.id)
+            elif (<_Plan>self.plans[event.kind]).transaction:
+                key = _identity(event)
+            else:
+                key = None
+            keys.append(key)
+            if key is not None:
+                asked.append(key)
+        return block, decoded, keys, asked
+
+    def take(self, batch, Block block, dict decoded, list keys, list found):
+        """Let the first check that applies decide what becomes of each record.
+
+        `found` has the ledger's entry for each key that was asked for, None where there's none.
+        """
+        cdef Py_ssize_t number, place = -1
+        cdef int64_t accepted = 0, duplicates = 0, at, oldest, bucket
+        cdef Raw* raw
+        cdef Scanned* event
+        cdef _Line line
+        cdef _Plan plan
+        cdef bytes key, digest, entry, stored
+        cdef const char* data
+        cdef dict fresh = batch.fresh, expiring = batch.expiring, touched = batch.touched
+        cdef list out = batch.out
+        cdef PyObject* there
+        self.at_work = []
+        self.batch += 1
+        for number in range(block.count):
+            raw = &block.raw[number]
+            event = &self.scanned[number]
+            stored = None
+            key = <bytes>keys[number]
+            if key is not None:
+                place += 1
+                stored = <bytes>found[place]
+            if event.kind < 0:
+                self._leave(batch, decoded[number][0], decoded[number][1], key, stored)
+                continue
+            line = self._line(raw.key, raw.key_size)
+            at = event.time
+            if (
+                line is None
+                or not _same(line.plant, event.plant.at, event.plant.size)
+                or not _same(line.name, event.line.at, event.line.size)
+                or (raw.timestamp != NO_TIMESTAMP and at - raw.timestamp > self.future_max)
+            ):
+                self._leave_record(batch, block, number, key, stored)
+                continue
+            plan = <_Plan>self.plans[event.kind]
+            if plan.transaction:
+                oldest = line.watermark - self.retention
+                if at < oldest:
+                    self._leave_record(batch, block, number, key, stored)
+                    continue
+                digest = self._fingerprint(plan, event)
+                there = PyDict_GetItem(fresh, key)
+                entry = <bytes>there if there != NULL else stored
+                if entry is not None:
+                    data = PyBytes_AS_STRING(entry)
+                    if _time_of(data) >= oldest:
+                        if memcmp(data + 8, PyBytes_AS_STRING(digest), 16) == 0:
+                            duplicates += 1
+                        else:
+                            self._leave_record(batch, block, number, key, stored)
+                        continue
+            accepted += 1
+            if at > line.watermark:
+                if at < line.due:
+                    line.watermark = at
+                else:
+                    self._advance(line, at, out)
+            line.events += 1
+            if not line.touched:
+                line.touched = True
+                line.bucket_keys = None
+                self.at_work.append(line)
+                touched[line.key] = line.line
+            if not plan.transaction:
+                continue
+            fresh[key] = _entry(at, digest)
+            bucket = at // self.bucket
+            if line.bucket_keys is None or bucket != line.bucket:
+                line.bucket = bucket
+                line.bucket_keys = expiring.setdefault((line.key, bucket), [])
+            line.bucket_keys.append(key)
+            if plan.count:
+                self._contribute(line, plan, event)
+            for at_once in plan.at_once:
+                if _applies((<_AtOnce>at_once).where, event):
+                    self._send(line, plan, <_AtOnce>at_once, event, out)
+            if plan.state:
+                line.state = event.fields[plan.state_field].at
+                line.state_size = <int>event.fields[plan.state_field].number
+        for line in self.at_work:
+            self._flush(line)
+            line.touched = False
+            line.bucket_keys = None
+        self.at_work = []
+        batch.counts.accepted += accepted
+        batch.counts.duplicate += duplicates
+
+    cdef _leave_record(self, batch, Block block, Py_ssize_t number, bytes key, bytes stored):
+        record = block.at(number)
+        cold = decode(record.value, record.headers, self.topic)
+        self._leave(batch, record, cold, key, stored)
+
+    cdef _leave(self, batch, record, cold, bytes key, bytes stored):
+        """Leave a record to the plain way, with its line as it is now."""
+        cdef _Line line = None
+        if stored is not None:
+            batch.entries[key] = stored
+        if cold.__class__ is Tick:
+            for line in self.at_work:
+                self._flush(line)
+        else:
+            line = <_Line>self.known.get(record.key)
+            if line is not None:
+                self._flush(line)
+        batch.take([record], [cold], [key])
+        if cold.__class__ is Tick:
+            for line in self.known.values():
+                _recall(line)
+        elif line is not None:
+            _recall(line)
+
+    cdef _Line _line(self, const char* key, int size):
+        cdef bytes name = PyBytes_FromStringAndSize(key, size)
+        cdef PyObject* there = PyDict_GetItem(self.known, name)
+        if there != NULL:
+            return <_Line>there
+        given = self.lines.get(name)
+        if given is None:
+            return None
+        cdef _Line line = _Line()
+        line.line = given
+        line.key = given.key
+        line.plant, line.name = given.plant.encode(), given.line.encode()
+        line.place = given.place.encode()
+        line.rows = {}
+        line.windows, line.changed_windows = given.windows, given.changed_windows
+        line.events = line.late = line.gaining = 0
+        memset(line.gained, 0, sizeof(line.gained))
+        line.touched = False
+        line.bucket_keys = None
+        line.state = NULL
+        line.zone = self.rules.zones.get(given.plant)
+        _recall(line)
+        self.known[line.key] = line
+        return line
+
+    cdef _advance(self, _Line line, int64_t at, list out):
+        self._flush(line)
+        advance(line.line, at, self.rules, out)
+        _recall(line)
+        if len(line.rows) > ROWS_MAX:
+            line.rows = {}
+
+    cdef bytes _fingerprint(self, _Plan plan, const Scanned* event):
+        """Return what `tables.ledger.fingerprint` does."""
+        cdef Buffer* buffer = &self.small
+        cdef int index
+        cdef const Field* field
+        buffer.size = 0
+        put_bytes(buffer, plan.name)
+        put_packed_int(buffer, event.time)
+        put_packed_map(buffer, event.present)
+        for index in range(plan.field_count):
+            if not event.present >> index & 1:
+                continue
+            field = &event.fields[index]
+            put_bytes(buffer, <bytes>plan.field_names[index])
+            if plan.field_kind[index] == TEXT:
+                put_packed_text(buffer, field.at, field.number)
+            elif plan.field_kind[index] == MEASURE:
+                put_packed_int(buffer, field.number)
+            else:
+                put(buffer, b"\xc3" if field.number else b"\xc2", 1)
+        return <bytes>xxh3_128_digest(taken(buffer))
+
+    cdef int _contribute(self, _Line line, _Plan plan, const Scanned* event) except -1:
+        """Add an event to its rows, as `tables.line._contribute` does."""
+        cdef _Row row = self._row(line, plan, event)
+        cdef _Contribution contribution
+        cdef int number, slot
+        cdef int64_t start, carrier, at = event.time, gain
+        cdef Row found
+        cdef list causes
+        cdef int64_t watermark = line.watermark
+        cdef bint late = False
+        cause = None
+        for number in range(plan.count):
+            if not row.applies[number]:
+                continue
+            contribution = <_Contribution>plan.contributions[number]
+            start = carrier = at - at % contribution.length
+            if start + contribution.length + self.grace <= watermark:
+                carrier = watermark - watermark % contribution.length
+                late = True
+            if start != row.start[number] or carrier != row.carrier[number]:
+                self._bind(line, row, contribution, number, start, carrier)
+            elif row.noted[number] != self.batch:
+                row.noted[number] = self.batch
+                line.changed_windows.add((contribution.index, carrier))
+            found = <Row>row.rows[number]
+            line.gaining |= 1 << contribution.index
+            for slot in range(contribution.slots):
+                gain = event.fields[contribution.slot_field[slot]].number
+                found.sums[contribution.slot[slot]] += gain
+                line.gained[contribution.index][contribution.slot[slot]] += gain
+            found.count += 1
+            if contribution.erp and not row.full[number]:
+                causes = found.causes
+                if len(causes) < causes_max:
+                    if cause is None:
+                        cause = text_of(event.id.at, event.id.size)
+                    causes.append(cause)
+                else:
+                    row.full[number] = True
+        line.late += late
+        return 0
+
+    cdef _Row _row(self, _Line line, _Plan plan, const Scanned* event):
+        """Return the row of an event, made if there's none."""
+        cdef char name[ROW_BYTES_MAX]
+        cdef char* at = name + 1
+        cdef int index, number
+        cdef int64_t size
+        cdef const Field* field
+        cdef PyObject* there
+        cdef _Row row
+        cdef _Contribution contribution
+        name[0] = <char>event.kind
+        for number in range(plan.key_count):
+            index = plan.key_field[number]
+            field = &event.fields[index]
+            if not event.present >> index & 1:
+                at[0] = at[1] = 0
+                at += 2
+            elif plan.field_kind[index] == TEXT:
+                size = field.number
+                at[0], at[1] = <char>(size >> 8 | 0x40), <char>size
+                memcpy(at + 2, field.at, size)
+                at += 2 + size
+            else:
+                at[0], at[1] = 1, <char>field.number
+                at += 2
+        key = PyBytes_FromStringAndSize(name, at - name)
+        there = PyDict_GetItem(line.rows, key)
+        if there != NULL:
+            return <_Row>there
+        row = _Row()
+        row.kind = event.kind
+        row.members = []
+        row.rows = [None] * plan.count
+        for number in range(plan.count):
+            contribution = <_Contribution>plan.contributions[number]
+            row.applies[number] = _applies(contribution.where, event)
+            row.start[number] = NEVER
+            row.members.append(
+                tuple([_member(plan, event, each) for each in contribution.row])
+            )
+        line.rows[key] = row
+        return row
+
+    cdef _bind(
+        self, _Line line, _Row row, _Contribution contribution, int number, int64_t start,
+        int64_t carrier,
+    ):
+        """Find the row of a window, or make it."""
+        carried = <dict>line.windows[contribution.index]
+        rows = carried.get(carrier)
+        if rows is None:
+            rows = carried[carrier] = {}
+        key = start, row.members[number]
+        found = rows.get(key)
+        if found is None:
+            found = rows[key] = Row([0] * contribution.width, 0, [])
+        row.rows[number] = found
+        row.start[number], row.carrier[number] = start, carrier
+        row.full[number] = False
+        row.noted[number] = self.batch
+        line.changed_windows.add((contribution.index, carrier))
+
+    cdef int _flush(self, _Line line) except -1:
+        """Put into a line what it has gained."""
+        cdef object state = line.line
+        state.watermark = line.watermark
+        if line.events:
+            state.accepted_events += line.events
+            line.events = 0
+        if line.late:
+            state.late_events += line.late
+            line.late = 0
+        if line.state != NULL:
+            state.state = text_of(line.state, line.state_size)
+            line.state = NULL
+        if line.gaining:
+            self._book(line)
+        return 0
+
+    cdef int _book(self, _Line line) except -1:
+        """Add what a line has gained to its books: what was accepted, by kind and measure."""
+        cdef int kind, slot
+        for kind in range(len(line.windows)):
+            if not line.gaining >> kind & 1:
+                continue
+            sums = <list>line.line.accepted[kind]
+            for slot in range(len(sums)):
+                if line.gained[kind][slot]:
+                    sums[slot] += wide_number(line.gained[kind][slot])
+                    line.gained[kind][slot] = 0
+        line.gaining = 0
+        return 0
+
+    cdef int _send(
+        self, _Line line, _Plan plan, _AtOnce record, const Scanned* event, list out
+    ) except -1:
+        """Append what an event sends at once, as `tables.line._send_at_once` does."""
+        cdef Buffer* buffer = &self.buffer
+        cdef const Field* field
+        cdef Py_ssize_t begin
+        cdef int index
+        buffer.size = 0
+        put_bytes(buffer, record.head)
+        begin = buffer.size
+        put_bytes(buffer, record.short)
+        put_bytes(buffer, line.place)
+        put(buffer, b":", 1)
+        put_escaped(buffer, event.source.at, event.source.size)
+        put(buffer, b"|", 1)
+        put_escaped(buffer, event.id.at, event.id.size)
+        id = text_of(buffer.data + begin, buffer.size - begin)
+        put(buffer, b'","time":"', 10)
+        put_instant(buffer, event.time)
+        put(buffer, b'","plant":"', 11)
+        put_bytes(buffer, line.plant)
+        put(buffer, b'","line":"', 10)
+        put_bytes(buffer, line.name)
+        put(buffer, b'","data":{', 10)
+        for index, before in record.fields:
+            if not event.present >> index & 1:
+                continue
+            field = &event.fields[index]
+            put_bytes(buffer, <bytes>before)
+            if plan.field_kind[index] == TEXT:
+                put(buffer, b'"', 1)
+                put(buffer, field.at, field.number)
+                put(buffer, b'",', 2)
+            elif plan.field_kind[index] == MEASURE:
+                put(buffer, b'"', 1)
+                put_measure(buffer, field.number)
+                put(buffer, b'",', 2)
+            elif field.number:
+                put(buffer, b"true,", 5)
+            else:
+                put(buffer, b"false,", 6)
+        if record.event:
+            put(buffer, b'"event":"', 9)
+            put_bytes(buffer, plan.event)
+            put(buffer, b'",', 2)
+        put(buffer, b'"causes":["', 11)
+        put(buffer, event.id.at, event.id.size)
+        put(buffer, b'"],"cause_count":1,"posting_date":"', 35)
+        if line.zone is None:
+            put_bytes(buffer, self._date(event.time))
+        else:
+            put_bytes(buffer, (<str>instant.date(event.time, line.zone)).encode())
+        put(buffer, b'"}}', 3)
+        out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, taken(buffer)))
+        return 0
+
+    cdef bytes _date(self, int64_t at):
+        if not self.today_begin <= at < self.today_begin + day:
+            self.today_begin = at - at % day
+            self.small.size = 0
+            put_date(&self.small, at // day)
+            self.today = taken(&self.small)
+        return self.today
+
+
+cdef _recall(_Line line):
+    line.watermark, line.due = line.line.watermark, line.line.due
+
+
+cdef inline int put_packed_map(Buffer* buffer, uint32_t present) except -1:
+    cdef char head = <char>0x80
+    while present:
+        head += 1
+        present &= present - 1
+    return put(buffer, &head, 1)
+
+
+cdef inline bint _same(bytes one, const char* other, Py_ssize_t size):
+    return PyBytes_GET_SIZE(one) == size and memcmp(PyBytes_AS_STRING(one), other, size) == 0
+
+
+cdef inline bytes _identity(const Scanned* event):
+    """Return the ledger key, as `tables.ledger.identity` does."""
+    cdef Py_ssize_t size = (
+        4 + event.plant.size + event.line.size + event.source.size + event.id.size
+    )
+    cdef bytes key = PyBytes_FromStringAndSize(NULL, size)
+    cdef char* at = PyBytes_AS_STRING(key)
+    at[0] = b"l"
+    at = _laid(at + 1, event.plant.at, event.plant.size, b"/")
+    at = _laid(at, event.line.at, event.line.size, 0)
+    at = _laid(at, event.source.at, event.source.size, 0)
+    memcpy(at, event.id.at, event.id.size)
+    return key
+
+
+cdef inline char* _laid(char* at, const char* text, int size, char after) noexcept:
+    memcpy(at, text, size)
+    at[size] = after
+    return at + size + 1
+
+
+cdef inline int64_t _time_of(const char* entry) noexcept:
+    cdef uint64_t value = 0
+    cdef int index
+    for index in range(8):
+        value = value << 8 | <unsigned char>entry[index]
+    return <int64_t>(value ^ 0x8000000000000000)
+
+
+cdef inline bytes _entry(int64_t at, bytes digest):
+    """Return a ledger entry, as `tables.ledger.entry_bytes` does."""
+    cdef bytes entry = PyBytes_FromStringAndSize(NULL, 24)
+    cdef char* data = PyBytes_AS_STRING(entry)
+    cdef uint64_t value = <uint64_t>at ^ 0x8000000000000000
+    cdef int index
+    for index in range(8):
+        data[index] = <char>(value >> 8 * (7 - index))
+    memcpy(data + 8, PyBytes_AS_STRING(digest), 16)
+    return entry
+
+
+cdef bint _applies(tuple where, const Scanned* event) except -1:
+    cdef int index
+    for index, value in where:
+        if not event.present >> index & 1 or not _same(
+            <bytes>value, event.fields[index].at, event.fields[index].number
+        ):
+            return False
+    return True
+
+
+cdef _member(_Plan plan, const Scanned* event, int index):
+    """Return a member of a row: a text, a flag, or None for an absent one."""
+    if not event.present >> index & 1:
+        return None
+    if plan.field_kind[index] == FLAG:
+        return bool(event.fields[index].number)
+    return text_of(event.fields[index].at, event.fields[index].number)
+
+
+def _plan(name, struct, rules):
+    """Return the plan of an event type, None for one that goes the plain way."""
+    given = rules.plans[struct]
+    each = members(struct.__annotations__["data"])
+    if struct is TransactionReversed or name.startswith("downtime."):
+        return None  # checks 11 to 15
+    if len(rules.kinds) > KINDS_MAX or len(given.contributions) > CONTRIBUTIONS_MAX:
+        return None
+    cdef _Plan plan = _Plan()
+    cdef int index
+    cdef _Contribution kept
+    numbers = {member.name: number for number, member in enumerate(each)}
+    kinds = {"text": TEXT, "measure": MEASURE, "flag": FLAG, "json": 3}
+    plan.name = b"\x93" + _packed(name)
+    plan.event = name.encode()
+    plan.transaction = struct is not MachineTelemetry
+    plan.state = struct is MachineState
+    plan.state_field = numbers.get("state", 0)
+    plan.field_count = len(each)
+    for index, member in enumerate(each):
+        plan.field_kind[index] = kinds[member.kind]
+    plan.field_names = [_packed(member.name) for member in each]
+    plan.contributions = []
+    telling = []
+    for contribution, row in zip(given.contributions, given.rows, strict=True):
+        if any(each[numbers[one]].kind != "text" for one in contribution.where):
+            return None
+        kept = _contribution(contribution, row, numbers)
+        if kept is None:
+            return None
+        telling += [*kept.row, *[one for one, _ in kept.where]]
+        plan.contributions.append(kept)
+    plan.count = len(plan.contributions)
+    plan.key_count = 0
+    for number in sorted(set(telling)):
+        plan.key_field[plan.key_count] = number
+        plan.key_count += 1
+    plan.at_once = []
+    for record in given.at_once:
+        if any(each[numbers[one]].kind != "text" for one in record.where):
+            return None
+        plan.at_once.append(_at_once(record, numbers))
+    return plan
+
+
+cdef _Contribution _contribution(given, row, numbers):
+    cdef _Contribution contribution = _Contribution()
+    cdef int slot = 0
+    if len(given.slots) > SLOTS_MAX:
+        return None
+    contribution.index, contribution.length = given.kind_index, given.length
+    contribution.width, contribution.erp = given.width, given.erp
+    contribution.row = tuple(numbers[name] for name in row)
+    contribution.where = tuple(
+        (numbers[name], value.encode()) for name, value in given.where.items()
+    )
+    contribution.slots = len(given.slots)
+    for place, member in given.slots:
+        contribution.slot[slot] = place
+        contribution.slot_field[slot] = numbers[member]
+        slot += 1
+    return contribution
+
+
+cdef _at_once(given, numbers):
+    cdef _AtOnce record = _AtOnce()
+    record.record = given.record
+    record.head = (
+        f'{{"specversion":"1.0","type":"{given.record}","source":"{SOURCE}","id":"'.encode()
+    )
+    record.short = f"{given.short}:".encode()
+    record.event = given.event
+    record.where = tuple((numbers[name], value.encode()) for name, value in given.where.items())
+    record.fields = tuple((numbers[name], f'"{name}":'.encode()) for name in given.names)
+    return record
+
+
+cdef bytes _packed(str text):
+    cdef Buffer buffer
+    buffer.data, buffer.size, buffer.room = NULL, 0, 0
+    cdef bytes data = text.encode()
+    put_packed_text(&buffer, data, len(data))
+    try:
+        return taken(&buffer)
+    finally:
+        free(buffer.data)

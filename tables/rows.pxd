@@ -1,0 +1,18 @@
+from libc.stdint cimport int64_t
+
+cdef extern from *:
+    """
+    typedef __int128 wide;
+    """
+    ctypedef long long wide  # 128 bits to C
+
+cdef enum:
+    SLOTS_MAX = 4
+
+cdef class Row:
+    cdef wide sums[SLOTS_MAX]
+    cdef int width
+    cdef public int64_t count
+    cdef public list causes
+
+cdef object wide_number(wide number)

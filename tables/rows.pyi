@@ -1,0 +1,9 @@
+from collections.abc import Mapping
+
+from tables.rules import RowMembers
+from tables.windows import PlainRow
+
+class Row(PlainRow): ...
+
+def rows_bytes(rows: Mapping[tuple[int, RowMembers], PlainRow]) -> bytes: ...
+def numbers_bytes(sums: list[list[int]]) -> bytes: ...

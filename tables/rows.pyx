@@ -1,0 +1,151 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""One row of a window, compiled: what `tables.windows.PlainRow` is, with its sums in 128 bits.
+
+A measure is less than 10^24 billionths, so 10^14 of them fit.
+"""
+
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+
+from streams.buffer cimport (
+    Buffer, PyUnicode_AsUTF8AndSize, put, put_packed_int, put_packed_text, taken,
+)
+
+import msgspec
+
+_encode = msgspec.msgpack.Encoder().encode
+
+cdef wide low_mask = 0x7FFFFFFFFFFFFFFF
+
+cdef Buffer buffer
+buffer.data = NULL
+buffer.size = buffer.room = 0
+
+
+cdef class Row:
+    """One row of a window: sums in billionths, and what caused them.
+
+    `count` is what the record calls `count` (a summary: reversals are -1) or `cause_count`.
+    """
+
+    def __init__(self, measures, count=0, causes=None):
+        cdef int slot
+        if len(measures) > SLOTS_MAX:
+            raise ValueError(f"a row has {len(measures)} measures: at most {SLOTS_MAX}")
+        self.width = len(measures)
+        for slot in range(SLOTS_MAX):
+            self.sums[slot] = 0
+        for slot in range(self.width):
+            self.sums[slot] = _wide(measures[slot])
+        self.count = count
+        self.causes = [] if causes is None else causes
+
+    @property
+    def measures(self):
+        """The sums, in billionths."""
+        cdef int slot
+        return [wide_number(self.sums[slot]) for slot in range(self.width)]
+
+    def add(self, int slot, amount):
+        """Add billionths to a sum."""
+        if not 0 <= slot < self.width:
+            raise IndexError(f"slot {slot} of {self.width}")
+        self.sums[slot] += _wide(amount)
+
+    def __eq__(self, other):
+        if not isinstance(other, Row):
+            return NotImplemented
+        return (
+            self.measures == other.measures and self.count == other.count
+            and self.causes == other.causes
+        )
+
+    def __repr__(self):
+        return f"Row({self.measures}, {self.count}, {self.causes})"
+
+
+cdef object wide_number(wide number):
+    """Return a sum as Python has integers."""
+    cdef int64_t small = <int64_t>number
+    if <wide>small == number:
+        return small
+    cdef object high = <int64_t>(number >> 63), low = <int64_t>(number & low_mask)
+    return (high << 63) + low  # of Python's integers: 64 bits are too few
+
+
+cdef wide _wide(number) except? -1:
+    cdef wide high
+    if -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
+        return <int64_t>number
+    high = <int64_t>(number >> 63)
+    return (high << 63) + <int64_t>(number & 0x7FFFFFFFFFFFFFFF)
+
+
+def rows_bytes(dict rows):
+    """Return the rows of a window as a store has them: see `tables.snapshot.rows_bytes_plain`."""
+    cdef Row row
+    cdef int slot
+    cdef Py_ssize_t index, size
+    cdef const char* text
+    buffer.size = 0
+    _put_array(len(rows))
+    for (start, members), row in rows.items():
+        put(&buffer, b"\x95", 1)
+        put_packed_int(&buffer, start)
+        _put_array(len(<tuple>members))
+        for member in <tuple>members:
+            if member is None:
+                put(&buffer, b"\xc0", 1)
+            elif member is True or member is False:
+                put(&buffer, b"\xc3" if member else b"\xc2", 1)
+            else:
+                _put_text(member)
+        _put_array(row.width)
+        for slot in range(row.width):
+            if <wide><int64_t>row.sums[slot] == row.sums[slot]:
+                put_packed_int(&buffer, <int64_t>row.sums[slot])
+            else:
+                _put_text(str(wide_number(row.sums[slot])))
+        put_packed_int(&buffer, row.count)
+        _put_array(len(row.causes))
+        for cause in row.causes:
+            _put_text(cause)
+    return taken(&buffer)
+
+
+cdef int _put_array(Py_ssize_t size) except -1:
+    cdef unsigned char head[5]
+    if size < 16:
+        head[0] = <unsigned char>(0x90 | size)
+        return put(&buffer, <const char*>head, 1)
+    if size < 65_536:
+        head[0], head[1], head[2] = 0xDC, <unsigned char>(size >> 8), <unsigned char>size
+        return put(&buffer, <const char*>head, 3)
+    head[0] = 0xDD
+    head[1], head[2] = <unsigned char>(size >> 24), <unsigned char>(size >> 16)
+    head[3], head[4] = <unsigned char>(size >> 8), <unsigned char>size
+    return put(&buffer, <const char*>head, 5)
+
+
+cdef int _put_text(str text) except -1:
+    cdef Py_ssize_t size
+    cdef const char* data = PyUnicode_AsUTF8AndSize(text, &size)
+    return put_packed_text(&buffer, data, size)
+
+
+def numbers_bytes(list sums):
+    """Return lists of integers in MessagePack; one past 64 bits as its decimal text."""
+    cdef int64_t small
+    buffer.size = 0
+    _put_array(len(sums))
+    for each in sums:
+        _put_array(len(<list>each))
+        for number in <list>each:
+            if -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
+                small = number
+                put_packed_int(&buffer, small)
+            else:
+                _put_text(str(number))
+    return taken(&buffer)
