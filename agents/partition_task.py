@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from streams.batches import Batch
 from streams.cluster import asked_to_end
-from streams.record import Outgoing
+from streams.record import Outgoing, Record
 from streams.trouble import Trouble
 from streams.writing import Fenced, Lost, Writer
 from tables.overlay import Overlay
@@ -21,6 +21,9 @@ from tables.store import Store
 
 BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""
+
+STEP_RECORDS_MAX: Final = 4_000
+"""Computed in one go: bounds memory, and how long the loop is kept busy."""
 
 STEPS_AHEAD_MAX: Final = 4
 """Computed, and not lasting yet: bounds memory, and what a crash computes again."""
@@ -112,7 +115,7 @@ class PartitionTask:
         """The next offset: all before it is acknowledged, outputs and state."""
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[Sequence[Record]] = deque()
         self._steps: deque[_Step] = deque()
         self._next = 0
         self._moved = asyncio.Event()
@@ -141,7 +144,7 @@ class PartitionTask:
             return
         if batch.start <= self._next < batch.end:  # a step passes over what the state has seen
             self._next = batch.end
-            self._batches.append(batch)
+            self._batches.extend(_parts(batch.records))
             self._moved.set()
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
@@ -235,7 +238,7 @@ class PartitionTask:
             if not self._batches or len(self._steps) >= STEPS_AHEAD_MAX:
                 await self._wait()
                 continue
-            step = partition.step(self._batches.popleft().records)
+            step = partition.step(self._batches.popleft())
             overlay.hold(step.changes)
             self._steps.append(_Step(step.outputs, partition.offset))
             self._moved.set()
@@ -251,7 +254,7 @@ class PartitionTask:
             outputs = [record for step in steps for record in step.outputs]
             changes = overlay.merged(count)
             noted = await writer.write(outputs, changes)
-            overlay.settle(count, [*changes, *noted])
+            overlay.settle(count, changes, noted)
             for _ in range(count):
                 self._steps.popleft()
             self.lasting = steps[-1].offset + 1
@@ -269,3 +272,9 @@ class PartitionTask:
             async with asyncio.timeout(seconds):
                 while not self._closing:
                     await self._wait()
+
+
+def _parts(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
+    """Return records in parts for steps; only blocks come with more than fit one."""
+    parts: Callable[[int], Sequence[Sequence[Record]]] | None = getattr(records, "parts", None)
+    return [records] if parts is None else parts(STEP_RECORDS_MAX)

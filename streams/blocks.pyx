@@ -94,6 +94,21 @@ cdef class Block:
             block.records = [record for record in self.records if record.offset > offset]
         return block
 
+    def parts(self, Py_ssize_t records_max):
+        """Return the same records in blocks of at most so many."""
+        cdef Py_ssize_t begin, index
+        cdef Block block
+        if self.count <= records_max or self.records is not None:
+            return [self]
+        parts = []
+        for begin in range(0, self.count, records_max):
+            block = Block()
+            block.kept = self.kept
+            for index in range(begin, min(begin + records_max, self.count)):
+                block.add()[0] = self.raw[index]
+            parts.append(block)
+        return parts
+
     cdef Raw* add(self) except NULL:
         cdef Raw* grown
         if self.count == self.room:
@@ -259,37 +274,74 @@ cdef _headers(const char* at):
     return tuple(headers)
 
 
-def records_payload(items):
-    """Return (key, value) pairs as the records of a RecordBatch, uncompressed.
+def pairs_payload(pairs):
+    """Return the records of a RecordBatch, uncompressed, of (key, value) pairs, and their count.
 
     Offsets count from 0; the timestamps are the batch's own; None is a null (a tombstone).
     """
-    cdef Py_ssize_t size = 0
     cdef int64_t number = 0
-    cdef int body
-    cdef unsigned char* at
-    pairs = items if isinstance(items, list) else list(items)
-    for pair in pairs:
-        size += _length(pair[0]) + _length(pair[1]) + RECORD_BYTES_MAX
     payload.size = 0
-    at = <unsigned char*>grown(&payload, size)
-    for pair in pairs:
-        key, value = pair[0], pair[1]
-        # attributes, timestamp delta 0, offset delta, key, value, no headers
-        body = (
-            3 + _varint_size(number) + _field_size(_length(key), key is None)
-            + _field_size(_length(value), value is None)
-        )
-        at = _put_varint(at, body)
-        at[0] = at[1] = 0
-        at = _put_varint(at + 2, number)
-        at = _put_field(at, key)
-        at = _put_field(at, value)
-        at[0] = 0
-        at += 1
+    for key, value in pairs:
+        _put_record(number, key, value)
         number += 1
-    payload.size = <char*>at - payload.data
-    return taken(&payload)
+    return taken(&payload), number
+
+
+def outgoing_payload(list records):
+    """Return the same of a list of `streams.record.Outgoing`."""
+    cdef int64_t number = 0
+    payload.size = 0
+    for record in records:
+        _put_record(number, record.key, record.value)
+        number += 1
+    return taken(&payload), number
+
+
+cdef int _put_record(int64_t number, key, value) except -1:
+    # attributes, timestamp delta 0, offset delta, key, value, no headers
+    cdef Py_ssize_t key_size = _length(key), value_size = _length(value)
+    cdef int body = (
+        3 + _varint_size(number) + _field_size(key_size, key is None)
+        + _field_size(value_size, value is None)
+    )
+    cdef unsigned char* at = <unsigned char*>grown(
+        &payload, key_size + value_size + RECORD_BYTES_MAX
+    )
+    at = _put_varint(at, body)
+    at[0] = at[1] = 0
+    at = _put_varint(at + 2, number)
+    at = _put_field(at, key)
+    at = _put_field(at, value)
+    at[0] = 0
+    payload.size = <char*>at + 1 - payload.data
+    return 0
+
+
+def grouped(list records, dict places, place_of, Py_ssize_t bytes_max):
+    """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
+
+    `places` remembers the place of each (topic, key); `place_of(topic, key)` finds a new one. What
+    `streams.kafka_writer.grouped_plain` does.
+    """
+    cdef dict open_ = {}
+    cdef dict sizes = {}
+    cdef list groups = []
+    cdef Py_ssize_t size
+    for record in records:
+        key = record.key
+        name = record.topic, key
+        place = places.get(name)
+        if place is None:
+            place = place_of(record.topic, key)
+        size = _length(record.value) + _length(key) + RECORD_BYTES_MAX
+        group = open_.get(place)
+        if group is None or <Py_ssize_t>sizes[place] + size > bytes_max:
+            group = open_[place] = []
+            sizes[place] = 0
+            groups.append((place, group))
+        (<list>group).append(record)
+        sizes[place] = <Py_ssize_t>sizes[place] + size
+    return groups
 
 
 cdef inline Py_ssize_t _length(object data) except -1:

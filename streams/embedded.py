@@ -15,7 +15,7 @@ from streams.batches import BatchConsumer
 from streams.embedded_log import EmbeddedLog, Entry
 from streams.record import Outgoing, Record, partition_of
 from streams.topics import CATALOGUE, INPUTS
-from streams.writing import StateChange
+from streams.writing import StateChange, StateChanges
 
 BATCH_RECORDS_MAX: Final = 2_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
@@ -62,7 +62,7 @@ class LogWriter:
         self._broker = broker
 
     async def write(
-        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+        self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
         """Append outputs to their topics, a frame for each partition, by their keys.
 

@@ -6,8 +6,8 @@ path nothing does. It needs the compiled core (`streams.blocks`) and names that 
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Union
 
 import cramjam
 from aiokafka import codec
@@ -17,10 +17,10 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from streams.record import Record
+from streams.record import Outgoing, Record
 
 try:
-    from streams.blocks import Block, block_from, block_of, records_payload
+    from streams.blocks import Block, block_from, block_of, outgoing_payload, pairs_payload
 except ImportError:  # it wasn't built: see hatch_build.py
     Block = None  # type: ignore[assignment,misc]
 
@@ -200,20 +200,41 @@ class SealedBatch:
         return self._built
 
 
-def batch_of(
-    producer: Any, pairs: Sequence[Pair], at_ms: int, bytes_max: int
-) -> BatchBuilder | SealedBatch | None:
-    """Return a RecordBatch of `pairs` for a producer, or None if it takes more than `bytes_max`.
+AnyBatch = Union[BatchBuilder, SealedBatch]
+
+
+def changes_batch(
+    producer: Any, changes: Iterable[Pair], at_ms: int, bytes_max: int
+) -> AnyBatch | None:
+    """Return a RecordBatch of keys and values, or None if it takes more than `bytes_max`.
 
     The size is that before compression.
     """
     if COMPILED:
-        payload = records_payload(pairs)
-        if len(payload) > bytes_max:
-            return None
-        manager = producer._txn_manager
-        transactional = manager is not None and manager.transactional_id is not None
-        return SealedBatch(payload, len(pairs), at_ms, transactional)
+        return _sealed(producer, *pairs_payload(changes), at_ms, bytes_max)
+    return _built(producer, changes, at_ms)
+
+
+def outgoing_batch(
+    producer: Any, records: Sequence[Outgoing], at_ms: int, bytes_max: int
+) -> AnyBatch | None:
+    """Return a RecordBatch of outgoing records, or None if it takes more than `bytes_max`."""
+    if COMPILED:
+        return _sealed(producer, *outgoing_payload(records), at_ms, bytes_max)
+    return _built(producer, [(record.key, record.value) for record in records], at_ms)
+
+
+def _sealed(
+    producer: Any, payload: bytes, count: int, at_ms: int, bytes_max: int
+) -> SealedBatch | None:
+    if len(payload) > bytes_max:
+        return None
+    manager = producer._txn_manager
+    transactional = manager is not None and manager.transactional_id is not None
+    return SealedBatch(payload, count, at_ms, transactional)
+
+
+def _built(producer: Any, pairs: Iterable[Pair], at_ms: int) -> BatchBuilder | None:
     builder: BatchBuilder = producer.create_batch()
     for key, value in pairs:
         if builder.append(timestamp=at_ms, key=key, value=value) is None:

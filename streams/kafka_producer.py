@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from aiokafka.structs import RecordMetadata
 
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
-from streams.kafka_batches import batch_of
+from streams.kafka_batches import outgoing_batch
 from streams.record import Outgoing
 from streams.writing import Fenced, Lost
 
@@ -110,11 +110,10 @@ async def sent(
     producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
 ) -> list[asyncio.Future[RecordMetadata]]:
     """Hand batches to a producer; return what becomes of each."""
-    futures = []
+    futures: list[asyncio.Future[RecordMetadata]] = []
     now = now_ms()
     for (topic, number), records in batches:
-        pairs = [(record.key, record.value) for record in records]
-        batch = batch_of(producer, pairs, now, BATCH_BYTES_MAX)
+        batch = outgoing_batch(producer, records, now, BATCH_BYTES_MAX)
         if batch is None:
             raise BrokerError(f"{len(records)} records for {topic} don't fit a RecordBatch")
         futures.append(await producer.send_batch(batch, topic, partition=number))

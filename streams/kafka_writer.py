@@ -1,8 +1,7 @@
 """EDGE: what a partition's task writes to Kafka: outputs, and changelog batches."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +9,7 @@ from aiokafka import TopicPartition
 
 from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
-from streams.kafka_batches import batch_of
+from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
     Target,
@@ -22,13 +21,16 @@ from streams.kafka_producer import (
     told_apart,
 )
 from streams.record import Outgoing, partition_of
-from streams.writing import StateChange
+from streams.writing import StateChange, StateChanges
 
 FENCE: Final = b"f"
 """Prefix of the changelog key that a new owner writes first, with the count of partitions."""
 
 OUTPUT_BATCH_BYTES: Final = 900_000
 """Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
+
+RECORD_BYTES_MAX: Final = 40
+"""Of a record, beside its key and value: lengths and deltas."""
 
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
@@ -82,15 +84,15 @@ class KafkaWriter:
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await started(self._producer)
-                return await self._transact((), [(fence_key(partitions), note)])
+                return await self._transact((), {fence_key(partitions): note})
 
     async def write(
-        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+        self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
         """Write outputs, then the state; see `streams.writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                batches = list(self._batches(outputs))
+                batches = self._batches(outputs)
                 if self._outputs is not None and batches:
                     await self._outputs.send(batches)
                     batches = []
@@ -102,10 +104,10 @@ class KafkaWriter:
     async def _transact(
         self,
         batches: Iterable[tuple[Target, Sequence[Outgoing]]],
-        changes: Sequence[StateChange],
+        changes: StateChanges,
     ) -> int:
         await self._producer.begin_transaction()
-        batch = batch_of(self._producer, changes, now_ms(), BATCH_BYTES_MAX)
+        batch = changes_batch(self._producer, changes.items(), now_ms(), BATCH_BYTES_MAX)
         if batch is None:
             raise BrokerError(
                 f"the state changes of a batch for {self._changelog.topic} take more than "
@@ -118,26 +120,12 @@ class KafkaWriter:
         await self._producer.commit_transaction()
         return offset
 
-    def _batches(self, outputs: Sequence[Outgoing]) -> Iterator[tuple[Target, Sequence[Outgoing]]]:
-        """Yield outputs by topic and partition, in order, cut to a size that brokers take."""
-        grouped: defaultdict[Target, list[Outgoing]] = defaultdict(list)
-        places = self._places
-        for record in outputs:
-            where = record.topic, record.key
-            at = places.get(where)
-            if at is None:
-                number = partition_of(record.key, self._counts[record.topic])
-                at = keep(places, where, (record.topic, number))
-            grouped[at].append(record)
-        for target, records in grouped.items():
-            begin = size = 0
-            for index, record in enumerate(records):
-                more = len(record.value) + len(record.key or b"") + 30
-                if size and size + more > OUTPUT_BATCH_BYTES:
-                    yield target, records[begin:index]
-                    begin, size = index, 0
-                size += more
-            yield target, records[begin:]
+    def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
+        """Return outputs by topic and partition, in order, cut to a size that brokers take."""
+        return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
+
+    def _place(self, topic: str, key: bytes | None) -> Target:
+        return keep(self._places, (topic, key), (topic, partition_of(key, self._counts[topic])))
 
     async def close(self) -> None:
         """Stop the producer: an open transaction is aborted by the next writer's fence."""
@@ -151,3 +139,35 @@ POSITION: Final = b"c"
 def position_note(offset: int, at_ms: int) -> StateChange:
     """Return the change that notes: all of the changelog before `offset` is here, as of `at_ms`."""
     return POSITION, msgspec.msgpack.encode([offset, at_ms])
+
+
+def grouped_plain(
+    records: Sequence[Outgoing],
+    places: Mapping[tuple[str, bytes | None], Target],
+    place_of: Callable[[str, bytes | None], Target],
+    bytes_max: int,
+) -> list[tuple[Target, list[Outgoing]]]:
+    """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
+
+    `places` remembers the place of each (topic, key); `place_of(topic, key)` finds a new one.
+    """
+    groups: list[tuple[Target, list[Outgoing]]] = []
+    open_: dict[Target, list[Outgoing]] = {}
+    sizes: dict[Target, int] = {}
+    for record in records:
+        key = record.key
+        place = places.get((record.topic, key)) or place_of(record.topic, key)
+        size = len(record.value) + len(key or b"") + RECORD_BYTES_MAX
+        if place not in open_ or sizes[place] + size > bytes_max:
+            open_[place] = []
+            sizes[place] = 0
+            groups.append((place, open_[place]))
+        open_[place].append(record)
+        sizes[place] += size
+    return groups
+
+
+try:
+    from streams.blocks import grouped
+except ImportError:  # it wasn't built: see hatch_build.py
+    grouped = grouped_plain

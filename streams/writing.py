@@ -1,9 +1,12 @@
 """What a partition's task writes through: outputs and state changes, made lasting in order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from streams.record import Outgoing
+
+StateChanges = Mapping[bytes, bytes | None]
+"""New values by key, None to forget the key."""
 
 StateChange = tuple[bytes, bytes | None]
 """(key, new value), or (key, None) to forget the key."""
@@ -21,7 +24,7 @@ class Writer(Protocol):
     """Makes what follows from a partition's records lasting."""
 
     async def write(
-        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+        self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
         """Write outputs first, then the state; return when both are acknowledged.
 

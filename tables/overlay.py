@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from tables.store import Change, Changes, Store
 
@@ -21,18 +21,18 @@ class Overlay:
         """Put changes on top of all that is held already; they are the overlay's from now on."""
         self._held.append(changes)
 
-    def merged(self, count: int) -> list[Change]:
+    def merged(self, count: int) -> Changes:
         """Return what the `count` oldest held sets of changes amount to."""
-        if count == 1:
-            return list(self._held[0].items())
+        if count == 1 and self._held:
+            return self._held[0]
         merged: Changes = {}
         for held in islice(self._held, count):
             merged.update(held)
-        return list(merged.items())
+        return merged
 
-    def settle(self, count: int, changes: Iterable[Change]) -> None:
-        """Write `changes`, what the `count` oldest held sets amount to and more, all or none."""
-        self._store.write(changes)
+    def settle(self, count: int, changes: Changes, more: Iterable[Change] = ()) -> None:
+        """Write what the `count` oldest held sets amount to, `changes`, and more, all or none."""
+        self._store.write(chain(changes.items(), more))
         for _ in range(count):
             self._held.popleft()
 

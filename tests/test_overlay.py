@@ -42,7 +42,7 @@ def test_an_overlay_answers_as_a_dict_and_its_store_as_one_without_what_is_held(
             lasting.append(more)
         else:
             count = min(arguments[0], len(held))
-            overlay.settle(count, [*overlay.merged(count), *more])
+            overlay.settle(count, overlay.merged(count), more)
             lasting += [*held[:count], more]
             del held[:count]
         seen, there = applied([*lasting, *held]), applied(lasting)

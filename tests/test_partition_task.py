@@ -28,7 +28,7 @@ from streams.batches import Batch
 from streams.record import Outgoing, Record
 from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
-from streams.writing import Fenced, Lost, StateChange
+from streams.writing import Fenced, Lost, StateChange, StateChanges
 from tables.rules import Timing, rules_for
 from tables.snapshot import EXPIRY, HEAD
 from tables.store import MemoryStore
@@ -126,7 +126,7 @@ class FakeWriter:
         self.writing = False
 
     async def write(
-        self, outputs: Sequence[Outgoing], changes: Sequence[StateChange]
+        self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
         """Write outputs, then the state."""
         cluster = self.cluster
@@ -142,7 +142,7 @@ class FakeWriter:
         cluster.left += outputs
         if fate == "half":
             raise Lost("the outputs have arrived")
-        cluster.state.write(changes)
+        cluster.state.write(changes.items())
         cluster.reached.append(cluster.lasting)
         if fate == "unheard":
             raise Fenced("all has arrived, and nobody knows")
