@@ -90,7 +90,7 @@ def run_peer(stand: Stand, contestant: Contestant, group: str, total: int, wante
         after = stand.broker_cpu()
         kinds = check(stand, out, wanted) if writes else Counter()
     finally:
-        stand.delete_topics((stand.topics() - there) | {out} & there)
+        stand.delete_topics(name for name in stand.topics() if name not in there or name == out)
         shutil.rmtree(stand.folder / group, ignore_errors=True)
     return Run(
         cost=peer.cost(total),

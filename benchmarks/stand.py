@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import aiohttp
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
@@ -27,7 +30,7 @@ from preload import Preloaded, preload  # noqa: E402
 from workload import Plan  # noqa: E402
 
 from broker import KafkaBroker  # noqa: E402  # as above
-from clusters import Broker, create_topic, delete_topics  # noqa: E402
+from clusters import Broker, create_topic, delete_topics, fresh_topics  # noqa: E402
 from streams.cluster import Cluster, bounds, read_broker, read_to  # noqa: E402
 from streams.topics import INPUTS, OUTPUTS, changelog  # noqa: E402
 
@@ -47,6 +50,8 @@ POLL_SECONDS: Final = 0.1
 
 STILL_SECONDS_MAX: Final = 120
 """A job that consumes nothing for so long has failed."""
+
+READY_POLL_SECONDS: Final = 0.05
 
 T = TypeVar("T")
 
@@ -80,7 +85,7 @@ class Stand:
             "port": 0,
             "tick_seconds": 0,
         }
-        with (self.folder / f"{group}.log").open("ab") as log:
+        with (self.folder / f"{group}.log").open("wb") as log:
             return self.run(
                 [LINESIDE, "worker", *arguments],
                 env=without_lineside()
@@ -92,6 +97,22 @@ class Stand:
     def said(self, group: str) -> str:
         """Return the last of what a worker has said."""
         return (self.folder / f"{group}.log").read_text("utf-8", "replace")[-2_000:]
+
+    async def ready(self, worker: Watched, group: str) -> float:
+        """Wait until a worker has the states of all its partitions; return the seconds since its
+        start.
+        """
+        async with aiohttp.ClientSession() as session:
+            while True:
+                if not worker.running:
+                    raise Failed(f"the worker has ended:\n{self.said(group)}")
+                url = re.search(r"lineside worker: (\S+)", self.said(group))
+                if url is not None:
+                    with contextlib.suppress(aiohttp.ClientError):
+                        async with session.get(f"{url[1]}ready") as answer:
+                            if answer.status == HTTPStatus.OK:
+                                return time.monotonic() - worker.began
+                await asyncio.sleep(READY_POLL_SECONDS)
 
     def create_topics(self, group: str) -> None:
         """Make what is missing of the topics of a group, with lineside's own settings."""
@@ -115,17 +136,21 @@ class Stand:
             raise Failed(f"the input topics at {self.broker.url} aren't empty: give another broker")
         return asyncio.run(preload(self.cluster, plan))
 
+    def renew(self, group: str) -> None:
+        """Make all topics of a group anew, empty: nobody may be using them."""
+        fresh_topics(self.broker, self.partitions, group)
+
     def create_topic(self, name: str) -> None:
         """Make an output topic of a contestant."""
         create_topic(self.broker, name, self.partitions)
 
     def topics(self) -> set[str]:
-        """Return the names of all topics that there are."""
+        """Return the names of all topics that there are, but for Kafka's own."""
         return asyncio.run(self._topics())
 
     async def _topics(self) -> set[str]:
         async with self.cluster.admin() as admin:
-            return set(await admin.list_topics())
+            return {name for name in await admin.list_topics() if not name.startswith("__")}
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of the topics that there are."""
