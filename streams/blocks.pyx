@@ -317,30 +317,48 @@ cdef int _put_record(int64_t number, key, value) except -1:
     return 0
 
 
+cdef class _Group:
+    """The records for a place: those that don't make a whole batch yet."""
+
+    cdef object place
+    cdef list records
+    cdef Py_ssize_t size
+
+
 def grouped(list records, dict places, place_of, Py_ssize_t bytes_max):
     """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
 
-    `places` remembers the place of each (topic, key); `place_of(topic, key)` finds a new one. What
+    `places` remembers the place of each topic and key, `place_of(topic, key)` finds it. What
     `streams.kafka_writer.grouped_plain` does.
     """
-    cdef dict open_ = {}
-    cdef dict sizes = {}
+    cdef dict by_place = {}, by_topic = {}, by_key
     cdef list groups = []
+    cdef _Group group
     cdef Py_ssize_t size
+    topic = by_key = None
     for record in records:
+        if record.topic is not topic:
+            topic = record.topic
+            by_key = <dict>by_topic.get(topic)
+            if by_key is None:
+                by_key = by_topic[topic] = {}
         key = record.key
-        name = record.topic, key
-        place = places.get(name)
-        if place is None:
-            place = place_of(record.topic, key)
+        group = <_Group>by_key.get(key)
+        if group is None:
+            place = places.get((topic, key)) or place_of(topic, key)
+            group = <_Group>by_place.get(place)
+            if group is None:
+                group = _Group()
+                group.place, group.records, group.size = place, None, 0
+                by_place[place] = group
+            by_key[key] = group
         size = _length(record.value) + _length(key) + RECORD_BYTES_MAX
-        group = open_.get(place)
-        if group is None or <Py_ssize_t>sizes[place] + size > bytes_max:
-            group = open_[place] = []
-            sizes[place] = 0
-            groups.append((place, group))
-        (<list>group).append(record)
-        sizes[place] = <Py_ssize_t>sizes[place] + size
+        if group.records is None or group.size + size > bytes_max:
+            group.records = []
+            group.size = 0
+            groups.append((group.place, group.records))
+        group.records.append(record)
+        group.size += size
     return groups
 
 

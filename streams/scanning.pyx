@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """From the bytes of an event straight to its members: what nearly all events are decoded by.
 
-`scan` takes what is surely right and in ordinary form: one JSON object of printable ASCII without
-escapes, no member twice, small numbers, an instant in the usual notation. Whatever else comes is
-left to `streams.codec.decode`, which agrees with it on what it takes (tests/test_scanning.py).
+`scan` takes what is surely right and in ordinary form: one JSON object of printable text, in ASCII
+or the Latin letters of Europe, without escapes, no member twice, small numbers, an instant in the
+usual notation. Whatever else comes is left to `streams.codec.decode`, which agrees with it on what it takes (tests/test_scanning.py).
 """
 
 from libc.stdint cimport int64_t, uint32_t
@@ -171,13 +171,32 @@ cdef int scan(const char* value, int size, bint mes, Scanned* event) noexcept no
 
 
 cdef bint _ordinary(const char* value, int size) noexcept nogil:
-    """Return whether all is printable ASCII without a backslash."""
-    cdef unsigned char odd = 0, byte
+    """Return whether all is printable, of ASCII or the Latin letters of Europe, no backslash."""
+    cdef unsigned char odd = 0, high = 0, byte
     cdef int index
-    for index in range(size):
+    for index in range(size):  # without a branch: eight to sixty-four bytes at a time
         byte = <unsigned char>value[index]
-        odd |= (<unsigned char>(byte - 0x20) > 0x5E) | (byte == 0x5C)
-    return not odd
+        high |= byte
+        odd |= (byte < 0x20) | (byte == 0x5C) | (byte == 0x7F)
+    return not odd and (high < 0x80 or _latin(value, size))
+
+
+cdef bint _latin(const char* value, int size) noexcept nogil:
+    """Return whether all that isn't ASCII is UTF-8 of U+00A1 to U+017F, without the soft hyphen."""
+    cdef int index = 0
+    cdef unsigned char byte, next_
+    while index < size:
+        byte = <unsigned char>value[index]
+        index += 1
+        if byte < 0x80:
+            continue
+        if index == size or not 0xC2 <= byte <= 0xC5:
+            return False
+        next_ = <unsigned char>value[index]
+        index += 1
+        if not 0x80 <= next_ <= 0xBF or (byte == 0xC2 and (next_ <= 0xA0 or next_ == 0xAD)):
+            return False
+    return True
 
 
 cdef inline const char* _spaces(const char* at, const char* end) noexcept nogil:

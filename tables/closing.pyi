@@ -1,5 +1,11 @@
+from collections.abc import Callable
+
 from streams.record import Outgoing
 from tables.line import Line
 from tables.rules import Kind, Rules
 
 def close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None: ...
+def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None: ...
+
+count_live_episodes: Callable[[Line, int, int, Rules], None]
+notify_overdue: Callable[[Line, int, Rules, list[Outgoing]], None]

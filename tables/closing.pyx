@@ -15,10 +15,14 @@ from tables.rows cimport Row, wide, wide_number
 import msgspec
 
 from streams import instant, quantity
+from streams.cache import keep
 from streams.record import Outgoing
 from streams.transactions import SOURCE
 
 cdef int64_t second = 1_000_000
+# Set by tables.line, which holds them: what seldom has something to do.
+count_live_episodes = notify_overdue = None
+
 cdef Buffer buffer
 cdef Buffer id_buffer
 buffer.data = id_buffer.data = NULL
@@ -27,6 +31,7 @@ buffer.size = buffer.room = id_buffer.size = id_buffer.room = 0
 _json = msgspec.json.Encoder().encode
 _id = attrgetter("id")
 _forms = {}
+cdef dict _places = {}
 
 
 cdef class _Form:
@@ -52,9 +57,8 @@ def close(line, kind, int64_t carrier, rules, list out):
     cdef bytes begin = b"", end = b"", date = b""
     emitted = <list>line.emitted[kind.index]
     zone = rules.zones.get(line.plant)
-    place = (<str>line.place).encode()
-    where = _where(line)
     key = line.key
+    place, where = _place_of(line, <bytes>key)
     records = []
     cdef Row row
     cdef dict rows = line.windows[kind.index].pop(carrier)
@@ -67,13 +71,13 @@ def close(line, kind, int64_t carrier, rules, list out):
             end = (<str>instant.text(start + form.length)).encode()
             if form.erp:
                 date = (<str>instant.date(start, zone)).encode()
-        id = _put_id(form, place, start, <tuple>members, (carrier - start) // form.length)
+        id = _put_id(form, <bytes>place, start, <tuple>members, (carrier - start) // form.length)
         buffer.size = 0
         put_bytes(&buffer, form.head)
         _put_text(&buffer, id)
         put(&buffer, b',"time":"', 9)
         put_bytes(&buffer, end)
-        put_bytes(&buffer, where)
+        put_bytes(&buffer, <bytes>where)
         _put_row(form, <tuple>members, row)
         put(&buffer, b'"window_start":"', 16)
         put_bytes(&buffer, begin)
@@ -99,6 +103,50 @@ def close(line, kind, int64_t carrier, rules, list out):
     line.changed_windows.add((kind.index, carrier))
 
 
+def advance(line, int64_t watermark, rules, list out):
+    """Raise a line's watermark, as `tables.line.advance_plain` does."""
+    cdef int64_t before = line.watermark, grace = rules.grace, length, closed
+    cdef int64_t due, boundary
+    cdef int index
+    line.watermark = watermark
+    due = line.due
+    if watermark < due:
+        return
+    if line.live:
+        length = rules.downtime.length
+        count_live_episodes(
+            line, _horizon(before, length, grace), _horizon(watermark, length, grace), rules
+        )
+    closing = []
+    windows = <tuple>line.windows
+    for index, kind in enumerate(<tuple>rules.kinds):
+        carried = <dict>windows[index]
+        if not carried:
+            continue
+        length = kind.length
+        closed = _horizon(watermark, length, grace)
+        for carrier in carried:
+            if <int64_t>carrier + length <= closed:
+                closing.append((carrier + length, index, carrier, kind))
+    closing.sort()  # (end, index) are enough to tell: a kind has one carrier for each end
+    for _, index, carrier, kind in closing:
+        close(line, kind, carrier, rules, out)
+    if line.pending:
+        notify_overdue(line, watermark, rules, out)
+    due = 0x7FFFFFFFFFFFFFFF
+    for length in <tuple>rules.lengths:
+        boundary = _horizon(watermark, length, grace) + length + grace
+        if boundary < due:
+            due = boundary
+    line.due = min(due, *line.pending.values()) if line.pending else due
+
+
+cdef inline int64_t _horizon(int64_t watermark, int64_t length, int64_t grace) noexcept:
+    """Return the end of the last closed window, as `tables.windows.horizon` does."""
+    cdef int64_t past = (watermark - grace) % length  # C's remainder has the sign of the dividend
+    return watermark - grace - (past + length if past < 0 else past)
+
+
 cdef _Form _form(kind):
     cdef _Form form = <_Form>_forms.get(id(kind))
     if form is not None and form.kind is kind:
@@ -117,9 +165,13 @@ cdef _Form _form(kind):
     return form
 
 
-cdef bytes _where(line):
-    """Return what stands between a record's time and its data."""
-    return b'","plant":%b,"line":%b,"data":{' % (_json(line.plant), _json(line.line))
+cdef tuple _place_of(line, bytes key):
+    """Return how posting keys spell a line, and what stands between a record's time and data."""
+    found = _places.get(key)
+    if found is None:
+        where = b'","plant":%b,"line":%b,"data":{' % (_json(line.plant), _json(line.line))
+        found = keep(_places, key, ((<str>line.place).encode(), where))
+    return <tuple>found
 
 
 cdef bint _added(list emitted, Row row) except -1:

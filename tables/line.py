@@ -95,7 +95,7 @@ def new_line(plant: str, line: str, watermark: int, rules: Rules) -> Line:
     )
 
 
-def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
+def advance_plain(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
     """Raise the watermark: windows it has reached close, then breakdowns due are notified."""
     before, line.watermark = line.watermark, watermark
     if watermark < line.due:
@@ -103,14 +103,19 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
     length = rules.downtime.length
     opened = windows.horizon(before, length, rules.grace)
     closed = windows.horizon(watermark, length, rules.grace)
-    _count_live_episodes(line, opened, closed, rules)
+    count_live_episodes(line, opened, closed, rules)
     closing = windows.closable(line.windows, rules, watermark)
     for _, kind, carrier in sorted(closing, key=lambda item: (item[0], item[1].index)):
         close(line, kind, carrier, rules, out)
+    notify_overdue(line, watermark, rules, out)
+    line.due = min([_next_boundary(watermark, rules), *line.pending.values()])
+
+
+def notify_overdue(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
+    """Send the notifications of the breakdowns that the watermark has reached, by start."""
     overdue = [name for name, due in line.pending.items() if due <= watermark]
     for name in sorted(overdue, key=lambda name: (line.episodes[name].start, name)):
         _notify(line, name, rules, out)
-    line.due = min([_next_boundary(watermark, rules), *line.pending.values()])
 
 
 def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
@@ -122,7 +127,7 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     length = rules.downtime.length
     opened = windows.horizon(line.watermark, length, rules.grace)
     closed = line.closed_to = line.watermark - line.watermark % length + length
-    _count_live_episodes(line, opened, closed, rules)
+    count_live_episodes(line, opened, closed, rules)
     closing = [
         (carrier + kind.length, kind.index, kind, carrier)
         for kind, carried in zip(rules.kinds, line.windows, strict=True)
@@ -249,7 +254,7 @@ def _told(before: Episode | None, event: DowntimeStarted | DowntimeEnded) -> Epi
     return Episode(episode.work_unit, event.time, episode.end, data.reason, data.planned, event.id)
 
 
-def _count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
+def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
     """Give the windows between `opened` and `closed`, which close now, what episodes add to them.
 
     An episode that is still open counts up to a closed window's end.
@@ -318,10 +323,6 @@ def _id(record: Outgoing) -> str:
     return record.id
 
 
-try:
-    from tables.closing import close
-except ImportError:  # it wasn't built: see hatch_build.py
-    close = close_plain
 
 
 def _send_at_once(
@@ -388,3 +389,13 @@ def _next_boundary(watermark: int, rules: Rules) -> int:
         windows.horizon(watermark, length, rules.grace) + length + rules.grace
         for length in rules.lengths
     )
+
+
+try:
+    from tables import closing
+except ImportError:  # it wasn't built: see hatch_build.py
+    close, advance = close_plain, advance_plain
+else:
+    close, advance = closing.close, closing.advance
+    closing.count_live_episodes = count_live_episodes
+    closing.notify_overdue = notify_overdue

@@ -5,6 +5,7 @@ import statistics
 import time
 from base64 import b64decode
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -71,13 +72,16 @@ SPACES = ["", "", "", " ", "\n", "\t\r ", "\u00a0", "\x0b"]
 KINDS = [*TYPES, "clock.tick.v1"]
 
 
-def some_value(rng: Random, odd: float) -> bytes:
-    """Return an event of any type; each thing about it is odd with a chance of `odd`."""
+def some_value(rng: Random, odd: float, names: Sequence[str] = NAMES) -> bytes:
+    """Return an event of any type; each thing about it is odd with a chance of `odd`.
+
+    `names` are texts in JSON; the last is one that a plant or line can't have.
+    """
     kind = rng.choice(KINDS)
     fields = [
         ("specversion", '"1.0"'),
         ("type", json.dumps(kind)),
-        *((name, rng.choice(NAMES[:-1])) for name in ("source", "id", "plant", "line")),
+        *((name, rng.choice(names[:-1])) for name in ("source", "id", "plant", "line")),
         ("time", rng.choice(TIMES)),
     ]
     struct = TYPES.get(kind)
@@ -85,7 +89,7 @@ def some_value(rng: Random, odd: float) -> bytes:
     if struct is not None:
         known = members(struct.__annotations__["data"])
         told = [member for member in known if member.required or rng.random() < 0.5]
-        data = [(member.name, _valid(rng, member)) for member in told]
+        data = [(member.name, _valid(rng, member, names)) for member in told]
     fields.append(("data", _object(rng, data, odd)))
     written = _object(rng, fields, odd)
     if rng.random() < odd:
@@ -98,7 +102,7 @@ def some_value(rng: Random, odd: float) -> bytes:
     return value
 
 
-def _valid(rng: Random, member: Member) -> str:
+def _valid(rng: Random, member: Member, names: Sequence[str]) -> str:
     match member.kind:
         case "measure":
             return rng.choice(MEASURES)
@@ -114,7 +118,7 @@ def _valid(rng: Random, member: Member) -> str:
             }
             return rng.choice([json.dumps(original), "{}", '{"type":5}', *ODD_VALUES[6:8]])
         case _:
-            return json.dumps(rng.choice(member.choices)) if member.choices else rng.choice(NAMES)
+            return json.dumps(rng.choice(member.choices)) if member.choices else rng.choice(names)
 
 
 def _object(rng: Random, fields: list[tuple[str, str]], odd: float) -> str:

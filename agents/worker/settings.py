@@ -17,8 +17,8 @@ from streams.trouble import Trouble
 from tables.rules import Rules, Timing, rules_for
 
 ENVIRONMENT_PREFIX: Final = "LINESIDE_"
-NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG")
-"""Of the environment: what tests use, and the name of the TOML file."""
+NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG", "LINESIDE_CORE")
+"""Of the environment: what tests use, the name of the TOML file, how the core was built."""
 
 PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3

@@ -1,0 +1,41 @@
+"""The compiled core for tests: whether it's there, and how to do without it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from streams import kafka_batches, kafka_writer
+from tables import line, partition, snapshot, windows
+
+BUILT = kafka_batches.COMPILED and partition.Folding is not None
+
+MISSING = (
+    "the compiled core isn't built: install a C compiler and Python's headers (gcc, python3-dev) "
+    "and run make again, or set LINESIDE_CORE=plain to test lineside without it"
+)
+
+
+def needs_core() -> None:
+    """Fail where the core should have been built; skip where somebody asked to do without."""
+    if not BUILT:
+        if os.environ.get("LINESIDE_CORE") == "plain":
+            pytest.skip("LINESIDE_CORE=plain: lineside is tested without its compiled core")
+        pytest.fail(MISSING)
+
+
+@contextmanager
+def all_plain() -> Iterator[None]:
+    """Let nothing compiled take part."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition, "Folding", None)
+        patch.setattr(partition, "advance", line.advance_plain)
+        patch.setattr(line, "advance", line.advance_plain)
+        patch.setattr(line, "close", line.close_plain)
+        for module in (line, snapshot, windows):
+            patch.setattr(module, "Row", windows.PlainRow)
+        patch.setattr(snapshot, "rows_bytes", snapshot.rows_bytes_plain)
+        patch.setattr(snapshot, "numbers", snapshot.numbers_plain)
+        patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
+        yield
