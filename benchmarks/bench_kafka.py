@@ -35,7 +35,7 @@ class Run(msgspec.Struct):
 def main() -> None:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_plan_options(parser, events=1_000_000)
+    add_plan_options(parser, events=4_000_000)
     add_stand_options(parser)
     parser.add_argument(
         "--guarantees", type=guarantees, default=guarantees("at_least_once,exactly_once")

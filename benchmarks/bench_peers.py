@@ -29,7 +29,7 @@ SHOWN = 400
 def main() -> None:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_plan_options(parser, events=1_000_000)
+    add_plan_options(parser, events=2_000_000)
     add_stand_options(parser)
     there = ["lineside", "floor", *sorted(path.parent.name for path in PEERS.glob("*/run"))]
     parser.add_argument("--contestants", default=",".join(there), help=f"of {', '.join(there)}")
