@@ -44,7 +44,7 @@ def main() -> None:
     plan = plan_of(options)
     with standing(options) as stand:
         preloaded = stand.fill(plan)
-        wanted = of_workload(plan)
+        wanted, digest = of_workload(plan)
         runs: dict[str, list[Run]] = {name: [] for name in options.guarantees}
         for number in range(options.rounds):
             for guarantee in options.guarantees[:: -1 if number % 2 else 1]:
@@ -55,6 +55,7 @@ def main() -> None:
     found: dict[str, Any] = {
         "machine": machine(),
         "plan": msgspec.to_builtins(plan),
+        "digest": digest,
         "partitions": options.partitions,
         "records": preloaded.total,
         "preloaded": msgspec.to_builtins(preloaded),

@@ -44,7 +44,7 @@ def main() -> None:
     plan = plan_of(options)
     with standing(options) as stand:
         preloaded = stand.fill(plan)
-        wanted = of_workload(plan)
+        wanted, digest = of_workload(plan)
         for number in range(options.rounds):
             shift = number % len(contestants)
             for contestant in contestants[shift:] + contestants[:shift]:
@@ -52,6 +52,7 @@ def main() -> None:
     found = {
         "machine": machine(),
         "plan": msgspec.to_builtins(plan),
+        "digest": digest,
         "partitions": options.partitions,
         "rounds": options.rounds,
         "records": preloaded.total,

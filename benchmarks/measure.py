@@ -41,12 +41,17 @@ class Failed(Exception):
 
 
 class Sample(msgspec.Struct):
-    """A look at a process: seconds since it started, CPU seconds, peak MB, records consumed."""
+    """A look at a process and its descendants."""
 
     seconds: float
+    """Since it started."""
     cpu: float
+    """Seconds."""
     mb: float
+    """Peak."""
+    threads: int
     records: int
+    """Consumed so far."""
 
 
 class Cost(msgspec.Struct):
@@ -60,6 +65,8 @@ class Cost(msgspec.Struct):
     whole_seconds: float
     """From the start of the process to its last record."""
     peak_mb: float
+    threads: int
+    """At most."""
     samples: int
     """That the slope spans."""
 
@@ -90,10 +97,9 @@ class Watched:
 
     def look(self, records: int) -> Sample:
         """Sample it, as of this moment."""
-        cpu, mb = cost_of(self.process.pid)
-        found = Sample(
-            round(time.monotonic() - self.began, 3), round(cpu, 2), round(mb, 1), records
-        )
+        cpu, mb, threads = cost_of(self.process.pid)
+        seconds = time.monotonic() - self.began
+        found = Sample(round(seconds, 3), round(cpu, 2), round(mb, 1), threads, records)
         self.samples.append(found)
         return found
 
@@ -101,7 +107,8 @@ class Watched:
         """Sample it as of its end, once it has ended."""
         assert self.usage is not None
         cpu, mb = self.usage.ru_utime + self.usage.ru_stime, self.usage.ru_maxrss / 1024
-        found = Sample(round(self.ended - self.began, 3), round(cpu, 2), round(mb, 1), records)
+        seconds = self.ended - self.began
+        found = Sample(round(seconds, 3), round(cpu, 2), round(mb, 1), 0, records)
         self.samples.append(found)
         return found
 
@@ -153,6 +160,7 @@ def cost(samples: Sequence[Sample], records: int, whole_cpu: float) -> Cost:
         whole_cpu_per_event=round(whole_cpu / records * 1e6, 3),
         whole_seconds=done.seconds,
         peak_mb=max(one.mb for one in samples),
+        threads=max(one.threads for one in samples),
         samples=len(inside),
     )
 
@@ -168,12 +176,12 @@ def median_cost(costs: Iterable[Cost]) -> Cost:
     )
 
 
-def cost_of(pid: int) -> tuple[float, float]:
-    """Return (CPU seconds, peak MB) of a process and all its descendants; 0 for one that is gone.
+def cost_of(pid: int) -> tuple[float, float, int]:
+    """Return (CPU seconds, peak MB, threads) of a process and all its descendants, 0 if it's gone.
 
     What has ended counts with the parent that has waited for it.
     """
-    cpu = mb = 0.0
+    cpu, mb, threads = 0.0, 0.0, 0
     waiting = [pid]
     while waiting:
         one = waiting.pop()
@@ -182,6 +190,7 @@ def cost_of(pid: int) -> tuple[float, float]:
             status = Path(f"/proc/{one}/status").read_text()
             for task in Path(f"/proc/{one}/task").iterdir():
                 waiting += map(int, (task / "children").read_text().split())
+                threads += 1
         except (FileNotFoundError, ProcessLookupError):
             continue
         cpu += (
@@ -189,7 +198,7 @@ def cost_of(pid: int) -> tuple[float, float]:
         )  # utime, stime, and those of waited-for children
         peak = re.search(r"VmHWM:\s+(\d+) kB", status)
         mb += int(peak[1]) / 1024 if peak else 0
-    return cpu, mb
+    return cpu, mb, threads
 
 
 def machine() -> dict[str, Any]:

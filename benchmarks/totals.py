@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from workload import Plan, Workload
+from workload import Digest, Plan, Workload
 
 from streams import instant, quantity
 from streams.quantity import SCALE, Number
@@ -65,16 +65,17 @@ class Event(msgspec.Struct):
     data: Data
 
 
-def of_workload(plan: Plan) -> Totals:
-    """Return what has to come out: of each good event once.
+def of_workload(plan: Plan) -> tuple[Totals, str]:
+    """Return what has to come out, of each good event once, and the digest of the log.
 
     The ids of a line rise, so one that doesn't is a duplicate.
     """
-    found = Totals()
+    found, digest = Totals(), Digest()
     decode = msgspec.json.Decoder(Event, float_hook=Number).decode
     latest: dict[bytes, str] = {}
     stops: dict[str, int] = {}
     for topic, key, value in Workload(plan).records():
+        digest.add(topic, key, value)
         if topic != "mes.events.v1":
             continue
         try:
@@ -101,7 +102,7 @@ def of_workload(plan: Plan) -> Totals:
             else:
                 found[*at, "downtime", "seconds"] += (micros - began) * (SCALE // instant.SECOND)
                 found[*at, "downtime", "stops"] += SCALE
-    return +found
+    return +found, digest.text
 
 
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=Number).decode

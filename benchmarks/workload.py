@@ -273,6 +273,22 @@ class Workload:
         return ends + closing
 
 
+class Digest:
+    """A BLAKE2b of all topics, keys and values, in their order."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, topic: str, key: bytes, value: bytes) -> None:
+        """Take a record."""
+        self._hash.update(b"%b\n%b\n%b\n" % (topic.encode(), key, value))
+
+    @property
+    def text(self) -> str:
+        """In hexadecimal."""
+        return self._hash.hexdigest()
+
+
 class Wholes(dict[int, bytes]):
     """Seconds since the epoch as "2026-01-05T06:00:00", made when first asked for."""
 
@@ -317,12 +333,11 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 
 def digest_of(workload: Workload) -> str:
-    """Return a digest of all topics, keys and values, in their order."""
-    found = hashlib.blake2b(digest_size=16)
-    for block in workload.blocks():
-        for topic, key, value in block:
-            found.update(b"%b\n%b\n%b\n" % (topic.encode(), key, value))
-    return found.hexdigest()
+    """Return the digest of a log."""
+    digest = Digest()
+    for record in workload.records():
+        digest.add(*record)
+    return digest.text
 
 
 def tell(workload: Workload) -> None:
