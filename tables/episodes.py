@@ -88,7 +88,7 @@ def learnt(
     """
     gained: dict[int, tuple[int, int]] = {}
     for episode, sign in ((before, -1), (after, 1)):
-        if episode is None or episode.start is None:
+        if episode is None or episode.start is None or episode.start >= closed:
             continue
         until = min(counted_until(episode, limit), closed)
         for window, micros in overlaps(episode.start, until, length):

@@ -8,6 +8,7 @@ What a line's rows gain is added up beside them and put into them before anybody
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
+from cpython.list cimport PyList_GET_ITEM
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
@@ -21,7 +22,9 @@ from streams.buffer cimport (
 from streams.scanning cimport FIELDS_MAX, Field, Scanned, scan
 from tables.rows cimport SLOTS_MAX, Row, wide, wide_number
 
-from xxhash import xxh3_128_digest
+import ctypes
+
+import xxhash
 
 from streams import instant
 from streams.blocks import block_of
@@ -38,9 +41,40 @@ cdef enum:
     CONTRIBUTIONS_MAX = 6
     KINDS_MAX = 24
     ROWS_MAX = 4_096  # of a line, remembered between batches
+    SLOTS_MASK = 1_023
+    ROW_SLOTS_MASK = 127
     ROW_BYTES_MAX = 4_096  # of a row's members: ten of 256 characters, and their lengths
 
 cdef int64_t NEVER = -0x8000000000000000
+
+cdef struct Digest:  # XXH128_hash_t
+    uint64_t low
+    uint64_t high
+
+ctypedef Digest (*Hash128)(const void*, size_t) noexcept nogil
+ctypedef uint64_t (*Hash64)(const void*, size_t) noexcept nogil
+
+# The functions of the library that the xxhash package is made of, called without its objects.
+try:
+    _library = ctypes.CDLL(xxhash._xxhash.__file__)
+    _found = [
+        ctypes.cast(function, ctypes.c_void_p).value
+        for function in (_library.XXH3_128bits, _library.XXH3_64bits)
+    ]
+except (AttributeError, OSError) as error:
+    raise ImportError(f"xxhash's library can't be called from compiled code: {error}") from None
+cdef Hash128 hash_128 = <Hash128><size_t>_found[0]
+cdef Hash64 hash_64 = <Hash64><size_t>_found[1]
+
+
+def digest_of(bytes data):
+    """Return what `xxhash.xxh3_128_digest` does."""
+    return _entry(0, hash_128(<const char*>data, len(data)))[8:]
+
+
+if digest_of(b"lineside") != xxhash.xxh3_128_digest(b"lineside"):
+    raise ImportError("xxhash's library isn't the one that this core was written for")
+
 cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
 cdef int TEXT = 0, MEASURE = 1, FLAG = 2
@@ -50,6 +84,7 @@ cdef class _Row:
     """A row of each window that a line's events of one type and these members go to."""
 
     cdef int kind
+    cdef bytes key
     cdef bint applies[CONTRIBUTIONS_MAX]
     cdef int64_t start[CONTRIBUTIONS_MAX]
     cdef int64_t carrier[CONTRIBUTIONS_MAX]
@@ -76,6 +111,7 @@ cdef class _Line:
     cdef object zone
     cdef list bucket_keys
     cdef dict rows
+    cdef list slots  # rows by a hash of their keys: the one seen last
     cdef tuple windows
     cdef set changed_windows
     cdef uint32_t gaining  # a bit for each kind that has gained something
@@ -145,6 +181,7 @@ cdef class Folding:
     cdef int64_t today_begin
     cdef dict date_texts
     cdef list at_work
+    cdef list slots  # lines by a hash of their keys: the one seen last
     cdef int64_t batch
 
     def __cinit__(self):
@@ -169,6 +206,7 @@ cdef class Folding:
         self.retention, self.bucket = rules.retention, rules.bucket
         self.plans = [_plan(name, struct, rules) for name, struct in TYPES.items()]
         self.today, self.today_begin = b"", NEVER
+        self.slots = [None] * (SLOTS_MASK + 1)
         self.at_work = []
 
     def read(self, records, int64_t seen):
@@ -225,7 +263,8 @@ cdef class Folding:
         cdef Scanned* event
         cdef _Line line
         cdef _Plan plan
-        cdef bytes key, digest, entry, stored
+        cdef bytes key, entry, stored
+        cdef Digest digest
         cdef const char* data
         cdef dict fresh = batch.fresh, expiring = batch.expiring, touched = batch.touched
         cdef list out = batch.out
@@ -265,7 +304,7 @@ cdef class Folding:
                 if entry is not None:
                     data = PyBytes_AS_STRING(entry)
                     if _time_of(data) >= oldest:
-                        if memcmp(data + 8, PyBytes_AS_STRING(digest), 16) == 0:
+                        if _big(data + 8) == digest.high and _big(data + 16) == digest.low:
                             duplicates += 1
                         else:
                             self._leave_record(batch, block, number, key, stored)
@@ -331,6 +370,17 @@ cdef class Folding:
             _recall(line)
 
     cdef _Line _line(self, const char* key, int size):
+        cdef _Line line
+        cdef Py_ssize_t slot = hash_64(key, size) & SLOTS_MASK
+        seen = <object>PyList_GET_ITEM(self.slots, slot)
+        if seen is not None and _same((<_Line>seen).key, key, size):
+            return <_Line>seen
+        line = self._found(key, size)
+        if line is not None:
+            self.slots[slot] = line
+        return line
+
+    cdef _Line _found(self, const char* key, int size):
         cdef bytes name = PyBytes_FromStringAndSize(key, size)
         cdef PyObject* there = PyDict_GetItem(self.known, name)
         if there != NULL:
@@ -343,7 +393,7 @@ cdef class Folding:
         line.key = given.key
         line.plant, line.name = given.plant.encode(), given.line.encode()
         line.place = given.place.encode()
-        line.rows = {}
+        line.rows, line.slots = {}, [None] * (ROW_SLOTS_MASK + 1)
         line.windows, line.changed_windows = given.windows, given.changed_windows
         line.events = line.late = line.gaining = 0
         memset(line.gained, 0, sizeof(line.gained))
@@ -360,9 +410,9 @@ cdef class Folding:
         advance(line.line, at, self.rules, out)
         _recall(line)
         if len(line.rows) > ROWS_MAX:
-            line.rows = {}
+            line.rows, line.slots = {}, [None] * (ROW_SLOTS_MASK + 1)
 
-    cdef bytes _fingerprint(self, _Plan plan, const Scanned* event):
+    cdef Digest _fingerprint(self, _Plan plan, const Scanned* event) except *:
         """Return what `tables.ledger.fingerprint` does."""
         cdef Buffer* buffer = &self.small
         cdef int index
@@ -382,7 +432,7 @@ cdef class Folding:
                 put_packed_int(buffer, field.number)
             else:
                 put(buffer, b"\xc3" if field.number else b"\xc2", 1)
-        return <bytes>xxh3_128_digest(taken(buffer))
+        return hash_128(buffer.data, buffer.size)
 
     cdef int _contribute(self, _Line line, _Plan plan, const Scanned* event) except -1:
         """Add an event to its rows, as `tables.line._contribute` does."""
@@ -451,9 +501,14 @@ cdef class Folding:
             else:
                 at[0], at[1] = 1, <char>field.number
                 at += 2
+        cdef Py_ssize_t slot = hash_64(name, at - name) & ROW_SLOTS_MASK
+        seen = <object>PyList_GET_ITEM(line.slots, slot)
+        if seen is not None and _same((<_Row>seen).key, name, at - name):
+            return <_Row>seen
         key = PyBytes_FromStringAndSize(name, at - name)
         there = PyDict_GetItem(line.rows, key)
         if there != NULL:
+            line.slots[slot] = <object>there
             return <_Row>there
         row = _Row()
         row.kind = event.kind
@@ -466,7 +521,8 @@ cdef class Folding:
             row.members.append(
                 tuple([_member(plan, event, each) for each in contribution.row])
             )
-        line.rows[key] = row
+        row.key = key
+        line.rows[key] = line.slots[slot] = row
         return row
 
     cdef _bind(
@@ -622,23 +678,31 @@ cdef inline char* _laid(char* at, const char* text, int size, char after) noexce
     return at + size + 1
 
 
-cdef inline int64_t _time_of(const char* entry) noexcept:
+cdef inline uint64_t _big(const char* at) noexcept:
     cdef uint64_t value = 0
     cdef int index
     for index in range(8):
-        value = value << 8 | <unsigned char>entry[index]
-    return <int64_t>(value ^ 0x8000000000000000)
+        value = value << 8 | <unsigned char>at[index]
+    return value
 
 
-cdef inline bytes _entry(int64_t at, bytes digest):
+cdef inline int64_t _time_of(const char* entry) noexcept:
+    return <int64_t>(_big(entry) ^ 0x8000000000000000)
+
+
+cdef inline void _put_big(char* at, uint64_t value) noexcept:
+    cdef int index
+    for index in range(8):
+        at[index] = <char>(value >> 8 * (7 - index))
+
+
+cdef inline bytes _entry(int64_t at, Digest digest):
     """Return a ledger entry, as `tables.ledger.entry_bytes` does."""
     cdef bytes entry = PyBytes_FromStringAndSize(NULL, 24)
     cdef char* data = PyBytes_AS_STRING(entry)
-    cdef uint64_t value = <uint64_t>at ^ 0x8000000000000000
-    cdef int index
-    for index in range(8):
-        data[index] = <char>(value >> 8 * (7 - index))
-    memcpy(data + 8, PyBytes_AS_STRING(digest), 16)
+    _put_big(data, <uint64_t>at ^ 0x8000000000000000)
+    _put_big(data + 8, digest.high)
+    _put_big(data + 16, digest.low)
     return entry
 
 

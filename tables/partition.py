@@ -160,7 +160,7 @@ class _Batch:
         self.counts = partition.counts
         self.entries = entries
         """What the store has of the ledger, for the keys of this batch."""
-        self.fresh: dict[bytes, bytes] = {}
+        self.fresh: Changes = {}
         """What the batch adds to the ledger."""
         self.expiring: dict[tuple[bytes, int], list[bytes]] = {}
         """The keys of `fresh` by (line, bucket of time)."""

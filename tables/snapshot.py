@@ -90,24 +90,26 @@ def read_offset(head: bytes) -> int:
 def changes(
     partition: Partition,
     touched: Iterable[Line],
-    fresh: Mapping[bytes, bytes],
+    fresh: Changes,
     expiring: Mapping[tuple[bytes, int], list[bytes]],
 ) -> Changes:
     """Return what a batch changes in the store, the offset among it.
 
-    `fresh` has the new ledger entries, `expiring` their keys by (line, bucket of time).
+    `fresh` has the new ledger entries, `expiring` their keys by (line, bucket of time); `fresh` is
+    what is returned, with all else added to it.
     """
     rules = partition.rules
-    made: Changes = {}
+    made, room = fresh, SWEPT_KEYS_MAX
     for line in touched:
-        # Before the new entries: what has expired may have been accepted anew in this batch.
-        if line.watermark >= line.sweep_due and len(made) < SWEPT_KEYS_MAX:
-            made.update(_swept(partition, line, SWEPT_KEYS_MAX - len(made)))
+        if line.watermark >= line.sweep_due and room > 0:
+            swept = _swept(partition, line, room)
+            room -= len(swept)
+            for key, gone in swept:  # what has expired may have been accepted anew in this batch
+                made.setdefault(key, gone)
         if partition.lasting:
             made.update(_line_changes(line, rules))
         line.changed_episodes.clear()
         line.changed_windows.clear()
-    made.update(fresh)
     offset = _bytes(partition.offset)
     for (line_key, number), keys in expiring.items():
         begin = number * rules.bucket
