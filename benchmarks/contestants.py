@@ -37,6 +37,10 @@ STOP_SECONDS_MAX: Final = 90
 PROGRESS_SECONDS: Final = 0.25
 
 
+Lines = queue.SimpleQueue[dict[str, Any] | None]
+"""What a contestant prints; None when its output has ended."""
+
+
 class Run(msgspec.Struct):
     """A run of a contestant whose totals are right."""
 
@@ -115,12 +119,15 @@ def consume(
     log = stand.folder / f"{group}.log"
     with log.open("wb") as errors:
         peer = stand.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-    threading.Thread(target=listen, args=(peer, lines), daemon=True).start()
+    own = {str(state): "DIR", stand.cluster.servers[0]: "HOST:PORT", group: "NAME"}
+    lines: Lines = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(peer, lines, own), daemon=True).start()
     last = watch(peer, contestant, lines, total, log)
     if peer.running and out is not None:
         settle(stand, peer, out)
     before = peer.running
+    if before:
+        peer.look(total)
     code = peer.end(STOP_SECONDS_MAX)
     if not before and code:
         raise Failed(f"{contestant.name} ended with code {code}\n{tail(log)}")
@@ -134,7 +141,7 @@ def consume(
 def watch(
     peer: Watched,
     contestant: Contestant,
-    lines: "queue.SimpleQueue[dict[str, Any] | None]",
+    lines: Lines,
     total: int,
     log: Path,
 ) -> dict[str, int]:
@@ -163,9 +170,14 @@ def watch(
             )
 
 
-def listen(peer: Watched, lines: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
-    """Pass on what a contestant prints, then None; what isn't JSON is passed over."""
+def listen(peer: Watched, lines: Lines, own: dict[str, str]) -> None:
+    """Pass on what a contestant prints, then None; what isn't JSON is passed over.
+
+    What is of this run only (`own`) goes by its name on the command line.
+    """
     for line in peer.process.stdout or ():
+        for value, name in own.items():
+            line = line.replace(value, name)
         try:
             told = json.loads(line)
         except ValueError:

@@ -6,6 +6,7 @@ slope between 20 % and 95 % of the records: start-up and the end don't count; a 
 with both, stands beside it.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -135,12 +136,16 @@ class Watched:
             if time.monotonic() > deadline:
                 os.killpg(self.process.pid, signal.SIGKILL)
             time.sleep(0.02)
+        with contextlib.suppress(ProcessLookupError):  # what it has left behind
+            os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.returncode or 0
 
     def cost(self, records: int) -> Cost:
         """Return what it has cost, once it has ended and consumed `records`."""
         assert self.usage is not None
-        return cost(self.samples, records, self.usage.ru_utime + self.usage.ru_stime)
+        # A descendant that its parent doesn't wait for is in the samples only.
+        whole = max(self.usage.ru_utime + self.usage.ru_stime, *(one.cpu for one in self.samples))
+        return cost(self.samples, records, whole)
 
 
 def cost(samples: Sequence[Sample], records: int, whole_cpu: float) -> Cost:
