@@ -12,12 +12,13 @@ import bytewax.operators as op
 import bytewax.operators.windowing as win
 import events
 import orjson
+import outcomes
 from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage, KafkaSource, KafkaSourceMessage
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 from contestant import Counts, Options, Progress, introduce, read_options, spare_the_collector
-from events import Movement
+from outcomes import Movement
 
 SNAPSHOT_EVERY = timedelta(seconds=10)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,21 +58,21 @@ def make_dataflow(options: Options) -> Dataflow:
     received = op.filter_map("decode", op.input("read", flow, source), decoded)
     # One step for identities and episodes: by a way of its own an episode would come to its window
     # behind what came after it, and so too late.
-    outcomes = op.stateful_flat_map("deduplicate and pair", received, outcome)
-    moved = op.filter_value("movements", outcomes, is_movement)
+    results = op.stateful_flat_map("deduplicate and pair", received, outcome)
+    moved = op.filter_value("movements", results, is_movement)
     windows = win.fold_window(
         "windows",
         moved,
-        win.EventClock(time_of, timedelta(seconds=events.GRACE_SECONDS)),
-        win.TumblingWindower(timedelta(seconds=events.WINDOW_SECONDS), align_to=EPOCH),
+        win.EventClock(time_of, timedelta(seconds=outcomes.GRACE_SECONDS)),
+        win.TumblingWindower(timedelta(seconds=outcomes.WINDOW_SECONDS), align_to=EPOCH),
         builder=dict,
-        folder=events.add,
+        folder=outcomes.add,
         merger=unmerged,
         ordered=False,
     )
     written = op.merge(
         "written",
-        op.filter_map("confirmations", outcomes, confirmation),
+        op.filter_map("confirmations", results, confirmation),
         op.flat_map("rows", windows.down, rows),
         op.filter_map("late", windows.late, late),
     )
@@ -114,11 +115,11 @@ def outcome(
     line.seen.add(identity)
     kind = event.__class__
     if kind is events.ProductionConfirmed:
-        return line, (events.confirmation(event),)
+        return line, (outcomes.confirmation(event),)
     if kind is events.MaterialConsumed or kind is events.ScrapDeclared:
-        return line, (events.movement(event),)
+        return line, (outcomes.movement(event),)
     if kind is events.OperationStarted:
-        return line, (events.passing(event),)
+        return line, (outcomes.passing(event),)
     if kind is events.DowntimeStarted or kind is events.DowntimeEnded:
         return line, paired(line, event)
     return line, ()
@@ -126,12 +127,12 @@ def outcome(
 
 def paired(line: Line, event: events.DowntimeStarted | events.DowntimeEnded) -> Iterable[Movement]:
     """Return what an episode adds if this is its second half, else keep the first."""
-    now = events.half(event)
+    now = outcomes.half(event)
     before = line.halves.pop(event.data.episode, None)
     if before is None:
         line.halves[event.data.episode] = now
         return ()
-    return (events.stop(before, now),)
+    return (outcomes.stop(before, now),)
 
 
 def is_movement(value: dict[str, Any] | Movement) -> bool:
@@ -157,7 +158,7 @@ def unmerged(one: Any, other: Any) -> Any:
 def rows(closed: tuple[str, tuple[int, dict[str, list[int]]]]) -> Iterator[KafkaSinkMessage]:
     """Yield a record for each row of a closed window."""
     place, (number, sums) = closed
-    for record in events.closed(place, number * events.WINDOW_SECONDS * 1000, sums):
+    for record in outcomes.closed(place, number * outcomes.WINDOW_SECONDS * 1000, sums):
         yield message(place, record)
 
 
@@ -167,7 +168,7 @@ def late(refused: tuple[str, tuple[int, Movement]]) -> KafkaSinkMessage | None:
     if not moved.row:
         return None
     counts.late += 1
-    return message(place, events.late(place, moved))
+    return message(place, outcomes.late(place, moved))
 
 
 def message(place: str, record: dict[str, Any]) -> KafkaSinkMessage:

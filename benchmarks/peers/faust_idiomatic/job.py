@@ -14,11 +14,12 @@ from typing import Any
 
 import events
 import faust
+import outcomes
 from contestant import Counts, Options, Progress, introduce, read_options, spare_the_collector
-from events import Movement
+from outcomes import Movement
 
-WINDOW_MS = events.WINDOW_SECONDS * 1000
-GRACE_MS = events.GRACE_SECONDS * 1000
+WINDOW_MS = outcomes.WINDOW_SECONDS * 1000
+GRACE_MS = outcomes.GRACE_SECONDS * 1000
 
 SETTINGS = {
     "store": "rocksdb://, which is rocksdict here, as the documentation asks of production "
@@ -121,7 +122,7 @@ class Lines:
         place = f"{event.plant}/{event.line}"
         kind = event.__class__
         if kind is events.ProductionConfirmed:
-            yield place, events.confirmation(event)
+            yield place, outcomes.confirmation(event)
             return
         moved = self.movement(place, event)
         if moved is not None:
@@ -132,9 +133,9 @@ class Lines:
         """Return what goes into a window, if anything does."""
         kind = event.__class__
         if kind is events.MaterialConsumed or kind is events.ScrapDeclared:
-            return events.movement(event)
+            return outcomes.movement(event)
         if kind is events.OperationStarted:
-            return events.passing(event)
+            return outcomes.passing(event)
         if kind is events.DowntimeStarted or kind is events.DowntimeEnded:
             return self.paired(place, event)
         return None
@@ -144,13 +145,13 @@ class Lines:
     ) -> Movement | None:
         """Return what an episode adds if this is its second half, else keep the first."""
         key = f"{place}|{event.data.episode}"
-        now = events.half(event)
+        now = outcomes.half(event)
         before = self.halves.get(key)
         if before is None:
             self.halves[key] = now
             return None
         del self.halves[key]
-        return events.stop(before, now)
+        return outcomes.stop(before, now)
 
     def into_window(self, place: str, moved: Movement) -> Iterator[dict[str, Any]]:
         """Add to a window that is open, and yield the records of those that this closes."""
@@ -159,15 +160,15 @@ class Lines:
         if is_over(start, line["latest"]):
             if moved.row:
                 counts.late += 1
-                yield events.late(place, moved)
+                yield outcomes.late(place, moved)
             return
         rows = line["open"]
         if moved.row:
-            events.add(rows.setdefault(str(start), {}), moved)
+            outcomes.add(rows.setdefault(str(start), {}), moved)
         line["latest"] = latest = max(moved.at, line["latest"])
         for text in sorted(rows):
             if is_over(int(text), latest):
-                yield from events.closed(place, int(text), rows.pop(text))
+                yield from outcomes.closed(place, int(text), rows.pop(text))
         self.windows[place] = line
 
 

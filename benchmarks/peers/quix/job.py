@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import events
+import outcomes
 from contestant import Counts, Options, Progress, introduce, read_options, spare_the_collector
-from events import Movement
+from outcomes import Movement
 from quixstreams import Application, State
 from quixstreams.dataframe import StreamingDataFrame
 from quixstreams.models import IgnoreMessage, Topic
@@ -78,9 +79,9 @@ def process_mes(sdf: StreamingDataFrame, out: Topic) -> None:
     moved = sdf.filter(is_movement).set_timestamp(time_of)
     (
         moved.tumbling_window(
-            events.WINDOW_SECONDS * 1000, events.GRACE_SECONDS * 1000, on_late=keep_late
+            outcomes.WINDOW_SECONDS * 1000, outcomes.GRACE_SECONDS * 1000, on_late=keep_late
         )
-        .reduce(events.add, first)
+        .reduce(outcomes.add, first)
         .final()
         .apply(records, expand=True, metadata=True)
         .to_topic(out)
@@ -110,11 +111,11 @@ def outcome(event: events.Event, state: State) -> dict[str, Any] | Movement | No
         return None
     kind = event.__class__
     if kind is events.ProductionConfirmed:
-        return events.confirmation(event)
+        return outcomes.confirmation(event)
     if kind is events.MaterialConsumed or kind is events.ScrapDeclared:
-        return events.movement(event)
+        return outcomes.movement(event)
     if kind is events.OperationStarted:
-        return events.passing(event)
+        return outcomes.passing(event)
     if kind is events.DowntimeStarted or kind is events.DowntimeEnded:
         return paired(event, state)
     return None
@@ -123,13 +124,13 @@ def outcome(event: events.Event, state: State) -> dict[str, Any] | Movement | No
 def paired(event: events.DowntimeStarted | events.DowntimeEnded, state: State) -> Movement | None:
     """Return what an episode adds if this is its second half, else keep the first."""
     key = f"episode|{event.data.episode}"
-    now = events.half(event)
+    now = outcomes.half(event)
     before = state.get(key)
     if before is None:
         state.set(key, now)
         return None
     state.delete(key)
-    return events.stop(before, now)
+    return outcomes.stop(before, now)
 
 
 def is_something(value: Any) -> bool:
@@ -151,19 +152,19 @@ def time_of(moved: Movement, *_: Any) -> int:
 
 def first(moved: Movement) -> dict[str, list[int]]:
     """Return a window that has got its first event."""
-    return events.add({}, moved)
+    return outcomes.add({}, moved)
 
 
 def records(window: dict[str, Any], key: bytes, *_: Any) -> Iterator[dict[str, Any]]:
     """Yield a record for each row of a closed window."""
-    return events.closed(key.decode(), window["start"], window["value"])
+    return outcomes.closed(key.decode(), window["start"], window["value"])
 
 
 def keep_late(moved: Movement, key: bytes, *_: Any) -> bool:
     """Keep what came too late for `take_late`; returns that it needn't be logged."""
     if moved.row:
         counts.late += 1
-        missed.append(events.late(key.decode(), moved))
+        missed.append(outcomes.late(key.decode(), moved))
     return False
 
 
