@@ -4,7 +4,9 @@
 #   make test                                       all tests
 #   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
 #   make check                                      style, types, import rules
-#   make bench                                      the figures of docs/figures.md
+#   make bench [EVENTS=2000000]                     the figures of benchmarks/README.md: an hour or more
+#   make bench-smoke                                the benchmarks' machinery, no figures
+#   make profile                                    where an event's microseconds go
 #   make docs                                       the generated pages
 #   make lock                                       renew the locked requirements
 
@@ -32,7 +34,22 @@ check: $(VENV)/.dev
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python benchmarks/bench_kafka.py $(if $(EVENTS),--events $(EVENTS))
+	@$(BIN)/python benchmarks/bench_peers.py $(if $(EVENTS),--events $(EVENTS))
+	@$(BIN)/python benchmarks/bench_profile.py $(if $(EVENTS),--events $(EVENTS))
+	@$(BIN)/python benchmarks/bench_latency.py
+	@$(BIN)/python benchmarks/bench_recovery.py --keys 1000000
+	@$(BIN)/python benchmarks/bench_growth.py
 	@$(BIN)/python benchmarks/bench_replay.py
+
+bench-smoke: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python benchmarks/smoke.py
+
+profile: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python benchmarks/bench_profile.py $(if $(EVENTS),--events $(EVENTS))
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/generate.py
@@ -62,4 +79,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test chaos check bench docs lock clean
+.PHONY: demo test chaos check bench bench-smoke profile docs lock clean

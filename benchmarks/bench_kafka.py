@@ -14,6 +14,7 @@ import statistics
 from typing import Any
 
 import msgspec
+from aiokafka import TopicPartition
 from measure import Cost, Failed, about, keep, machine, median_cost, table
 from stand import Stand, add_stand_options, guarantees, run_main, standing
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
@@ -86,14 +87,7 @@ def run_once(stand: Stand, group: str, guarantee: str, total: int, wanted: Total
     after, bytes_after = stand.broker_cpu(), stand.log_bytes(OUTPUTS)
     changelogs = stand.log_bytes([changelog(group, topic) for topic in INPUTS])
     ends = stand.output_ends()
-    found = Totals()
-    stand.read(
-        {tp: offset for tp, offset in since.items() if tp.topic in TOPICS},
-        lambda topic, values: add_lineside(found, topic, values),
-    )
-    wrong = differences(wanted, found)
-    if wrong:
-        raise Failed(f"{group}: the totals aren't what they have to be: {'; '.join(wrong)}")
+    check(stand, group, since, wanted)
     stand.forget(group, folder)
     return Run(
         cost=worker.cost(total),
@@ -102,6 +96,18 @@ def run_once(stand: Stand, group: str, guarantee: str, total: int, wanted: Total
         output_bytes_per_event=per_event(bytes_before, bytes_after, total),
         output_records_per_event=round(sum(ends[tp] - since[tp] for tp in ends) / total, 3),
     )
+
+
+def check(stand: Stand, group: str, since: dict[TopicPartition, int], wanted: Totals) -> None:
+    """Hold what has left since these offsets against the log; raises `Failed` if it's wrong."""
+    found = Totals()
+    stand.read(
+        {tp: offset for tp, offset in since.items() if tp.topic in TOPICS},
+        lambda topic, values: add_lineside(found, topic, values),
+    )
+    wrong = differences(wanted, found)
+    if wrong:
+        raise Failed(f"{group}: the totals aren't what they have to be: {'; '.join(wrong)}")
 
 
 def per_event(

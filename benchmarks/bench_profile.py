@@ -35,7 +35,7 @@ def main() -> None:
     plan = plan_of(options)
     with standing(options) as stand:
         total = stand.fill(plan).total
-        wanted = of_workload(plan)
+        wanted, _ = of_workload(plan)
         floor = Contestant("floor")
         profiles, costs = [], []
         for number in range(options.rounds):

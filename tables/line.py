@@ -323,8 +323,6 @@ def _id(record: Outgoing) -> str:
     return record.id
 
 
-
-
 def _send_at_once(
     line: Line, record: AtOnce, event_type: str, event: AnyEvent, rules: Rules, out: list[Outgoing]
 ) -> None:

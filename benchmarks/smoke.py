@@ -1,0 +1,55 @@
+"""The benchmarks' machinery in two minutes: right totals, and no figures.
+
+    python benchmarks/smoke.py [--events N] [--contestants NAME,...]
+
+Fills topics, lets `lineside worker` process them with either guarantee, then each contestant named
+(the floor, unless said otherwise), and holds the totals of all against the log. Runs so short have
+no slope, so nothing is said of time. For CI.
+"""
+
+import argparse
+import asyncio
+
+from bench_kafka import check
+from contestants import Contestant, consume, set_up
+from contestants import check as check_peer
+from stand import GUARANTEES, add_stand_options, run_main, standing
+from totals import of_workload
+from workload import add_plan_options, plan_of
+
+
+def main() -> None:
+    """Run, and print what was right."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_plan_options(parser, events=60_000)
+    add_stand_options(parser)
+    parser.add_argument("--contestants", default="floor")
+    options = parser.parse_args()
+    plan = plan_of(options)
+    names = [name for name in options.contestants.split(",") if name]
+    for name in names:
+        if name != "floor":
+            set_up(name)
+    with standing(options) as stand:
+        total = stand.fill(plan).total
+        wanted, _ = of_workload(plan)
+        for guarantee in GUARANTEES:
+            group = f"smoke-{guarantee.replace('_', '-')}"
+            stand.create_topics(group)
+            since = stand.output_ends()
+            worker = stand.worker(group, stand.folder / group, guarantee, "--until-drained")
+            asyncio.run(stand.follow(worker, group, total))
+            check(stand, group, since, wanted)
+            print(f"lineside, {guarantee}: {total:,} records, totals right", flush=True)
+        for name in names:
+            out = f"bench.{name}.out" if name != "floor" else None
+            if out is not None:
+                stand.create_topic(out)
+            consume(stand, Contestant(name), f"smoke-{name}", out, total)
+            if out is not None:
+                check_peer(stand, out, wanted)
+            print(f"{name}: {total:,} records{', totals right' if out else ''}", flush=True)
+
+
+if __name__ == "__main__":
+    run_main(main)

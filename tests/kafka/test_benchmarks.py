@@ -1,0 +1,37 @@
+"""The benchmarks run, and what they time is right: a smoke run, with no word on time."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+WORKLOAD_DIGEST = "1a7eb13cdd6d056503c00c8ed00e26ed"
+"""Of 20,000 events: same arguments, same bytes, on any machine."""
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / command[0], *command[1:]],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_workload_is_the_same_bytes_anywhere() -> None:
+    assert WORKLOAD_DIGEST in run("workload.py", "--events", "20000", "--digest")
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_lineside_has_the_totals_of_the_workload_with_either_guarantee() -> None:
+    told = run("smoke.py", "--events", "60000")
+    assert told.count("totals right") == 2
+    assert "floor: 6" in told
