@@ -83,7 +83,7 @@ final class AddUp implements Processor<String, Event, String, Output> {
         if (from <= openFrom) {
             return;
         }
-        // What was closed before is skipped: its deleted rows are still in the cache.
+        // From what was closed before, or the scan would step over all that was ever deleted.
         Bytes begin = openFrom == Long.MIN_VALUE ? null : writer.number(openFrom).key();
         Bytes end = writer.number(from).key();
         openFrom = from;

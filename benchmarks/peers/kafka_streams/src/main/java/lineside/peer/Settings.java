@@ -3,12 +3,14 @@ package lineside.peer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.streams.StreamsConfig;
 
 /** The settings that differ from Kafka Streams' defaults, each with its reason. */
 final class Settings {
     private static final int BATCH_BYTES = 256 * 1024;
+    private static final int POLL_RECORDS = 4_000;
 
     /** One setting; the value is a text or a number. */
     record Setting(String name, Object value, String reason) {}
@@ -45,6 +47,11 @@ final class Settings {
                         StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG),
                         BATCH_BYTES,
                         "a replay fills 16 KiB several times a linger: fewer, larger requests"));
+        settings.add(
+                new Setting(
+                        StreamsConfig.consumerPrefix(ConsumerConfig.MAX_POLL_RECORDS_CONFIG),
+                        POLL_RECORDS,
+                        "fewer polls: 1,000 by default"));
         arguments
                 .settings()
                 .forEach((name, value) -> settings.add(new Setting(name, value, "asked for")));
