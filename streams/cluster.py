@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.producer import sender
@@ -165,6 +166,15 @@ async def bounds(
     first = await consumer.beginning_offsets(wanted)
     end = await consumer.end_offsets(wanted)
     return {tp: (first[tp], end[tp]) for tp in wanted}
+
+
+def hang_up(client: AIOKafkaClient) -> None:
+    """Close the connections of a client whose end was cut short.
+
+    One that is forgotten while it waits for an answer is told of in the log, with a traceback.
+    """
+    for connection in list(client._conns.values()):
+        connection.close(reason=CloseReason.SHUTDOWN)
 
 
 async def read_to(

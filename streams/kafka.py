@@ -20,7 +20,7 @@ from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
 from streams.batches import BatchConsumer
-from streams.cluster import Cluster, record_of
+from streams.cluster import Cluster, hang_up, record_of
 from streams.kafka_batches import COMPILED, joined, whole
 from streams.record import Record
 from streams.trouble import Trouble
@@ -130,6 +130,7 @@ class Consumer(BatchConsumer):
             with contextlib.suppress(TimeoutError, KafkaError):
                 async with asyncio.timeout(LEAVE_SECONDS_MAX):
                     await kafka.stop()
+            hang_up(kafka._client)
 
     @property
     def kafka(self) -> AIOKafkaConsumer:

@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster, hang_up
 from streams.kafka_batches import outgoing_batch
 from streams.record import Outgoing
 from streams.writing import Fenced, Lost
@@ -103,6 +103,7 @@ async def stop(producer: AIOKafkaProducer) -> None:
     with contextlib.suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await producer.client.close()
+    hang_up(producer.client)
     producer._message_accumulator.fail_all(ProducerClosed())
 
 

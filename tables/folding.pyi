@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 from streams.blocks import Block
 from streams.codec import Decoded
-from streams.record import Record
+from streams.record import Outgoing, Record
 from tables.partition import Partition, _Batch
 
 Cold = dict[int, tuple[Record, Decoded]]
@@ -20,3 +20,8 @@ class Folding:
         keys: list[bytes | None],
         found: list[bytes | None],
     ) -> None: ...
+
+def lay_over(
+    found: list[bytes | None], keys: list[bytes], held: dict[bytes, bytes | None]
+) -> None: ...
+def count_types(counts: dict[str, int], records: list[Outgoing]) -> None: ...

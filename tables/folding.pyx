@@ -32,7 +32,7 @@ from streams.codec import decode
 from streams.events import NAMES, TYPES, MachineState, MachineTelemetry, Tick, TransactionReversed
 from streams.members import members
 from streams.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
+from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 from streams.transactions import CAUSES_MAX, SOURCE
 from tables.ledger import identity
 from tables.line import advance
@@ -811,3 +811,29 @@ cdef bytes _packed(str text):
         return taken(&buffer)
     finally:
         free(buffer.data)
+
+
+def lay_over(list found, list keys, dict held):
+    """Put into `found`, the values of `keys`, what `held` has for them."""
+    cdef Py_ssize_t index
+    cdef PyObject* there
+    for index in range(len(keys)):
+        there = PyDict_GetItem(held, <object>PyList_GET_ITEM(keys, index))
+        if there != NULL:
+            found[index] = <object>there
+
+
+def count_types(counts, list records):
+    """Count records by their type, but for exceptions."""
+    cdef Py_ssize_t number = 0
+    last = None
+    for record in records:
+        kind = record.type
+        if kind is not last:
+            if number and last is not None:
+                counts[last] = counts.get(last, 0) + number
+            last = None if record.topic == EXCEPTIONS else kind
+            number = 0
+        number += 1
+    if number and last is not None:
+        counts[last] = counts.get(last, 0) + number

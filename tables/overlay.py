@@ -25,8 +25,8 @@ class Overlay:
         """Return what the `count` oldest held sets of changes amount to."""
         if count == 1 and self._held:
             return self._held[0]
-        merged: Changes = {}
-        for held in islice(self._held, count):
+        merged = self._held[0].copy() if self._held and count else {}
+        for held in islice(self._held, 1, count):
             merged.update(held)
         return merged
 
@@ -40,8 +40,7 @@ class Overlay:
         """Return the values of `keys` in their order, None where there's none."""
         found = self._store.get_many(keys)
         for held in self._held:
-            if not held.keys().isdisjoint(keys):
-                found = [held.get(key, value) for key, value in zip(keys, found, strict=True)]
+            lay_over(found, list(keys), held)
         return found
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -73,3 +72,15 @@ def _pair(key: bytes, over: Mapping[bytes, bytes | None]) -> Iterator[tuple[byte
     value = over[key]
     if value is not None:
         yield key, value
+
+
+def lay_over_plain(found: list[bytes | None], keys: list[bytes], held: Changes) -> None:
+    """Put into `found`, the values of `keys`, what `held` has for them."""
+    if not held.keys().isdisjoint(keys):
+        found[:] = [held.get(key, value) for key, value in zip(keys, found, strict=True)]
+
+
+try:
+    from tables.folding import lay_over
+except ImportError:  # it wasn't built: see hatch_build.py
+    lay_over = lay_over_plain

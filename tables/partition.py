@@ -37,7 +37,7 @@ from tables.rules import Rules
 from tables.store import Changes, Store
 
 try:
-    from tables.folding import Folding
+    from tables.folding import Folding, count_types
 except ImportError:  # it wasn't built: see hatch_build.py
     Folding = None  # type: ignore[assignment,misc]
 
@@ -147,6 +147,9 @@ class Partition:
         return out
 
     def _count(self, outputs: list[Outgoing]) -> None:
+        if self._folding is not None:
+            count_types(self.counts.left, outputs)
+            return
         self.counts.left.update([one.type for one in outputs if one.topic != EXCEPTIONS])
 
 
