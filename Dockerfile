@@ -1,17 +1,21 @@
 # lineside in an image: `docker build -t lineside .`, then e.g. `docker run lineside --help`.
 
 FROM python:3.11-slim-bookworm AS build
-# Nothing is compiled. All requirements come as wheels; only Faust has none for Linux on ARM, and
-# does without its compiled parts there.
+# Requirements come as wheels; only Faust has none for Linux on ARM, and does without its compiled
+# parts there. The compiler is for lineside's own core, and stays in this stage.
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    NO_CYTHON=1
+    NO_CYTHON=1 \
+    LINESIDE_CORE=compiled
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends gcc libc6-dev \
+ && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/lineside
 WORKDIR /src
 # The lock first: it changes less often than the code, and so its layer is kept.
 COPY requirements.lock ./
 RUN /opt/lineside/bin/pip install --require-hashes --requirement requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE hatch_build.py ./
 COPY streams ./streams
 COPY tables ./tables
 COPY agents ./agents

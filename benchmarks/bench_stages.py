@@ -76,8 +76,10 @@ def staged(log: Path) -> tuple[Clock, int]:
                 clock("judge, fold, encode", batch.take, placed.records, placed.decoded, keys)
                 task.offset = placed.records[-1].offset
                 touched = batch.touched.values()
-                changes = clock("state changes", snapshot.changes, task, touched, batch.fresh)
-                clock("write the state", task.store.write, changes)
+                changes = clock(
+                    "state changes", snapshot.changes, task, touched, batch.fresh, batch.expiring
+                )
+                clock("write the state", task.store.write, changes.items())
                 left += len(batch.out)
     return clock, left
 

@@ -5,7 +5,8 @@ The layout is Kafka's RecordBatch, version 2 (KIP-98): a header of 61 bytes, the
 lengths and deltas are zigzag varints.
 """
 
-from libc.stdint cimport int64_t, uint64_t, uint32_t
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -30,6 +31,7 @@ class BatchError(ValueError):
     """Bytes that aren't a RecordBatch."""
 
 
+@cython.no_gc  # nothing in it leads back to it
 cdef class Block:
     """Records of one input partition, in the order of their offsets: a sequence of `Record`.
 
@@ -317,6 +319,7 @@ cdef int _put_record(int64_t number, key, value) except -1:
     return 0
 
 
+@cython.no_gc  # nothing in it leads back to it
 cdef class _Group:
     """The records for a place: those that don't make a whole batch yet."""
 

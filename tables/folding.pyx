@@ -6,6 +6,7 @@ It does what `tables.partition._Batch.take` does, and leaves to it whatever is r
 What a line's rows gain is added up beside them and put into them before anybody else looks.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_GetItem
 from cpython.list cimport PyList_GET_ITEM
@@ -29,7 +30,10 @@ import xxhash
 from streams import instant
 from streams.blocks import block_of
 from streams.codec import decode
-from streams.events import NAMES, TYPES, MachineState, MachineTelemetry, Tick, TransactionReversed
+from streams.events import (
+    NAMES, TYPES, DowntimeEnded, DowntimeEndedData, DowntimeStarted, DowntimeStartedData,
+    MachineState, MachineTelemetry, Tick, TransactionReversed,
+)
 from streams.members import members
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
@@ -37,10 +41,13 @@ from streams.transactions import CAUSES_MAX, SOURCE
 from tables.ledger import identity
 from tables.line import advance
 
+cdef extern from "Python.h":
+    dict _PyDict_NewPresized(Py_ssize_t entries)
+
 cdef enum:
     CONTRIBUTIONS_MAX = 6
     KINDS_MAX = 24
-    ROWS_MAX = 4_096  # of a line, remembered between batches
+    ROWS_MAX = 1_024  # of a line, remembered between batches
     SLOTS_MASK = 1_023
     ROW_SLOTS_MASK = 127
     ROW_BYTES_MAX = 4_096  # of a row's members: ten of 256 characters, and their lengths
@@ -78,8 +85,11 @@ if digest_of(b"lineside") != xxhash.xxh3_128_digest(b"lineside"):
 cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
 cdef int TEXT = 0, MEASURE = 1, FLAG = 2
+cdef int DOWNTIME_STARTED = list(TYPES.values()).index(DowntimeStarted)
+cdef int DOWNTIME_ENDED = list(TYPES.values()).index(DowntimeEnded)
 
 
+@cython.no_gc  # nothing in it leads back to it
 cdef class _Row:
     """A row of each window that a line's events of one type and these members go to."""
 
@@ -94,6 +104,7 @@ cdef class _Row:
     cdef list rows
 
 
+@cython.no_gc  # nothing in it leads back to it
 cdef class _Line:
     """A line while compiled code works on it: `line` is behind until `_flush`."""
 
@@ -233,12 +244,16 @@ cdef class Folding:
         for number in range(block.count):
             raw = &block.raw[number]
             event = &self.scanned[number]
+            event.kind = -1
             if raw.binary or raw.key == NULL or scan(
                 raw.value, raw.value_size, self.mes, event
             ) < 0 or self.plans[event.kind] is None:
-                event.kind = -1
                 record = block.at(number)
-                cold = decode(record.value, record.headers, self.topic)
+                if event.kind == DOWNTIME_STARTED or event.kind == DOWNTIME_ENDED:
+                    cold = _downtime(event)
+                else:
+                    cold = decode(record.value, record.headers, self.topic)
+                event.kind = -1
                 decoded[number] = record, cold
                 key = None
                 if cold.__class__ in NAMES and cold.__class__ is not MachineTelemetry:
@@ -266,7 +281,9 @@ cdef class Folding:
         cdef bytes key, entry, stored
         cdef Digest digest
         cdef const char* data
-        cdef dict fresh = batch.fresh, expiring = batch.expiring, touched = batch.touched
+        cdef dict fresh = _PyDict_NewPresized(block.count)
+        batch.fresh = fresh
+        cdef dict expiring = batch.expiring, touched = batch.touched
         cdef list out = batch.out
         cdef PyObject* there
         self.at_work = []
@@ -723,6 +740,31 @@ cdef _member(_Plan plan, const Scanned* event, int index):
     if plan.field_kind[index] == FLAG:
         return bool(event.fields[index].number)
     return text_of(event.fields[index].at, event.fields[index].number)
+
+
+cdef _downtime(const Scanned* event):
+    """Return a downtime event as `streams.codec.decode` does."""
+    cdef const Field* field = event.fields
+    if event.kind == DOWNTIME_STARTED:
+        kind = DowntimeStarted
+        data = DowntimeStartedData(
+            text_of(field[0].at, field[0].number), text_of(field[1].at, field[1].number),
+            text_of(field[2].at, field[2].number), bool(field[3].number),
+        )
+    else:
+        kind = DowntimeEnded
+        data = DowntimeEndedData(
+            text_of(field[0].at, field[0].number), text_of(field[1].at, field[1].number)
+        )
+    return kind(
+        specversion="1.0",
+        source=text_of(event.source.at, event.source.size),
+        id=text_of(event.id.at, event.id.size),
+        time=event.time,
+        plant=text_of(event.plant.at, event.plant.size),
+        line=text_of(event.line.at, event.line.size),
+        data=data,
+    )
 
 
 def _plan(name, struct, rules):

@@ -117,6 +117,10 @@ def _options() -> rocksdict.Options:
     options.set_level_zero_file_num_compaction_trigger(L0_FILES)
     options.set_level_zero_slowdown_writes_trigger(4 * L0_FILES)
     options.set_level_zero_stop_writes_trigger(8 * L0_FILES)
+    # What is flushed is merged soon: only what has been is worth compressing.
+    options.set_compression_per_level(
+        [rocksdict.DBCompressionType.none(), *[rocksdict.DBCompressionType.lz4()] * 6]
+    )
     options.set_max_open_files(OPEN_FILES_MAX)
     options.set_keep_log_file_num(LOG_FILES_MAX)
     table = rocksdict.BlockBasedOptions()

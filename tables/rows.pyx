@@ -4,10 +4,8 @@
 A measure is less than 10^24 billionths, so 10^14 of them fit.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
-from libc.stdlib cimport free
-
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from streams.buffer cimport (
     Buffer, PyUnicode_AsUTF8AndSize, put, put_packed_int, put_packed_text, taken,
@@ -24,6 +22,7 @@ buffer.data = NULL
 buffer.size = buffer.room = 0
 
 
+@cython.no_gc  # nothing in it leads back to it
 cdef class Row:
     """One row of a window: sums in billionths, and what caused them.
 

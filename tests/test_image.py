@@ -38,7 +38,7 @@ def test_commands_are_understood(words: list[str]) -> None:
 def test_settings_are_understood() -> None:
     text = COMPOSE + DOCKERFILE
     given = dict(re.findall(r"(LINESIDE_\w+)(?:=|: )(\S+)", text))
-    assert set(re.findall(r"LINESIDE_\w+", text)) - set(given) <= {"LINESIDE_PORT"}
+    assert set(re.findall(r"LINESIDE_\w+", text)) - set(given) <= {"LINESIDE_PORT", "LINESIDE_CORE"}
     settings = read_settings(given)
     assert settings.host == "0.0.0.0"
     assert settings.broker == "kafka://kafka:9092"
