@@ -15,8 +15,9 @@ GC_THRESHOLDS: Final = (50_000, 50, 50)
 
 
 class Options(argparse.Namespace):
-    """What the driver says."""
+    """What the driver says, and who is asked."""
 
+    peer: str
     broker: str
     group: str
     state: Path
@@ -27,8 +28,6 @@ class Options(argparse.Namespace):
     def out(self) -> str:
         """The topic that the peer writes to; the driver has made it."""
         return f"bench.{self.peer}.out"
-
-    peer: str
 
 
 class Counts:

@@ -11,6 +11,9 @@ import msgspec
 
 INPUTS: Final = ("mes.events.v1", "machine.events.v1")
 
+WHOLE_MAX: Final = 10**15
+"""A quantity is smaller than this in size."""
+
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
@@ -206,7 +209,9 @@ decode_machine = msgspec.json.Decoder(MachineEvent).decode
 
 def thousandths(number: Decimal) -> int:
     """Return an exact number of thousandths, or raise `ValueError`."""
-    scaled = number * 1000
-    if not number.is_finite() or scaled != (whole := int(scaled)):
-        raise ValueError(f"{number} isn't a number of thousandths")
-    return whole
+    if number.is_finite() and abs(number) < WHOLE_MAX:
+        scaled = number * 1000
+        whole = int(scaled)
+        if scaled == whole:
+            return whole
+    raise ValueError(f"{number} isn't a number of thousandths smaller than {WHOLE_MAX}")
