@@ -13,7 +13,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 PACKAGES = ("streams", "tables")
 FLAGS = ["-O3", "-w"]
 WITHOUT = (
-    "lineside: the compiled core wasn't built ({}); it runs without, at about a fifth of the speed."
+    "lineside: the compiled core wasn't built ({}); it runs without, slower."
     " A C compiler and Python's headers are what it takes: gcc and python3-dev."
 )
 
