@@ -220,12 +220,12 @@ cdef class Folding:
         self.slots = [None] * (SLOTS_MASK + 1)
         self.at_work = []
 
-    def read(self, records, int64_t seen):
+    def read(self, records, int64_t seen, known=None):
         """Return (block, decoded, keys, asked): what is read before the ledger is asked.
 
         `decoded` has (record, decoded), by number, of what isn't for the fast way; `keys` a ledger
         key or None for each record, `asked` those that are there. Records up to the offset `seen`
-        are passed over.
+        are passed over. `known`: what the records are, where they have been decoded already.
         """
         cdef Block block = records if isinstance(records, Block) else block_of(records)
         cdef Py_ssize_t number
@@ -249,7 +249,9 @@ cdef class Folding:
                 raw.value, raw.value_size, self.mes, event
             ) < 0 or self.plans[event.kind] is None:
                 record = block.at(number)
-                if event.kind == DOWNTIME_STARTED or event.kind == DOWNTIME_ENDED:
+                if known is not None:
+                    cold = known[number]
+                elif event.kind == DOWNTIME_STARTED or event.kind == DOWNTIME_ENDED:
                     cold = _downtime(event)
                 else:
                     cold = decode(record.value, record.headers, self.topic)

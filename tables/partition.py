@@ -100,7 +100,7 @@ class Partition:
     def step(self, records: Sequence[Record]) -> Step:
         """Return what `records` lead to; those that the state has seen are passed over."""
         if self._folding is not None:
-            return self._step_compiled(self._folding, records)
+            return self._step_compiled(self._folding, records, self.offset)
         if records and records[0].offset <= self.offset:
             records = [record for record in records if record.offset > self.offset]
         topic = self.topic
@@ -108,9 +108,15 @@ class Partition:
             records, [decode(record.value, record.headers, topic) for record in records]
         )
 
-    def _step_compiled(self, folding: "Folding", records: Sequence[Record]) -> Step:
+    def _step_compiled(
+        self,
+        folding: "Folding",
+        records: Sequence[Record],
+        seen: int,
+        known: Sequence[Decoded] | None = None,
+    ) -> Step:
         """Return what `step_decoded` does, by the compiled shortcut (docs/decisions/0013)."""
-        block, decoded, keys, asked = folding.read(records, self.offset)
+        block, decoded, keys, asked = folding.read(records, seen, known)
         reversed = [_reversed_key(e) for _, e in decoded.values() if type(e) is TransactionReversed]
         found = self.store.get_many(asked + reversed)
         of_reversed = zip(reversed, found[len(asked) :], strict=True)
@@ -122,6 +128,8 @@ class Partition:
 
     def step_decoded(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> Step:
         """Return what `records` lead to, whatever their offsets; `decoded` is what they are."""
+        if self._folding is not None:
+            return self._step_compiled(self._folding, records, NEVER, decoded)
         keys = _ledger_keys(decoded)
         batch = _Batch(self, _look_up(self.store, decoded, keys))
         batch.take(records, decoded, keys)
