@@ -22,11 +22,20 @@ final class Decimals {
         if (first == '+' || first == '.' || last == '.' || text.length() > CHARACTERS_MAX) {
             throw new NumberFormatException("not a decimal: " + text);
         }
-        BigDecimal value = new BigDecimal(text);
-        if (value.precision() - value.scale() > WHOLE_DIGITS_MAX && value.signum() != 0) {
-            throw new ArithmeticException("too large: " + text);
+        return checked(new BigDecimal(text));
+    }
+
+    /**
+     * Returns a decimal as it is, or with fewer places if they are zeros.
+     *
+     * @throws ArithmeticException if it has more places, or is larger
+     */
+    static BigDecimal checked(BigDecimal value) {
+        if (value.signum() != 0 && value.precision() - value.scale() > WHOLE_DIGITS_MAX) {
+            throw new ArithmeticException("too large: " + value);
         }
-        return value.scale() <= PLACES_MAX && value.scale() >= 0 ? value : value.setScale(PLACES_MAX);
+        boolean usual = value.scale() >= 0 && value.scale() <= PLACES_MAX;
+        return usual ? value : value.setScale(PLACES_MAX);
     }
 
     /** Returns a decimal in plain notation without trailing zeros: "12.5", "3", "-0.25". */

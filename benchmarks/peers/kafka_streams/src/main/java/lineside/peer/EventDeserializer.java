@@ -1,15 +1,13 @@
 package lineside.peer;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import java.io.IOException;
+import com.alibaba.fastjson2.JSONException;
+import com.alibaba.fastjson2.JSONReader;
 import java.time.DateTimeException;
 import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * Decodes an event by Jackson's streaming API: binding to classes took more time (README.md).
+ * Decodes an event, member by member: so a wrong type is refused, and not taken for another.
  *
  * <p>A value that isn't an event ends in a {@link SerializationException}.
  */
@@ -19,21 +17,23 @@ final class EventDeserializer implements Deserializer<Event> {
     private static final Object PRESENT = new Object();
     private static final int MEMBERS = Member.values().length;
 
-    private final JsonFactory json = new JsonFactory();
-
     @Override
     public Event deserialize(String topic, byte[] value) {
         if (value == null) {
             throw new SerializationException("no value");
         }
-        try (JsonParser parser = json.createParser(value)) {
-            return event(parser);
-        } catch (IOException | DateTimeException | ArithmeticException | NumberFormatException e) {
+        try (JSONReader json = JSONReader.of(value)) {
+            return event(json);
+        } catch (JSONException
+                | DateTimeException
+                | ArithmeticException
+                | NumberFormatException
+                | IndexOutOfBoundsException e) {
             throw new SerializationException(e.getMessage(), e);
         }
     }
 
-    private static Event event(JsonParser parser) throws IOException {
+    private static Event event(JSONReader json) {
         Type type = null;
         String source = null;
         String id = null;
@@ -42,26 +42,22 @@ final class EventDeserializer implements Deserializer<Event> {
         String line = null;
         Object[] data = null;
         boolean versioned = false;
-        if (parser.nextToken() != JsonToken.START_OBJECT) {
-            throw new SerializationException("not a JSON object");
-        }
-        for (String name; (name = parser.nextFieldName()) != null; ) {
-            JsonToken token = parser.nextToken();
+        require(json.nextIfObjectStart(), "the event");
+        while (!json.nextIfObjectEnd()) {
+            String name = json.readFieldName();
             switch (name) {
-                case "specversion" -> versioned = "1.0".equals(parser.getText());
-                case "type" -> type = Type.named(text(parser, token, name, TEXT_MAX));
-                case "source" -> source = text(parser, token, name, TEXT_MAX);
-                case "id" -> id = text(parser, token, name, TEXT_MAX);
-                case "time" -> time = text(parser, token, name, TEXT_MAX);
-                case "plant" -> plant = text(parser, token, name, PLACE_MAX);
-                case "line" -> line = text(parser, token, name, PLACE_MAX);
-                case "data" -> data = data(parser, token);
-                default -> parser.skipChildren();
+                case "specversion" -> versioned = "1.0".equals(text(json, name, TEXT_MAX));
+                case "type" -> type = Type.named(text(json, name, TEXT_MAX));
+                case "source" -> source = text(json, name, TEXT_MAX);
+                case "id" -> id = text(json, name, TEXT_MAX);
+                case "time" -> time = text(json, name, TEXT_MAX);
+                case "plant" -> plant = text(json, name, PLACE_MAX);
+                case "line" -> line = text(json, name, PLACE_MAX);
+                case "data" -> data = data(json);
+                default -> json.skipValue();
             }
         }
-        if (parser.nextToken() != null) {
-            throw new SerializationException("more than one JSON value");
-        }
+        require(json.isEnd(), "the end");
         require(versioned, "specversion");
         require(type != null, "type");
         require(source != null, "source");
@@ -76,55 +72,50 @@ final class EventDeserializer implements Deserializer<Event> {
         return new Event(type, source, id, Instants.micros(time), plant, line, data);
     }
 
-    private static Object[] data(JsonParser parser, JsonToken token) throws IOException {
-        require(token == JsonToken.START_OBJECT, "data");
+    private static Object[] data(JSONReader json) {
+        require(json.nextIfObjectStart(), "data");
         Object[] data = new Object[MEMBERS];
-        for (String name; (name = parser.nextFieldName()) != null; ) {
-            token = parser.nextToken();
-            Member member = Member.named(name);
+        while (!json.nextIfObjectEnd()) {
+            Member member = Member.named(json.readFieldName());
             if (member == null) {
-                parser.skipChildren();
+                json.skipValue();
             } else if (member.shape == Member.Shape.ANY) {
-                parser.skipChildren();
+                json.skipValue();
                 data[member.ordinal()] = PRESENT;
-            } else if (token != JsonToken.VALUE_NULL) {
-                data[member.ordinal()] = member(parser, token, member);
+            } else if (!json.nextIfNull()) {
+                data[member.ordinal()] = member(json, member);
             }
         }
         return data;
     }
 
-    private static Object member(JsonParser parser, JsonToken token, Member member)
-            throws IOException {
+    private static Object member(JSONReader json, Member member) {
         switch (member.shape) {
             case MEASURE:
-                require(
-                        token == JsonToken.VALUE_STRING
-                                || token == JsonToken.VALUE_NUMBER_INT
-                                || token == JsonToken.VALUE_NUMBER_FLOAT,
-                        member.wireName);
-                return Decimals.parse(parser.getText());
+                if (json.isString()) {
+                    return Decimals.parse(json.readString());
+                }
+                require(json.isNumber(), member.wireName);
+                return Decimals.checked(json.readBigDecimal());
             case FLAG:
-                require(
-                        token == JsonToken.VALUE_TRUE || token == JsonToken.VALUE_FALSE,
-                        member.wireName);
-                return token == JsonToken.VALUE_TRUE;
+                char first = json.current();
+                require(first == 't' || first == 'f', member.wireName);
+                return json.readBoolValue();
             default:
-                return text(parser, token, member.wireName, TEXT_MAX);
+                return text(json, member.wireName, TEXT_MAX);
         }
     }
 
-    private static String text(JsonParser parser, JsonToken token, String name, int most)
-            throws IOException {
-        require(token == JsonToken.VALUE_STRING, name);
-        String text = parser.getText();
+    private static String text(JSONReader json, String name, int most) {
+        require(json.isString(), name);
+        String text = json.readString();
         require(!text.isEmpty() && text.length() <= most, name);
         return text;
     }
 
     private static void require(boolean right, String name) {
         if (!right) {
-            throw new SerializationException("member '" + name + "' is missing or wrong");
+            throw new SerializationException("'" + name + "' is missing or wrong");
         }
     }
 }

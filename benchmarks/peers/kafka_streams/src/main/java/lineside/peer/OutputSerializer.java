@@ -1,40 +1,36 @@
 package lineside.peer;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
+import com.alibaba.fastjson2.JSONWriter;
 import java.util.Map;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Serializer;
 
 /** Encodes a record that leaves as JSON. */
 final class OutputSerializer implements Serializer<Output> {
-    private static final int USUAL_BYTES = 512;
-
-    private final JsonFactory json = new JsonFactory();
-
     @Override
     public byte[] serialize(String topic, Output output) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(USUAL_BYTES);
-        try (JsonGenerator generator = json.createGenerator(bytes)) {
-            generator.writeStartObject();
-            generator.writeStringField("type", output.type());
-            generator.writeStringField("plant", output.plant());
-            generator.writeStringField("line", output.line());
-            generator.writeObjectFieldStart("data");
+        try (JSONWriter json = JSONWriter.ofUTF8()) {
+            json.startObject();
+            name(json, "type").writeString(output.type());
+            name(json, "plant").writeString(output.plant());
+            name(json, "line").writeString(output.line());
+            name(json, "data").startObject();
             for (Map.Entry<String, Object> member : output.data().entrySet()) {
+                name(json, member.getKey());
                 if (member.getValue() instanceof Boolean flag) {
-                    generator.writeBooleanField(member.getKey(), flag);
+                    json.writeBool(flag);
                 } else {
-                    generator.writeStringField(member.getKey(), (String) member.getValue());
+                    json.writeString((String) member.getValue());
                 }
             }
-            generator.writeEndObject();
-            generator.writeEndObject();
-        } catch (IOException e) {
-            throw new SerializationException(e.getMessage(), e);
+            json.endObject();
+            json.endObject();
+            return json.getBytes();
         }
-        return bytes.toByteArray();
+    }
+
+    private static JSONWriter name(JSONWriter json, String name) {
+        json.writeName(name);
+        json.writeColon();
+        return json;
     }
 }

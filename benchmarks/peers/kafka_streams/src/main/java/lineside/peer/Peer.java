@@ -1,11 +1,10 @@
 package lineside.peer;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
-import java.io.IOException;
-import java.io.StringWriter;
+import com.alibaba.fastjson2.JSON;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -21,7 +20,7 @@ public final class Peer {
     private Peer() {}
 
     /** Runs until a signal comes; ends with 1 and a sentence on standard error if it can't. */
-    public static void main(String... given) throws InterruptedException, IOException {
+    public static void main(String... given) throws InterruptedException {
         Arguments arguments;
         try {
             arguments = Arguments.read(given);
@@ -63,25 +62,17 @@ public final class Peer {
         Runtime.getRuntime().halt(closed && !failed ? 0 : 1);
     }
 
-    private static String introduction(List<Settings.Setting> settings) throws IOException {
+    private static String introduction(List<Settings.Setting> settings) {
         RocksDB.loadLibrary();
-        StringWriter text = new StringWriter();
-        try (JsonGenerator json = new JsonFactory().createGenerator(text)) {
-            json.writeStartObject();
-            json.writeObjectFieldStart("versions");
-            json.writeStringField("kafka-streams", AppInfoParser.getVersion());
-            json.writeStringField("rocksdb", RocksDB.rocksdbVersion().toString());
-            json.writeStringField("jackson", json.version().toString());
-            json.writeStringField("java", Runtime.version().toString());
-            json.writeEndObject();
-            json.writeObjectFieldStart("settings");
-            for (Settings.Setting setting : settings) {
-                json.writeStringField(
-                        setting.name(), setting.value() + " (" + setting.reason() + ")");
-            }
-            json.writeEndObject();
-            json.writeEndObject();
+        Map<String, String> versions = new LinkedHashMap<>();
+        versions.put("kafka-streams", AppInfoParser.getVersion());
+        versions.put("rocksdb", RocksDB.rocksdbVersion().toString());
+        versions.put("fastjson2", JSON.VERSION);
+        versions.put("java", Runtime.version().toString());
+        Map<String, String> told = new LinkedHashMap<>();
+        for (Settings.Setting setting : settings) {
+            told.put(setting.name(), setting.value() + " (" + setting.reason() + ")");
         }
-        return text.toString();
+        return JSON.toJSONString(Map.of("versions", versions, "settings", told));
     }
 }
