@@ -125,7 +125,7 @@ class System(Struct):
                 done.outputs += step.outputs
                 if end is not None and task.offset >= 0:
                     done.due = len(done.outputs)
-                    done.state += step.changes
+                    done.state += step.changes.items()
 
     async def lay(self) -> None:
         """Write what the tasks came to, as a worker does: outputs, then states."""
@@ -382,7 +382,7 @@ async def test_a_state_that_counted_otherwise_is_found(system: System) -> None:
     task = Partition(*tp, RULES[MES_EVENTS], store)
     task.counts.accepted -= 1
     task.counts.duplicate += 1
-    system.done[tp].state += task.step([]).changes
+    system.done[tp].state += task.step([]).changes.items()
     await system.lay()
     found = await system.audit()
     assert found.verdict == "refuted"
