@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import takewhile
 from typing import Final
 
 from msgspec import Struct
@@ -25,7 +26,8 @@ BATCHES_WAITING_MAX: Final = 2
 STEP_RECORDS_MAX: Final = 4_000
 """Computed in one go: bounds memory, and how long the loop is kept busy."""
 
-STEPS_AHEAD_MAX: Final = 4
+STEPS_AHEAD_MAX: Final = 32
+RECORDS_AHEAD_MAX: Final = 16_000
 """Computed, and not lasting yet: bounds memory, and what a crash computes again."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
@@ -87,14 +89,18 @@ Seek = Callable[[int], Awaitable[None]]
 class _Step(Struct):
     outputs: list[Outgoing]
     offset: int
+    records: int
+    sent: bool
+    """Whether the outputs have been acknowledged, where they leave before the state."""
 
 
 class PartitionTask:
     """Opens its partition, takes batches, and closes it: an actor with a state of its own.
 
-    Two loops run: one computes steps on an overlay, the other writes them, outputs first. What has
-    been written is in the store, `lasting` after it. A loss (`Lost`) throws the computed-ahead away
-    and opens the partition anew from what is lasting; any other error ends the job.
+    Three loops run: one computes steps on an overlay, one sends their outputs, one writes the state
+    of what has been sent. What has been written is in the store, `lasting` after it. Where outputs
+    and state leave together, there is nothing to send. A loss (`Lost`) throws the computed-ahead
+    away and opens the partition anew from what is lasting; any other error ends the job.
     """
 
     def __init__(
@@ -117,6 +123,7 @@ class PartitionTask:
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._batches: deque[Sequence[Record]] = deque()
         self._steps: deque[_Step] = deque()
+        self._sending = False
         self._next = 0
         self._moved = asyncio.Event()
         self._closing = False
@@ -192,17 +199,18 @@ class PartitionTask:
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
         await self._seek(self._next)
-        computing = asyncio.ensure_future(self._compute(partition, overlay))
-        writing = asyncio.ensure_future(self._write(opened.writer, overlay))
+        writer = opened.writer
+        self._sending = writer.sends_ahead
+        loops = [self._compute(partition, overlay), self._write(writer, overlay)]
+        if writer.sends_ahead:
+            loops.insert(1, self._send(writer))
+        running = [asyncio.ensure_future(loop) for loop in loops]
         try:
-            await asyncio.wait([computing, writing], return_when=asyncio.FIRST_COMPLETED)
-            if computing.done():
-                computing.result()
-            await writing  # an end: what is being written is finished first
+            await _all(running)  # an end: what is being written is finished first
         finally:
-            for task in (computing, writing):
+            for task in running:
                 task.cancel()
-            await asyncio.gather(computing, writing, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
 
     def _checked(self, at: int, opened: Opened) -> int:
         """Return where to go on, for a state that would at `at`; raise where it can't."""
@@ -235,25 +243,42 @@ class PartitionTask:
 
     async def _compute(self, partition: Partition, overlay: Overlay) -> None:
         while not self._closing:
-            if not self._batches or len(self._steps) >= STEPS_AHEAD_MAX:
+            if not self._batches or _fill(self._steps, 1):
                 await self._wait()
                 continue
-            step = partition.step(self._batches.popleft())
+            batch = self._batches.popleft()
+            step = partition.step(batch)
             overlay.hold(step.changes)
-            self._steps.append(_Step(step.outputs, partition.offset))
+            sent = not (self._sending and step.outputs)
+            self._steps.append(_Step(step.outputs, partition.offset, len(batch), sent))
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
-    async def _write(self, writer: Writer, overlay: Overlay) -> None:
+    async def _send(self, writer: Writer) -> None:
+        """Send the outputs of all that has been computed, in order, before its state is written."""
         while not self._closing:
-            if not self._steps:
+            steps = [step for step in self._steps if not step.sent]
+            if not steps:
                 await self._wait()
                 continue
-            steps = list(self._steps)
+            await writer.send([record for step in steps for record in step.outputs])
+            for step in steps:
+                step.sent = True
+            self._moved.set()
+        self._sending = False
+        self._moved.set()
+
+    async def _write(self, writer: Writer, overlay: Overlay) -> None:
+        """Write the state of what has been sent; at the end, of all that has."""
+        while not self._closing or self._sending or self._sent():
+            steps = self._sent()
+            if not steps:
+                await self._wait()
+                continue
             count = len(steps)
             outputs = [record for step in steps for record in step.outputs]
             changes = overlay.merged(count)
-            noted = await writer.write(outputs, changes)
+            noted = await writer.write([] if writer.sends_ahead else outputs, changes)
             overlay.settle(count, changes, noted)
             for _ in range(count):
                 self._steps.popleft()
@@ -261,6 +286,21 @@ class PartitionTask:
             self._pause = REOPEN_SECONDS_MIN
             self._moved.set()
             self._observe(outputs)
+            if writer.pause_seconds:
+                await self._gather(writer.pause_seconds)
+
+    def _sent(self) -> list[_Step]:
+        """Return the steps whose state may be written: none is left out before them."""
+        return list(takewhile(lambda step: step.sent, self._steps))
+
+    async def _gather(self, seconds: float) -> None:
+        """Let steps gather for so long, or until half of what may wait is there: fewer writes."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        timer = loop.call_at(end, self._moved.set)
+        while not self._closing and not _fill(self._sent(), 0.5) and loop.time() < end:
+            await self._wait()
+        timer.cancel()
 
     async def _wait(self) -> None:
         """Wait until something has moved: a batch, a step, the end."""
@@ -272,6 +312,20 @@ class PartitionTask:
             async with asyncio.timeout(seconds):
                 while not self._closing:
                     await self._wait()
+
+
+def _fill(steps: Collection[_Step], share: float) -> bool:
+    """Whether steps are a share of what may be ahead of what is lasting."""
+    return (
+        len(steps) >= share * STEPS_AHEAD_MAX
+        or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
+    )
+
+
+async def _all(running: Sequence[asyncio.Future[None]]) -> None:
+    """Wait until all have ended; raise what the first raises that does, a cancellation included."""
+    for ended in asyncio.as_completed(running):
+        await ended
 
 
 def _parts(records: Sequence[Record]) -> Sequence[Sequence[Record]]:

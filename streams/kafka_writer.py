@@ -35,6 +35,13 @@ RECORD_BYTES_MAX: Final = 40
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
 
+STATE_PAUSE_SECONDS: Final = 0.25
+"""Between two states of a partition whose outputs have left already: a transaction costs some
+milliseconds of CPU, and a crash repeats what has left since the last one."""
+
+TOGETHER_PAUSE_SECONDS: Final = 0.02
+"""Between two transactions that outputs wait for."""
+
 TRANSACTION_SECONDS_MAX: Final = 60.0
 """A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
 
@@ -66,6 +73,8 @@ class KafkaWriter:
         transactional_id: str,
     ) -> None:
         """Take the producer for outputs, or None for `exactly_once`; `counts`: partitions."""
+        self.sends_ahead = outputs is not None
+        self.pause_seconds = TOGETHER_PAUSE_SECONDS if outputs is None else STATE_PAUSE_SECONDS
         self._outputs = outputs
         self._changelog = changelog
         self._counts = counts
@@ -86,17 +95,20 @@ class KafkaWriter:
                 await started(self._producer)
                 return await self._transact((), {fence_key(partitions): note})
 
+    async def send(self, outputs: Sequence[Outgoing]) -> None:
+        """Send outputs ahead; see `streams.writing.Writer`."""
+        assert self._outputs is not None  # it sends ahead
+        with told_apart():
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                await self._outputs.send(self._batches(outputs))
+
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write outputs, then the state; see `streams.writing.Writer`."""
+        """Write a state in a transaction, with `outputs` in it; see `streams.writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                batches = self._batches(outputs)
-                if self._outputs is not None and batches:
-                    await self._outputs.send(batches)
-                    batches = []
-                offset = await self._transact(batches, changes)
+                offset = await self._transact(self._batches(outputs), changes)
         if offset < 0:  # the broker knows this batch, but not where it is any more
             return ()
         return [position_note(offset + len(changes), now_ms())]

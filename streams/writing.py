@@ -21,15 +21,27 @@ class Fenced(Lost):
 
 
 class Writer(Protocol):
-    """Makes what follows from a partition's records lasting."""
+    """Makes what follows from a partition's records lasting.
+
+    Both methods raise `Lost`, or a `Trouble` where trying again can't help. They may run at the
+    same time, each once.
+    """
+
+    sends_ahead: bool
+    """Outputs leave before the state that says so, by `send`; else with it, by `write`."""
+    pause_seconds: float
+    """Between two writes, while there's little to write."""
+
+    async def send(self, outputs: Sequence[Outgoing]) -> None:
+        """Send outputs, and return when they are acknowledged."""
+        ...
 
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write outputs first, then the state; return when both are acknowledged.
+        """Write a state, and the outputs that leave with it; return when it's acknowledged.
 
-        Return what the local store has to note besides. Raises `Lost`, or a `Trouble` where trying
-        again can't help.
+        Return what the local store has to note besides.
         """
         ...
 

@@ -66,20 +66,26 @@ class Cluster:
         self.reached: list[int] = []
         """The offset after each write."""
         self.fate: Callable[[], str] = lambda: "written"
-        """What becomes of the next write: `written`, `lost`, `half` (outputs only), `unheard`."""
+        """What becomes of the next send or write: `written`, `lost`, `unheard`."""
         self.opening: Callable[[], None] = lambda: None
         """Called before a partition opens; it may raise."""
         self.start = self.first = 0
         self.end_of_topic: int | None = None
         self.skip_deleted = False
         self.openings = 0
+        self.together = False
+        """Whether outputs and state are written together."""
+        self.pause_seconds = 0.0
         self.writer: FakeWriter | None = None
         """The one that isn't closed."""
         self.store: FakeStore | None = None
         """The local store that isn't closed."""
         self.gate = asyncio.Event()
-        """Nothing is written while it's closed."""
+        """No state is written while it's closed."""
+        self.outlet = asyncio.Event()
+        """Nothing leaves ahead of its state while it's closed."""
         self.gate.set()
+        self.outlet.set()
 
     @property
     def lasting(self) -> int:
@@ -123,30 +129,49 @@ class FakeWriter:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.writing = False
+        self.sends_ahead = not cluster.together
+        self.pause_seconds = cluster.pause_seconds
+        self.sending = self.writing = False
+
+    async def send(self, outputs: Sequence[Outgoing]) -> None:
+        """Let outputs leave."""
+        cluster = self.cluster
+        assert self.sends_ahead
+        assert outputs
+        assert not self.sending, "the one before it isn't over"
+        self.sending = True
+        fate = await self._fate(cluster.outlet)
+        self.sending = False
+        if fate == "lost":
+            raise Lost("nothing has arrived")
+        cluster.left += outputs
+        if fate == "unheard":
+            raise Lost("all has arrived, and nobody knows")
 
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write outputs, then the state."""
+        """Write a state, and what leaves with it."""
         cluster = self.cluster
-        assert cluster.writer is self, "it was closed"
+        assert not (self.sends_ahead and outputs)
         assert not self.writing, "the write before it isn't over"
         self.writing = True
-        await asyncio.sleep(0)
-        await cluster.gate.wait()
+        fate = await self._fate(cluster.gate)
         self.writing = False
-        fate = cluster.fate()
         if fate == "lost":
             raise Lost("nothing has arrived")
         cluster.left += outputs
-        if fate == "half":
-            raise Lost("the outputs have arrived")
         cluster.state.write(changes.items())
         cluster.reached.append(cluster.lasting)
         if fate == "unheard":
             raise Fenced("all has arrived, and nobody knows")
         return [(NOTE, b"%d" % len(cluster.reached))]
+
+    async def _fate(self, gate: asyncio.Event) -> str:
+        assert self.cluster.writer is self, "it was closed"
+        await asyncio.sleep(0)
+        await gate.wait()
+        return self.cluster.fate()
 
     async def close(self) -> None:
         """Let go."""
@@ -242,9 +267,10 @@ def test_whatever_is_lost_on_the_way_what_has_left_and_the_state_are_as_if_nothi
     records = placed(printed_log(seed, size)).get((MES_EVENTS, 0), [])
     expected, store = undisturbed(records, timing)
     cluster = Cluster(records, timing)
-    fates = ["lost", "unheard"] if atomic else ["lost", "unheard", "half"]
+    cluster.together = atomic
+    cluster.pause_seconds = rng.choice([0.0, 0.001])
     mishap = rng.choice([0.0, 0.1, 0.3])
-    cluster.fate = lambda: rng.choice(fates) if rng.random() < mishap else "written"
+    cluster.fate = lambda: rng.choice(["lost", "unheard"]) if rng.random() < mishap else "written"
 
     def opening() -> None:
         if rng.random() < mishap:
@@ -341,8 +367,12 @@ async def test_what_follows_from_records_leaves_once_and_in_order(size: int) -> 
         assert content(cluster.store) == content(cluster.state)
 
 
-async def test_it_computes_ahead_while_a_write_is_under_way_but_not_without_bounds() -> None:
+@pytest.mark.parametrize("together", [False, True])
+async def test_it_computes_ahead_while_a_write_is_under_way_but_not_without_bounds(
+    together: bool,
+) -> None:
     cluster = Cluster(confirmations(40))
+    cluster.together = together
     async with reading(cluster) as reader:
         cluster.gate.clear()
         given = await full(reader)
@@ -351,15 +381,30 @@ async def test_it_computes_ahead_while_a_write_is_under_way_but_not_without_boun
         assert task.partition is not None
         assert task.partition.offset + 1 == given[STEPS_AHEAD_MAX - 1].end
         assert task.lasting == 0
-        assert (cluster.left, reader.observed) == ([], [])
+        assert reader.observed == []
+        expected, _ = undisturbed(cluster.records)
+        assert cluster.left == ([] if together else expected[:STEPS_AHEAD_MAX])
         cluster.gate.set()
         await reader.until(lambda: task.hungry)
         await reader.feed(1)
-        assert cluster.left == undisturbed(cluster.records)[0]
+        assert cluster.left == expected
 
 
-async def test_what_was_computed_during_a_write_is_written_in_one() -> None:
+async def test_a_state_waits_for_what_leaves_before_it() -> None:
+    cluster = Cluster(confirmations(40))
+    async with reading(cluster) as reader:
+        cluster.outlet.clear()
+        await full(reader)
+        assert (cluster.left, cluster.reached) == ([], [])
+        cluster.outlet.set()
+        await reader.feed(1)
+        assert cluster.left == reader.observed == undisturbed(cluster.records)[0]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_what_was_computed_during_a_write_is_written_in_one(together: bool) -> None:
     cluster = Cluster(confirmations(STEPS_AHEAD_MAX + BATCHES_WAITING_MAX))
+    cluster.together = together
     async with reading(cluster) as reader:
         cluster.gate.clear()
         await full(reader)
@@ -367,6 +412,24 @@ async def test_what_was_computed_during_a_write_is_written_in_one() -> None:
         await reader.until(lambda: reader.task.lasting == cluster.end)
         assert cluster.reached[:2] == [1, STEPS_AHEAD_MAX]
         assert cluster.left == undisturbed(cluster.records)[0]
+
+
+async def test_a_writer_that_pauses_lets_steps_gather_up_to_half_of_what_may_wait() -> None:
+    cluster = Cluster(confirmations(STEPS_AHEAD_MAX))
+    cluster.pause_seconds = 3_600.0
+    half = STEPS_AHEAD_MAX // 2
+    async with reading(cluster) as reader:
+        for _ in range(half):
+            await reader.deliver(1)
+            await turns()
+        assert cluster.reached == [1]
+        assert len(cluster.left) == half
+        await reader.deliver(1)
+        await turns()
+        assert cluster.reached == [1, half + 1]
+        await reader.deliver(1)
+        await turns()
+    assert cluster.reached == [1, half + 1, half + 2]  # the end doesn't wait
 
 
 async def test_a_batch_that_was_taken_already_is_passed_over() -> None:
@@ -418,27 +481,41 @@ async def test_offsets_that_no_record_has_are_no_gap() -> None:
 # Losses.
 
 
-@pytest.mark.parametrize(("fate", "repeated"), [("lost", 0), ("half", 2), ("unheard", 0)])
+@pytest.mark.parametrize(
+    ("together", "where", "fate", "repeated"),
+    [
+        (True, "gate", "lost", 0),
+        (True, "gate", "unheard", 0),
+        (False, "gate", "lost", 5),
+        (False, "gate", "unheard", 3),
+        (False, "outlet", "lost", 0),
+        (False, "outlet", "unheard", 2),
+    ],
+)
 async def test_a_loss_throws_away_what_was_computed_and_goes_on_after_what_is_lasting(
-    fate: str, repeated: int
+    together: bool, where: str, fate: str, repeated: int
 ) -> None:
     cluster = Cluster(confirmations(20))
+    cluster.together = together
     async with reading(cluster) as reader:
         await reader.deliver(3)
         await reader.until(lambda: reader.task.lasting == 3)
-        cluster.gate.clear()
+        gate: asyncio.Event = getattr(cluster, where)
+        gate.clear()
         await reader.deliver(2)
-        await full(reader)
+        await turns()
+        await reader.deliver(3)
+        await turns()
         fates = iter([fate])
         cluster.fate = lambda: next(fates, "written")
-        cluster.gate.set()
+        gate.set()
         await reader.until(lambda: cluster.openings == 2 and reader.task.hungry)
-        lasting = 5 if fate == "unheard" else 3
+        lasting = 5 if (where, fate) == ("gate", "unheard") else 3
         assert cluster.lasting == reader.task.lasting == lasting
         assert reader.seeks == [0, lasting]
         await reader.feed(4)
         expected, store = undisturbed(cluster.records)
-        assert cluster.left == [*expected[:3], *expected[3:][:repeated], *expected[3:]]
+        assert cluster.left == [*expected[: lasting + repeated], *expected[lasting:]]
         assert content(cluster.state) == content(store)
 
 
@@ -484,6 +561,7 @@ async def test_a_loss_after_good_work_is_the_first_one_again(
 async def test_one_that_was_fenced_waits_for_the_news(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_task, "FENCED_SECONDS", 3_600.0)
     cluster = Cluster(confirmations(3))
+    cluster.together = True
     async with reading(cluster) as reader:
         cluster.fate = lambda: "unheard"
         await reader.deliver(1)
@@ -498,8 +576,27 @@ async def test_one_that_was_fenced_waits_for_the_news(monkeypatch: pytest.Monkey
 # The end.
 
 
-async def test_a_close_finishes_what_is_being_written_and_drops_the_rest() -> None:
+async def test_a_close_drops_what_hasnt_left() -> None:
     cluster = Cluster(confirmations(20))
+    async with reading(cluster) as reader:
+        cluster.outlet.clear()
+        for _ in range(3):
+            await reader.deliver(1)
+            await turns()
+        closing = asyncio.ensure_future(reader.task.close())
+        await turns()
+        assert not closing.done()
+        cluster.outlet.set()
+        await closing
+        assert (cluster.lasting, reader.task.lasting) == (1, 1)
+        assert cluster.left == undisturbed(cluster.records)[0][:1]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_close_writes_what_has_been_computed(together: bool) -> None:
+    """What has left ahead of its state would leave again, if its state weren't written."""
+    cluster = Cluster(confirmations(20))
+    cluster.together = together
     async with reading(cluster) as reader:
         cluster.gate.clear()
         for _ in range(3):
@@ -512,8 +609,8 @@ async def test_a_close_finishes_what_is_being_written_and_drops_the_rest() -> No
         assert not reader.task.hungry
         cluster.gate.set()
         await closing
-        assert (cluster.lasting, reader.task.lasting) == (1, 1)
-        assert cluster.left == undisturbed(cluster.records)[0][:1]
+        assert (cluster.lasting, reader.task.lasting) == (3, 3)
+        assert cluster.left == undisturbed(cluster.records)[0][:3]
         assert (cluster.writer, cluster.store) == (None, None)
         assert reader.failed is None
 
@@ -522,7 +619,7 @@ async def test_a_close_doesnt_wait_for_ever_for_what_is_being_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(partition_task, "FINISH_SECONDS_MAX", 0.01)
-    cluster = Cluster(confirmations(20))
+    cluster = Cluster(confirmations(40))
     async with reading(cluster) as reader:
         cluster.gate.clear()
         await full(reader)
