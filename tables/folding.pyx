@@ -2,7 +2,8 @@
 """A batch of records through the checks and folds of a partition, compiled: the hot loop.
 
 It does what `tables.partition._Batch.take` does, and leaves to it whatever is rare: what
-`streams.scanning` doesn't read, what is refused, reversals, downtime, ticks, a line's first event.
+`streams.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
+checked here and learnt there, by `tables.line.learn`.
 What a line's rows gain is added up beside them and put into them before anybody else looks.
 """
 
@@ -38,8 +39,9 @@ from streams.members import members
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 from streams.transactions import CAUSES_MAX, SOURCE
+from tables.episodes import conflict, last_known
 from tables.ledger import identity
-from tables.line import advance
+from tables.line import advance, learn
 
 cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
@@ -86,7 +88,6 @@ cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
 cdef int TEXT = 0, MEASURE = 1, FLAG = 2
 cdef int DOWNTIME_STARTED = list(TYPES.values()).index(DowntimeStarted)
-cdef int DOWNTIME_ENDED = list(TYPES.values()).index(DowntimeEnded)
 
 
 @cython.no_gc  # nothing in it leads back to it
@@ -158,6 +159,7 @@ cdef class _Plan:
     cdef bytes name  # in MessagePack, after the head of an array of three
     cdef bytes event
     cdef bint transaction
+    cdef bint stop  # it begins or ends an episode of downtime
     cdef bint state
     cdef int state_field
     cdef int field_count
@@ -249,12 +251,10 @@ cdef class Folding:
                 raw.value, raw.value_size, self.mes, event
             ) < 0 or self.plans[event.kind] is None:
                 record = block.at(number)
-                if known is not None:
-                    cold = known[number]
-                elif event.kind == DOWNTIME_STARTED or event.kind == DOWNTIME_ENDED:
-                    cold = _downtime(event)
-                else:
-                    cold = decode(record.value, record.headers, self.topic)
+                cold = (
+                    decode(record.value, record.headers, self.topic) if known is None
+                    else known[number]
+                )
                 event.kind = -1
                 decoded[number] = record, cold
                 key = None
@@ -280,6 +280,7 @@ cdef class Folding:
         cdef Scanned* event
         cdef _Line line
         cdef _Plan plan
+        cdef object stop
         cdef bytes key, entry, stored
         cdef Digest digest
         cdef const char* data
@@ -328,6 +329,11 @@ cdef class Folding:
                         else:
                             self._leave_record(batch, block, number, key, stored)
                         continue
+                if plan.stop:
+                    stop = _downtime(event)
+                    if not self._fits(line, stop, oldest):
+                        self._leave_record(batch, block, number, key, stored)
+                        continue
             accepted += 1
             if at > line.watermark:
                 if at < line.due:
@@ -353,6 +359,10 @@ cdef class Folding:
             for at_once in plan.at_once:
                 if _applies((<_AtOnce>at_once).where, event):
                     self._send(line, plan, <_AtOnce>at_once, event, out)
+            if plan.stop:
+                self._flush(line)
+                learn(line.line, stop, self.rules, out)
+                _recall(line)
             if plan.state:
                 line.state = event.fields[plan.state_field].at
                 line.state_size = <int>event.fields[plan.state_field].number
@@ -430,6 +440,14 @@ cdef class Folding:
         _recall(line)
         if len(line.rows) > ROWS_MAX:
             line.rows, line.slots = {}, [None] * (ROW_SLOTS_MASK + 1)
+
+    cdef bint _fits(self, _Line line, stop, int64_t oldest) except -1:
+        """Whether a downtime event goes with its episode (check 15), which isn't forgotten by now."""
+        episode = line.line.episodes.get(stop.data.episode)
+        return episode is None or (
+            last_known(episode, self.rules.episode_limit) >= oldest
+            and conflict(episode, stop.time, stop.data) is None
+        )
 
     cdef Digest _fingerprint(self, _Plan plan, const Scanned* event) except *:
         """Return what `tables.ledger.fingerprint` does."""
@@ -773,8 +791,8 @@ def _plan(name, struct, rules):
     """Return the plan of an event type, None for one that goes the plain way."""
     given = rules.plans[struct]
     each = members(struct.__annotations__["data"])
-    if struct is TransactionReversed or name.startswith("downtime."):
-        return None  # checks 11 to 15
+    if struct is TransactionReversed:
+        return None  # checks 11 to 14
     if len(rules.kinds) > KINDS_MAX or len(given.contributions) > CONTRIBUTIONS_MAX:
         return None
     cdef _Plan plan = _Plan()
@@ -785,6 +803,7 @@ def _plan(name, struct, rules):
     plan.name = b"\x93" + _packed(name)
     plan.event = name.encode()
     plan.transaction = struct is not MachineTelemetry
+    plan.stop = struct is DowntimeStarted or struct is DowntimeEnded
     plan.state = struct is MachineState
     plan.state_field = numbers.get("state", 0)
     plan.field_count = len(each)

@@ -152,7 +152,7 @@ def fold(line: Line, event: AnyEvent, rules: Rules, out: list[Outgoing]) -> None
         if isinstance(event, MachineState):
             line.state = event.data.state
         elif isinstance(event, DowntimeStarted | DowntimeEnded):
-            _learn(line, event, rules, out)
+            learn(line, event, rules, out)
 
 
 def fold_reversal(
@@ -207,7 +207,7 @@ def _contribute(
         line.late_events += 1
 
 
-def _learn(
+def learn(
     line: Line, event: DowntimeStarted | DowntimeEnded, rules: Rules, out: list[Outgoing]
 ) -> None:
     """Fold a downtime event: what it says of closed windows is a difference, carried as late."""
