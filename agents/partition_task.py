@@ -295,12 +295,10 @@ class PartitionTask:
 
     async def _gather(self, seconds: float) -> None:
         """Let steps gather for so long, or until half of what may wait is there: fewer writes."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        timer = loop.call_at(end, self._moved.set)
-        while not self._closing and not _fill(self._sent(), 0.5) and loop.time() < end:
-            await self._wait()
-        timer.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self._closing and not _fill(self._sent(), 0.5):
+                    await self._wait()
 
     async def _wait(self) -> None:
         """Wait until something has moved: a batch, a step, the end."""

@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -430,6 +431,23 @@ async def test_a_writer_that_pauses_lets_steps_gather_up_to_half_of_what_may_wai
         await reader.deliver(1)
         await turns()
     assert cluster.reached == [1, half + 1, half + 2]  # the end doesn't wait
+
+
+def test_a_pause_ends_on_the_loop_that_workers_run_on() -> None:
+    """Its timers may come up to a millisecond early, by its own clock."""
+
+    async def feed() -> None:
+        cluster = Cluster(confirmations(60))
+        cluster.pause_seconds = 0.0015
+        async with reading(cluster) as reader:
+            for end in range(2, 61, 2):  # the second waits for the pause after the first
+                for _ in range(2):
+                    await reader.deliver(1)
+                    await turns()
+                await reader.until(lambda end=end: reader.task.lasting == end)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(feed())
 
 
 async def test_a_batch_that_was_taken_already_is_passed_over() -> None:
