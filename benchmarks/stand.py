@@ -96,7 +96,10 @@ class Stand:
 
     def said(self, group: str) -> str:
         """Return the last of what a worker has said."""
-        return (self.folder / f"{group}.log").read_text("utf-8", "replace")[-2_000:]
+        return self._log(group)[-2_000:]
+
+    def _log(self, group: str) -> str:
+        return (self.folder / f"{group}.log").read_text("utf-8", "replace")
 
     async def ready(self, worker: Watched, group: str) -> float:
         """Wait until a worker has the states of all its partitions; return the seconds since its
@@ -106,7 +109,7 @@ class Stand:
             while True:
                 if not worker.running:
                     raise Failed(f"the worker has ended:\n{self.said(group)}")
-                url = re.search(r"lineside worker: (\S+)", self.said(group))
+                url = re.search(r"lineside worker: (\S+)", self._log(group))
                 if url is not None:
                     with contextlib.suppress(aiohttp.ClientError):
                         async with session.get(f"{url[1]}ready") as answer:
