@@ -118,7 +118,7 @@ def instrument(clock: Clock) -> None:
         "close windows, encode rows", closing.advance
     )
     partition._Batch.take = around(
-        "what goes the plain way: downtime, refusals", partition._Batch.take
+        "what goes the plain way: refusals, reversals", partition._Batch.take
     )
     snapshot.changes = around("what the state changes", snapshot.changes)
     RocksStore.get_many = around("RocksDB: look up in the ledger", RocksStore.get_many)
