@@ -260,12 +260,12 @@ def _produce_factory(
 def _produce(broker: str | None, work: Any, what: str) -> None:
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.sink import produce
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(None, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
-    sent = asyncio.run(produce(read_broker(settings.broker), work))
+    sent = asyncio.run(produce(cluster_of(settings), work))
     ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""
     click.echo(f"sent {sent.events:,} events{ticks} in {sent.seconds:.1f} s", err=True)
 
@@ -329,12 +329,12 @@ def audit(
     import msgspec
 
     from agents.worker.audit import audit as run_audit
+    from agents.worker.security import cluster_of
     from agents.worker.settings import rules_of
     from agents.worker.verdict import EXIT_CODES, text
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    rules, cluster = rules_of(settings), read_broker(settings.broker)
+    rules, cluster = rules_of(settings), cluster_of(settings)
     once = exactly_once or settings.guarantee == "exactly_once"
     gc.collect()
     gc.freeze()
@@ -378,11 +378,11 @@ def create_topics(
     """
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.topics import create, lines_of_creation
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    cluster = read_broker(settings.broker)
+    cluster = cluster_of(settings)
     outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
     _tell(lines_of_creation(outcome), outcome.problems)
 
@@ -400,11 +400,11 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     """
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.topics import problems
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    found = asyncio.run(problems(read_broker(settings.broker), settings.group, settings))
+    found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
     _tell([], found)
 
 
@@ -431,16 +431,14 @@ def copy_topic(
 
     from agents.worker.copy_topic import Part
     from agents.worker.copy_topic import copy_topic as run_copy
-    from streams.cluster import read_broker
+    from agents.worker.security import cluster_of
 
     if processed and unprocessed:
         raise click.UsageError("--processed and --unprocessed together are all: leave both out")
     settings = _kafka_settings(config, broker, group)
     part = Part(settings.group, processed) if processed or unprocessed else None
     with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
-        copied = asyncio.run(
-            run_copy(read_broker(settings.broker), source, target, bar, part, append)
-        )
+        copied = asyncio.run(run_copy(cluster_of(settings), source, target, bar, part, append))
     click.echo(f"{copied.read:,} records of {source}, {copied.written:,} in {target}")
 
 
