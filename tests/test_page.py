@@ -20,7 +20,8 @@ from aiohttp import ClientSession, web
 from playwright.async_api import Browser, Page, async_playwright
 
 from agents.worker import web as page_web
-from agents.worker.web import HEADERS, LISTENERS_MAX, WebError, create_web, serve, url_of
+from agents.worker.http_server import HEADERS
+from agents.worker.web import LISTENERS_MAX, WebError, create_web, serve, url_of
 
 WAIT_SECONDS = 10
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
