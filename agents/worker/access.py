@@ -46,6 +46,9 @@ REQUESTS_AT_ONCE: Final = 200.0
 ADDRESSES_MAX: Final = 1_000
 """That are counted at the same time; the one that was silent for longest is forgotten."""
 
+STILL: Final[web.RequestKey[Callable[[], bool]]] = web.RequestKey("still")
+"""Whether a request that is being answered for long would still be let through."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger("lineside.page")
@@ -151,8 +154,10 @@ class Access:
             response.force_close()
             return response
         scope = scope_of(request)
-        if scope != "open" and (refusal := self._refused(request, scope)):
-            return refusal
+        if scope != "open":
+            if refusal := self._refused(request, scope):
+                return refusal
+            request[STILL] = lambda: self._refused(request, scope) is None
         return await handler(request)
 
     def _refused(self, request: web.Request, scope: Scope) -> web.Response | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 from aiohttp import hdrs, web
 
-from agents.worker.access import Access
+from agents.worker.access import STILL, Access
 from agents.worker.http_server import HEADERS, Runner
 from streams.trouble import Trouble
 
@@ -92,7 +92,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 def url_of(runner: web.AppRunner) -> str:
     """Return the URL under which a served page can be opened on this machine."""
     host, port = runner.addresses[0][:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104  # nothing listens
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
@@ -169,7 +169,7 @@ class _Feed:
 
     async def _send_statuses(self, request: web.Request, response: web.StreamResponse) -> None:
         sent = b""
-        while not self._closing.is_set():
+        while not self._closing.is_set() and request[STILL]():
             message = self._newest()
             if message is not sent and not await self._send(request, response, message):
                 return

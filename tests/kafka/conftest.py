@@ -18,7 +18,9 @@ KCAT_SECONDS_MAX = 30
 
 Kcat = Callable[..., bytes]
 
-OTHERWISE = "; or set LINESIDE_TEST_BROKER=kafka://host:port, for those that let the broker run on"
+OTHERWISE = (
+    "; or set LINESIDE_TEST_BROKER=kafka://127.0.0.1:port, for those that let the broker run on"
+)
 
 OWN = {"own_broker", "secured"}
 """Fixtures that start a broker, whatever LINESIDE_TEST_BROKER says."""
