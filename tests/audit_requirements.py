@@ -43,7 +43,7 @@ def ask(service: str) -> tuple[Mapping[str, Any] | None, str]:
     """Return pip-audit's report, or None and the last that it said."""
     locks = [word for name in LOCKS for word in ("--requirement", name)]
     command = [
-        sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--no-deps",
+        sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes",
         "--progress-spinner=off", "--format=json", f"--vulnerability-service={service}", *locks,
     ]  # fmt: skip
     try:
@@ -90,7 +90,8 @@ def verdict(
     if vulnerable:
         return VULNERABLE, lines
     if unseen or not wanted:
-        return NOT_LOOKED, [f"{len(unseen)} of {len(wanted)} aren't known there: {_some(unseen)}"]
+        count = len({*wanted, *told})
+        return NOT_LOOKED, [f"{len(unseen)} of {count} aren't known there: {_some(unseen)}"]
     return CLEAN, [f"no known vulnerability in {len(looked)} packages"]
 
 

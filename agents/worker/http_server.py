@@ -44,6 +44,14 @@ class _Handler(RequestHandler):
 
     __slots__ = ()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a connection, or hang up on one past the bound."""
+        super().connection_made(transport)
+        manager = self._manager
+        if manager is not None and len(manager.connections) > CONNECTIONS_MAX:
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -67,20 +75,10 @@ class _Handler(RequestHandler):
         log.error("a connection failed: %s", type(options.get("exc_info")).__name__)
 
 
-class _Refused(asyncio.Protocol):
-    """A connection past the bound."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
-
-
 class _Server(Server):
-    """Gives each connection its handler, up to the bound."""
+    """Gives each connection its handler."""
 
     def __call__(self) -> RequestHandler:
-        if len(self.connections) >= CONNECTIONS_MAX:
-            return _Refused()  # type: ignore[return-value]  # any protocol will do
         return _Handler(self, loop=self._loop, **self._kwargs)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import resources
+from ipaddress import ip_address
 from typing import Any, Final
 
 import orjson
@@ -92,7 +93,8 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 def url_of(runner: web.AppRunner) -> str:
     """Return the URL under which a served page can be opened on this machine."""
     host, port = runner.addresses[0][:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104  # nothing listens
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
