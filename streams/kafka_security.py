@@ -209,6 +209,25 @@ def _note(told: str) -> None:
 client.create_conn = _create_or_refuse
 
 
+_close = AIOKafkaConnection.close
+
+
+def _close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
+    """Close a connection without waiting for the end of TLS: Kafka's brokers never say it.
+
+    uvloop waits 30 s for that, and so would whoever stops a client. What was sent has been
+    acknowledged, or is given up with the connection.
+    """
+    writer = self._writer
+    closed = _close(self, *args, **options)
+    if writer is not None and writer.get_extra_info("sslcontext") is not None:
+        writer.transport.abort()
+    return closed
+
+
+AIOKafkaConnection.close = _close_at_once
+
+
 def _check_plaintext(host: str, allowed: Any) -> None:
     if not isinstance(allowed, Plaintext):
         allowed = Plaintext()

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import uvloop
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 from aiokafka.errors import (
@@ -247,6 +249,21 @@ def test_an_mes_cant_shut_out_a_worker(secured: SecureBroker) -> None:
 
     with pytest.raises(TransactionalIdAuthorizationFailed):
         run_apart(fence())
+
+
+# As fast as without.
+
+
+def test_a_client_with_tls_is_let_go_of_at_once(secured: SecureBroker) -> None:
+    # uvloop would wait half a minute for the broker to say goodbye.
+    async def seconds() -> float:
+        began = time.monotonic()
+        async with as_user(secured.login("worker")).reader() as reader:
+            await reader.end_offsets([TopicPartition(MES_EVENTS, 0)])
+        return time.monotonic() - began
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(seconds()) < 5
 
 
 # Refusals: one sentence each.
