@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 import pytest
 
+from agents.worker.access import access_of
 from agents.worker.cli import main
+from agents.worker.security import cluster_of
 from agents.worker.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -35,13 +37,19 @@ def test_commands_are_understood(words: list[str]) -> None:
     command.make_context(command.name, left)  # parses, and runs nothing
 
 
-def test_settings_are_understood() -> None:
+def test_settings_are_understood_and_safe_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     text = COMPOSE + DOCKERFILE
     given = dict(re.findall(r"(LINESIDE_\w+)(?:=|: )(\S+)", text))
+    token = re.search(r"PAGE_TOKEN: \$\{PAGE_TOKEN:-(\S+)\}", COMPOSE)
+    assert token is not None
+    monkeypatch.setenv("PAGE_TOKEN", token[1])
     assert set(re.findall(r"LINESIDE_\w+", text)) - set(given) <= {"LINESIDE_PORT", "LINESIDE_CORE"}
     settings = read_settings(given)
     assert settings.host == "0.0.0.0"
     assert settings.broker == "kafka://kafka:9092"
+    assert cluster_of(settings).servers == ("kafka:9092",)
+    access_of(settings)
+    assert f"/#token={token[1]}" in COMPOSE
 
 
 def test_state_is_on_the_volume_and_the_page_on_the_port() -> None:
