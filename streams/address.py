@@ -1,7 +1,10 @@
-"""The address of a Kafka cluster, as people write it."""
+"""The address of a Kafka cluster, as people write it, and where plaintext may be spoken."""
 
 import re
+from ipaddress import ip_address
 from typing import Final
+
+from msgspec import Struct
 
 SCHEME: Final = "kafka://"
 DEFAULT_PORT: Final = 9092
@@ -26,3 +29,34 @@ def _server(text: str, url: str) -> str:
     if not 0 < int(port) < 65_536:
         raise ValueError(f"{port} of {url!r} is no port")
     return f"{host}:{port}"
+
+
+class Plaintext(Struct, frozen=True):
+    """Where plaintext is spoken: on this machine, and to hosts that somebody has named."""
+
+    hosts: frozenset[str] = frozenset()
+
+    def refusal(self, host: str) -> str | None:
+        """Return why a host isn't spoken to in plaintext, None if it is."""
+        if is_loopback(host) or host.lower() in {each.lower() for each in self.hosts}:
+            return None
+        return (
+            f"{host} would be spoken to in plaintext, which anybody in between can read and "
+            "change: set broker_security to sasl_ssl or ssl, or name the host in plaintext_brokers"
+        )
+
+
+def host_of(server: str) -> str:
+    """Return the host of host:port."""
+    return server.rpartition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is that of this machine, whoever resolves it."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -15,6 +15,7 @@ from aiokafka.producer import sender
 from msgspec import Struct
 
 from streams.address import read_servers
+from streams.kafka_security import Attempt, Security, attempt
 from streams.record import Record
 from streams.trouble import Trouble
 from streams.writing import Lost
@@ -76,11 +77,13 @@ class Cluster(Struct, frozen=True):
     servers: tuple[str, ...]
     """host:port of some brokers; the others are learnt from them."""
     client_id: str = "lineside"
+    security: Security = Security()
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
         """Return a consumer, not started yet: it sees what is committed, and commits nothing."""
         return AIOKafkaConsumer(
             bootstrap_servers=list(self.servers),
+            **self.security.options(),
             **{
                 "client_id": self.client_id,
                 "enable_auto_commit": False,
@@ -102,13 +105,18 @@ class Cluster(Struct, frozen=True):
             compression_type=COMPRESSION,
             max_batch_size=BATCH_BYTES_MAX,
             max_request_size=BATCH_BYTES_MAX,
+            **self.security.options(),
             **options,
         )
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
         """Give a started admin client; raises `Unreachable` if no broker answers."""
-        client = AIOKafkaAdminClient(bootstrap_servers=list(self.servers), client_id=self.client_id)
+        client = AIOKafkaAdminClient(
+            bootstrap_servers=list(self.servers),
+            client_id=self.client_id,
+            **self.security.options(),
+        )
         await self._started(client)
         try:
             yield client
@@ -128,6 +136,7 @@ class Cluster(Struct, frozen=True):
 
     async def _started(self, client: Any) -> None:
         """Start a client; one that doesn't come up is let go. Raises `Unreachable`."""
+        attempt.set(trying := Attempt())
         try:
             async with asyncio.timeout(REACH_SECONDS_MAX):
                 await client.start()
@@ -138,14 +147,20 @@ class Cluster(Struct, frozen=True):
             if not isinstance(error, KafkaError | OSError | TimeoutError):
                 raise
             raise Unreachable(
-                f"no Kafka broker answers at {', '.join(self.servers)}: is it running, and is the "
-                "address right?"
+                trying.refusal
+                or f"no Kafka broker answers at {', '.join(self.servers)}: is it running, and is "
+                "the address right?"
             ) from None
+        finally:
+            attempt.set(None)
 
 
-def read_broker(url: str) -> Cluster:
-    """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`."""
-    return Cluster(read_servers(url))
+def read_broker(url: str, security: Security | None = None) -> Cluster:
+    """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`.
+
+    Without `security` it is one on this machine.
+    """
+    return Cluster(read_servers(url), security=security or Security())
 
 
 def asked_to_end() -> bool:

@@ -260,12 +260,12 @@ def _produce_factory(
 def _produce(broker: str | None, work: Any, what: str) -> None:
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.sink import produce
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(None, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
-    sent = asyncio.run(produce(read_broker(settings.broker), work))
+    sent = asyncio.run(produce(cluster_of(settings), work))
     ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""
     click.echo(f"sent {sent.events:,} events{ticks} in {sent.seconds:.1f} s", err=True)
 
@@ -329,12 +329,12 @@ def audit(
     import msgspec
 
     from agents.worker.audit import audit as run_audit
+    from agents.worker.security import cluster_of
     from agents.worker.settings import rules_of
     from agents.worker.verdict import EXIT_CODES, text
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    rules, cluster = rules_of(settings), read_broker(settings.broker)
+    rules, cluster = rules_of(settings), cluster_of(settings)
     once = exactly_once or settings.guarantee == "exactly_once"
     gc.collect()
     gc.freeze()
@@ -378,11 +378,11 @@ def create_topics(
     """
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.topics import create, lines_of_creation
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    cluster = read_broker(settings.broker)
+    cluster = cluster_of(settings)
     outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
     _tell(lines_of_creation(outcome), outcome.problems)
 
@@ -400,11 +400,11 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     """
     import asyncio
 
+    from agents.worker.security import cluster_of
     from agents.worker.topics import problems
-    from streams.cluster import read_broker
 
     settings = _kafka_settings(config, broker, group)
-    found = asyncio.run(problems(read_broker(settings.broker), settings.group, settings))
+    found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
     _tell([], found)
 
 
@@ -431,17 +431,60 @@ def copy_topic(
 
     from agents.worker.copy_topic import Part
     from agents.worker.copy_topic import copy_topic as run_copy
-    from streams.cluster import read_broker
+    from agents.worker.security import cluster_of
 
     if processed and unprocessed:
         raise click.UsageError("--processed and --unprocessed together are all: leave both out")
     settings = _kafka_settings(config, broker, group)
     part = Part(settings.group, processed) if processed or unprocessed else None
     with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
-        copied = asyncio.run(
-            run_copy(read_broker(settings.broker), source, target, bar, part, append)
-        )
+        copied = asyncio.run(run_copy(cluster_of(settings), source, target, bar, part, append))
     click.echo(f"{copied.read:,} records of {source}, {copied.written:,} in {target}")
+
+
+@topics.command("acls")
+@click.argument("roles", nargs=-1, metavar="[ROLE]...")
+@click.option(
+    "--principal", "principals", multiple=True, metavar="ROLE=NAME",
+    help="Kafka's name of who has a role, e.g. mes=User:mes-de01; more than once for several.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Rights by role, as Strimzi's KafkaUser.")
+@BROKER
+@GROUP
+@CONFIG
+@_told_in_sentences
+def acls_of_topics(
+    roles: tuple[str, ...], principals: tuple[str, ...], as_json: bool, broker: str | None,
+    group: str | None, config: Path | None,
+) -> None:  # fmt: skip
+    """Print the rights that each role needs, as commands of kafka-acls.sh.
+
+    Without ROLE all: worker, mes, machines, erp, analyst, clerk, auditor, operator. Nothing is
+    asked of a broker, and nothing changed. A role without --principal is User:ROLE.
+    """
+    import msgspec
+
+    from agents.worker.settings import read_settings
+    from streams.acls import ROLES, commands, rights_of
+    from streams.address import read_servers
+
+    named = [each.partition("=")[::2] for each in principals]
+    for role in (*roles, *(role for role, _ in named)):
+        if role not in ROLES:
+            raise click.UsageError(f"{role!r} isn't a role: {', '.join(ROLES)}")
+    if not all(name for _, name in named):
+        raise click.UsageError("--principal is ROLE=NAME, e.g. mes=User:mes-de01")
+    settings = read_settings({**os.environ, **_options(broker, group)}, config)
+    rights = {role: rights_of(role, settings.group) for role in ROLES if not roles or role in roles}
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rights)))
+        return
+    servers = ",".join(read_servers(settings.broker)) if settings.broker else "broker:9092"
+    for role, needed in rights.items():
+        click.echo(f"# {role}: {ROLES[role]}")
+        for principal in [name for one, name in named if one == role] or [f"User:{role}"]:
+            for line in commands(principal, needed, servers):
+                click.echo(line)
 
 
 def _tell(lines: list[str], problems: list[Any]) -> None:
@@ -474,10 +517,13 @@ def _kafka_settings(config: Path | None, broker: str | None, group: str | None) 
     """Return the settings with these options in them, refused where they name no broker."""
     from agents.worker.settings import SettingsError, read_settings
 
-    given = {"LINESIDE_BROKER": broker, "LINESIDE_GROUP": group}
-    options = {name: value for name, value in given.items() if value is not None}
-    settings = read_settings({**os.environ, **options}, config)
+    settings = read_settings({**os.environ, **_options(broker, group)}, config)
     if not settings.broker:
         raise SettingsError("broker is empty: give --broker kafka://host:9092 or LINESIDE_BROKER")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a sentence of ours says it
     return settings
+
+
+def _options(broker: str | None, group: str | None) -> dict[str, str]:
+    given = {"LINESIDE_BROKER": broker, "LINESIDE_GROUP": group}
+    return {name: value for name, value in given.items() if value is not None}

@@ -15,8 +15,9 @@ from faust.types import TP
 from agents.partition_task import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
+from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
-from streams.cluster import Cluster, asked_to_end, bounds, read_broker
+from streams.cluster import Cluster, asked_to_end, bounds
 from streams.kafka import OFFSET_NOTE
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
@@ -66,7 +67,7 @@ class KafkaHost:
         """Look at the cluster's topics, and refuse to go on where they don't fit."""
         from agents.worker.topics import partitions_of, problems
 
-        cluster = read_broker(settings.broker)
+        cluster = cluster_of(settings)
         found = await problems(cluster, settings.group, settings)
         errors = [problem.text for problem in found if problem.severity == "error"]
         if errors:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from agents.worker.security import REFERENCES, problem_of_security
 from streams.address import read_servers
 from streams.policy import PolicyError, default_policy, read_policy
 from streams.topics import INPUTS
@@ -53,6 +54,17 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Of each state: so many other workers keep a copy up to date, so that they can take over."""
     session_timeout_seconds: float = 8
     """A worker that hasn't been heard of for so long has lost its partitions."""
+    broker_security: Literal["plaintext", "ssl", "sasl_ssl"] = "plaintext"
+    """What the brokers' listener speaks, in Kafka's words."""
+    broker_ca: str = ""
+    """PEM files: who may have signed the brokers' certificates; the worker's own, and its key."""
+    broker_certificate: str = ""
+    broker_key: str = ""
+    broker_user: str = ""
+    broker_password: str = ""
+    """Where it is: `file:PATH` or `env:NAME`."""
+    plaintext_brokers: tuple[str, ...] = ()
+    """Hosts that may be spoken to in plaintext, besides this one."""
     skip_deleted: bool = False
     """Go on where an input topic has deleted records before they were processed."""
     data_dir: str = "lineside-data"
@@ -61,6 +73,10 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8080
     """Of the web page; 0 takes a free one."""
+    read_tokens: str = ""
+    """Where the tokens are, one a line, that open the page: `file:PATH` or `env:NAME`."""
+    metrics_tokens: str = ""
+    """Where those are that open the metrics only."""
     tick_seconds: float = 10
     """Between two ticks of the clock; 0 writes none."""
     policy: str = ""
@@ -83,7 +99,7 @@ def read_settings(environment: Mapping[str, str], file: Path | None = None) -> S
         if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(NOT_SETTINGS):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
             _check_known(name, variable)
-            given[name] = _from_text(variable, value) if name == "time_zones" else value
+            given[name] = _from_text(name, variable, value)
     settings = _converted(given)
     problem = _problem(settings)
     if problem is not None:
@@ -133,13 +149,16 @@ def _converted(given: dict[str, Any]) -> Settings:
         try:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as error:
-            raise SettingsError(
-                f"{name} is {value!r}: {str(error).partition(' - at')[0]}"
-            ) from None
+            shown = "of another type" if name in REFERENCES else repr(value)
+            raise SettingsError(f"{name} is {shown}: {str(error).partition(' - at')[0]}") from None
     return msgspec.convert(given, Settings, strict=False)
 
 
-def _from_text(variable: str, value: str) -> Any:
+def _from_text(name: str, variable: str, value: str) -> Any:
+    if name == "plaintext_brokers":
+        return [host.strip() for host in value.split(",") if host.strip()]
+    if name != "time_zones":
+        return value
     try:
         return msgspec.json.decode(value)
     except msgspec.DecodeError:
@@ -176,7 +195,7 @@ def _problem(settings: Settings) -> str | None:
         return f"tick_seconds is {settings.tick_seconds}: it must be at least 0"
     for plant, name in settings.time_zones.items():
         _zone(plant, name)
-    return settings.problem()
+    return problem_of_security(settings) or settings.problem()
 
 
 def _zone(plant: str, name: str) -> ZoneInfo:

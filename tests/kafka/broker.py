@@ -90,7 +90,7 @@ class KafkaBroker:
         self.cluster_id = _new_cluster_id()
         self.folder = Path(tempfile.mkdtemp(prefix="lineside-kafka-"))
         self.log = self.folder / "broker.log"
-        self._ports = (0, 0)
+        self._ports: tuple[int, ...] = (0, 0)
         self._process: subprocess.Popen[bytes] | None = None
         self._warden: subprocess.Popen[bytes] | None = None
         self._frozen = False
@@ -135,7 +135,7 @@ class KafkaBroker:
         """Start with no data, on free ports, and wait until it answers; raises `BrokerFailed`."""
         assert not self.running, "it runs already"
         for left in reversed(range(START_ATTEMPTS_MAX)):
-            self._ports = _free_ports()
+            self._ports = _free_ports(len(self._ports))
             self._format()
             try:
                 self._run()
@@ -198,25 +198,32 @@ class KafkaBroker:
     def _format(self) -> None:
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
-        port, controller_port = self._ports
-        properties = {
-            **self.properties,
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-            "log.dirs": str(data),
-        }
+        properties = {**self.properties, **self._listeners(), "log.dirs": str(data)}
         self._properties_file.write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
         with self.log.open("ab") as log:
             done = subprocess.run(
                 [
                     *self._java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format",
                     f"--cluster-id={self.cluster_id}", f"--config={self._properties_file}",
+                    *self._format_options(),
                 ],
                 stdout=log, stderr=log, timeout=START_SECONDS_MAX, check=False,
             )  # fmt: skip
         if done.returncode != 0:
             raise BrokerFailed(f"the broker's data folder can't be made:\n{self._log_tail()}")
+
+    def _listeners(self) -> dict[str, str]:
+        """Return the properties that name ports."""
+        port, controller_port, *_ = self._ports
+        return {
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        }
+
+    def _format_options(self) -> list[str]:
+        """Return what else the data folder is made with."""
+        return []
 
     def _run(self) -> None:
         with self.log.open("ab") as log:
@@ -286,16 +293,16 @@ async def _metadata(url: str) -> dict[str, Any]:
         return await admin.describe_cluster()
 
 
-def _free_ports() -> tuple[int, int]:
+def _free_ports(count: int) -> tuple[int, ...]:
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             found.append(port)
-        if len(found) == 2:
-            return found[0], found[1]
-    raise BrokerFailed("no two free ports")
+        if len(found) == count:
+            return tuple(found)
+    raise BrokerFailed(f"no {count} free ports")
 
 
 def _new_cluster_id() -> str:
