@@ -38,7 +38,7 @@ def test_the_transports_are_registered() -> None:
 
 
 def test_every_requirement_is_locked_with_a_hash() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements.lock", "requirements-dev.lock", "requirements-sbom.lock"):
         entries = re.split(r"\n(?=\S)", (ROOT / name).read_text().strip())
         assert len(entries) > 20
         for entry in entries:
