@@ -3,7 +3,8 @@
 #   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
 #   make test                                       all tests
 #   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
-#   make check                                      style, types, import rules
+#   make check                                      style, types, import rules, bandit
+#   make audit-requirements                         known vulnerabilities of what is locked; asks a database
 #   make bench [EVENTS=2000000]                     the figures of benchmarks/README.md: an hour or more
 #   make bench-smoke                                the benchmarks' machinery, no figures
 #   make profile                                    where an event's microseconds go
@@ -33,6 +34,10 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive streams tables agents docs hatch_build.py
+
+audit-requirements: $(VENV)/.dev
+	@$(BIN)/python tests/audit_requirements.py
 
 bench: $(VENV)/.dev
 	@tests/provide-broker
@@ -82,4 +87,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test chaos check bench bench-smoke profile docs lock clean
+.PHONY: demo test chaos check audit-requirements bench bench-smoke profile docs lock clean

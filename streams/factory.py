@@ -64,7 +64,7 @@ def arrivals(plan: Plan) -> Iterator[Arrival]:
         after = plan.start + mess.backlog_after_seconds * 1_000_000
         until = after + mess.backlog_seconds * 1_000_000
         outages = replace(outages, held=keys[1], held_from=after, held_until=until)
-    rng = Random(f"{plan.seed}/mess")
+    rng = Random(f"{plan.seed}/mess")  # nosec B311  # a simulation isn't cryptography
     return ticked(messed(clean_arrivals(plan), mess, outages, rng), plan)
 
 

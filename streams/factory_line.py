@@ -48,7 +48,7 @@ def new_line(
     """
     site, name = plant_name(plant), f"L{line + 1}"
     cell = CELLS[(plant + line) % len(CELLS)]
-    rng = Random(f"{seed}/{site}/{name}")
+    rng = Random(f"{seed}/{site}/{name}")  # nosec B311  # a simulation isn't cryptography
     # Of the machine events 9 in 10 are counts, 1 is telemetry; states are few. An operation that
     # is confirmed sends one event more per component.
     share = min(max(machine_share, 0.02), 0.98)

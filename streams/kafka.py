@@ -10,9 +10,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
     ConsumerStoppedError,
+    GroupAuthorizationFailedError,
     IllegalStateError,
     KafkaError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
 )
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport import base, producer
@@ -20,7 +22,7 @@ from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
 from streams.batches import BatchConsumer
-from streams.cluster import Cluster, hang_up, record_of
+from streams.cluster import BrokerError, Cluster, hang_up, record_of
 from streams.kafka_batches import COMPILED, joined, whole
 from streams.kafka_instance import displacement
 from streams.record import Record
@@ -48,6 +50,9 @@ LEAVE_SECONDS_MAX: Final = 1.0
 
 FULL_SECONDS: Final = 0.02
 """Pause before looking again for a partition that takes more."""
+
+REFUSAL_SECONDS: Final = 2.0
+"""A member that the group refuses is told of it within this."""
 
 OFFSET_NOTE: Final = "lineside"
 """Metadata of committed offsets; those that others set have another, or none."""
@@ -122,6 +127,7 @@ class Consumer(BatchConsumer):
             key_deserializer=whole if COMPILED else None,
         )
         await self._kafka.start()
+        self.add_future(self._ask_for_refusals())
 
     async def on_stop(self) -> None:
         """Leave the group; a static member stays, so that nothing moves while it restarts."""
@@ -205,6 +211,10 @@ class Consumer(BatchConsumer):
             )
             await asyncio.sleep(FULL_SECONDS)
             return {}
+        except TopicAuthorizationFailedError as error:
+            self._refused(f"may not read {', '.join(map(str, error.args))}")
+            await asyncio.sleep(FULL_SECONDS)
+            return {}
         except KafkaError as error:  # of the group: it can't be joined
             raise await self._displacement() or error from None
         found = {}
@@ -214,6 +224,25 @@ class Consumer(BatchConsumer):
         if not found:
             await self._note_ends(hungry)
         return found
+
+    async def _ask_for_refusals(self) -> None:
+        """End the job where the group refuses this member: aiokafka keeps that until it's asked."""
+        while self._kafka is not None:
+            try:
+                self._kafka._coordinator.check_errors()
+            except GroupAuthorizationFailedError:
+                self._refused(f"may not join the group {self.app.conf.id}")
+            except TopicAuthorizationFailedError as error:
+                self._refused(f"may not use {', '.join(map(str, error.args))}")
+            except KafkaError as error:
+                self.app.job.fail(await self._displacement() or error)
+            await self.sleep(REFUSAL_SECONDS)
+
+    def _refused(self, what: str) -> None:
+        """End the job: no patience gives a right."""
+        self.app.job.fail(
+            BrokerError(f"the worker's user {what}: see what `lineside topics acls worker` says")
+        )
 
     async def _lumps(self, hungry: set[TP], patience: float) -> dict[TP, Sequence[Record]]:
         """Return what has been fetched of the partitions; wait where there's nothing."""

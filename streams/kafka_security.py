@@ -189,15 +189,21 @@ async def _create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaCon
     try:
         if options["security_protocol"] == "PLAINTEXT":
             _check_plaintext(host, options["ssl_context"])
-        return await _create_conn(host, port, **options)
+        connection = await _create_conn(host, port, **options)
     except (OSError, KafkaError, Trouble, ValueError) as error:
         told = str(error) if isinstance(error, Refused) else _refusal(error, host, port, options)
         if told is None:
             raise
-        trying = attempt.get()
-        if trying is not None:
-            trying.refusal = told
+        _note(told)
         raise Refused(told) from error
+    _note(_hung_up(host, port, options))  # unless it answers, too
+    return connection
+
+
+def _note(told: str) -> None:
+    trying = attempt.get()
+    if trying is not None:
+        trying.refusal = told
 
 
 client.create_conn = _create_or_refuse
@@ -233,11 +239,15 @@ def _refusal(error: Exception, host: str, port: int, options: dict[str, Any]) ->
         case ValueError() if protocol == "SASL_SSL":
             return f"{broker} couldn't prove that it knows the password of user {user!r}"
         case KafkaConnectionError() | ConnectionResetError():
-            return (
-                f"{broker} hung up before it had answered: is it on its way down, or doesn't it "
-                f"speak {protocol} there (broker_security)?"
-            )
+            return _hung_up(host, port, options)
     return None
+
+
+def _hung_up(host: str, port: int, options: dict[str, Any]) -> str:
+    return (
+        f"the broker at {host}:{port} hung up before it had answered: is it on its way down, or "
+        f"doesn't it speak {options['security_protocol']} there (broker_security)?"
+    )
 
 
 def _certificate_refusal(refused: ssl.SSLCertVerificationError, broker: str) -> str:

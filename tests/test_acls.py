@@ -1,6 +1,8 @@
 """The rights of each role: from the catalogue, and no more than it needs."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -85,6 +87,12 @@ def test_a_command_gives_one_right_to_one_principal() -> None:
     assert any(
         "--resource-pattern-type prefixed --transactional-id lineside-mes" in one for one in told
     )
+
+
+def test_each_role_is_in_the_table_for_people() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "security.md").read_text("utf-8")
+    table = page[page.index("| role | who | may |") :]
+    assert re.findall(r"^\| `(\w+)` \|", table[: table.index("\n\n")], re.MULTILINE) == list(ROLES)
 
 
 def test_json_is_what_a_kafka_user_of_strimzi_takes() -> None:

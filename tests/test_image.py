@@ -11,7 +11,9 @@ import click
 import pytest
 import yaml
 
+from agents.worker.access import access_of
 from agents.worker.cli import main
+from agents.worker.security import cluster_of
 from agents.worker.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -48,15 +50,18 @@ def test_commands_are_understood(words: list[str]) -> None:
     command.make_context(command.name, left)  # parses, and runs nothing
 
 
-def test_settings_are_understood() -> None:
+def test_settings_are_understood_and_safe_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(OURS) == {"topics", "worker", "simulator"}
-    settings = {name: settings_of(name) for name in OURS}
-    for each in settings.values():
-        assert each.host == "0.0.0.0"
-        assert each.broker == "kafka://kafka:9092"
-        assert each.plaintext_brokers == ("kafka",)
-        assert each.read_tokens == "env:LOOK_TOKEN"
-    assert settings["worker"].instance
+    for name, service in OURS.items():
+        settings = settings_of(name)
+        token = re.fullmatch(r"\$\{PAGE_TOKEN:-(\S+)\}", service["environment"]["PAGE_TOKEN"])
+        assert token is not None
+        monkeypatch.setenv("PAGE_TOKEN", token[1])
+        assert settings.host == "0.0.0.0"
+        assert cluster_of(settings).servers == ("kafka:9092",)
+        access_of(settings)
+        assert f"/#token={token[1]}" in (ROOT / "compose.yaml").read_text("utf-8")
+    assert settings_of("worker").instance
 
 
 def test_state_is_on_the_volume_and_the_page_on_the_port() -> None:
@@ -85,7 +90,7 @@ def test_prometheus_asks_the_worker_and_reads_the_charts_rules() -> None:
     config = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])
     (job,) = config["scrape_configs"]
     assert job["static_configs"] == [{"targets": [f"worker:{settings_of('worker').port}"]}]
-    assert job["authorization"] == {"credentials": "${LOOK_TOKEN}"}
+    assert job["authorization"] == {"credentials": OURS["worker"]["environment"]["PAGE_TOKEN"]}
     assert "./helm/lineside/alerts:/etc/prometheus/alerts:ro" in SERVICES["prometheus"]["volumes"]
     (rules,) = config["rule_files"]
     assert rules == "/etc/prometheus/alerts/lineside.rules.yaml"

@@ -20,7 +20,9 @@ from aiohttp import ClientSession, web
 from playwright.async_api import Browser, Page, async_playwright
 
 from agents.worker import web as page_web
-from agents.worker.web import HEADERS, LISTENERS_MAX, WebError, create_web, serve, url_of
+from agents.worker.access import Access
+from agents.worker.http_server import HEADERS
+from agents.worker.web import LISTENERS_MAX, WebError, create_web, serve, url_of
 
 WAIT_SECONDS = 10
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -176,9 +178,12 @@ class Told:
 
 @asynccontextmanager
 async def served(
-    status: Callable[[], dict[str, Any]], interval_seconds: float = 0.1, port: int = 0
+    status: Callable[[], dict[str, Any]],
+    interval_seconds: float = 0.1,
+    port: int = 0,
+    access: Access | None = None,
 ) -> AsyncIterator[web.AppRunner]:
-    app = create_web(status, interval_seconds=interval_seconds)
+    app = create_web(status, access=access, interval_seconds=interval_seconds)
     runner = await serve(app, "127.0.0.1", port)
     try:
         yield runner

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.types import TP
 
 from agents.partition_task import Opened, Progress
@@ -17,7 +17,7 @@ from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
-from streams.cluster import Cluster, asked_to_end, bounds
+from streams.cluster import BrokerError, Cluster, asked_to_end, bounds
 from streams.kafka import OFFSET_NOTE
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
@@ -126,9 +126,11 @@ class KafkaHost:
                 fence = await writer.fence(partitions, self._owner)
                 await recover(self._cluster, where, store, fence, partitions, progress)
                 first, end, start = await self._bounds(tp, store)
-        except BaseException:
+        except BaseException as error:
             await writer.close()
             store.close()
+            if isinstance(error.__cause__, TopicAuthorizationFailedError):  # no patience gives it
+                raise BrokerError(f"{error}: see what `lineside topics acls worker` says") from None
             raise
         return Opened(store, writer, start, first, end, self._settings.skip_deleted)
 

@@ -12,6 +12,7 @@ import uvloop
 
 from agents.process_events import Job
 from agents.topology import App
+from agents.worker.access import access_of
 from agents.worker.embedded_host import EmbeddedHost
 from agents.worker.settings import Settings, rules_of
 from agents.worker.views import Host, Views
@@ -172,15 +173,18 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         logging.getLogger(name_).setLevel(level)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
+        access = access_of(settings)
         host = await _host(settings)
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
         views = Views(name, job, host)
-        page = await serve(create_web(views.status, views.ready), settings.host, settings.port)
+        page = await serve(
+            create_web(views.status, views.ready, access), settings.host, settings.port
+        )
         stack.push_async_callback(page.cleanup)
         app = host.create_app(job)
         stack.push_async_callback(_stop, app.stop)
-        await app.start()
+        await _unless_failed(app.start(), job)
         stack.push_async_callback(_release, app)
         watching = asyncio.ensure_future(_watch(app, job))
         stack.push_async_callback(_cancel, watching)
@@ -196,6 +200,18 @@ async def _host(settings: Settings) -> Host:
     from agents.worker.kafka_host import KafkaHost
 
     return await KafkaHost.connect(settings)
+
+
+async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
+    """Start the app; it waits for its partitions, and one that the group refuses gets none."""
+    starting = asyncio.ensure_future(start)
+    try:
+        await asyncio.wait([starting, job.failed], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            job.failed.result()  # raises
+        await starting
+    finally:
+        await _cancel(starting)
 
 
 async def _watch(app: App, job: Job) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from streams.address import Plaintext, host_of, read_servers
-from streams.secret import read_reference
+from streams.secret import SecretError, read_reference
 from streams.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ def cluster_of(settings: "Settings") -> "Cluster":
     )
     security.options()  # before anything starts: can the files be used?
     if security.password is not None:
-        security.password.reveal()
+        try:
+            security.password.reveal()
+        except SecretError as error:
+            raise AccessError(f"broker_password: {error}") from None
     return read_broker(settings.broker, security)
 
 

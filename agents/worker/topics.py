@@ -262,4 +262,9 @@ def _absence(cluster: Cluster, group: str, absent: list[str]) -> Problem:
     what = f"topic {absent[0]} is" if len(absent) == 1 else f"topics {', '.join(absent)} are"
     url = f"kafka://{','.join(cluster.servers)}"
     command = f"`lineside topics create --broker {url} --group {group}`"
-    return Problem("error", f"{what} missing: make what is missing with {command}")
+    seen = (
+        ""
+        if cluster.security.protocol == "plaintext"
+        else " (or this user may not see it: `lineside topics acls` says what each may do)"
+    )
+    return Problem("error", f"{what} missing: make what is missing with {command}{seen}")

@@ -6,27 +6,18 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib import resources
+from ipaddress import ip_address
 from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
 
+from agents.worker.access import STILL, Access
+from agents.worker.http_server import HEADERS, Runner
 from streams.trouble import Trouble
 
 Status = Callable[[], dict[str, Any]]
 """Returns the status document of now."""
-
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Server": "lineside",  # aiohttp would name its version and Python's
-}
-"""On every response, errors included."""
 
 FILES: Final = {
     "/": ("index.html", "text/html"),
@@ -53,23 +44,26 @@ SLICE_BYTES: Final = 65_536
 WRITE_SECONDS_MAX: Final = 20.0
 """A listener that takes longer over one status is dropped; until then it skips statuses."""
 
-SHUTDOWN_SECONDS_MAX: Final = 2.0
-
 
 class WebError(Trouble):
     """The page can't be served."""
 
 
 def create_web(
-    status: Status, ready: Callable[[], bool] = lambda: True, *, interval_seconds: float = 0.5
+    status: Status,
+    ready: Callable[[], bool] = lambda: True,
+    access: Access | None = None,
+    *,
+    interval_seconds: float = 0.5,
 ) -> web.Application:
     """Return the page's application; it can be mounted below another one's path.
 
     GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
     Events, the status about every interval; `/ready`: 200 once every partition of this worker has
-    its state, 503 before. It only reads: any method but GET and HEAD is a 405.
+    its state, 503 before. It only reads: any method but GET and HEAD is a 405. Without `access` no
+    token is asked for.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[(access or Access()).guard])
     feed = _Feed(status, max(interval_seconds, INTERVAL_SECONDS_MIN))
     for path, (name, kind) in FILES.items():
         app.router.add_get(path, _file(name, kind))
@@ -86,7 +80,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 
     Raise `WebError` where that can't be done, a port in use above all.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS_MAX)
+    runner = Runner(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
@@ -99,7 +93,8 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 def url_of(runner: web.AppRunner) -> str:
     """Return the URL under which a served page can be opened on this machine."""
     host, port = runner.addresses[0][:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    if ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
@@ -176,7 +171,7 @@ class _Feed:
 
     async def _send_statuses(self, request: web.Request, response: web.StreamResponse) -> None:
         sent = b""
-        while not self._closing.is_set():
+        while not self._closing.is_set() and request[STILL]():
             message = self._newest()
             if message is not sent and not await self._send(request, response, message):
                 return

@@ -18,7 +18,12 @@ KCAT_SECONDS_MAX = 30
 
 Kcat = Callable[..., bytes]
 
-OTHERWISE = "; or set LINESIDE_TEST_BROKER=kafka://host:port, for those that let the broker run on"
+OTHERWISE = (
+    "; or set LINESIDE_TEST_BROKER=kafka://127.0.0.1:port, for those that let the broker run on"
+)
+
+OWN = {"own_broker", "secured"}
+"""Fixtures that start a broker, whatever LINESIDE_TEST_BROKER says."""
 
 NOT_RUN = pytest.StashKey[list[list[str]]]()
 """What each test lacked that didn't run."""
@@ -100,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if {"broker", "own_broker"} & _fixtures(item):
+        if {"broker", *OWN} & _fixtures(item):
             item.add_marker(pytest.mark.kafka)
 
 
@@ -134,7 +139,7 @@ def _lacking(fixtures: frozenset[str]) -> list[str]:
     """Return what has to be installed before a test with these fixtures runs here."""
     given = os.environ.get("LINESIDE_TEST_BROKER")
     lacking = []
-    if "own_broker" in fixtures or ("broker" in fixtures and not given):
+    if OWN & fixtures or ("broker" in fixtures and not given):
         lacking = missing_programs()
     if "kcat" in fixtures and shutil.which("kcat") is None:
         lacking.append("kcat")

@@ -56,7 +56,7 @@ def wait_until(what: str, found: Callable[[], T], seconds: float = WAIT_SECONDS_
 class WorkerProcess:
     """`lineside worker` in a process of its own; what it says goes to a file beside its data."""
 
-    def __init__(self, broker: str, group: str, folder: Path, *arguments: str, **settings: Any):
+    def __init__(self, broker: str, group: str, folder: Path, /, *arguments: str, **settings: Any):
         """Start it with its data in `folder`; `settings` are named as in `Settings`."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder

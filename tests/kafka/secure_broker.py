@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from aiokafka.protocol.admin import CreateAclsRequest
@@ -78,8 +77,9 @@ class SecureBroker(KafkaBroker):
 
     def login(self, user: str, password: str | None = None) -> dict[str, Any]:
         """Return the settings of one who logs in, with the right password unless another's given."""
-        file = self.folder / f"{user}.password"
-        file.write_text(self._passwords[user] if password is None else password)
+        password = password or self._passwords[user]
+        file = self.folder / f"{password}.password"
+        file.write_text(f"{password}\n")
         return {
             "broker": self.login_url,
             "broker_security": "sasl_ssl",
@@ -143,10 +143,3 @@ async def _allow(admin: Any, principal: str, right: Right, operation: str) -> No
     )  # fmt: skip
     for code, message in (await admin._send_to_controller(request)).creation_responses:
         assert code == 0, message
-
-
-def password_file(folder: Path, password: str) -> str:
-    """Return a reference to a file with this password."""
-    file = folder / "password"
-    file.write_text(f"{password}\n")
-    return f"file:{file}"

@@ -6,6 +6,7 @@ const ORIGINAL_SHOWN_MAX = 16384; // characters of a refused record's original v
 const QUIET_MS = 8000; // the worker speaks at least every 5 s
 const GIVE_UP_MS = 30000; // a connection this silent is dead: open another
 const RETRY_MS = [1000, 2000, 4000];
+const TOKEN = "lineside-token"; // its name in the tab's storage
 
 const byId = (id) => document.getElementById(id);
 const fixed = new Map(
@@ -522,14 +523,16 @@ let heardAt = 0;
 let failures = 0;
 let retry = 0;
 let version = null;
+let token = null;
 
 function say(state) {
   linked = state;
   const shown = state === "live" && held ? "held" : state;
-  const words = { lost: "lost, reconnecting", quiet: "no news" }[shown] ?? shown;
+  const words = { lost: "lost, reconnecting", quiet: "no news", locked: "token needed" }[shown] ?? shown;
   setText(byId("connection"), words);
   setData(byId("connection"), "state", shown);
   setData(document.body, "state", shown);
+  byId("login").hidden = shown !== "locked";
   const notice = NOTICES[shown];
   byId("notice").hidden = notice === undefined;
   const since = latest === null ? "nothing yet" : `${timeOf(latest.now, latest.now)} UTC`;
@@ -537,24 +540,87 @@ function say(state) {
 }
 
 function connect() {
-  source?.close();
+  source?.abort();
   clearTimeout(retry);
   heardAt = performance.now();
-  source = new EventSource("api/stream");
-  source.onmessage = (message) => {
-    failures = 0;
-    heardAt = performance.now();
-    if (pending === null) requestAnimationFrame(drawPending); // only the newest is drawn
-    pending = message.data;
-    if (linked !== "live") say("live");
-  };
-  source.onerror = () => {
-    source.close(); // a refusal would end EventSource's own tries
-    say("lost");
-    retry = setTimeout(connect, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
-    failures += 1;
-  };
+  const own = (source = new AbortController());
+  listen(own.signal)
+    .catch(() => {})
+    .then(() => own.signal.aborted || lose());
 }
+
+function lose() {
+  source.abort();
+  say("lost");
+  retry = setTimeout(connect, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
+  failures += 1;
+}
+
+// Server-Sent Events by hand: EventSource can't carry a token.
+async function listen(signal) {
+  const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
+  const response = await fetch("api/stream", { headers, signal, cache: "no-store" });
+  if (response.status === 401 || response.status === 403) return askForToken(response.status);
+  if (!response.ok) return;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let parts = [];
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done || signal.aborted) return;
+    const end = value.lastIndexOf("\n"); // a status has none in it
+    if (end >= 0) {
+      const lines = (parts.join("") + value.slice(0, end)).split("\n");
+      const newest = lines.filter((line) => line.startsWith("data: ")).at(-1);
+      if (newest !== undefined) hear(newest.slice(6));
+      parts = [];
+    }
+    parts.push(value.slice(end + 1));
+  }
+}
+
+function hear(data) {
+  failures = 0;
+  heardAt = performance.now();
+  if (pending === null) requestAnimationFrame(drawPending); // only the newest is drawn
+  pending = data;
+  if (linked !== "live") say("live");
+}
+
+// A token comes by the form, or in the address as #token=..., a part that browsers send nowhere; it
+// stays with this tab, so that the page can load itself anew.
+
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given === null) return sessionStorage.getItem(TOKEN);
+  sessionStorage.setItem(TOKEN, given);
+  history.replaceState(null, "", location.pathname + location.search);
+  return given;
+}
+
+function askForToken(status) {
+  source.abort();
+  sessionStorage.removeItem(TOKEN);
+  const wrong = status === 403 ? "This token is for the metrics only." : "This token isn't known.";
+  setText(byId("login-note"), token === null ? "" : wrong);
+  token = null;
+  say("locked");
+  byId("token").focus();
+}
+
+byId("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = byId("token").value.trim();
+  byId("token").value = "";
+  sessionStorage.setItem(TOKEN, token);
+  say("connecting");
+  connect();
+});
+
+window.addEventListener("hashchange", () => {
+  if (!location.hash.startsWith("#token=")) return;
+  token = takeToken();
+  connect();
+});
 
 function drawPending() {
   const data = pending;
@@ -567,17 +633,19 @@ function drawPending() {
 }
 
 setInterval(() => {
-  if (document.hidden || linked === "lost") return;
+  if (document.hidden || linked === "lost" || linked === "locked") return;
   const silence = performance.now() - heardAt;
-  if (silence > GIVE_UP_MS) source.onerror();
+  if (silence > GIVE_UP_MS) lose();
   else if (silence > QUIET_MS && linked === "live") say("quiet");
 }, 1000);
 
 // A hidden tab holds no connection: browsers allow only six to one host.
 document.addEventListener("visibilitychange", () => {
+  if (linked === "locked") return;
   if (!document.hidden) return connect();
-  source.close();
+  source.abort();
   clearTimeout(retry);
 });
 
+token = takeToken();
 connect();
