@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from agents import partition_task
-from agents.worker import run, web
+from agents.worker import http_server, run
 from agents.worker.settings import Settings, read_settings
 from charts import (
     CHART,
@@ -203,7 +203,7 @@ def test_a_worker_has_longer_to_stop_than_it_takes() -> None:
         partition_task.FINISH_SECONDS_MAX,
         kafka.COMMIT_SECONDS_MAX,
         run.FAUST_SECONDS_MAX,
-        web.SHUTDOWN_SECONDS_MAX,
+        http_server.SHUTDOWN_SECONDS_MAX,
         kafka_producer.STOP_SECONDS_MAX,
         kafka.LEAVE_SECONDS_MAX,
     ))  # fmt: skip
