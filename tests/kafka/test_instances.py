@@ -1,15 +1,36 @@
 """Workers with an instance: they keep their partitions over a restart, and have no double."""
 
 import signal
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from broker import run_apart
-from kafka_workers import SESSION_SECONDS, KafkaJob, WorkerProcess, one_sentence, wait_until
+from departed import sorted_exceptions
+from kafka_workers import (
+    LINESIDE,
+    SESSION_SECONDS,
+    KafkaJob,
+    WorkerProcess,
+    one_sentence,
+    wait_until,
+)
 
 SESSION_SECONDS_OF_INSTANCES = 20
 """Longer than a restart takes."""
+
+
+EVENTS = 6_000
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The log of a factory, with its mess."""
+    log = tmp_path_factory.mktemp("factory") / "log.ndjson"
+    size = ["--events", str(EVENTS), "--plants", "2", "--lines", "4"]
+    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
+    return log.read_bytes().splitlines()
 
 
 def start(job: KafkaJob, name: str, **settings: object) -> WorkerProcess:
@@ -41,20 +62,27 @@ def share(*workers: WorkerProcess) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["in order", "killed"])
-def test_a_restart_moves_no_partition(job: KafkaJob, number: signal.Signals) -> None:
-    workers = {name: start(job, name) for name in ("one", "two")}
+def test_a_restart_moves_no_partition_and_loses_nothing(
+    job: KafkaJob, lines: list[bytes], number: signal.Signals
+) -> None:
+    once = {"guarantee": "exactly_once"}
+    workers = {name: start(job, name, **once) for name in ("one", "two")}
     wait_until("both have their share", share(*workers.values()))
     had = {name: worker.owned() for name, worker in workers.items()}
     before = set(members(job))
     for name, other in (("one", "two"), ("two", "one")):  # one of them leads the group
         given = handed_out(workers[other])
+        part = len(lines) // 2
+        job.write(lines[:part] if name == "one" else lines[part:])
         workers[name].end(number)
         assert len(members(job)) == 2
-        workers[name] = start(job, name)
+        workers[name] = start(job, name, **once)
         wait_until("it has them again", lambda name=name: workers[name].owned() == had[name])
         assert handed_out(workers[name]) == 1
         assert handed_out(workers[other]) == given, "the other one wasn't disturbed"
     assert not before & set(members(job)), "a new process has a new member id"
+    job.wait_until_processed()
+    assert sorted_exceptions(job.left()) == job.expected()
 
 
 def test_one_that_slept_past_its_session_joins_again(job: KafkaJob) -> None:
