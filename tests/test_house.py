@@ -8,6 +8,7 @@ from pathlib import Path
 import agents
 import streams
 import tables
+from agents.worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [
@@ -78,6 +79,12 @@ def test_no_path_of_a_machine_and_no_package_host_is_in_the_repository() -> None
         if path != Path(__file__):
             found = word.search(path.read_bytes())
             assert found is None, f"{path.relative_to(ROOT)}: {found[0]!r}"
+
+
+def test_each_setting_is_in_the_page_of_settings() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    for name in Settings.__struct_fields__:
+        assert f"`{name}`" in page, name
 
 
 def test_links_between_pages_lead_somewhere() -> None:

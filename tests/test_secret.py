@@ -87,6 +87,12 @@ def test_a_secret_where_a_reference_belongs_isnt_told(name: str, tmp_path: Path)
         assert "20261121" not in str(error.value)
 
 
+def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(SettingsError, match="broker has an '@' in it") as error:
+        read_settings({"LINESIDE_BROKER": f"kafka://worker:{PASSWORD}@broker:9092"})
+    assert PASSWORD not in str(error.value)
+
+
 def test_no_option_takes_a_secret() -> None:
     for command in ("worker", "simulate", "audit", "topics create"):
         told = CliRunner().invoke(main, [*command.split(), "--help"]).output

@@ -39,8 +39,8 @@ TOKENS_MAX: Final = 100
 CHECK_SECONDS: Final = 1.0
 """A token that was taken out of its file is good for no longer than this."""
 
-REQUESTS_PER_SECOND: Final = 50.0
-REQUESTS_AT_ONCE: Final = 200.0
+REQUESTS_PER_SECOND: Final = 100.0
+REQUESTS_AT_ONCE: Final = 300.0
 """Of one address: more would take the worker's time from the stream of events."""
 
 ADDRESSES_MAX: Final = 1_000

@@ -168,6 +168,11 @@ def _from_text(name: str, variable: str, value: str) -> Any:
 
 
 def _problem(settings: Settings) -> str | None:
+    if "@" in settings.broker:
+        return (
+            "broker has an '@' in it, and isn't shown, since what is before that may be a secret: "
+            "users and passwords belong in broker_user and broker_password"
+        )
     if settings.broker:
         try:
             read_servers(settings.broker)

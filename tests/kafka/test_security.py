@@ -29,7 +29,7 @@ from departed import sorted_exceptions
 from kafka_workers import LINESIDE, KafkaJob, kafka_job, one_sentence
 from secure_broker import SecureBroker
 from streams.acls import Right, rights_of
-from streams.cluster import Cluster
+from streams.cluster import BrokerError, Cluster
 from streams.topics import (
     CLOCK,
     ERP_TRANSACTIONS,
@@ -250,6 +250,27 @@ def test_an_mes_cant_shut_out_a_worker(secured: SecureBroker) -> None:
 
 
 # Refusals: one sentence each.
+
+
+def test_a_password_is_read_anew_at_each_login(secured: SecureBroker, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    right = Path(secured.login("mes")["broker_password"].removeprefix("file:")).read_text()
+    file.write_text(right)
+    cluster = as_user(secured.login("mes") | {"broker_password": f"file:{file}"})
+
+    async def topics() -> list[str]:
+        async with cluster.admin() as admin:
+            return await admin.list_topics()
+
+    assert run_apart(topics()) == [MES_EVENTS]
+    file.write_text("the-old-one")
+    with pytest.raises(BrokerError, match="refuses user 'mes'"):
+        run_apart(topics())
+    file.unlink()
+    with pytest.raises(BrokerError, match=r"broker_password: file:.* can't be read"):
+        run_apart(topics())
+    file.write_text(right)
+    assert run_apart(topics()) == [MES_EVENTS]
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
