@@ -37,6 +37,7 @@ BOUNDS: Final[Mapping[str, Mapping[str, float]]] = {
     "standbys": {"minimum": 0, "maximum": STANDBYS_MAX},
     "session_timeout_seconds": {"minimum": 1, "maximum": SESSION_SECONDS_MAX},
     "tick_seconds": {"minimum": 0},
+    "no_progress_seconds_max": {"exclusiveMinimum": 0},
     **{name: {"minimum": 1} for name in Timing.__struct_fields__},
     **{name: {"minimum": 0} for name in ("grace_seconds", "idle_grace_seconds")},
 }
