@@ -22,6 +22,7 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	@tests/provide-browser
 	@tests/provide-broker
+	@tests/provide-kubeconform
 	@$(BIN)/python -m pytest
 
 chaos: $(VENV)/.dev
@@ -65,6 +66,8 @@ lock: $(VENV)/.dev
 		--no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --upgrade --quiet --constraints requirements.lock --output-file requirements-dev.lock
+	@$(BIN)/uv pip compile --group sbom --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --upgrade --quiet --output-file requirements-sbom.lock
 
 clean:
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -24,6 +24,7 @@ from faust.types.tuples import RecordMetadata
 from streams.batches import BatchConsumer
 from streams.cluster import BrokerError, Cluster, hang_up, record_of
 from streams.kafka_batches import COMPILED, joined, whole
+from streams.kafka_instance import displacement
 from streams.record import Record
 from streams.trouble import Trouble
 
@@ -103,6 +104,9 @@ class Consumer(BatchConsumer):
         super().__init__(*args, **kwargs)
         self._cluster: Cluster = self.app.cluster
         self._kafka: AIOKafkaConsumer | None = None
+        self._instance: str | None = self.app.conf.consumer_group_instance_id
+        """A static member's name: it keeps its partitions over a restart within its session."""
+        self._joined = False
         self._fetched: dict[TP, int] = {}
         """The next offset that aiokafka gives; what it gave may not have been delivered."""
         self._reached: dict[TP, int] = {}
@@ -114,6 +118,7 @@ class Consumer(BatchConsumer):
         seconds = self.app.conf.broker_session_timeout
         self._kafka = self._cluster.consumer(
             group_id=self.app.conf.id,
+            group_instance_id=self._instance,
             partition_assignment_strategy=[self.app.assignor],
             session_timeout_ms=round(seconds * 1000),
             heartbeat_interval_ms=round(seconds * 1000 / HEARTBEATS_PER_SESSION),
@@ -125,12 +130,15 @@ class Consumer(BatchConsumer):
         self.add_future(self._ask_for_refusals())
 
     async def on_stop(self) -> None:
-        """Leave the group."""
+        """Leave the group; a static member stays, so that nothing moves while it restarts."""
         await super().on_stop()
         await self.leave()
 
     async def leave(self) -> None:
-        """Leave the group, so that others needn't wait for this member's session to end."""
+        """Leave the group, so that others needn't wait for this member's session to end.
+
+        Not a static member: aiokafka leaves that to its session, or to its next start.
+        """
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             with contextlib.suppress(TimeoutError, KafkaError):
@@ -155,9 +163,22 @@ class Consumer(BatchConsumer):
         await self.on_partitions_revoked(partitions)
         # What is lasting is told while this member may still tell it.
         await self._commit(await self.app.host.release())
+        if self._joined and self.kafka._coordinator.generation < 0:
+            error = await self._displacement()
+            if error is not None:
+                self.app.job.fail(error)
+                await asyncio.Event().wait()  # to go on would be to join, and to displace the other
+
+    async def _displacement(self) -> Exception | None:
+        """Return an error if another worker has joined under this static member's name."""
+        if self._instance is None:
+            return None
+        member_id = self.kafka._coordinator.member_id
+        return await displacement(self._cluster, self.app.conf.id, self._instance, member_id)
 
     async def assign(self, partitions: set[TP]) -> None:
         """Take over partitions; nothing is fetched before their tasks say from where."""
+        self._joined = True
         for tp in partitions:
             self.kafka.pause(TopicPartition(*tp))
             self.kafka.seek(TopicPartition(*tp), 0)
@@ -194,6 +215,8 @@ class Consumer(BatchConsumer):
             self._refused(f"may not read {', '.join(map(str, error.args))}")
             await asyncio.sleep(FULL_SECONDS)
             return {}
+        except KafkaError as error:  # of the group: it can't be joined
+            raise await self._displacement() or error from None
         found = {}
         for tp, records in lumps.items():
             found[tp] = self._fetched[tp], records
@@ -211,6 +234,8 @@ class Consumer(BatchConsumer):
                 self._refused(f"may not join the group {self.app.conf.id}")
             except TopicAuthorizationFailedError as error:
                 self._refused(f"may not use {', '.join(map(str, error.args))}")
+            except KafkaError as error:
+                self.app.job.fail(await self._displacement() or error)
             await self.sleep(REFUSAL_SECONDS)
 
     def _refused(self, what: str) -> None:

@@ -164,6 +164,7 @@ def test_an_unknown_setting_is_one_sentence_with_the_likely_one() -> None:
         ("LINESIDE_PORT", "70000"),
         ("LINESIDE_PARTITIONS", "0"),
         ("LINESIDE_BROKER", "mqtt://127.0.0.1:1883"),
+        ("LINESIDE_INSTANCE", "floor 1"),
         ("LINESIDE_TIME_ZONES", '{"DE01": "Europe/Berlim"}'),
         ("LINESIDE_TIME_ZONES", "Europe/Berlin"),
         ("LINESIDE_POLICY", "/nowhere/policy.toml"),

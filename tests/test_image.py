@@ -1,11 +1,15 @@
 """The image and `compose.yaml`: what they call and set is what lineside has."""
 
-import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+import yaml
 
 from agents.worker.access import access_of
 from agents.worker.cli import main
@@ -13,23 +17,32 @@ from agents.worker.security import cluster_of
 from agents.worker.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
-COMPOSE = (ROOT / "compose.yaml").read_text("utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
-COMMANDS = [
-    json.loads(found) for found in re.findall(r"^    command: (\[.*\])$", COMPOSE, re.MULTILINE)
-]
+OURS = {name: one for name, one in SERVICES.items() if one["image"] == "lineside"}
+HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which(
+    "hadolint"
+)
 
 
-def test_each_service_but_kafka_has_a_command() -> None:
-    services = re.findall(r"^  (\w+):\n(?:    .*\n)*?    <<: \*lineside$", COMPOSE, re.MULTILINE)
-    assert services == ["topics", "worker", "simulator"]
-    assert len(COMMANDS) == COMPOSE.count("command:") == len(services)
-    assert 'ENTRYPOINT ["lineside"]' in DOCKERFILE
+def settings_of(service: str) -> Settings:
+    """Return what a service of ours is set to, in its image."""
+    given = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE.rpartition("FROM")[2]))
+    own = OURS[service]["environment"]
+    return read_settings(given | {name: own[name] for name in own if name.startswith("LINESIDE_")})
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.skipif(HADOLINT is None, reason="needs hadolint")
+def test_a_linter_finds_nothing_to_say() -> None:
+    done = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("words", [one["command"] for one in OURS.values()], ids=" ".join)
 def test_commands_are_understood(words: list[str]) -> None:
+    assert 'ENTRYPOINT ["lineside"]' in DOCKERFILE
     command: click.Command = main
     left = list(words)
     while isinstance(command, click.Group):
@@ -38,25 +51,73 @@ def test_commands_are_understood(words: list[str]) -> None:
 
 
 def test_settings_are_understood_and_safe_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = COMPOSE + DOCKERFILE
-    given = dict(re.findall(r"(LINESIDE_\w+)(?:=|: )(\S+)", text))
-    token = re.search(r"PAGE_TOKEN: \$\{PAGE_TOKEN:-(\S+)\}", COMPOSE)
-    assert token is not None
-    monkeypatch.setenv("PAGE_TOKEN", token[1])
-    assert set(re.findall(r"LINESIDE_\w+", text)) - set(given) <= {"LINESIDE_PORT", "LINESIDE_CORE"}
-    settings = read_settings(given)
-    assert settings.host == "0.0.0.0"
-    assert settings.broker == "kafka://kafka:9092"
-    assert cluster_of(settings).servers == ("kafka:9092",)
-    access_of(settings)
-    assert f"/#token={token[1]}" in COMPOSE
+    assert set(OURS) == {"topics", "worker", "simulator"}
+    for name, service in OURS.items():
+        settings = settings_of(name)
+        token = re.fullmatch(r"\$\{PAGE_TOKEN:-(\S+)\}", service["environment"]["PAGE_TOKEN"])
+        assert token is not None
+        monkeypatch.setenv("PAGE_TOKEN", token[1])
+        assert settings.host == "0.0.0.0"
+        assert cluster_of(settings).servers == ("kafka:9092",)
+        access_of(settings)
+        assert f"/#token={token[1]}" in (ROOT / "compose.yaml").read_text("utf-8")
+    assert settings_of("worker").instance
 
 
 def test_state_is_on_the_volume_and_the_page_on_the_port() -> None:
-    given = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE))
-    assert f"worker-data:{given['LINESIDE_DATA_DIR']}\n" in COMPOSE
-    assert f'"127.0.0.1:8080:{Settings().port}"' in COMPOSE
+    worker = settings_of("worker")
+    assert f"worker-data:{worker.data_dir}" in OURS["worker"]["volumes"]
+    assert f"127.0.0.1:8080:{worker.port}" in OURS["worker"]["ports"]
     assert f"EXPOSE {Settings().port}\n" in DOCKERFILE
+
+
+def test_a_service_of_ours_writes_to_its_volume_alone() -> None:
+    for one in OURS.values():
+        assert one["read_only"] is True
+        assert one["tmpfs"] == ["/tmp"]
+        assert one["cap_drop"] == ["ALL"]
+        assert one["security_opt"] == ["no-new-privileges:true"]
+    assert re.search(r"^USER 10001:10001$", DOCKERFILE, re.MULTILINE)
+
+
+def test_nothing_is_reached_from_outside_this_machine() -> None:
+    published = [port for one in SERVICES.values() for port in one.get("ports", [])]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_prometheus_asks_the_worker_and_reads_the_charts_rules() -> None:
+    config = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])
+    (job,) = config["scrape_configs"]
+    assert job["static_configs"] == [{"targets": [f"worker:{settings_of('worker').port}"]}]
+    assert job["authorization"] == {"credentials": OURS["worker"]["environment"]["PAGE_TOKEN"]}
+    assert "./helm/lineside/alerts:/etc/prometheus/alerts:ro" in SERVICES["prometheus"]["volumes"]
+    (rules,) = config["rule_files"]
+    assert rules == "/etc/prometheus/alerts/lineside.rules.yaml"
+
+
+def test_grafana_shows_the_charts_dashboards() -> None:
+    (provider,) = yaml.safe_load(COMPOSE["configs"]["grafana-dashboards"]["content"])["providers"]
+    mounted = f"./helm/lineside/dashboards:{provider['options']['path']}:ro"
+    assert mounted in SERVICES["grafana"]["volumes"]
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{provider['options']['path']}/overview.json"
+
+
+def test_what_is_in_the_image_is_locked_and_listed() -> None:
+    installed = re.findall(r"pip install (?!--no-deps)(.*?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    assert installed == [
+        "--require-hashes --requirement requirements.lock",
+        "--require-hashes --requirement requirements-sbom.lock",
+    ]
+    built, _, image = DOCKERFILE.rpartition("\nFROM ")
+    assert "cyclonedx-py environment" in built
+    assert "apt-get" not in image
+    gone = re.search(r"pip uninstall --yes \\\n\s+(.*) \\$", built, re.MULTILINE)
+    assert gone is not None
+    locked = (ROOT / "requirements.lock").read_text("utf-8")
+    for name in gone[1].split():
+        assert re.search(rf"^{name}==", locked, re.MULTILINE), name
 
 
 def test_all_that_is_copied_is_there_and_not_ignored() -> None:
@@ -74,6 +135,6 @@ def test_all_that_is_copied_is_there_and_not_ignored() -> None:
 
 
 def test_kafka_is_the_one_that_tests_run_on() -> None:
-    image = re.search(r"image: apache/kafka:(\S+)", COMPOSE)
-    assert image is not None
-    assert f"<version>{image[1]}</version>" in (ROOT / "tests/kafka/pom.xml").read_text("utf-8")
+    name, _, version = SERVICES["kafka"]["image"].partition(":")
+    assert name == "apache/kafka"
+    assert f"<version>{version}</version>" in (ROOT / "tests/kafka/pom.xml").read_text("utf-8")

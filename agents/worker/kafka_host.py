@@ -93,7 +93,10 @@ class KafkaHost:
             name=settings.group,
             broker_session_timeout=settings.session_timeout_seconds,
             table_standby_replicas=settings.standbys,
-            canonical_url=f"http://{socket.gethostname()}.{os.getpid()}:{settings.port}",
+            consumer_group_instance_id=settings.instance or None,
+            # What a worker is called in assignments: one that keeps them over a restart has to
+            # know itself again.
+            canonical_url=f"http://{settings.instance or self._owner.replace(':', '.')}",
         )
         app.host, app.cluster, app.outputs = self, self._cluster, self._outputs
         self._app = app

@@ -29,6 +29,9 @@ SESSION_SECONDS_MAX: Final = 39
 GROUP: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 """It becomes part of topic names, which Kafka bounds at 249 characters."""
 
+INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""Kafka takes what it takes for topic names; it becomes a host's name in a URL, too."""
+
 
 class SettingsError(Trouble):
     """A setting that can't be; its text names it and its value."""
@@ -43,6 +46,8 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`kafka://host:port[,host:port...]`; empty: the embedded log in `data_dir`."""
     group: str = "lineside"
     """The consumer group; workers of one group share the work. Names changelogs and producers."""
+    instance: str = ""
+    """This worker's name in its group, no other's: it keeps its partitions over a restart."""
     guarantee: Literal["at_least_once", "exactly_once"] = "at_least_once"
     """On Kafka: see docs/at-least-once.md and docs/exactly-once.md."""
     standbys: int = 0
@@ -175,6 +180,11 @@ def _problem(settings: Settings) -> str | None:
             return f"broker is {settings.broker!r}: {error}; a right one is kafka://host:9092"
     if not GROUP.fullmatch(settings.group):
         return f"group is {settings.group!r}: it must be 1 to 100 letters, digits, '.', '_' or '-'"
+    if settings.instance and not INSTANCE.fullmatch(settings.instance):
+        return (
+            f"instance is {settings.instance!r}: it must be 1 to 100 letters, digits, '.', '_' or "
+            "'-', and begin with a letter or a digit"
+        )
     if not 0 <= settings.standbys <= STANDBYS_MAX:
         return f"standbys is {settings.standbys}: it must be 0 to {STANDBYS_MAX}"
     if not 1 <= settings.session_timeout_seconds <= SESSION_SECONDS_MAX:

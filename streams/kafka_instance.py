@@ -1,0 +1,47 @@
+"""EDGE: static membership of a consumer group: whether another worker has joined under a name."""
+
+import asyncio
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from streams.cluster import BrokerError, Cluster
+from streams.trouble import Trouble
+
+UUID_CHARS: Final = 37
+"""A broker calls a static member by its `group.instance.id`, a dash, and a UUID (KIP-345)."""
+
+PAUSE_SECONDS: Final = 0.5
+"""Before a broker that didn't answer is asked again."""
+
+
+class InstanceError(Trouble):
+    """Two workers have the same name."""
+
+
+async def displacement(
+    cluster: Cluster, group: str, instance: str, member_id: str
+) -> InstanceError | None:
+    """Return an error if a group has a member of this name that isn't this one.
+
+    It is for a member that its group no longer knows. Either it wasn't heard of for longer than its
+    session, and may join again; or another one has joined under its name, and they would displace
+    each other in turns. Waits for an answer for as long as it takes.
+    """
+    while True:
+        try:
+            async with cluster.admin() as admin:
+                answers = await admin.describe_consumer_groups([group])
+            break
+        except (KafkaError, BrokerError):
+            await asyncio.sleep(PAUSE_SECONDS)
+    for answer in answers:
+        for described in answer.groups:
+            for other, _, host, *_ in described[5]:
+                if other[:-UUID_CHARS] == instance and other != member_id:
+                    return InstanceError(
+                        f"another worker, at {host.lstrip('/')}, has joined the group {group!r} as "
+                        f"instance {instance!r}, and has this one's partitions: give each worker "
+                        "an instance of its own"
+                    )
+    return None

@@ -1,0 +1,348 @@
+"""The Helm chart: what it makes, and with which words it refuses."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agents import partition_task
+from agents.worker import http_server, run
+from agents.worker.settings import Settings, read_settings
+from charts import (
+    CHART,
+    EVERYTHING,
+    ON_KAFKA,
+    ON_STRIMZI,
+    PLAINTEXT,
+    RELEASE,
+    SCHEMAS,
+    Objects,
+    helm,
+    merged,
+    objects,
+    refusal,
+    rendered,
+)
+from streams import kafka, kafka_producer
+
+DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
+
+WAYS = pytest.mark.parametrize(
+    "values",
+    [ON_KAFKA, ON_STRIMZI, PLAINTEXT, EVERYTHING,
+     merged(EVERYTHING, {"kafka": {"security": "ssl"}}),
+     merged(PLAINTEXT, {"kafka": {"security": "ssl"}, "autoscaling": {"enabled": True}})],
+    ids=["kafka", "strimzi", "plaintext", "everything", "mtls", "tls"],
+)  # fmt: skip
+
+
+def workload(made: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = made["StatefulSet", RELEASE]["spec"]
+    return spec
+
+
+def pod(made: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = workload(made)["template"]["spec"]
+    return spec
+
+
+def container(made: Objects) -> dict[str, Any]:
+    (one,) = pod(made)["containers"]
+    worker: dict[str, Any] = one
+    return worker
+
+
+def settings_file(made: Objects, tmp_path: Path) -> Path:
+    path = tmp_path / "lineside.toml"
+    path.write_text(made["ConfigMap", RELEASE]["data"]["lineside.toml"], "utf-8")
+    return path
+
+
+# What Kubernetes takes.
+
+
+@WAYS
+def test_kubernetes_and_the_operators_know_each_member(
+    values: dict[str, Any], kubeconform: str
+) -> None:
+    where = f"{SCHEMAS}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    done = subprocess.run(
+        [kubeconform, "-strict", "-summary", "-schema-location", where],
+        input=rendered(values),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Invalid: 0, Errors: 0, Skipped: 0" in done.stdout
+
+
+@WAYS
+def test_helm_finds_nothing_to_say(values: dict[str, Any]) -> None:
+    done = helm("lint", str(CHART), "--strict", values=values)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stdout
+
+
+def test_a_file_makes_one_kind_of_object() -> None:
+    for path in (CHART / "templates").glob("*.yaml"):
+        kinds = set(re.findall(r"^kind: (\w+)$", path.read_text("utf-8"), re.MULTILINE))
+        assert len(kinds) == 1, path.name
+    assert len((CHART / "values.yaml").read_text("utf-8").splitlines()) < 200
+
+
+@WAYS
+def test_all_that_is_made_is_in_the_namespace_and_has_the_releases_labels(
+    values: dict[str, Any],
+) -> None:
+    for (kind, name), each in objects(values).items():
+        assert each["metadata"]["namespace"] == "mfg", (kind, name)
+        assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
+
+
+# What runs.
+
+
+@WAYS
+def test_the_pod_is_restricted(values: dict[str, Any]) -> None:
+    made = objects(values)
+    assert pod(made)["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container(made)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod(made)["automountServiceAccountToken"] is False
+    assert made["ServiceAccount", RELEASE]["automountServiceAccountToken"] is False
+    kinds = {next(iter(set(volume) - {"name"})) for volume in pod(made)["volumes"]}
+    assert kinds == {"emptyDir", "configMap", "secret"}
+    assert "useradd --system --uid 10001 " in DOCKERFILE
+
+
+@WAYS
+def test_a_worker_takes_the_settings(values: dict[str, Any], tmp_path: Path) -> None:
+    made = objects(values)
+    given = {one["name"]: one.get("value", "floor-0") for one in container(made)["env"]}
+    own = {name: value for name, value in given.items() if name.startswith("LINESIDE_")}
+    assert own.pop("LINESIDE_CONFIG") == "/etc/lineside/settings/lineside.toml"
+    settings = read_settings(own, settings_file(made, tmp_path))
+    assert settings.instance == "floor-0"
+    assert settings.standbys == 1
+    assert settings.session_timeout_seconds == 30
+    assert settings.port == container(made)["ports"][0]["containerPort"]
+    image = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE))
+    assert settings.data_dir == image["LINESIDE_DATA_DIR"]
+    assert settings.host == image["LINESIDE_HOST"]
+
+
+@WAYS
+def test_each_file_that_the_settings_name_is_mounted_and_nothing_else(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    made = objects(values)
+    told = tomllib.loads(settings_file(made, tmp_path).read_text("utf-8"))
+    named = {
+        str(value).removeprefix("file:")
+        for value in told.values()
+        if "/etc/lineside/" in str(value)
+    }
+    volumes = {volume["name"]: volume for volume in pod(made)["volumes"]}
+    there = set()
+    for mount in container(made)["volumeMounts"]:
+        for item in volumes.get(mount["name"], {}).get("secret", {}).get("items", []):
+            there.add(f"{mount['mountPath']}/{item['path']}")
+            assert mount["readOnly"]
+    there |= {
+        f"/etc/lineside/settings/{name}"
+        for name in made["ConfigMap", RELEASE]["data"]
+        if name != "lineside.toml"
+    }
+    assert named == there
+    paths = {mount["mountPath"] for mount in container(made)["volumeMounts"]}
+    assert {told["data_dir"], "/tmp"} < paths
+
+
+def test_no_secret_is_a_value_or_a_variable() -> None:
+    text = rendered(EVERYTHING)
+    assert "kind: Secret" not in text
+    assert "secretKeyRef" not in text
+
+
+def test_services_of_that_name_dont_become_settings() -> None:
+    # LINESIDE_PORT=tcp://... would be Kubernetes' word for the address of the service `lineside`.
+    assert pod(objects(ON_KAFKA))["enableServiceLinks"] is False
+
+
+def test_a_changed_setting_rolls_the_workers_and_nothing_else_does() -> None:
+    def mark(changed: dict[str, Any]) -> str:
+        template = workload(objects(merged(ON_KAFKA, changed)))["template"]
+        annotation: str = template["metadata"]["annotations"]["lineside/settings"]
+        return annotation
+
+    before = mark({})
+    assert mark({"replicas": 3}) == before
+    assert mark({"settings": {"grace_seconds": 60}}) != before
+    assert mark({"policy": "# another"}) != before
+    assert mark({"kafka": {"bootstrap": "k3:9093"}}) != before
+
+
+def test_a_worker_has_longer_to_stop_than_it_takes() -> None:
+    # What the end of a worker waits for, one after the other: agents/worker/run.py.
+    longest = sum((
+        partition_task.FINISH_SECONDS_MAX,
+        kafka.COMMIT_SECONDS_MAX,
+        run.FAUST_SECONDS_MAX,
+        http_server.SHUTDOWN_SECONDS_MAX,
+        kafka_producer.STOP_SECONDS_MAX,
+        kafka.LEAVE_SECONDS_MAX,
+    ))  # fmt: skip
+    given = pod(objects(ON_KAFKA))["terminationGracePeriodSeconds"]
+    assert max(longest, run.STOP_SECONDS_MAX) < 15 <= given
+    assert "terminationGracePeriodSeconds" in refusal(
+        merged(ON_KAFKA, {"terminationGracePeriodSeconds": 14})
+    )
+
+
+def test_probes_ask_for_the_process_the_state_and_progress() -> None:
+    worker = container(objects(ON_KAFKA))
+    asked = {
+        name: worker[f"{name}Probe"]["httpGet"] for name in ("startup", "readiness", "liveness")
+    }
+    assert {name: each["path"] for name, each in asked.items()} == {
+        "startup": "/healthz",
+        "readiness": "/readyz",
+        "liveness": "/livez",
+    }
+    assert {each["port"] for each in asked.values()} == {"http"}
+
+
+def test_autoscaling_leaves_the_count_to_keda_up_to_the_partitions() -> None:
+    made = objects(EVERYTHING)
+    assert "replicas" not in workload(made)
+    scaled = made["ScaledObject", RELEASE]["spec"]
+    assert scaled["scaleTargetRef"]["kind"] == "StatefulSet"
+    assert scaled["maxReplicaCount"] == 8
+    assert [one["metadata"]["topic"] for one in scaled["triggers"]] == [
+        "mes.events.v1",
+        "machine.events.v1",
+    ]
+    told = made["TriggerAuthentication", RELEASE]["spec"]
+    (login,) = told["env"]
+    assert login["name"] in {one["name"] for one in container(made)["env"]}
+    assert ("ScaledObject", RELEASE) not in objects(ON_STRIMZI)
+
+
+def test_nothing_gets_in_but_to_the_page_and_nothing_out_but_to_dns_and_brokers() -> None:
+    spec = objects(ON_KAFKA)["NetworkPolicy", RELEASE]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    (into,) = spec["ingress"]
+    assert [each["port"] for each in into["ports"]] == ["http"]
+    dns, brokers = spec["egress"]
+    assert {each["port"] for each in dns["ports"]} == {53}
+    assert [each["port"] for each in brokers["ports"]] == [9093, 9094]
+
+
+def test_prometheus_shows_a_token() -> None:
+    (endpoint,) = objects(EVERYTHING)["PodMonitor", RELEASE]["spec"]["podMetricsEndpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "metrics-token", "key": "token"}
+    changed = {"web": {"metricsTokens": {"secret": ""}}}
+    (endpoint,) = objects(merged(EVERYTHING, changed))["PodMonitor", RELEASE]["spec"][
+        "podMetricsEndpoints"
+    ]
+    assert endpoint["authorization"]["credentials"] == {"name": "tokens", "key": "tokens"}
+
+
+def test_topics_outlive_the_release() -> None:
+    kept = [each for (kind, _), each in objects(ON_STRIMZI).items() if kind == "KafkaTopic"]
+    assert kept
+    for topic in kept:
+        assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_alerts_and_dashboards_are_the_files_as_they_are() -> None:
+    made = objects(EVERYTHING)
+    text = (CHART / "alerts" / "lineside.rules.yaml").read_text("utf-8")
+    at = EVERYTHING["metrics"]["runbooks"]
+    given = made["PrometheusRule", RELEASE]["spec"]
+    assert given == yaml.safe_load(text.replace("runbook_url: ", f"runbook_url: {at}"))
+    files = {path.name: path.read_text("utf-8") for path in CHART.glob("dashboards/*.json")}
+    config = made["ConfigMap", f"{RELEASE}-dashboards"]
+    assert files
+    assert config["data"] == files
+    labels = {"grafana_dashboard": "1", "release": "prometheus"}
+    assert config["metadata"]["labels"].items() >= labels.items()
+
+
+def test_each_alert_leads_to_a_runbook_that_is_there() -> None:
+    groups = objects(EVERYTHING)["PrometheusRule", RELEASE]["spec"]["groups"]
+    at = EVERYTHING["metrics"]["runbooks"]
+    for rule in [rule for group in groups for rule in group["rules"] if "alert" in rule]:
+        url = rule["annotations"]["runbook_url"]
+        assert url.startswith(at)
+        assert (CHART.parent.parent / url.removeprefix(at)).is_file(), url
+
+
+# What it refuses.
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"kafka": {"bootstrap": ""}}, "kafka.bootstrap is empty"),
+        ({"kafka": {"bootstrap": "kafka"}}, "kafka/bootstrap"),
+        ({"kafka": {"user": ""}}, "kafka.user is empty: kafka.security is sasl_ssl"),
+        ({"kafka": {"password": {"secret": ""}}}, "kafka.password.secret is empty"),
+        ({"kafka": {"security": "plaintext"}}, "kafka.plaintextHosts is empty"),
+        ({"kafka": {"security": "tls"}}, "kafka/security"),
+        ({"kafka": {"brokers": "k:9092"}}, "brokers"),
+        ({"web": {"readTokens": {"secret": ""}}}, "the page listens on more than loopback"),
+        ({"settings": {"grace_second": 5}}, "grace_second"),
+        ({"settings": {"grace_seconds": "soon"}}, "settings/grace_seconds"),
+        ({"settings": {"session_timeout_seconds": 60}}, "settings/session_timeout_seconds"),
+        ({"settings": {"broker": "kafka://k:9092"}}, "broker"),
+        ({"settings": {"standbys": 2}}, "settings.standbys is 2, and there can be 2 worker(s)"),
+        ({"replicas": 9}, "replicas is 9, and kafka.partitions is 8"),
+        ({"replicas": 0}, "replicas"),
+        ({"autoscaling": {"enabled": True, "max": 9}}, "autoscaling.max is 9, and kafka.partitions"),
+        ({"autoscaling": {"enabled": True, "min": 9}}, "autoscaling.min is 9, and autoscaling.max"),
+        ({"strimzi": {"users": {"mes": "mes"}}}, "strimzi.cluster is empty"),
+        ({"strimzi": {"cluster": "f", "users": {"mes": "boss"}}}, "strimzi/users/mes"),
+        ({"strimzi": {"cluster": "f", "users": {"floor": "mes"}}}, "the worker's own user"),
+        ({"image": {"digest": "latest"}}, "image/digest"),
+        ({"storage": {"size": 10}}, "storage/size"),
+        ({"replica": 3}, "replica"),
+    ],
+    ids=lambda value: str(value)[:60],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_by_name(changed: dict[str, Any], words: str) -> None:
+    # Helm 3.18 and later names a value as /kafka/security, earlier ones as kafka.security.
+    said = refusal(merged(ON_KAFKA, changed))
+    assert words.replace("/", ".") in said.replace("/", "."), said
+
+
+def test_every_setting_can_be_given_but_those_that_the_chart_makes() -> None:
+    ours = set(tomllib.loads(objects(EVERYTHING)["ConfigMap", RELEASE]["data"]["lineside.toml"]))
+    taken = set(EVERYTHING["settings"])
+    for name in set(Settings.__struct_fields__) - ours - taken:
+        default = getattr(Settings(), name)
+        if name in (
+            "partitions",
+            "instance",
+            "plaintext_brokers",
+            "broker_certificate",
+            "broker_key",
+        ):
+            continue  # of the embedded log, of a pod, of the other ways to log in
+        given = {"settings": {name: default}}
+        assert ("StatefulSet", RELEASE) in objects(merged(ON_KAFKA, given)), name
