@@ -326,6 +326,7 @@ cdef class Folding:
                     if _time_of(data) >= oldest:
                         if _big(data + 8) == digest.high and _big(data + 16) == digest.low:
                             duplicates += 1
+                            line.line.duplicate_events += 1
                         else:
                             self._leave_record(batch, block, number, key, stored)
                         continue
@@ -348,6 +349,8 @@ cdef class Folding:
                 touched[line.key] = line.line
             if not plan.transaction:
                 continue
+            if entry is not None and there == NULL:  # it had expired
+                batch.partition.ledger_grown -= 1
             fresh[key] = _entry(at, digest)
             bucket = at // self.bucket
             if line.bucket_keys is None or bucket != line.bucket:
