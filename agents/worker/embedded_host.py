@@ -19,6 +19,8 @@ class EmbeddedHost:
 
     broker_name = "embedded"
     guarantee = "at_least_once"
+    answers = True
+    """The log can be reached: it's in this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

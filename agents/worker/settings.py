@@ -56,6 +56,10 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8080
     """Of the web page; 0 takes a free one."""
+    no_progress_seconds_max: float = 300
+    """A worker whose partitions have stood still for longer, with lag, fails `/livez`."""
+    log_format: Literal["text", "json"] = "text"
+    """Of the log on standard error."""
     tick_seconds: float = 10
     """Between two ticks of the clock; 0 writes none."""
     policy: str = ""
@@ -162,6 +166,10 @@ def _problem(settings: Settings) -> str | None:
         return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
     if not 0 <= settings.port <= 65_535:
         return f"port is {settings.port}: it must be 0 to 65535"
+    if not settings.no_progress_seconds_max > 0:
+        return (
+            f"no_progress_seconds_max is {settings.no_progress_seconds_max}: it must be more than 0"
+        )
     if not settings.tick_seconds >= 0:
         return f"tick_seconds is {settings.tick_seconds}: it must be at least 0"
     for plant, name in settings.time_zones.items():

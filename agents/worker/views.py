@@ -57,6 +57,11 @@ class Host(Protocol):
         """Return the offset that the next record of a partition gets, None while it isn't known."""
         ...
 
+    @property
+    def answers(self) -> bool:
+        """Whether the log can be reached."""
+        ...
+
     def standbys(self) -> dict[TP, int]:
         """Return how many records each copy of another worker's state lacks."""
         ...
