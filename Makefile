@@ -21,6 +21,7 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	@tests/provide-browser
 	@tests/provide-broker
+	@tests/provide-prometheus
 	@$(BIN)/python -m pytest
 
 chaos: $(VENV)/.dev
