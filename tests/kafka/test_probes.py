@@ -35,6 +35,7 @@ async def main(worker):
         await asyncio.sleep(0.05)
     if sys.argv[4] == "deaf":
         kafka.Consumer._lumps = nothing
+        await asyncio.sleep(3)  # it may be waiting for records already
     print(worker.url, flush=True)
     await worker.stopping.wait()
 
