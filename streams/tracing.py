@@ -25,12 +25,19 @@ FORM: Final = re.compile(
 def traceparent(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bytes | None:
     """Return the traceparent of a record, None where it has none that is well formed."""
     told = dict(headers)
-    given: object = told.get(BINARY)
-    if given is None and value is not None and b'"traceparent"' in value:
+    given = None
+    if "ce_specversion" in told:
+        given = told.get(BINARY)
+    elif value is not None and b'"traceparent"' in value:
         given = _attribute(value)
     if given is None:
         given = told.get(HEADER)
-    return given if isinstance(given, bytes) and FORM.fullmatch(given) else None
+    return None if given is None else well_formed(given)
+
+
+def well_formed(given: bytes) -> bytes | None:
+    """Return what was given as a traceparent, None if it's none."""
+    return given if FORM.fullmatch(given) else None
 
 
 def traceparent_of(data: Mapping[str, Any]) -> bytes | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from streams.codec import Decoded, decode, read_original, slash_problem
 from streams.events import (
@@ -21,6 +22,7 @@ from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
 from streams.rejection import Code, Rejection, exception_data, shown
 from streams.topics import EXCEPTIONS
+from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
 from tables.ledger import (
@@ -235,10 +237,13 @@ class _Batch:
                 if entry is not None and key not in fresh:  # it had expired
                     self.partition.ledger_grown -= 1
                 self._enter(line, key, at, entry_bytes(at, print_))
+                begin = len(out)
                 if event.__class__ is TransactionReversed:
                     self._take_back(event, line)
                 else:
                     fold(line, event, rules, out)
+                if len(out) > begin:
+                    out[begin:] = traced(out[begin:], record)
         self.counts.accepted += accepted
 
     def _enter(self, line: Line, key: bytes, at: int, entry: bytes) -> None:
@@ -363,6 +368,12 @@ class _Batch:
         data = exception_data(rejection, topic, number, record)
         value = encode(EXCEPTION, id, time, rejection.plant, rejection.line, data)
         self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
+
+
+def traced(outputs: list[Outgoing], record: Record) -> list[Outgoing]:
+    """Return what a record makes leave at once, each with the trace that the record is of."""
+    trace = traceparent(record.value, record.headers)
+    return outputs if trace is None else [replace(one, trace=trace) for one in outputs]
 
 
 def _ledger_keys(decoded: Sequence[Any]) -> list[bytes | None]:
