@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -15,6 +16,7 @@ from agents.ledger_count import LedgerCount
 from agents.meter import LATENCY_BOUNDS, OTHER, Histogram, Meter, OfLine, Tally, add_ages_plain
 from agents.worker import metrics
 from agents.worker.metrics import METRICS, PREFIX, Exposition, Families, table
+from agents.worker.readings import Errors
 from compiled import needs_core
 from draws import rngs, seeds, timings
 from logs import random_log
@@ -163,6 +165,24 @@ async def test_a_partition_that_comes_back_goes_on_where_it_was() -> None:
     assert told.openings == {(MES_EVENTS, 0): 3}
 
 
+async def test_an_error_of_conservation_is_told_where_it_is() -> None:
+    bench = Bench()
+    bench.send(consumed(10, "12.5"))
+    (line,) = bench.task.lines.values()
+    line.accepted[0][0] += 1  # a billionth that nobody has sent
+    families, errors = Families(), Errors()
+    errors.expect(bench.rules)
+    errors.look(line, bench.rules)
+    errors.add(families)
+    told = {
+        (sample.labels["type"], sample.labels["measure"]): sample.value
+        for sample in families.all["conservation_error"].samples
+    }
+    kind = bench.rules.kinds[0]
+    assert told.pop((kind.record, kind.measures[0])) == 1e-9
+    assert set(told.values()) == {0.0}
+
+
 # The ledger's size.
 
 
@@ -240,7 +260,8 @@ def test_latency_is_from_the_timestamp_of_the_record() -> None:
 
 
 async def test_what_was_added_is_what_prometheus_reads() -> None:
-    def read(families: Families) -> None:
+    def read(families: Families) -> Iterator[None]:
+        yield
         for metric in METRICS:
             labels = [f'{label} "quoted"\\\n' for label in metric.labels]
             if metric.type == "histogram":
@@ -265,10 +286,30 @@ async def test_what_was_added_is_what_prometheus_reads() -> None:
 
 
 async def test_every_metric_is_described_before_it_has_a_sample() -> None:
-    text = (await Exposition(lambda _: None).text()).decode()
+    text = (await Exposition(lambda _: iter(())).text()).decode()
     for metric in METRICS:
         assert f"# TYPE {PREFIX}{metric.name} {metric.type}\n" in text
         assert f"# HELP {PREFIX}{metric.name} " in text
+
+
+async def test_others_have_their_turn_while_the_job_is_read() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def read(_: Families) -> Iterator[None]:
+        for _ in range(10):
+            before = turns
+            yield
+            assert turns > before
+
+    working = asyncio.ensure_future(others())
+    await Exposition(read).text()
+    working.cancel()
 
 
 async def test_however_many_scrape_the_job_is_read_as_often_as_it_can_bear(
@@ -277,10 +318,12 @@ async def test_however_many_scrape_the_job_is_read_as_often_as_it_can_bear(
     monkeypatch.setattr(metrics, "PAUSE_SECONDS_MIN", 0.0)
     readings = 0
 
-    def read(_: Families) -> None:
+    def read(_: Families) -> Iterator[None]:
         nonlocal readings
         readings += 1
-        time.sleep(0.02)
+        time.sleep(0.01)
+        yield
+        time.sleep(0.01)
 
     exposition = Exposition(read)
     began = time.perf_counter()

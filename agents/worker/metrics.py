@@ -1,7 +1,7 @@
 """The metrics of a worker: which there are, and the text of `/metrics`."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Final, Literal
 
@@ -127,8 +127,8 @@ class Families:
         family.add_metric(labels, buckets, sum_)
 
 
-Read = Callable[[Families], None]
-"""Fills families with what there is to say now."""
+Read = Callable[[Families], Iterator[None]]
+"""Fills families with what there is to say now, in slices: between two others have their turn."""
 
 
 class Exposition:
@@ -149,18 +149,24 @@ class Exposition:
         async with self._one:
             if perf_counter() < self._due:
                 return self._text
-            began = perf_counter()
-            self.read_job()
-            pause = (perf_counter() - began) / TIME_SHARE_MAX
+            began, taken = perf_counter(), 0.0
+            for seconds in self.read_job():
+                taken += seconds
+                await asyncio.sleep(0)
             self._text = await asyncio.to_thread(generate_latest, self.registry)
-            self._due = began + min(max(pause, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)
+            pause = min(max(taken / TIME_SHARE_MAX, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)
+            self._due = began + pause
             return self._text
 
-    def read_job(self) -> None:
-        """Read the job for the registry."""
+    def read_job(self) -> Iterator[float]:
+        """Read the job for the registry in slices; yield the seconds that each takes."""
         families = Families()
-        self._read(families)
+        began = perf_counter()
+        for _ in self._read(families):
+            yield perf_counter() - began
+            began = perf_counter()
         self._ready.families = list(families.all.values())
+        yield perf_counter() - began
 
 
 class _Ready(Collector):

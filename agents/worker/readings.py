@@ -3,10 +3,11 @@
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from time import time
+from typing import Final
 
 from faust.types import TP
 
@@ -22,7 +23,11 @@ from streams.rejection import BUSINESS, codes
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
 from tables import conservation
-from tables.partition import Partition
+from tables.line import Line
+from tables.rules import Rules
+
+SLICE_LINES: Final = 50
+"""Read in one go: a few milliseconds."""
 
 
 class Readings:
@@ -34,12 +39,25 @@ class Readings:
         core = "compiled" if COMPILED else "plain"
         self._build = (version("lineside"), platform.python_version(), core, host.guarantee)
 
-    def read(self, families: Families) -> None:
-        """Add every sample that there is now."""
-        partitions = list(self._job.partitions.values())
+    def read(self, families: Families) -> Iterator[None]:
+        """Add every sample that there is now, in slices: a line at least is read in one go."""
         _add_tally(families, self._job.meter)
-        _add_lines(families, partitions, self._job.meter)
-        _add_conservation(families, partitions)
+        yield
+        lines = [
+            (line, partition)
+            for partition in self._job.partitions.values()
+            for line in partition.lines.values()
+        ]
+        at_lines, errors = AtLines(self._job.meter), Errors()
+        for partition in self._job.partitions.values():
+            errors.expect(partition.rules)
+        for begin in range(0, len(lines), SLICE_LINES):
+            for line, partition in lines[begin : begin + SLICE_LINES]:
+                at_lines.look(line, partition.topic)
+                errors.look(line, partition.rules)
+            yield
+        at_lines.add(families)
+        errors.add(families)
         for tp, task in sorted(self._job.tasks.items()):
             self._add_partition(families, tp, task)
         for tp, left in sorted(self._host.standbys().items()):
@@ -104,30 +122,48 @@ def _topic_of(record: str) -> str:
     return record if record in OUTPUTS else ERP_TRANSACTIONS
 
 
-def _add_lines(families: Families, partitions: Iterable[Partition], meter: Meter) -> None:
-    """Add what a line is at: of those that aren't told by name the oldest, or the sum."""
-    watermarks: dict[tuple[str, str, str], int] = {}
-    open_: Counter[tuple[str, str, str]] = Counter()
-    for partition in partitions:
-        for line in partition.lines.values():
-            where = *meter.name(line), partition.topic
-            watermarks[where] = min(watermarks.get(where, line.watermark), line.watermark)
-            open_[where] += conservation.open_windows(line)
-    for where, watermark in watermarks.items():
-        families.add("watermark_timestamp_seconds", watermark / instant.SECOND, *where)
-        families.add("open_windows", open_[where], *where)
+class AtLines:
+    """What lines are at: of those that aren't told by name the oldest, or the sum."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._watermarks: dict[tuple[str, str, str], int] = {}
+        self._open: Counter[tuple[str, str, str]] = Counter()
+
+    def look(self, line: Line, topic: str) -> None:
+        """Look at a line."""
+        where = *self._meter.name(line), topic
+        before = self._watermarks.get(where, line.watermark)
+        self._watermarks[where] = min(before, line.watermark)
+        self._open[where] += conservation.open_windows(line)
+
+    def add(self, families: Families) -> None:
+        """Add what was seen."""
+        for where, watermark in self._watermarks.items():
+            families.add("watermark_timestamp_seconds", watermark / instant.SECOND, *where)
+            families.add("open_windows", self._open[where], *where)
 
 
-def _add_conservation(families: Families, partitions: Iterable[Partition]) -> None:
-    errors: Counter[tuple[str, str]] = Counter()
-    for partition in partitions:
-        for kind in partition.rules.kinds:
-            errors.update({(kind.record, measure): 0 for measure in kind.measures})
-        for line in partition.lines.values():
-            for name, balance in conservation.balances(line, partition.rules).items():
-                errors[name] += abs(balance.error)
-    for (kind_, measure), error in sorted(errors.items()):
-        families.add("conservation_error", error / quantity.SCALE, kind_, measure)
+class Errors:
+    """What doesn't add up, of every type and measure that there is."""
+
+    def __init__(self) -> None:
+        self._errors: Counter[tuple[str, str]] = Counter()
+
+    def expect(self, rules: Rules) -> None:
+        """Tell of these types and measures, even where no line has any."""
+        for kind in rules.kinds:
+            self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
+
+    def look(self, line: Line, rules: Rules) -> None:
+        """Look at a line."""
+        for name, balance in conservation.balances(line, rules).items():
+            self._errors[name] += abs(balance.error)
+
+    def add(self, families: Families) -> None:
+        """Add what was seen."""
+        for (kind, measure), error in sorted(self._errors.items()):
+            families.add("conservation_error", error / quantity.SCALE, kind, measure)
 
 
 def _add_histograms(families: Families, meter: Meter) -> None:
