@@ -234,7 +234,8 @@ def test_the_log_is_an_object_a_line_where_that_is_asked_for(tmp_path: Path) -> 
     )
     code, said = worker.wait()
     assert code == 0
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in said.splitlines() if not line.startswith("fed ")]
+    assert lines[0]["message"].startswith("lineside worker: http://127.0.0.1:")
     (refused,) = [line for line in lines if line["logger"] == "lineside.refused"]
     assert refused["trace_id"] == trace
     assert refused["code"] == "unknown_type"
