@@ -95,9 +95,7 @@ class Refusals:
 
     def tell(self, outputs: Sequence[Outgoing]) -> None:
         """Log the exceptions among records that have left, a few each second."""
-        for record in outputs:
-            if record.topic is not EXCEPTIONS and record.topic != EXCEPTIONS:
-                continue
+        for record in [one for one in outputs if one.topic == EXCEPTIONS]:
             second = int(monotonic())
             if second != self._second:
                 if self._untold:
