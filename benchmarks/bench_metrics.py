@@ -217,6 +217,10 @@ class Host:
         """Return an end."""
         return 0
 
+    def committed_end(self, tp: Any) -> int:
+        """Return an end."""
+        return 0
+
     def standbys(self) -> dict[Any, int]:
         """Return that there are none."""
         return {}

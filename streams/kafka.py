@@ -249,15 +249,22 @@ class Consumer(BatchConsumer):
     def end(self, tp: TP, told: int | None = None) -> int | None:
         """Return the offset after the last record of a partition, None while it isn't known.
 
-        What was fetched has said it, or what was `told` somewhere else, whichever is further.
-        The ends of transactions have offsets too: where nothing else is left, they don't count.
+        What was fetched has said it, or what was `told` somewhere else, whichever is further. What
+        is in transactions that are still open counts.
         """
         if self._kafka is None:
             return None
         known = [self.kafka.highwater(TopicPartition(*tp)), told]
-        end: int | None = max((one for one in known if one is not None), default=None)
+        end = max((one for one in known if one is not None), default=None)
+        return None if end is None else self.passed(tp, end)
+
+    def passed(self, tp: TP, end: int) -> int:
+        """Return an end, or the next offset to deliver, where nothing to deliver lies between.
+
+        The ends of transactions have offsets, too: where nothing else is left, they don't count.
+        """
         at = self._position.get(tp)
-        return at if end is not None and self._reached.get(tp, 0) >= end and at else end
+        return at if at and self._reached.get(tp, 0) >= end else end
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """Return the offsets that the next records get."""

@@ -27,7 +27,7 @@ class World:
     def task(lasting: int, there: bool = True) -> Any:
         return SimpleNamespace(lasting=lasting, partition=object() if there else None)
 
-    def end_offset(self, tp: TP) -> int | None:
+    def committed_end(self, tp: TP) -> int | None:
         return self.ends[tp]
 
     def after(self, seconds: float) -> float:

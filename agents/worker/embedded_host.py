@@ -73,6 +73,10 @@ class EmbeddedHost:
         """Return the offset that the next record of a partition gets."""
         return self.broker.log.partition(*tp).end_offset
 
+    def committed_end(self, tp: TP) -> int:
+        """Return the same: all that is in the log is committed."""
+        return self.end_offset(tp)
+
     def standbys(self) -> dict[TP, int]:
         """Return that there are none."""
         return {}

@@ -202,6 +202,16 @@ class KafkaHost:
         end: int | None = self._app.consumer.end(tp, told)
         return end
 
+    def committed_end(self, tp: TP) -> int | None:
+        """Return the offset after the last committed record, as a connection of its own was told.
+
+        None while it isn't known.
+        """
+        told = None if self._ends is None else self._ends.known.get(tp)
+        assert self._app is not None  # it gave out this partition
+        end: int | None = None if told is None else self._app.consumer.passed(tp, told)
+        return end
+
     @property
     def answers(self) -> bool:
         """Whether a broker has answered lately."""

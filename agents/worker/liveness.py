@@ -17,8 +17,11 @@ class Ends(Protocol):
         """Whether the log can be reached: a worker whose broker is away has nothing to mend."""
         ...
 
-    def end_offset(self, tp: TP) -> int | None:
-        """Return the offset that the next record of a partition gets, None while it isn't known."""
+    def committed_end(self, tp: TP) -> int | None:
+        """Return the offset after the last committed record, None while it isn't known.
+
+        What is in an open transaction of somebody else's can't be processed yet.
+        """
         ...
 
 
@@ -47,7 +50,7 @@ class Liveness:
         for tp, task in self._job.tasks.items():
             if task.partition is None and not task.lasting:
                 continue
-            end = self._ends.end_offset(tp)
+            end = self._ends.committed_end(tp)
             before = seen.get(tp)
             if (
                 before is None

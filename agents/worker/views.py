@@ -57,6 +57,10 @@ class Host(Protocol):
         """Return the offset that the next record of a partition gets, None while it isn't known."""
         ...
 
+    def committed_end(self, tp: TP) -> int | None:
+        """Return the offset after the last committed record, None while it isn't known."""
+        ...
+
     @property
     def answers(self) -> bool:
         """Whether the log can be reached."""

@@ -1,5 +1,6 @@
 """What a worker on Kafka answers to an orchestrator, and to Prometheus: its lag is the cluster's."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker import KafkaBroker
 from kafka_workers import KafkaJob, http_status, kafka_job, wait_until
 from runs import confirmed
+from streams.topics import MES_EVENTS
+from test_kafka_worker import open_transaction
 
 SECONDS_MAX = 3
 """Without progress."""
@@ -109,6 +113,18 @@ def test_a_worker_whose_broker_is_away_is_not_restarted(
             assert http_status(f"{url}livez") == 200
             time.sleep(0.2)
         own_broker.thaw()
+
+
+async def test_records_in_an_open_transaction_are_no_reason_to_restart(
+    job: KafkaJob, start: Start
+) -> None:
+    url = start(job, "well")
+    async with open_transaction(job.cluster, TopicPartition(MES_EVENTS, 0)):
+        wait_until("it lags", lambda: sums(url)["lineside_consumer_lag_records"] == 1)
+        deadline = time.monotonic() + 2 * SECONDS_MAX
+        while time.monotonic() < deadline:
+            assert http_status(f"{url}livez") == 200
+            await asyncio.sleep(0.2)
 
 
 def test_a_standbys_lag_is_told_and_goes(job: KafkaJob) -> None:
