@@ -91,7 +91,9 @@ Seek = Callable[[int], Awaitable[None]]
 class _Step(Struct):
     outputs: list[Outgoing]
     offset: int
-    records: Sequence[Record]
+    records: int
+    posted: Sequence[Record]
+    """The records, until the outputs that they lead to are acknowledged; none where there's none."""
     sent: bool
     """Whether the outputs have been acknowledged, where they leave before the state."""
 
@@ -259,7 +261,8 @@ class PartitionTask:
             overlay.hold(step.changes)
             self._meter.computed(len(batch), perf_counter() - began)
             sent = not (self._sending and step.outputs)
-            self._steps.append(_Step(step.outputs, partition.offset, batch, sent))
+            posted = batch if step.outputs else ()
+            self._steps.append(_Step(step.outputs, partition.offset, len(batch), posted, sent))
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
@@ -272,7 +275,7 @@ class PartitionTask:
                 continue
             with self._meter.stage("send"):
                 await writer.send([record for step in steps for record in step.outputs])
-            self._meter.acknowledged([step.records for step in steps])
+            self._note(steps)
             for step in steps:
                 step.sent = True
             self._moved.set()
@@ -291,8 +294,7 @@ class PartitionTask:
             changes = overlay.merged(count)
             with self._meter.stage("write"):
                 noted = await writer.write([] if writer.sends_ahead else outputs, changes)
-            if not writer.sends_ahead:
-                self._meter.acknowledged([step.records for step in steps if step.outputs])
+            self._note(steps)
             with self._meter.stage("settle"):
                 overlay.settle(count, changes, noted)
             for _ in range(count):
@@ -303,6 +305,12 @@ class PartitionTask:
             self._observe(outputs)
             if writer.pause_seconds:
                 await self._gather(writer.pause_seconds)
+
+    def _note(self, steps: Sequence[_Step]) -> None:
+        """Note how old records are, now that what they lead to is acknowledged."""
+        self._meter.acknowledged([step.posted for step in steps])
+        for step in steps:
+            step.posted = ()
 
     def _sent(self) -> list[_Step]:
         """Return the steps whose state may be written: none is left out before them."""
@@ -331,7 +339,7 @@ def _fill(steps: Collection[_Step], share: float) -> bool:
     """Whether steps are a share of what may be ahead of what is lasting."""
     return (
         len(steps) >= share * STEPS_AHEAD_MAX
-        or sum([len(step.records) for step in steps]) >= share * RECORDS_AHEAD_MAX
+        or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
     )
 
 

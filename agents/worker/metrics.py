@@ -90,9 +90,9 @@ METRICS: Final = (
         "1; core is compiled or plain"),
     Described("batch_records", "histogram", (), "Records that were computed in one step"),
     Described("stage_seconds", "histogram", ("stage",),
-        "Of steps: compute, write (outputs and state, until acknowledged), settle (local copy)"),
+        "Of steps: compute, send (outputs), write (the state), settle (the local copy)"),
     Described("posting_latency_seconds", "histogram", (),
-        "From a record's timestamp to the acknowledgement of all that left for it"),
+        "From a record's timestamp to the acknowledgement of what left for it and its neighbours"),
 )  # fmt: skip
 """All of them, in the order of docs/metrics.md."""
 
