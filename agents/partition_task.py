@@ -93,7 +93,7 @@ class _Step(Struct):
     offset: int
     records: int
     posted: Sequence[Record]
-    """The records, until the outputs that they lead to are acknowledged; none where there's none."""
+    """The records, until what they lead to is acknowledged; empty where that is nothing."""
     sent: bool
     """Whether the outputs have been acknowledged, where they leave before the state."""
 
