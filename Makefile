@@ -23,6 +23,7 @@ test: $(VENV)/.dev
 	@tests/provide-browser
 	@tests/provide-broker
 	@tests/provide-kubeconform
+	@tests/provide-prometheus
 	@$(BIN)/python -m pytest
 
 chaos: $(VENV)/.dev

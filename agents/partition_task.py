@@ -6,10 +6,12 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import takewhile
+from time import perf_counter
 from typing import Final
 
 from msgspec import Struct
 
+from agents.meter import Meter
 from streams.batches import Batch
 from streams.cluster import asked_to_end
 from streams.record import Outgoing, Record
@@ -90,6 +92,8 @@ class _Step(Struct):
     outputs: list[Outgoing]
     offset: int
     records: int
+    posted: Sequence[Record]
+    """The records, until what they lead to is acknowledged; empty where that is nothing."""
     sent: bool
     """Whether the outputs have been acknowledged, where they leave before the state."""
 
@@ -112,6 +116,7 @@ class PartitionTask:
         seek: Seek,
         observe: Observe,
         fail: Callable[[BaseException], None],
+        meter: Meter | None = None,
     ) -> None:
         self.name = f"{topic}/{number}"
         self.partition: Partition | None = None
@@ -121,6 +126,7 @@ class PartitionTask:
         """The next offset: all before it is acknowledged, outputs and state."""
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
+        self._meter = Meter() if meter is None else meter
         self._batches: deque[Sequence[Record]] = deque()
         self._steps: deque[_Step] = deque()
         self._sending = False
@@ -189,6 +195,7 @@ class PartitionTask:
 
     async def _work(self, stack: contextlib.AsyncExitStack) -> None:
         self.progress = Progress()
+        self._meter.opening(self._topic, self._number)
         opened = await self._open(self.progress)
         stack.push_async_callback(opened.writer.close)
         overlay = Overlay(opened.store)
@@ -198,6 +205,7 @@ class PartitionTask:
         partition.offset = self._checked(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
+        self._meter.opened(partition)
         await self._seek(self._next)
         writer = opened.writer
         self._sending = writer.sends_ahead
@@ -237,6 +245,8 @@ class PartitionTask:
         return opened.first
 
     def _forget(self) -> None:
+        if self.partition is not None:
+            self._meter.closed(self.partition)
         self.partition = None
         self._batches.clear()
         self._steps.clear()
@@ -246,11 +256,13 @@ class PartitionTask:
             if not self._batches or _fill(self._steps, 1):
                 await self._wait()
                 continue
-            batch = self._batches.popleft()
+            batch, began = self._batches.popleft(), perf_counter()
             step = partition.step(batch)
             overlay.hold(step.changes)
+            self._meter.computed(len(batch), perf_counter() - began)
             sent = not (self._sending and step.outputs)
-            self._steps.append(_Step(step.outputs, partition.offset, len(batch), sent))
+            posted = batch if step.outputs else ()
+            self._steps.append(_Step(step.outputs, partition.offset, len(batch), posted, sent))
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
@@ -261,7 +273,9 @@ class PartitionTask:
             if not steps:
                 await self._wait()
                 continue
-            await writer.send([record for step in steps for record in step.outputs])
+            with self._meter.stage("send"):
+                await writer.send([record for step in steps for record in step.outputs])
+            self._note(steps)
             for step in steps:
                 step.sent = True
             self._moved.set()
@@ -278,8 +292,11 @@ class PartitionTask:
             count = len(steps)
             outputs = [record for step in steps for record in step.outputs]
             changes = overlay.merged(count)
-            noted = await writer.write([] if writer.sends_ahead else outputs, changes)
-            overlay.settle(count, changes, noted)
+            with self._meter.stage("write"):
+                noted = await writer.write([] if writer.sends_ahead else outputs, changes)
+            self._note(steps)
+            with self._meter.stage("settle"):
+                overlay.settle(count, changes, noted)
             for _ in range(count):
                 self._steps.popleft()
             self.lasting = steps[-1].offset + 1
@@ -288,6 +305,12 @@ class PartitionTask:
             self._observe(outputs)
             if writer.pause_seconds:
                 await self._gather(writer.pause_seconds)
+
+    def _note(self, steps: Sequence[_Step]) -> None:
+        """Note how old records are, now that what they lead to is acknowledged."""
+        self._meter.acknowledged([step.posted for step in steps])
+        for step in steps:
+            step.posted = ()
 
     def _sent(self) -> list[_Step]:
         """Return the steps whose state may be written: none is left out before them."""

@@ -9,7 +9,8 @@ from typing import Final
 from faust import StreamT
 from faust.types import TP
 
-from agents.partition_task import Open, Opened, PartitionTask, Progress
+from agents.meter import Meter
+from agents.partition_task import Observe, Open, Opened, PartitionTask, Progress
 from streams.batches import Batch
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
@@ -41,6 +42,9 @@ class Job:
         """Whether partitions have been handed out to this process."""
         self.ending = False
         """Whether the process ends: it takes no partitions over any more."""
+        self.meter = Meter()
+        self.watchers: list[Observe] = []
+        """Called with what has left, when all that belongs to it is lasting."""
         self.seek: Seek
         """Set by the app: tells its consumer where a partition goes on."""
         self._rules = rules
@@ -73,6 +77,7 @@ class Job:
                 self._seeker(tp),
                 self._observe,
                 self.fail,
+                self.meter,
             )
 
     async def release(self) -> dict[TP, int]:
@@ -114,6 +119,8 @@ class Job:
     def _observe(self, outputs: Sequence[Outgoing]) -> None:
         for record in outputs[-4 * RECENT_RECORDS_MAX :]:
             self.recent[_shelf(record.topic)].appendleft(record)
+        for watch in self.watchers:
+            watch(outputs)
 
 
 def process_events(job: Job) -> Callable[[StreamT[Batch]], Awaitable[None]]:

@@ -1,10 +1,11 @@
-"""Writes what is generated: docs/asyncapi.json, and the Helm chart's catalogue, schema, README."""
+"""Writes what is generated: asyncapi.json, a table of metrics.md, and the Helm chart's pages."""
 
 import json
 from importlib.metadata import version
 from pathlib import Path
 
 import chart
+from agents.worker.metrics import table
 from streams.asyncapi import document
 
 ROOT = Path(__file__).parent.parent
@@ -15,10 +16,17 @@ def page() -> str:
     return json.dumps(document(version("lineside")), indent=1) + "\n"
 
 
+def with_table(text: str) -> str:
+    """Return the text of docs/metrics.md with the table of today's metrics."""
+    before, _, rest = text.partition("| metric |")
+    return before + table() + "\n" + rest.partition("\n\n")[2]
+
+
 def pages() -> dict[str, str]:
     """Return all that is generated, by path."""
     return {
         "docs/asyncapi.json": page(),
+        "docs/metrics.md": with_table((ROOT / "docs/metrics.md").read_text("utf-8")),
         "helm/lineside/generated/catalogue.json": chart.catalogue(),
         "helm/lineside/values.schema.json": chart.schema(),
         "helm/lineside/README.md": chart.readme(),

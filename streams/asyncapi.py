@@ -10,6 +10,7 @@ from streams.members import NAME_CHARACTERS_MAX, Member, members
 from streams.policy import Policy, Summary, Transaction, default_policy
 from streams.rejection import codes
 from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS, MES_EVENTS
+from streams.tracing import HEADER
 from streams.transactions import (
     EXCEPTION,
     NOTIFICATION,
@@ -33,6 +34,16 @@ NUMBER: Final[Schema] = {
 MEASURE: Final[Schema] = {
     "oneOf": [{"type": "number"}, {"type": "string"}],
     "description": "decimal: a number, or a string in its grammar; below 10^15, 9 places at most",
+}
+
+TRACED: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        HEADER: {
+            "type": "string",
+            "description": "W3C Trace Context of the event, of what leaves at once for one",
+        }
+    },
 }
 
 OUTPUT_MEMBERS: Final[dict[str, Schema]] = {
@@ -85,11 +96,11 @@ def document(version: str, policy: Policy | None = None) -> Schema:
             "messages": {
                 name: {
                     "name": name,
-                    "headers": {"type": "object"},
+                    "headers": TRACED if ERP_TRANSACTIONS in on else {"type": "object"},
                     "bindings": {"kafka": {"key": {"type": "string", "description": "plant/line"}}},
                     "payload": payload,
                 }
-                for name, (_, payload) in messages.items()
+                for name, (on, payload) in messages.items()
             }
         },
     }

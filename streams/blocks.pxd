@@ -20,3 +20,4 @@ cdef class Block:
     cdef list records
     cdef Raw* add(self) except NULL
     cdef object at(self, Py_ssize_t index)
+    cdef object headers_at(self, Py_ssize_t index)

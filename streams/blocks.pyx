@@ -8,19 +8,25 @@ lengths and deltas are zigzag varints.
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
 from streams.buffer cimport Buffer, grown, taken
 
 from streams.record import Record
+from streams.tracing import HEADER
+
+cdef enum:
+    BOUNDS_MAX = 32
 
 cdef int64_t NO_TIMESTAMP = -0x8000000000000000
 cdef int HEADER_BYTES = 61
 cdef Py_ssize_t ROOM_MIN = 256
 cdef const char* BINARY = b"ce_specversion"
 cdef int BINARY_SIZE = 14
-cdef int RECORD_BYTES_MAX = 40  # of lengths and deltas
+cdef int RECORD_BYTES_MAX = 40  # of lengths, deltas and the name of a header
+cdef bytes TRACEPARENT = HEADER.encode()
+cdef Py_ssize_t TRACEPARENT_SIZE = len(TRACEPARENT)
 
 cdef Buffer payload
 payload.data = NULL
@@ -130,6 +136,13 @@ cdef class Block:
         value = None if raw.value == NULL else PyBytes_FromStringAndSize(raw.value, raw.value_size)
         timestamp = None if raw.timestamp == NO_TIMESTAMP else raw.timestamp
         return Record(raw.offset, timestamp, key, value, _headers(raw.headers))
+
+
+    cdef object headers_at(self, Py_ssize_t index):
+        """Return the headers of a record."""
+        if self.records is not None:
+            return self.records[index].headers
+        return _headers(self.raw[index].headers)
 
 
 def block_of(records):
@@ -276,6 +289,38 @@ cdef _headers(const char* at):
     return tuple(headers)
 
 
+def add_ages(Block block, int64_t now, list bounds, list counts):
+    """Count records by how long ago they were, in microseconds; return the sum of the ages.
+
+    The place in `counts` is that of the first of `bounds`, which ascend, that an age isn't past;
+    the last is for what is past all. Records without a timestamp are left out, and none is of the
+    future. What `agents.meter.add_ages_plain` does.
+    """
+    cdef int64_t limits[BOUNDS_MAX]
+    cdef int64_t found[BOUNDS_MAX + 1]
+    cdef int64_t age, total = 0
+    cdef Py_ssize_t index, place, count = len(bounds)
+    if count > BOUNDS_MAX:
+        raise ValueError(f"{count} bounds: there can be {BOUNDS_MAX}")
+    for place in range(count):
+        limits[place] = bounds[place]
+    memset(found, 0, sizeof(found))
+    for index in range(block.count):
+        if block.raw[index].timestamp == NO_TIMESTAMP:
+            continue
+        age = now - block.raw[index].timestamp
+        if age < 0:
+            age = 0
+        total += age
+        place = 0
+        while place < count and age > limits[place]:
+            place += 1
+        found[place] += 1
+    for place in range(count + 1):
+        counts[place] += found[place]
+    return total
+
+
 def pairs_payload(pairs):
     """Return the records of a RecordBatch, uncompressed, of (key, value) pairs, and their count.
 
@@ -284,7 +329,7 @@ def pairs_payload(pairs):
     cdef int64_t number = 0
     payload.size = 0
     for key, value in pairs:
-        _put_record(number, key, value)
+        _put_record(number, key, value, None)
         number += 1
     return taken(&payload), number
 
@@ -294,28 +339,33 @@ def outgoing_payload(list records):
     cdef int64_t number = 0
     payload.size = 0
     for record in records:
-        _put_record(number, record.key, record.value)
+        _put_record(number, record.key, record.value, record.trace)
         number += 1
     return taken(&payload), number
 
 
-cdef int _put_record(int64_t number, key, value) except -1:
-    # attributes, timestamp delta 0, offset delta, key, value, no headers
-    cdef Py_ssize_t key_size = _length(key), value_size = _length(value)
+cdef int _put_record(int64_t number, key, value, bytes trace) except -1:
+    # attributes, timestamp delta 0, offset delta, key, value, headers: the trace, or none
+    cdef Py_ssize_t key_size = _length(key), value_size = _length(value), trace_size = _length(trace)
     cdef int body = (
         3 + _varint_size(number) + _field_size(key_size, key is None)
         + _field_size(value_size, value is None)
     )
+    if trace is not None:
+        body += <int>(_field_size(TRACEPARENT_SIZE, False) + _field_size(trace_size, False))
     cdef unsigned char* at = <unsigned char*>grown(
-        &payload, key_size + value_size + RECORD_BYTES_MAX
+        &payload, key_size + value_size + trace_size + RECORD_BYTES_MAX
     )
     at = _put_varint(at, body)
     at[0] = at[1] = 0
     at = _put_varint(at + 2, number)
     at = _put_field(at, key)
     at = _put_field(at, value)
-    at[0] = 0
-    payload.size = <char*>at + 1 - payload.data
+    at = _put_varint(at, 0 if trace is None else 1)
+    if trace is not None:
+        at = _put_field(at, TRACEPARENT)
+        at = _put_field(at, trace)
+    payload.size = <char*>at - payload.data
     return 0
 
 
@@ -355,7 +405,7 @@ def grouped(list records, dict places, place_of, Py_ssize_t bytes_max):
                 group.place, group.records, group.size = place, None, 0
                 by_place[place] = group
             by_key[key] = group
-        size = _length(record.value) + _length(key) + RECORD_BYTES_MAX
+        size = _length(record.value) + _length(key) + _length(record.trace) + RECORD_BYTES_MAX
         if group.records is None or group.size + size > bytes_max:
             group.records = []
             group.size = 0

@@ -15,6 +15,7 @@ from streams.batches import BatchConsumer
 from streams.embedded_log import EmbeddedLog, Entry
 from streams.record import Outgoing, Record, partition_of
 from streams.topics import CATALOGUE, INPUTS
+from streams.tracing import HEADER
 from streams.writing import StateChange, StateChanges
 
 BATCH_RECORDS_MAX: Final = 2_000
@@ -74,7 +75,8 @@ class LogWriter:
         grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
         for record in outputs:
             at = record.topic, partition_of(record.key, self._broker.partitions)
-            grouped[at].append((timestamp, record.key, record.value, ()))
+            headers = () if record.trace is None else ((HEADER, record.trace),)
+            grouped[at].append((timestamp, record.key, record.value, headers))
         for (topic, number), entries in grouped.items():
             self._broker.append(topic, number, entries)
 

@@ -298,16 +298,25 @@ class Consumer(BatchConsumer):
         """Return the offset that the next record of a partition gets, 0 while it isn't known."""
         return self.kafka.highwater(TopicPartition(*tp)) or 0
 
-    def end(self, tp: TP) -> int | None:
+    def end(self, tp: TP, told: int | None = None) -> int | None:
         """Return the offset after the last record of a partition, None while it isn't known.
 
-        The ends of transactions have offsets too: where nothing else is left, they don't count.
+        What was fetched has said it, or what was `told` somewhere else, whichever is further. What
+        is in transactions that are still open counts.
         """
         if self._kafka is None:
             return None
-        end: int | None = self.kafka.highwater(TopicPartition(*tp))
+        known = [self.kafka.highwater(TopicPartition(*tp)), told]
+        end = max((one for one in known if one is not None), default=None)
+        return None if end is None else self.passed(tp, end)
+
+    def passed(self, tp: TP, end: int) -> int:
+        """Return an end, or the next offset to deliver, where nothing to deliver lies between.
+
+        The ends of transactions have offsets, too: where nothing else is left, they don't count.
+        """
         at = self._position.get(tp)
-        return at if end is not None and self._reached.get(tp, 0) >= end and at else end
+        return at if at and self._reached.get(tp, 0) >= end else end
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """Return the offsets that the next records get."""

@@ -18,6 +18,7 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from streams.record import Outgoing, Record
+from streams.tracing import HEADER as HEADER_OF_TRACE
 
 try:
     from streams.blocks import Block, block_from, block_of, outgoing_payload, pairs_payload
@@ -221,7 +222,16 @@ def outgoing_batch(
     """Return a RecordBatch of outgoing records, or None if it takes more than `bytes_max`."""
     if COMPILED:
         return _sealed(producer, *outgoing_payload(records), at_ms, bytes_max)
-    return _built(producer, [(record.key, record.value) for record in records], at_ms)
+    builder: BatchBuilder = producer.create_batch()
+    for record in records:
+        headers = [] if record.trace is None else [(HEADER_OF_TRACE, record.trace)]
+        if (
+            builder.append(timestamp=at_ms, key=record.key, value=record.value, headers=headers)
+            is None
+        ):
+            return None
+    builder.close()
+    return builder
 
 
 def _sealed(

@@ -30,7 +30,7 @@ OUTPUT_BATCH_BYTES: Final = 900_000
 """Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
 
 RECORD_BYTES_MAX: Final = 40
-"""Of a record, beside its key and value: lengths and deltas."""
+"""Of a record, beside its key, value and trace: lengths, deltas, the name of a header."""
 
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
@@ -169,7 +169,7 @@ def grouped_plain(
     for record in records:
         key = record.key
         place = places.get((record.topic, key)) or place_of(record.topic, key)
-        size = len(record.value) + len(key or b"") + RECORD_BYTES_MAX
+        size = len(record.value) + len(key or b"") + len(record.trace or b"") + RECORD_BYTES_MAX
         if place not in open_ or sizes[place] + size > bytes_max:
             open_[place] = []
             sizes[place] = 0

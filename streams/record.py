@@ -19,13 +19,17 @@ class Record(Struct, frozen=True, gc=False):
 
 
 class Outgoing(Struct, frozen=True, gc=False):
-    """One record for an output topic: `id` is its posting key, `key` its Kafka key."""
+    """One record for an output topic: `id` is its posting key, `key` its Kafka key.
+
+    `trace` is the W3C traceparent of the event that made it leave at once, where that has one.
+    """
 
     topic: str
     key: bytes | None
     id: str
     type: str
     value: bytes
+    trace: bytes | None = None
 
 
 def murmur2(key: bytes) -> int:

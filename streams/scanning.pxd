@@ -26,6 +26,7 @@ cdef struct Scanned:
     Span id
     Span plant
     Span line
+    Span trace  # the attribute `traceparent`, where it's a string
     Field fields[FIELDS_MAX]  # in the order of the struct's members
 
 cdef int scan(const char* value, int size, bint mes, Scanned* event) noexcept nogil

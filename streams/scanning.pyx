@@ -122,6 +122,7 @@ cdef int scan(const char* value, int size, bint mes, Scanned* event) noexcept no
     cdef bint version = False
     event.kind = -1
     event.source.at = event.id.at = event.plant.at = event.line.at = kind.at = time.at = NULL
+    event.trace.at = NULL
     if value == NULL or size > value_bytes_max or not _ordinary(value, size):
         return -1
     at = _spaces(at, end)
@@ -256,6 +257,11 @@ cdef inline bint _attribute(
             ):
                 return False
             version[0] = True
+        elif memcmp(name.at, b"traceparent", 11) == 0:
+            if event.trace.at != NULL:  # twice: the last one counts
+                return False
+            if member.value.kind == STRING:
+                event.trace = member.value.text
     elif name.size == 7 and memcmp(name.at, b"payload", 7) == 0:
         return False
     if place != NULL:

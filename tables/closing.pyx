@@ -52,7 +52,7 @@ cdef class _Form:
 def close(line, kind, int64_t carrier, rules, list out):
     """Send the rows of one carrier, sorted by id; a row that says nothing isn't sent."""
     cdef _Form form = _form(kind)
-    cdef int64_t start, before = 0
+    cdef int64_t start, before = 0, corrections = 0
     cdef bint first = True
     cdef bytes begin = b"", end = b"", date = b""
     emitted = <list>line.emitted[kind.index]
@@ -97,9 +97,12 @@ def close(line, kind, int64_t carrier, rules, list out):
             put_number(&buffer, row.count, 1)
         put(&buffer, b"}}", 2)
         records.append(Outgoing(form.topic, key, id, form.record, taken(&buffer)))
+        corrections += carrier > start
     if len(records) > 1:
         records.sort(key=_id)  # code points sort as their UTF-8 bytes do
     out.extend(records)
+    if corrections:
+        line.corrections += corrections
     line.changed_windows.add((kind.index, carrier))
 
 

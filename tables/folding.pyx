@@ -27,6 +27,7 @@ from tables.rows cimport SLOTS_MAX, Row, wide, wide_number
 import ctypes
 
 import xxhash
+from msgspec.structs import replace
 
 from streams import instant
 from streams.blocks import block_of
@@ -38,6 +39,7 @@ from streams.events import (
 from streams.members import members
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
+from streams.tracing import traceparent, well_formed
 from streams.transactions import CAUSES_MAX, SOURCE
 from tables.episodes import conflict, last_known
 from tables.ledger import identity
@@ -274,7 +276,7 @@ cdef class Folding:
 
         `found` has the ledger's entry for each key that was asked for, None where there's none.
         """
-        cdef Py_ssize_t number, place = -1
+        cdef Py_ssize_t number, begin, place = -1
         cdef int64_t accepted = 0, duplicates = 0, at, oldest, bucket
         cdef Raw* raw
         cdef Scanned* event
@@ -326,6 +328,7 @@ cdef class Folding:
                     if _time_of(data) >= oldest:
                         if _big(data + 8) == digest.high and _big(data + 16) == digest.low:
                             duplicates += 1
+                            line.line.duplicate_events += 1
                         else:
                             self._leave_record(batch, block, number, key, stored)
                         continue
@@ -348,6 +351,8 @@ cdef class Folding:
                 touched[line.key] = line.line
             if not plan.transaction:
                 continue
+            if entry is not None and there == NULL:  # it had expired
+                batch.partition.ledger_grown -= 1
             fresh[key] = _entry(at, digest)
             bucket = at // self.bucket
             if line.bucket_keys is None or bucket != line.bucket:
@@ -358,10 +363,13 @@ cdef class Folding:
                 self._contribute(line, plan, event)
             for at_once in plan.at_once:
                 if _applies((<_AtOnce>at_once).where, event):
-                    self._send(line, plan, <_AtOnce>at_once, event, out)
+                    self._send(line, plan, <_AtOnce>at_once, event, _trace(event, block, number), out)
             if plan.stop:
                 self._flush(line)
+                begin = len(out)
                 learn(line.line, stop, self.rules, out)
+                if len(out) > begin:
+                    _mark(out, begin, _trace(event, block, number))
                 _recall(line)
             if plan.state:
                 line.state = event.fields[plan.state_field].at
@@ -613,7 +621,7 @@ cdef class Folding:
         return 0
 
     cdef int _send(
-        self, _Line line, _Plan plan, _AtOnce record, const Scanned* event, list out
+        self, _Line line, _Plan plan, _AtOnce record, const Scanned* event, trace, list out
     ) except -1:
         """Append what an event sends at once, as `tables.line._send_at_once` does."""
         cdef Buffer* buffer = &self.buffer
@@ -666,7 +674,7 @@ cdef class Folding:
         else:
             put_bytes(buffer, (<str>instant.date(event.time, line.zone)).encode())
         put(buffer, b'"}}', 3)
-        out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, taken(buffer)))
+        out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, taken(buffer), trace))
         return 0
 
     cdef bytes _date(self, int64_t at):
@@ -676,6 +684,22 @@ cdef class Folding:
             put_date(&self.small, at // day)
             self.today = taken(&self.small)
         return self.today
+
+
+cdef _trace(const Scanned* event, Block block, Py_ssize_t number):
+    """Return the traceparent of an event, as `streams.tracing.traceparent` does."""
+    if event.trace.at != NULL:
+        return well_formed(event.trace.at[: event.trace.size])
+    if block.records is None and block.raw[number].headers == NULL:
+        return None
+    headers = block.headers_at(number)
+    return traceparent(None, headers) if headers else None
+
+
+cdef _mark(list out, Py_ssize_t begin, trace):
+    """Give what has left since `begin` a trace, where there is one."""
+    if trace is not None:
+        out[begin:] = [replace(one, trace=trace) for one in out[begin:]]
 
 
 cdef _recall(_Line line):

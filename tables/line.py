@@ -73,6 +73,11 @@ class Line(Struct, gc=False):
     """Episodes that become a breakdown when the watermark reaches this instant."""
     accepted_events: int = 0
     late_events: int = 0
+    duplicate_events: int = 0
+    refused_events: int = 0
+    corrections: int = 0
+    """Records for windows that had left. This and the two before count since the state was opened:
+    they are for people to look at, and aren't stored."""
     state: str = ""
     """The last machine state heard, for people to look at; no total depends on it."""
     changed_windows: set[tuple[int, int]] = field(default_factory=set)
@@ -313,6 +318,7 @@ def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Ou
         )
         value = encode(kind.record, id, end, line.plant, line.line, data)
         records.append(Outgoing(kind.topic, line.key, id, kind.record, value))
+        line.corrections += revision > 0
     if len(records) > 1:
         records.sort(key=_id)  # code points sort as their UTF-8 bytes do
     out.extend(records)

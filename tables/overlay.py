@@ -63,6 +63,10 @@ class Overlay:
         """Make the changes in the store, below what is held."""
         self._store.write(changes)
 
+    def size_bytes(self) -> int | None:
+        """Return about how much room the store takes; what is held is left out."""
+        return self._store.size_bytes()
+
     def close(self) -> None:
         """Let go of the store; what is held is forgotten."""
         self._store.close()

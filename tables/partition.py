@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from streams.codec import Decoded, decode, read_original, slash_problem
 from streams.events import (
@@ -21,6 +22,7 @@ from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
 from streams.rejection import Code, Rejection, exception_data, shown
 from streams.topics import EXCEPTIONS
+from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
 from tables.ledger import (
@@ -94,6 +96,8 @@ class Partition:
         self.lines: dict[bytes, Line] = {}
         self.counts = Counts()
         self.offset: int = -1
+        self.ledger_grown = 0
+        """By so many entries since the state was opened."""
         snapshot.load(self)
         self._folding = Folding(self) if Folding is not None and not plain else None
 
@@ -230,11 +234,16 @@ class _Batch:
             line.accepted_events += 1
             touched[line.key] = line
             if key is not None:
+                if entry is not None and key not in fresh:  # it had expired
+                    self.partition.ledger_grown -= 1
                 self._enter(line, key, at, entry_bytes(at, print_))
+                begin = len(out)
                 if event.__class__ is TransactionReversed:
                     self._take_back(event, line)
                 else:
                     fold(line, event, rules, out)
+                if len(out) > begin:
+                    out[begin:] = traced(out[begin:], record)
         self.counts.accepted += accepted
 
     def _enter(self, line: Line, key: bytes, at: int, entry: bytes) -> None:
@@ -253,6 +262,7 @@ class _Batch:
     def _take_known(self, record: Record, event: AnyEvent, same: bool) -> None:
         if same:
             self.counts.duplicate += 1
+            self.lines[record.key].duplicate_events += 1  # type: ignore[index]  # it has a line
         else:
             given = f"id {shown(event.id)} of {shown(event.source)}"
             self._reject(record, event, "key_conflict", f"{given} was accepted with other content")
@@ -324,6 +334,7 @@ class _Batch:
         entry = self._known(key)
         assert entry is not None  # _reversal_passes has found it
         at = entry_time(entry)
+        self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
         self._enter(line, key, at, entry_bytes(at, entry_fingerprint(entry), reversed=True))
         original = read_original(event.data.original)
         assert not isinstance(original, str)  # _reversal_passes has read it
@@ -348,12 +359,21 @@ class _Batch:
     def _refuse(self, record: Record, rejection: Rejection) -> None:
         self.counts.exception += 1
         self.counts.codes[rejection.code] += 1
+        line = self.lines.get(_told_of(record, rejection))
+        if line is not None:
+            line.refused_events += 1
         topic, number = self.partition.topic, self.partition.number
         id = f"{topic}/{number}/{record.offset}"
         time = None if record.timestamp is None else instant_text(record.timestamp)
         data = exception_data(rejection, topic, number, record)
         value = encode(EXCEPTION, id, time, rejection.plant, rejection.line, data)
         self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
+
+
+def traced(outputs: list[Outgoing], record: Record) -> list[Outgoing]:
+    """Return what a record makes leave at once, each with the trace that the record is of."""
+    trace = traceparent(record.value, record.headers)
+    return outputs if trace is None else [replace(one, trace=trace) for one in outputs]
 
 
 def _ledger_keys(decoded: Sequence[Any]) -> list[bytes | None]:
@@ -364,6 +384,13 @@ def _ledger_keys(decoded: Sequence[Any]) -> list[bytes | None]:
         else None
         for event in decoded
     ]
+
+
+def _told_of(record: Record, rejection: Rejection) -> bytes:
+    """Return the key of the line that a refused record is of, as far as that can be read."""
+    if rejection.plant is None or rejection.line is None:
+        return record.key or b""
+    return f"{rejection.plant}/{rejection.line}".encode("utf-8", "replace")
 
 
 def _reversed_key(event: TransactionReversed) -> bytes:

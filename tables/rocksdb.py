@@ -26,6 +26,9 @@ LOG_FILES_MAX: Final = 2
 BLOOM_BITS_PER_KEY: Final = 10
 """One look-up of an unknown key in a hundred reads a block; nearly all ledger look-ups miss."""
 
+SIZES: Final = ("rocksdb.total-sst-files-size", "rocksdb.cur-size-all-mem-tables")
+"""RocksDB's names of what adds up to the size of a database; its log is left out."""
+
 _cache: rocksdict.Cache | None = None
 
 
@@ -92,6 +95,10 @@ class RocksStore:
             self._db.write(batch)
         except Exception as error:  # rocksdict raises plain Exceptions
             raise StateError(f"the state in {self._db.path()} can't be written: {error}") from None
+
+    def size_bytes(self) -> int:
+        """Return how much the files and the write buffers take."""
+        return sum(self._db.property_int_value(name) or 0 for name in SIZES)
 
     def close(self) -> None:
         """Flush and let go of the directory."""

@@ -100,12 +100,15 @@ def changes(
     """
     rules = partition.rules
     made, room = fresh, SWEPT_KEYS_MAX
+    partition.ledger_grown += len(fresh)
     for line in touched:
         if line.watermark >= line.sweep_due and room > 0:
             swept = _swept(partition, line, room)
             room -= len(swept)
             for key, gone in swept:  # what has expired may have been accepted anew in this batch
-                made.setdefault(key, gone)
+                if key not in made:
+                    made[key] = gone
+                    partition.ledger_grown -= not key.startswith(EXPIRY)
         if partition.lasting:
             made.update(_line_changes(line, rules))
         line.changed_episodes.clear()

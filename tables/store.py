@@ -32,6 +32,10 @@ class Store(Protocol):
         """Make the changes, all or none."""
         ...
 
+    def size_bytes(self) -> int | None:
+        """Return about how much room it takes, None where nobody counts."""
+        ...
+
     def close(self) -> None:
         """Let go of the store; what was written stays."""
         ...
@@ -58,8 +62,7 @@ class MemoryStore:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
         for first in sorted(self._shelves) if not prefix else [prefix[0]]:
             shelf = self._shelves[first]
-            for key in sorted([key for key in shelf if key.startswith(prefix)]):
-                yield key, shelf[key]
+            yield from sorted([pair for pair in shelf.items() if pair[0].startswith(prefix)])
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
@@ -69,6 +72,9 @@ class MemoryStore:
                 shelves[key[0]].pop(key, None)
             else:
                 shelves[key[0]][key] = value
+
+    def size_bytes(self) -> None:
+        """Return that nobody counts."""
 
     def close(self) -> None:
         """Let go of the store."""
@@ -118,6 +124,10 @@ class SpillingStore:
         self._room.entries += len(self._memory)
         if self._room.entries > self._room.entries_max:
             self._spill(self._memory)
+
+    def size_bytes(self) -> int | None:
+        """Return about how much room it takes, None where nobody counts."""
+        return self._store.size_bytes()
 
     def close(self) -> None:
         """Let go of the store."""

@@ -1,8 +1,14 @@
-"""How Hypothesis searches: `ci` for every day, `--hypothesis-profile=thorough` for a night."""
+"""How Hypothesis searches: `ci` for every day, `--hypothesis-profile=thorough` for a night.
+
+And what is said where there is no Prometheus for the tests that need one.
+"""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from prometheus import program
 
 # Deadlines measure the machine, not the code; whole logs are large examples that take their time.
 UNHURRIED = {
@@ -14,3 +20,31 @@ UNHURRIED = {
 settings.register_profile("ci", max_examples=60, print_blob=True, **UNHURRIED)
 settings.register_profile("thorough", max_examples=2_000, print_blob=True, **UNHURRIED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+NOT_RUN = pytest.StashKey[list[str]]()
+"""Tests that needed Prometheus, where there is none."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOT_RUN] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("prometheus"):
+        lacking = [name for name in ("promtool", "prometheus") if program(name) is None]
+        if lacking:
+            item.config.stash[NOT_RUN].append(item.nodeid)
+            pytest.skip(f"needs {' and '.join(lacking)}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    not_run = config.stash.get(NOT_RUN, [])
+    if not_run:
+        tests = "1 test" if len(not_run) == 1 else f"{len(not_run)} tests"
+        config.get_terminal_writer().line(
+            f"NOT RUN: {tests} of metrics. Install Prometheus, or name a folder with it and its "
+            "promtool in LINESIDE_TEST_PROMETHEUS.",
+            yellow=True,
+            bold=True,
+        )

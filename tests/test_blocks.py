@@ -156,6 +156,28 @@ def test_what_is_sealed_aiokafka_reads_back(
     assert found == [(n, 1_795_240_800_000, *pair) for n, pair in enumerate(pairs)]
 
 
+@given(rngs)
+def test_a_trace_leaves_as_a_header_and_nothing_else_does(rng: Random) -> None:
+    from streams.blocks import outgoing_payload
+
+    records = [
+        Outgoing(
+            "t", rng.choice([None, b"k"]), str(number), "x", rng.randbytes(rng.choice([0, 70, 9_000])),
+            rng.choice([None, rng.randbytes(rng.choice([1, 55, 200]))]),
+        )
+        for number in range(rng.randrange(1, 150))
+    ]  # fmt: skip
+    sealed = SealedBatch(*outgoing_payload(records), 1_795_240_800_000, False)
+    sealed._set_producer_state(99, 3, 1_000)
+    found = [
+        (each.key, each.value, list(each.headers)) for each in DefaultRecordBatch(sealed._build())
+    ]
+    assert found == [
+        (one.key, one.value, [] if one.trace is None else [("traceparent", one.trace)])
+        for one in records
+    ]
+
+
 @given(rngs, st.sampled_from([100, 1_000, 10_000]))
 def test_outputs_are_grouped_as_plainly(rng: Random, bytes_max: int) -> None:
     records = [
@@ -165,6 +187,7 @@ def test_outputs_are_grouped_as_plainly(rng: Random, bytes_max: int) -> None:
             str(number),
             "x",
             rng.randbytes(rng.randrange(300)),
+            rng.choice([None, None, rng.randbytes(55)]),
         )
         for number in range(rng.randrange(200))
     ]

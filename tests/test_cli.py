@@ -163,6 +163,8 @@ def test_an_unknown_setting_is_one_sentence_with_the_likely_one() -> None:
         ("LINESIDE_MES_RETENTION_SECONDS", "60"),
         ("LINESIDE_PORT", "70000"),
         ("LINESIDE_PARTITIONS", "0"),
+        ("LINESIDE_NO_PROGRESS_SECONDS_MAX", "0"),
+        ("LINESIDE_LOG_FORMAT", "xml"),
         ("LINESIDE_BROKER", "mqtt://127.0.0.1:1883"),
         ("LINESIDE_INSTANCE", "floor 1"),
         ("LINESIDE_TIME_ZONES", '{"DE01": "Europe/Berlim"}'),

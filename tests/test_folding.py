@@ -22,6 +22,7 @@ from tables.partition import Partition
 from tables.rules import Timing
 
 SECOND = 1_000_000
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -34,14 +35,25 @@ def stamped(records: Sequence[Record], rng: Random) -> list[Record]:
     clock, told = (START - 3_600) * SECOND, []
     for record in records:
         clock += rng.randrange(20_000) * 1_000
-        told.append(replace(record, timestamp=clock, headers=_headers(rng)))
+        value = None if record.value is None else _with_trace(record.value, rng)
+        told.append(replace(record, timestamp=clock, value=value, headers=_headers(rng)))
     return told
+
+
+def _with_trace(value: bytes, rng: Random) -> bytes:
+    """Return an event with one attribute more or two, mostly as it is."""
+    if rng.random() < 0.8 or not value.startswith(b"{"):
+        return value
+    given = [f'"{TRACEPARENT}"', '"00-1"', '""', "7", "null", "{}"]
+    more = [f'"traceparent":{rng.choice(given)},' for _ in range(rng.choice([1, 1, 1, 2]))]
+    return b"{" + "".join(more).encode() + value[1:]
 
 
 def _headers(rng: Random) -> tuple[tuple[str, bytes | None], ...]:
     if rng.random() < 0.9:
         return ()
-    return (("traceparent", b"00-1"), (rng.choice(["empty", "ce_specversion"]), None))
+    trace = rng.choice([b"00-1", TRACEPARENT.encode(), None])
+    return (("traceparent", trace), (rng.choice(["empty", "ce_specversion"]), None))
 
 
 def as_block(records: Sequence[Record]) -> Any:

@@ -136,7 +136,11 @@ def worker(port: int | None, config: Path | None, feed: Path | None, until_drain
             settings = structs.replace(settings, tick_seconds=0)
 
     async def work(running: Worker) -> None:
-        click.echo(f"lineside worker: {running.url} - data in {settings.data_dir}", err=True)
+        begun = f"lineside worker: {running.url} - data in {settings.data_dir}"
+        if settings.log_format == "json":
+            logging.getLogger("lineside.worker").info("%s", begun)
+        else:
+            click.echo(begun, err=True)
         await running.unless_stopped(process(running))
 
     async def process(running: Worker) -> None:

@@ -19,6 +19,8 @@ class EmbeddedHost:
 
     broker_name = "embedded"
     guarantee = "at_least_once"
+    answers = True
+    """The log can be reached: it's in this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -70,6 +72,10 @@ class EmbeddedHost:
     def end_offset(self, tp: TP) -> int:
         """Return the offset that the next record of a partition gets."""
         return self.broker.log.partition(*tp).end_offset
+
+    def committed_end(self, tp: TP) -> int:
+        """Return the same: all that is in the log is committed."""
+        return self.end_offset(tp)
 
     def standbys(self) -> dict[TP, int]:
         """Return that there are none."""

@@ -15,6 +15,7 @@ from faust.types import TP
 from agents.partition_task import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
+from agents.worker.kafka_ends import Ends
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
 from streams.cluster import BrokerError, Cluster, asked_to_end, bounds
@@ -59,6 +60,7 @@ class KafkaHost:
         self._ticker = KafkaTicker(cluster, self._outputs, settings.group)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
+        self._ends: Ends | None = None
         self._app: App | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -100,6 +102,7 @@ class KafkaHost:
         )
         app.host, app.cluster, app.outputs = self, self._cluster, self._outputs
         self._app = app
+        self._ends = Ends(self._cluster, job.tasks.keys)
         return app
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
@@ -201,8 +204,24 @@ class KafkaHost:
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
         assert self._app is not None  # it gave out this partition
-        end: int | None = self._app.consumer.end(tp)
+        told = None if self._ends is None else self._ends.known.get(tp)
+        end: int | None = self._app.consumer.end(tp, told)
         return end
+
+    def committed_end(self, tp: TP) -> int | None:
+        """Return the offset after the last committed record, as a connection of its own was told.
+
+        None while it isn't known.
+        """
+        told = None if self._ends is None else self._ends.known.get(tp)
+        assert self._app is not None  # it gave out this partition
+        end: int | None = None if told is None else self._app.consumer.passed(tp, told)
+        return end
+
+    @property
+    def answers(self) -> bool:
+        """Whether a broker has answered lately."""
+        return self._ends is not None and self._ends.answers
 
     def standbys(self) -> dict[TP, int]:
         """Return how many changelog records each standby lacks, by changelog partition."""
@@ -212,6 +231,8 @@ class KafkaHost:
 
     async def close(self) -> None:
         """Stop what the partitions shared; leave the group, if Faust hasn't come to that."""
+        if self._ends is not None:
+            await self._ends.close()
         await self._outputs.close()
         if self._app is not None:
             await self._app.consumer.leave()

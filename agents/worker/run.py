@@ -14,6 +14,11 @@ from agents.process_events import Job
 from agents.topology import App
 from agents.worker.access import access_of
 from agents.worker.embedded_host import EmbeddedHost
+from agents.worker.liveness import Liveness
+from agents.worker.logs import Refusals, set_up_logs
+from agents.worker.metrics import Exposition
+from agents.worker.probes import add_probes
+from agents.worker.readings import Readings
 from agents.worker.settings import Settings, rules_of
 from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
@@ -37,38 +42,7 @@ STALLED_CHECKS_MAX: Final = 12
 WAITING_SECONDS: Final = 15.0
 """A worker to which no partition is handed out says so this often."""
 
-LOG_LEVELS: Final = {
-    "lineside": logging.INFO,
-    "mode": logging.ERROR,
-    "faust": logging.WARNING,
-    "aiokafka": logging.ERROR,
-    # Rebalances are everyday life; lineside says what comes of them.
-    "aiokafka.consumer.group_coordinator": logging.CRITICAL,
-}
-
-
-REPEAT_SECONDS: Final = 10.0
-"""A client whose broker is away says the same thousands of times: once in so long will do."""
-
-
 log = logging.getLogger("lineside.worker")
-
-
-class _Seldom(logging.Filter):
-    """Passes what a Kafka client says at most once in `REPEAT_SECONDS`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("aiokafka"):
-            return True
-        what = record.name, str(record.msg)
-        if record.created - self._said.get(what, 0.0) < REPEAT_SECONDS:
-            return False
-        self._said[what] = record.created
-        return True
 
 
 class StalledError(Trouble):
@@ -166,11 +140,7 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 @contextlib.asynccontextmanager
 async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_Seldom())
-    for name_, level in LOG_LEVELS.items():
-        logging.getLogger(name_).setLevel(level)
+    set_up_logs(settings.log_format)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         access = access_of(settings)
@@ -178,15 +148,19 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
         views = Views(name, job, host)
-        page = await serve(
-            create_web(views.status, views.ready, access), settings.host, settings.port
-        )
+        job.watchers.append(Refusals().tell)
+        liveness = Liveness(job, host)
+        web = create_web(views.status, views.ready, access)
+        exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
+        still_max = settings.no_progress_seconds_max
+        add_probes(web, views.ready, liveness.look, still_max, exposition)
+        page = await serve(web, settings.host, settings.port)
         stack.push_async_callback(page.cleanup)
         app = host.create_app(job)
         stack.push_async_callback(_stop, app.stop)
         await _unless_failed(app.start(), job)
         stack.push_async_callback(_release, app)
-        watching = asyncio.ensure_future(_watch(app, job))
+        watching = asyncio.ensure_future(_watch(app, job, liveness))
         stack.push_async_callback(_cancel, watching)
         worker = Worker(job, host, views, url_of(page))
         if isinstance(host, EmbeddedHost):
@@ -214,11 +188,12 @@ async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
         await _cancel(starting)
 
 
-async def _watch(app: App, job: Job) -> None:
+async def _watch(app: App, job: Job, liveness: Liveness) -> None:
     """End the job when the consumer stands still: a process that only looks alive helps nobody."""
     polls, checks, waited = -1, 0, 0.0
     while True:
         await asyncio.sleep(WATCH_SECONDS)
+        liveness.look()
         waited = 0.0 if job.joined else waited + WATCH_SECONDS
         if waited and waited % WAITING_SECONDS == 0:
             log.warning("no partitions for %.0f s: the group's coordinator doesn't answer", waited)

@@ -77,6 +77,10 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the tokens are, one a line, that open the page: `file:PATH` or `env:NAME`."""
     metrics_tokens: str = ""
     """Where those are that open the metrics only."""
+    no_progress_seconds_max: float = 300
+    """A worker whose partitions have stood still for longer, with lag, fails `/livez`."""
+    log_format: Literal["text", "json"] = "text"
+    """Of the log on standard error."""
     tick_seconds: float = 10
     """Between two ticks of the clock; 0 writes none."""
     policy: str = ""
@@ -196,6 +200,10 @@ def _problem(settings: Settings) -> str | None:
         return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
     if not 0 <= settings.port <= 65_535:
         return f"port is {settings.port}: it must be 0 to 65535"
+    if not settings.no_progress_seconds_max > 0:
+        return (
+            f"no_progress_seconds_max is {settings.no_progress_seconds_max}: it must be more than 0"
+        )
     if not settings.tick_seconds >= 0:
         return f"tick_seconds is {settings.tick_seconds}: it must be at least 0"
     for plant, name in settings.time_zones.items():

@@ -57,6 +57,15 @@ class Host(Protocol):
         """Return the offset that the next record of a partition gets, None while it isn't known."""
         ...
 
+    def committed_end(self, tp: TP) -> int | None:
+        """Return the offset after the last committed record, None while it isn't known."""
+        ...
+
+    @property
+    def answers(self) -> bool:
+        """Whether the log can be reached."""
+        ...
+
     def standbys(self) -> dict[TP, int]:
         """Return how many records each copy of another worker's state lacks."""
         ...

@@ -1,0 +1,243 @@
+"""What a job has measured since its process started, for those who watch it."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic, perf_counter, time
+from typing import Final
+
+from msgspec import Struct, field
+
+from agents.ledger_count import LedgerCount
+from streams.record import Record
+from tables.line import Line
+from tables.partition import Partition
+
+try:
+    from streams.blocks import Block, add_ages
+except ImportError:  # it wasn't built: see hatch_build.py
+    Block = None  # type: ignore[assignment,misc]
+
+LINES_MAX: Final = 1_000
+"""Lines of a process that are told by name: a line is some ten series, and a producer gone wrong
+could invent lines without end. Those past it are told as one."""
+
+OTHER: Final = ("other", "other")
+"""Plant and line of what isn't told by name."""
+
+STAGES: Final = ("compute", "send", "write", "settle")
+"""Of a step: checks and folds; outputs; the state, and outputs where both leave together; the local
+copy."""
+
+STAGE_BOUNDS: Final = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+"""Seconds."""
+
+LATENCY_BOUNDS: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
+)  # fmt: skip
+"""Seconds: from what a partition takes in its stride to what a stop of an hour leaves behind."""
+
+RECORDS_BOUNDS: Final = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    25.0,
+    50.0,
+    100.0,
+    250.0,
+    500.0,
+    1000.0,
+    2000.0,
+    4000.0,
+)
+
+_LATENCY_MICROS: Final = [round(bound * 1e6) for bound in LATENCY_BOUNDS]
+
+Where = tuple[str, int]
+"""Topic and number of a partition."""
+
+
+class Histogram:
+    """Observations by size: `counts` has one place for each of `bounds`, and one past them."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one that is at most the bound of its place."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+class OfLine(Struct):
+    """What came of a line's records on one input topic."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    exception: int = 0
+    late: int = 0
+    corrections: int = 0
+
+
+class Tally(Struct):
+    """What came of records since the process started."""
+
+    lines: dict[tuple[str, str, str], OfLine] = field(default_factory=dict)
+    """By plant, line and topic."""
+    codes: Counter[str] = field(default_factory=Counter)
+    """Exceptions."""
+    ticks: Counter[str] = field(default_factory=Counter)
+    """By topic."""
+    left: Counter[str] = field(default_factory=Counter)
+    """What has left, exceptions aside, by type."""
+
+    def of(self, plant: str, line: str, topic: str) -> OfLine:
+        """Return what came of a line's records."""
+        return self.lines.setdefault((plant, line, topic), OfLine())
+
+    def copy(self) -> "Tally":
+        """Return one that goes on by itself."""
+        told = Tally({}, self.codes.copy(), self.ticks.copy(), self.left.copy())
+        for where, of in self.lines.items():
+            told.lines[where] = OfLine(
+                of.accepted, of.duplicate, of.exception, of.late, of.corrections
+            )
+        return told
+
+
+class _Opening:
+    """A partition that is open, and what its state had counted before."""
+
+    def __init__(self, partition: Partition) -> None:
+        counts = partition.counts
+        self.partition = partition
+        self.exceptions, self.ticks = counts.exception, counts.tick
+        self.codes, self.left = counts.codes.copy(), counts.left.copy()
+        self.lines = {
+            key: (line.accepted_events, line.late_events) for key, line in partition.lines.items()
+        }
+        self.ledger = LedgerCount(partition)
+
+
+class Meter:
+    """Takes a few notes for each step; what the states count themselves is read when asked.
+
+    Counts are of what was computed: what a loss makes the job compute again counts again.
+    """
+
+    def __init__(self) -> None:
+        self.batches = Histogram(RECORDS_BOUNDS)
+        self.stages = {name: Histogram(STAGE_BOUNDS) for name in STAGES}
+        self.latency = Histogram(LATENCY_BOUNDS)
+        self.openings: Counter[Where] = Counter()
+        self._began: dict[Where, float] = {}
+        self._took: dict[Where, float] = {}
+        self._open: dict[Where, _Opening] = {}
+        self._gone = Tally()
+        self._named: set[bytes] = set()
+
+    def opening(self, topic: str, number: int) -> None:
+        """Note that a partition waits for its state."""
+        self.openings[topic, number] += 1
+        self._began[topic, number] = monotonic()
+
+    def opened(self, partition: Partition) -> None:
+        """Note that the state of a partition is there; nothing of it was computed so far."""
+        where = partition.topic, partition.number
+        self._took[where] = monotonic() - self._began.pop(where, monotonic())
+        self._open[where] = _Opening(partition)
+
+    def closed(self, partition: Partition) -> None:
+        """Keep what a partition has counted; its store is about to be closed."""
+        opening = self._open.pop((partition.topic, partition.number), None)
+        if opening is not None:
+            opening.ledger.close()
+            self._add(self._gone, opening)
+
+    def computed(self, records: int, seconds: float) -> None:
+        """Note a step."""
+        self.batches.observe(records)
+        self.stages["compute"].observe(seconds)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Note how long a stage of a step takes, if it comes to its end."""
+        began = perf_counter()
+        yield
+        self.stages[name].observe(perf_counter() - began)
+
+    def acknowledged(self, batches: Iterable[Sequence[Record]]) -> None:
+        """Note that all that leaves for these records has been acknowledged."""
+        now = round(time() * 1e6)
+        for records in batches:
+            self.latency.sum += _add_ages(records, now, self.latency.counts) / 1e6
+
+    def recovery_seconds(self, where: Where) -> float:
+        """Return how long a partition has waited for its state, or did wait, if that is there."""
+        began = self._began.get(where)
+        return self._took.get(where, 0.0) if began is None else monotonic() - began
+
+    def ledger_keys(self, where: Where) -> int | None:
+        """Return the count of a partition's ledger entries, None while they're being counted."""
+        opening = self._open.get(where)
+        return None if opening is None else opening.ledger.keys
+
+    def tally(self) -> Tally:
+        """Return what came of records since the process started."""
+        told = self._gone.copy()
+        for opening in self._open.values():
+            self._add(told, opening)
+        return told
+
+    def name(self, line: Line) -> tuple[str, str]:
+        """Return the plant and line under which a line is told."""
+        if line.key not in self._named:
+            if len(self._named) >= LINES_MAX:
+                return OTHER
+            self._named.add(line.key)
+        return line.plant, line.line
+
+    def _add(self, told: Tally, opening: _Opening) -> None:
+        """Add what a partition has counted since it was opened."""
+        partition, topic = opening.partition, opening.partition.topic
+        counts = partition.counts
+        refused = counts.exception - opening.exceptions
+        for key, line in partition.lines.items():
+            accepted, late = opening.lines.get(key, (0, 0))
+            of = told.of(*self.name(line), topic)
+            of.accepted += line.accepted_events - accepted
+            of.late += line.late_events - late
+            of.duplicate += line.duplicate_events
+            of.exception += line.refused_events
+            of.corrections += line.corrections
+            refused -= line.refused_events
+        if refused:  # of no line that is known
+            told.of(*OTHER, topic).exception += refused
+        told.ticks[topic] += counts.tick - opening.ticks
+        told.codes.update(counts.codes - opening.codes)
+        told.left.update(counts.left - opening.left)
+
+
+def add_ages_plain(
+    records: Iterable[Record], now: int, bounds: Sequence[int], counts: list[int]
+) -> int:
+    """Count records by how long ago they were, in microseconds; return the sum of the ages."""
+    total = 0
+    for timestamp, count in Counter([record.timestamp for record in records]).items():
+        if timestamp is not None:
+            age = max(now - timestamp, 0)
+            counts[bisect_left(bounds, age)] += count
+            total += age * count
+    return total
+
+
+def _add_ages(records: Sequence[Record], now: int, counts: list[int]) -> int:
+    if Block is not None and isinstance(records, Block):
+        return add_ages(records, now, _LATENCY_MICROS, counts)
+    return add_ages_plain(records, now, _LATENCY_MICROS, counts)

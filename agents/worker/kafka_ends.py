@@ -1,0 +1,66 @@
+"""How far a worker's input partitions reach, asked for on a connection of its own.
+
+The consumer knows that, too, from what it fetches: one that has silently stopped fetching would
+never see that it lags.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import Final
+
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from streams.cluster import Cluster, asked_to_end
+
+ASK_PAUSE_SECONDS: Final = 10.0
+ASK_SECONDS_MAX: Final = 10.0
+"""An answer that takes longer is none."""
+
+ANSWERS_SECONDS: Final = 30.0
+"""A broker that has answered within this is there."""
+
+log = logging.getLogger("lineside.worker")
+
+
+class Ends:
+    """Asks for the ends of the partitions that `owned` returns, every `ASK_PAUSE_SECONDS`."""
+
+    def __init__(self, cluster: Cluster, owned: Callable[[], Collection[TP]]) -> None:
+        self.known: dict[TP, int] = {}
+        """The offset after the last committed record, as of the last answer."""
+        self._cluster = cluster
+        self._owned = owned
+        self._heard = float("-inf")
+        self._asking = asyncio.ensure_future(self._ask())
+
+    @property
+    def answers(self) -> bool:
+        """Whether the broker has answered lately."""
+        return monotonic() - self._heard < ANSWERS_SECONDS
+
+    async def close(self) -> None:
+        """Ask no more."""
+        self._asking.cancel()
+        await asyncio.wait([self._asking])
+
+    async def _ask(self) -> None:
+        while True:
+            try:
+                async with self._cluster.reader() as reader:
+                    while True:
+                        wanted = [TopicPartition(*tp) for tp in self._owned()]
+                        if wanted:
+                            async with asyncio.timeout(ASK_SECONDS_MAX):
+                                ends = await reader.end_offsets(wanted)
+                            self.known = {TP(*tp): end for tp, end in ends.items()}
+                            self._heard = monotonic()
+                        await asyncio.sleep(ASK_PAUSE_SECONDS)
+            except asyncio.CancelledError:
+                if asked_to_end():
+                    raise
+            except Exception as error:  # whatever it is: the work goes on without
+                log.debug("the ends of the inputs aren't known: %r", error)
+            await asyncio.sleep(ASK_PAUSE_SECONDS)

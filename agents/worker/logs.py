@@ -1,0 +1,122 @@
+"""What a worker says in its log: for people, or a JSON object a line for machines."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final, Literal
+
+import orjson
+
+from streams.record import Outgoing
+from streams.topics import EXCEPTIONS
+from streams.tracing import trace_id, traceparent_of
+
+LOG_LEVELS: Final = {
+    "lineside": logging.INFO,
+    "mode": logging.ERROR,
+    "faust": logging.WARNING,
+    "aiokafka": logging.ERROR,
+    # Rebalances are everyday life; lineside says what comes of them.
+    "aiokafka.consumer.group_coordinator": logging.CRITICAL,
+}
+
+TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+REPEAT_SECONDS: Final = 10.0
+"""A client whose broker is away says the same thousands of times: once in so long will do."""
+
+REFUSALS_PER_SECOND_MAX: Final = 5
+"""Refused events that are told singly; the others are counted. All of them are exceptions."""
+
+TOLD: Final = "told"
+"""The attribute of a log record that has members of its own for the JSON object."""
+
+log = logging.getLogger("lineside.refused")
+
+
+def set_up_logs(format_: Literal["text", "json"]) -> None:
+    """Let this process log to standard error, in a format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if format_ == "json" else logging.Formatter(TEXT))
+    handler.addFilter(_Seldom())
+    logging.basicConfig(handlers=[handler])
+    for name, level in LOG_LEVELS.items():
+        logging.getLogger(name).setLevel(level)
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a log record as a JSON object on one line.
+
+    Members: `time` (RFC 3339 in UTC), `level`, `logger`, `message`, `exception` (a traceback, where
+    there is one), and those that whoever logs has given: `trace_id` among them.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created, UTC)
+        told: dict[str, Any] = {
+            "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        told.update(getattr(record, TOLD, {}))
+        return orjson.dumps(told, default=str).decode()
+
+
+class _Seldom(logging.Filter):
+    """Passes what a Kafka client says at most once in `REPEAT_SECONDS`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        what = record.name, str(record.msg)
+        if record.created - self._said.get(what, 0.0) < REPEAT_SECONDS:
+            return False
+        self._said[what] = record.created
+        return True
+
+
+class Refusals:
+    """Tells of refused events: where each is, why, and of which trace. Never what is in it."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._told = 0
+        self._untold = 0
+
+    def tell(self, outputs: Sequence[Outgoing]) -> None:
+        """Log the exceptions among records that have left, a few each second."""
+        for record in [one for one in outputs if one.topic == EXCEPTIONS]:
+            second = int(monotonic())
+            if second != self._second:
+                if self._untold:
+                    log.info("%d more were refused within a second", self._untold)
+                self._second, self._told, self._untold = second, 0, 0
+            if self._told < REFUSALS_PER_SECOND_MAX:
+                self._told += 1
+                _tell(record)
+            else:
+                self._untold += 1
+
+
+def _tell(record: Outgoing) -> None:
+    event = orjson.loads(record.value)
+    told = {"code": record.type, "record": record.id}
+    told.update({name: event[name] for name in ("plant", "line") if name in event})
+    traceparent = traceparent_of(event["data"])
+    if traceparent is not None:
+        told["trace_id"] = trace_id(traceparent)
+    shown = told.get("trace_id")
+    log.info(
+        "%s: %s%s", record.id, record.type, f" (trace {shown})" if shown else "",
+        extra={TOLD: told},
+    )  # fmt: skip

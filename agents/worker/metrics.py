@@ -1,0 +1,201 @@
+"""The metrics of a worker: which there are, and the text of `/metrics`."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter
+from typing import Final, Literal
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+PREFIX: Final = "lineside_"
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+TIME_SHARE_MAX: Final = 0.01
+"""Reading the job for scrapes takes no more of the event loop than this, however many scrape."""
+
+PAUSE_SECONDS_MIN: Final = 1.0
+"""Between two readings; who asks in between gets the last."""
+
+PAUSE_SECONDS_MAX: Final = 60.0
+
+
+class Described(Struct, frozen=True):
+    """A metric: its name without the prefix, its type, its labels, and what it says."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    text: str
+
+
+LINE: Final = ("plant", "line", "topic")
+PARTITION: Final = ("topic", "partition")
+
+METRICS: Final = (
+    Described("events_total", "counter", (*LINE, "outcome"),
+        "Events of an input topic by outcome: accepted, duplicate, exception"),
+    Described("exceptions_total", "counter", ("class", "code"),
+        "Refused events; the class is data or business"),
+    Described("late_events_total", "counter", LINE,
+        "Accepted events that came for a window that had left"),
+    Described("corrections_total", "counter", LINE,
+        "Records that left for such windows: those with a revision above 0"),
+    Described("ticks_total", "counter", ("topic",), "Ticks of the clock that were processed"),
+    Described("outputs_total", "counter", ("topic", "type"), "Records that left"),
+    Described("openings_total", "counter", PARTITION,
+        "How often a partition was opened: at starts, rebalances and losses"),
+    Described("watermark_timestamp_seconds", "gauge", LINE,
+        "A line's watermark, in seconds since the epoch"),
+    Described("watermark_lag_seconds", "gauge", PARTITION,
+        "Now minus the oldest watermark of the partition's lines"),
+    Described("open_windows", "gauge", LINE, "Windows with rows that haven't left"),
+    Described("lines", "gauge", PARTITION, "Lines of the partition"),
+    Described("consumer_lag_records", "gauge", PARTITION,
+        "Records that aren't lasting yet, outputs and state; absent while the end isn't known"),
+    Described("lasting_offset", "gauge", PARTITION,
+        "The next offset: all before it is lasting, outputs and state"),
+    Described("end_offset", "gauge", PARTITION, "Where the input's next record goes"),
+    Described("changelog_lag_records", "gauge", PARTITION,
+        "Records that are computed, and whose state isn't lasting yet"),
+    Described("standby_lag_records", "gauge", PARTITION,
+        "Changelog records that this worker's copy of another's state lacks"),
+    Described("partition_ready", "gauge", PARTITION,
+        "1 if the partition's state is there, 0 while it's recovered"),
+    Described("recovery_left_records", "gauge", PARTITION,
+        "Changelog records still to be read; absent before that is known"),
+    Described("recovery_seconds", "gauge", PARTITION,
+        "How long the state has been awaited; once it's there, how long that took"),
+    Described("state_bytes", "gauge", PARTITION,
+        "The state on this worker's disk and in its write buffers"),
+    Described("ledger_keys", "gauge", PARTITION,
+        "Entries of the ledger; absent while they're counted after an opening"),
+    Described("conservation_error", "gauge", ("type", "measure"),
+        "Accepted - emitted - open - parked, its size summed over lines: 0, or there is a bug"),
+    Described("no_progress_seconds", "gauge", (),
+        "The longest that a partition with lag has stood still: what /livez looks at"),
+    Described("ready", "gauge", (),
+        "1 if partitions are assigned and all of them have their states: what /readyz says"),
+    Described("disk_size_bytes", "gauge", (), "The size of the file system of data_dir"),
+    Described("disk_free_bytes", "gauge", (), "What is free of it"),
+    Described("build_info", "gauge", ("version", "python", "core", "guarantee"),
+        "1; core is compiled or plain"),
+    Described("batch_records", "histogram", (), "Records that were computed in one step"),
+    Described("stage_seconds", "histogram", ("stage",),
+        "Of steps: compute, send (outputs), write (the state), settle (the local copy)"),
+    Described("posting_latency_seconds", "histogram", (),
+        "From a record's timestamp to the acknowledgement of what left for it and its neighbours"),
+)  # fmt: skip
+"""All of them, in the order of docs/metrics.md."""
+
+
+class Families:
+    """The families of all metrics, to be filled; a sample of another name can't be added."""
+
+    def __init__(self) -> None:
+        self.all = {metric.name: _family(metric) for metric in METRICS}
+
+    def add(self, name: str, value: float, *labels: str) -> None:
+        """Add a sample of a counter or a gauge."""
+        family = self.all[name]
+        assert not isinstance(family, HistogramMetricFamily)
+        family.add_metric(labels, value)
+
+    def add_histogram(
+        self,
+        name: str,
+        bounds: Iterable[float],
+        counts: Iterable[int],
+        sum_: float,
+        *labels: str,
+    ) -> None:
+        """Add a histogram: its buckets' bounds, and the counts in each and past them."""
+        family = self.all[name]
+        assert isinstance(family, HistogramMetricFamily)
+        total, buckets = 0, []
+        for bound, count in zip([*map(str, bounds), "+Inf"], counts, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        family.add_metric(labels, buckets, sum_)
+
+
+Read = Callable[[Families], Iterator[None]]
+"""Fills families with what there is to say now, in slices: between two others have their turn."""
+
+
+class Exposition:
+    """The text of `/metrics`: read from the job in the event loop, written in a thread."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._ready = _Ready()
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self._ready)
+        ProcessCollector(registry=self.registry)
+        self._text = b""
+        self._due = 0.0
+        self._one = asyncio.Lock()
+
+    async def text(self) -> bytes:
+        """Return the text, made anew if that is due."""
+        async with self._one:
+            if perf_counter() < self._due:
+                return self._text
+            began, taken = perf_counter(), 0.0
+            for seconds in self.read_job():
+                taken += seconds
+                await asyncio.sleep(0)
+            self._text = await asyncio.to_thread(generate_latest, self.registry)
+            pause = min(max(taken / TIME_SHARE_MAX, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)
+            self._due = began + pause
+            return self._text
+
+    def read_job(self) -> Iterator[float]:
+        """Read the job for the registry in slices; yield the seconds that each takes."""
+        families = Families()
+        began = perf_counter()
+        for _ in self._read(families):
+            yield perf_counter() - began
+            began = perf_counter()
+        self._ready.families = list(families.all.values())
+        yield perf_counter() - began
+
+
+class _Ready(Collector):
+    """Gives what was read already."""
+
+    def __init__(self) -> None:
+        self.families: list[Metric] = []
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def table() -> str:
+    """Return the table of docs/metrics.md."""
+    rows = ["| metric | type | labels | what it says |", "| --- | --- | --- | --- |"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{PREFIX}{metric.name}` | {metric.type} | {labels} | {metric.text} |")
+    return "\n".join(rows) + "\n"
+
+
+def _family(
+    metric: Described,
+) -> CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily:
+    name = PREFIX + metric.name
+    match metric.type:
+        case "counter":
+            return CounterMetricFamily(name, metric.text, labels=metric.labels)
+        case "gauge":
+            return GaugeMetricFamily(name, metric.text, labels=metric.labels)
+        case "histogram":
+            return HistogramMetricFamily(name, metric.text, labels=metric.labels)

@@ -1,0 +1,48 @@
+"""What orchestrators and Prometheus ask a worker for: health, readiness, progress, metrics."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from agents.worker.metrics import CONTENT_TYPE, Exposition
+
+Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+PATHS: Final = ("/healthz", "/readyz", "/livez", "/metrics")
+
+
+def add_probes(
+    app: web.Application,
+    ready: Callable[[], bool],
+    still_seconds: Callable[[], float],
+    still_seconds_max: float,
+    exposition: Exposition,
+) -> None:
+    """Let an application answer these.
+
+    `/healthz`: 200, the process answers. `/readyz`: 200 once partitions are assigned and every one
+    has its state, 503 before. `/livez`: 503 if a partition that has something to do has stood still
+    for longer than `still_seconds_max`. `/metrics`: Prometheus's text format.
+    """
+
+    async def health(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readiness(_: web.Request) -> web.Response:
+        if ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="partitions or their states are awaited\n")
+
+    async def liveness(_: web.Request) -> web.Response:
+        seconds = still_seconds()
+        if seconds <= still_seconds_max:
+            return web.Response(text="ok\n")
+        said = f"a partition with lag has stood still for {seconds:.0f} s\n"
+        return web.Response(status=503, text=said)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    for path, answer in zip(PATHS, (health, readiness, liveness, metrics), strict=True):
+        app.router.add_get(path, answer)

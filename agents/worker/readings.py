@@ -1,0 +1,176 @@
+"""What a job's metrics are at a moment, read from its partitions, its meter and its host."""
+
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from time import time
+from typing import Final
+
+from faust.types import TP
+
+from agents.meter import Histogram, Meter
+from agents.partition_task import PartitionTask
+from agents.process_events import Job
+from agents.worker.liveness import Liveness
+from agents.worker.metrics import Families
+from agents.worker.views import Host
+from streams import instant, quantity
+from streams.kafka_batches import COMPILED
+from streams.rejection import BUSINESS, codes
+from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
+from streams.transactions import EXCEPTION
+from tables import conservation
+from tables.line import Line
+from tables.rules import Rules
+
+SLICE_LINES: Final = 50
+"""Read in one go: a few milliseconds."""
+
+
+class Readings:
+    """Reads a running job; called in its event loop, between two steps."""
+
+    def __init__(self, job: Job, host: Host, liveness: Liveness, data_dir: str) -> None:
+        self._job, self._host, self._liveness = job, host, liveness
+        self._folder = Path(data_dir)
+        core = "compiled" if COMPILED else "plain"
+        self._build = (version("lineside"), platform.python_version(), core, host.guarantee)
+
+    def read(self, families: Families) -> Iterator[None]:
+        """Add every sample that there is now, in slices: a line at least is read in one go."""
+        _add_tally(families, self._job.meter)
+        yield
+        lines = [
+            (line, partition)
+            for partition in self._job.partitions.values()
+            for line in partition.lines.values()
+        ]
+        at_lines, errors = AtLines(self._job.meter), Errors()
+        for partition in self._job.partitions.values():
+            errors.expect(partition.rules)
+        for begin in range(0, len(lines), SLICE_LINES):
+            for line, partition in lines[begin : begin + SLICE_LINES]:
+                at_lines.look(line, partition.topic)
+                errors.look(line, partition.rules)
+            yield
+        at_lines.add(families)
+        errors.add(families)
+        for tp, task in sorted(self._job.tasks.items()):
+            self._add_partition(families, tp, task)
+        for tp, left in sorted(self._host.standbys().items()):
+            families.add("standby_lag_records", left, tp.topic, str(tp.partition))
+        _add_histograms(families, self._job.meter)
+        families.add("no_progress_seconds", self._liveness.look())
+        families.add("ready", self._job.ready)
+        families.add("build_info", 1, *self._build)
+        disk = shutil.disk_usage(self._folder)
+        families.add("disk_size_bytes", disk.total)
+        families.add("disk_free_bytes", disk.free)
+
+    def _add_partition(self, families: Families, tp: TP, task: PartitionTask) -> None:
+        where = tp.topic, str(tp.partition)
+        partition, meter = task.partition, self._job.meter
+        families.add("partition_ready", partition is not None, *where)
+        families.add("openings_total", meter.openings[tp.topic, tp.partition], *where)
+        families.add("recovery_seconds", meter.recovery_seconds((tp.topic, tp.partition)), *where)
+        left = 0 if partition is not None else task.progress.left
+        if left is not None:
+            families.add("recovery_left_records", left, *where)
+        end = self._host.end_offset(tp)
+        if end is not None:
+            families.add("end_offset", end, *where)
+        if partition is None:
+            return
+        families.add("lasting_offset", task.lasting, *where)
+        if end is not None:
+            families.add("consumer_lag_records", max(end - task.lasting, 0), *where)
+        families.add("changelog_lag_records", partition.offset + 1 - task.lasting, *where)
+        families.add("lines", len(partition.lines), *where)
+        if partition.lines:
+            oldest = min(line.watermark for line in partition.lines.values())
+            families.add("watermark_lag_seconds", time() - oldest / instant.SECOND, *where)
+        size = partition.store.size_bytes()
+        if size is not None:
+            families.add("state_bytes", size, *where)
+        keys = meter.ledger_keys((tp.topic, tp.partition))
+        if keys is not None:
+            families.add("ledger_keys", keys, *where)
+
+
+def _add_tally(families: Families, meter: Meter) -> None:
+    told = meter.tally()
+    for (plant, line, topic), of in told.lines.items():
+        for outcome in ("accepted", "duplicate", "exception"):
+            families.add("events_total", getattr(of, outcome), plant, line, topic, outcome)
+        families.add("late_events_total", of.late, plant, line, topic)
+        families.add("corrections_total", of.corrections, plant, line, topic)
+    for code in codes():
+        kind = "business" if code in BUSINESS else "data"
+        families.add("exceptions_total", told.codes[code], kind, code)
+    for topic in INPUTS:
+        families.add("ticks_total", told.ticks[topic], topic)
+    for record, count in sorted(told.left.items()):
+        families.add("outputs_total", count, _topic_of(record), record)
+    families.add("outputs_total", told.codes.total(), EXCEPTIONS, EXCEPTION)
+
+
+def _topic_of(record: str) -> str:
+    """Return the topic of a record type: summaries go to that of their name."""
+    return record if record in OUTPUTS else ERP_TRANSACTIONS
+
+
+class AtLines:
+    """What lines are at: of those that aren't told by name the oldest, or the sum."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._watermarks: dict[tuple[str, str, str], int] = {}
+        self._open: Counter[tuple[str, str, str]] = Counter()
+
+    def look(self, line: Line, topic: str) -> None:
+        """Look at a line."""
+        where = *self._meter.name(line), topic
+        before = self._watermarks.get(where, line.watermark)
+        self._watermarks[where] = min(before, line.watermark)
+        self._open[where] += conservation.open_windows(line)
+
+    def add(self, families: Families) -> None:
+        """Add what was seen."""
+        for where, watermark in self._watermarks.items():
+            families.add("watermark_timestamp_seconds", watermark / instant.SECOND, *where)
+            families.add("open_windows", self._open[where], *where)
+
+
+class Errors:
+    """What doesn't add up, of every type and measure that there is."""
+
+    def __init__(self) -> None:
+        self._errors: Counter[tuple[str, str]] = Counter()
+
+    def expect(self, rules: Rules) -> None:
+        """Tell of these types and measures, even where no line has any."""
+        for kind in rules.kinds:
+            self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
+
+    def look(self, line: Line, rules: Rules) -> None:
+        """Look at a line."""
+        for name, balance in conservation.balances(line, rules).items():
+            self._errors[name] += abs(balance.error)
+
+    def add(self, families: Families) -> None:
+        """Add what was seen."""
+        for (kind, measure), error in sorted(self._errors.items()):
+            families.add("conservation_error", error / quantity.SCALE, kind, measure)
+
+
+def _add_histograms(families: Families, meter: Meter) -> None:
+    def add(name: str, one: Histogram, *labels: str) -> None:
+        families.add_histogram(name, one.bounds, one.counts, one.sum, *labels)
+
+    add("batch_records", meter.batches)
+    for stage, one in meter.stages.items():
+        add("stage_seconds", one, stage)
+    add("posting_latency_seconds", meter.latency)
