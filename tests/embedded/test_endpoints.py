@@ -40,8 +40,9 @@ async def nothing(consumer, active_partitions, timeout):
     await asyncio.sleep(0.05)
     return {}
 
+embedded.Consumer._getmany = nothing
+
 async def main(worker):
-    embedded.Consumer._getmany = nothing
     worker.broker.append("mes.events.v1", 0, [(None, b"DE01/L1", b"{}", ())])
     print(worker.url, flush=True)
     await worker.stopping.wait()

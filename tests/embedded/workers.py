@@ -40,7 +40,9 @@ class WorkerProcess:
             preexec_fn=setup,
         )
         assert self.process.stderr is not None
-        self.first_line = self.process.stderr.readline()
+        told = iter(self.process.stderr.readline, "")
+        self.first_line = next((line for line in told if " INFO " not in line), "")
+        """The page's address, or what is wrong."""
 
     def status(self) -> dict[str, Any]:
         """Return the status document of the worker."""
