@@ -220,7 +220,7 @@ def _close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
     """
     writer = self._writer
     closed = _close(self, *args, **options)
-    if writer is not None and writer.get_extra_info("sslcontext") is not None:
+    if writer is not None and self._security_protocol.endswith("SSL"):
         writer.transport.abort()
     return closed
 
