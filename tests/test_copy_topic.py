@@ -5,13 +5,15 @@ from random import Random
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agents.worker.copy_topic import targets_of
 from draws import logs, rngs, timings
 from logs import printed_log
 from runs import At, Run, cut, new_task, placed, stepped, value_of
+from streams.codec import decode
+from streams.events import Tick
 from streams.record import Record
 from streams.topics import EXCEPTIONS
 from tables.rules import Timing
@@ -88,9 +90,34 @@ def test_headers_and_timestamps_decide_the_same_on_a_copy(
     seed: int, timing: Timing, new: int, rng: Random
 ) -> None:
     past = placed(printed_log(seed, 200, 2), 2)
-    whole, _ = continued(past, {}, timing, rng)
+    whole, rest = continued(past, {}, timing, rng)
+    assume(not _behind_a_tick(rest, past, timing))
     copy, _ = continued(copied(past, new), {}, timing, rng)
     assert _unordered_exceptions(copy) == _unordered_exceptions(whole)
+
+
+def _behind_a_tick(done: Run, past: Logs, timing: Timing) -> bool:
+    """Whether a line has ended behind a tick that a later source partition has.
+
+    It was first heard of after that tick had passed, with events that are older. On a copy with
+    fewer partitions the tick comes after it, and closes its windows (docs/topics.md).
+    """
+    ticks = [
+        (at, tick.time)
+        for at, records in past.items()
+        for record in records
+        if isinstance(tick := decode(record.value, record.headers, at[0]), Tick)
+        and (
+            record.timestamp is None
+            or tick.time - record.timestamp <= timing.future_seconds_max * 1_000_000
+        )
+    ]
+    return any(
+        at[0] == of[0] and of[1] < at[1] and moment - timing.idle_grace_seconds * 10**6 > watermark
+        for of, task in done.tasks.items()
+        for watermark in [line.watermark for line in task.lines.values()]
+        for at, moment in ticks
+    )
 
 
 def _unordered_exceptions(done: Run) -> dict[Any, list[Any]]:
