@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 from contestants import Contestant, run_peer
-from measure import Failed, keep, machine, median_cost, table
+from measure import Failed, about, keep, machine, median_cost, table
 from stand import Stand, add_stand_options, run_main, standing, without_lineside
 from totals import of_workload
 from workload import add_plan_options, plan_of
@@ -63,6 +63,7 @@ def main() -> None:
         f"{total:,} records, at_least_once, CPU microseconds per event, medians of "
         f"{options.rounds} rounds; each stage without the stages inside it.\n\n"
         + table(("stage", "us per event", "share"), rows)
+        + f"\n{about(found)}"
     )
     keep(options.results, "profile", found, page)
 
