@@ -28,18 +28,22 @@ COPY pyproject.toml README.md LICENSE hatch_build.py ./
 COPY streams ./streams
 COPY tables ./tables
 COPY agents ./agents
-RUN /opt/lineside/bin/pip install --no-deps --no-build-isolation . \
+# There's no git history here to tell the version from.
+ARG VERSION=0.0
+RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" \
+    /opt/lineside/bin/pip install --no-deps --no-build-isolation . \
  && /opt/lineside/bin/lineside --version
 # What builds doesn't run: it goes, pip last. What is left is what the SBOM tells of.
 RUN /opt/lineside/bin/pip uninstall --yes \
-      cython editables hatchling pathspec pluggy setuptools trove-classifiers \
+      cython editables hatch-vcs hatchling pathspec pluggy setuptools setuptools-scm \
+      trove-classifiers \
  && /opt/lineside/bin/pip check \
  && /opt/lineside/bin/pip uninstall --yes pip \
  && /opt/sbom/bin/cyclonedx-py environment --output-reproducible \
       --output-file /opt/lineside/sbom.cdx.json /opt/lineside/bin/python
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="lineside" \
       org.opencontainers.image.description="A stream processor between the shop floor and the ERP" \

@@ -1,7 +1,6 @@
 """Writes what is generated: asyncapi.json, a table of metrics.md, and the Helm chart's pages."""
 
 import json
-from importlib.metadata import version
 from pathlib import Path
 
 import chart
@@ -13,7 +12,12 @@ ROOT = Path(__file__).parent.parent
 
 def page() -> str:
     """Return the text of docs/asyncapi.json."""
-    return json.dumps(document(version("lineside")), indent=1) + "\n"
+    return json.dumps(document(newest_version()), indent=1) + "\n"
+
+
+def newest_version() -> str:
+    """Return the version that the changelog begins with."""
+    return (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n## [")[2].partition("]")[0]
 
 
 def with_table(text: str) -> str:

@@ -194,7 +194,7 @@ def _position(store: RocksStore) -> tuple[int, int] | None:
     (stored,) = store.get_many([POSITION])
     if stored is None:
         return None
-    offset, at_ms = msgspec.msgpack.decode(stored)
+    offset, at_ms, *_ = msgspec.msgpack.decode(stored)  # a later version may note more
     return offset, at_ms
 
 

@@ -25,6 +25,7 @@ from streams.topics import EXCEPTIONS
 from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
+from tables.head import shape_of
 from tables.ledger import (
     entry_bytes,
     entry_fingerprint,
@@ -98,6 +99,7 @@ class Partition:
         self.offset: int = -1
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
+        self.shape = shape_of(rules)
         snapshot.load(self)
         self._folding = Folding(self) if Folding is not None and not plain else None
 

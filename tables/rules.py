@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
@@ -13,6 +13,9 @@ from streams.members import members
 from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.transactions import at_once_data, windowed_data
+
+STATE_FORMAT: Final = 1
+"""Written unless settings say otherwise: one that the version before this one reads, too."""
 
 Row = tuple[str, ...]
 """The names of a row's members."""
@@ -126,6 +129,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    state_format: int = STATE_FORMAT
+    """In which the state is written."""
 
 
 def rules_for(
@@ -133,6 +138,7 @@ def rules_for(
     timing: Timing | None = None,
     policy: Policy | None = None,
     zones: dict[str, ZoneInfo] | None = None,
+    state_format: int = STATE_FORMAT,
 ) -> Rules:
     """Return the rules for the partitions of an input topic."""
     timing = timing or Timing()
@@ -182,6 +188,7 @@ def rules_for(
             for event, struct in TYPES.items()
         },
         zones=zones or {},
+        state_format=state_format,
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from streams.trouble import Trouble
 from tables import episodes
 from tables.episodes import Episode
+from tables.head import HEAD, Head, check_shape, head_bytes, read_head
 from tables.ledger import entry_time
 from tables.line import Line, forget, new_line
 from tables.rules import Rules
@@ -19,16 +19,12 @@ from tables.windows import Row, horizon
 if TYPE_CHECKING:
     from tables.partition import Partition
 
-FORMAT: Final = 1
-"""The version of this layout; another one is refused."""
-
-HEAD: Final = b"o"
 LINE: Final = b"h"
 EPISODE: Final = b"e"
 WINDOW: Final = b"w"
 EXPIRY: Final = b"x"
-"""Prefixes: the partition's head, lines, episodes, windows, and which ledger entries expire when. A
-line's keys go on with its Kafka key and a zero byte. The ledger has its own prefix."""
+"""Prefixes: lines, episodes, windows, and which ledger entries expire when. A line's keys go on
+with its Kafka key and a zero byte. The head has a key, the ledger a prefix of its own."""
 
 SWEPT_KEYS_MAX: Final = 20_000
 """Ledger entries that a batch deletes, about: bounds what it writes, and how long it takes."""
@@ -37,30 +33,19 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
 
-class FormatError(Trouble):
-    """A stored state that this version, or this policy, can't go on with."""
-
-
 def load(partition: Partition) -> None:
     """Fill a partition with what its store has; a store without a head is empty."""
-    head = partition.store.get_many([HEAD])[0]
-    if head is None:
+    (stored,) = partition.store.get_many([HEAD])
+    if stored is None:
         return
-    format_, *told_of = _decode(head)
     where = f"the state of {partition.topic}/{partition.number}"
-    if format_ != FORMAT:
-        raise FormatError(f"{where} has format {format_}; this version reads format {FORMAT}")
-    offset, counts, codes, left, shape = told_of
-    if shape != _shape(partition.rules):
-        raise FormatError(
-            f"{where} was made with other window lengths, grace, episode limit, retention or "
-            "policy: go on with those, or start with an empty data directory"
-        )
-    partition.offset = offset
+    head = read_head(stored, where)
+    check_shape(head, partition.rules, partition.topic, where)
+    partition.offset = head.offset
     told = partition.counts
-    told.accepted, told.duplicate, told.exception, told.tick = counts
-    told.codes.update(codes)
-    told.left.update(left)
+    told.accepted, told.duplicate, told.exception, told.tick = head.counts
+    told.codes.update(head.codes)
+    told.left.update(head.left)
     by_key: dict[bytes, Line] = {}
     for _, value in partition.store.scan(LINE):
         line = _read_line(value, partition.rules)
@@ -77,14 +62,6 @@ def load(partition: Partition) -> None:
         }
     for line in by_key.values():
         _recall(line, partition.rules)
-
-
-def read_offset(head: bytes) -> int:
-    """Return the offset of the last record that a state has seen, by its stored head."""
-    format_, offset, *_ = _decode(head)
-    if format_ != FORMAT:
-        raise FormatError(f"a state has format {format_}; this version reads format {FORMAT}")
-    return int(offset)
 
 
 def changes(
@@ -121,23 +98,15 @@ def changes(
         made[EXPIRY + line_key + b"\0" + _bytes(begin) + offset] = _encode(keys)
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
-    codes, left = dict(told.codes), dict(told.left)
-    head = [FORMAT, partition.offset, counts, codes, left, _shape(rules)]
-    made[HEAD] = _encode(head)
+    head = Head(
+        offset=partition.offset,
+        counts=counts,
+        codes=dict(told.codes),
+        left=dict(told.left),
+        shape=partition.shape,
+    )
+    made[HEAD] = head_bytes(head, rules.state_format)
     return made
-
-
-def _shape(rules: Rules) -> list[Any]:
-    """Return what sums, posting keys and the ledger's reach depend on.
-
-    With another one a window could close twice under one key, a sum be taken for another, or a
-    repeat be accepted whose entry is gone already.
-    """
-    kinds = [
-        [kind.short, kind.record, kind.length, list(kind.row), list(kind.measures)]
-        for kind in rules.kinds
-    ]
-    return [kinds, rules.grace, rules.episode_limit, rules.retention, rules.bucket]
 
 
 def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:

@@ -258,11 +258,11 @@ def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -
     data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
     assert lineside(*feed, **data).returncode == 0
     other = lineside(*feed, LINESIDE_SUMMARY_WINDOW_SECONDS="120", **data)
-    assert_one_sentence(other, 1, "other window lengths, grace")
+    assert_one_sentence(other, 1, "summary_window_seconds 60 (now 120)")
     default = Path(streams.__file__).with_name("policy.toml").read_text()
     (tmp_path / "policy.toml").write_text(default.replace('when = "at_once"', 'when = "window"', 1))
     other = lineside(*feed, LINESIDE_POLICY=str(tmp_path / "policy.toml"), **data)
-    assert_one_sentence(other, 1, "or policy")
+    assert_one_sentence(other, 1, "another policy for erp.production_confirmation.v1")
     assert lineside(*feed, **data).returncode == 0
 
 

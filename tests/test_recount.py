@@ -13,8 +13,8 @@ from agents.worker.recount import Head, OtherRulesError, Recount, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
 from streams.record import Record
 from streams.topics import MES_EVENTS
+from tables.head import FORMATS, HEAD, FormatError
 from tables.rules import Rules, Timing, rules_for
-from tables.snapshot import FORMAT, HEAD, FormatError
 from tables.store import MemoryStore
 
 M = (MES_EVENTS, 0)
@@ -184,5 +184,6 @@ def test_a_state_of_other_settings_isnt_judged(timing: Timing) -> None:
 
 def test_a_state_of_another_format_isnt_judged() -> None:
     told = msgspec.msgpack.decode(head_after(RECORDS))
-    with pytest.raises(FormatError, match=f"format {FORMAT + 1}"):
-        read_head(msgspec.msgpack.encode([FORMAT + 1, *told[1:]]), M, rules())
+    later = FORMATS[-1] + 1
+    with pytest.raises(FormatError, match=f"format {later}"):
+        read_head(msgspec.msgpack.encode([later, *told[1:]]), M, rules())

@@ -21,14 +21,13 @@ from runs import (
     started,
     stepped,
 )
-from streams.policy import default_policy
 from streams.topics import MES_EVENTS
 from tables import snapshot
 from tables.conservation import balances
+from tables.head import HEAD, FormatError
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Timing, rules_for
-from tables.snapshot import FormatError
 from tables.store import MemoryStore
 
 UNSTORED = {
@@ -169,45 +168,6 @@ def test_rocksdb_gives_back_what_memory_does(tmp_path: Any) -> None:
 # Refusals.
 
 
-def test_a_state_of_another_format_is_refused_with_a_sentence() -> None:
-    bench = busy_bench()
-    (head,) = bench.store.get_many([snapshot.HEAD])
-    assert head is not None
-    told = msgspec.msgpack.decode(head)
-    for format_ in (snapshot.FORMAT + 1, 0):
-        bench.store.write([(snapshot.HEAD, msgspec.msgpack.encode([format_, *told[1:], "more"]))])
-        with pytest.raises(FormatError) as refusal:
-            bench.reopen()
-        assert str(refusal.value).startswith(
-            f"the state of mes.events.v1/0 has format {format_}; this version reads format"
-        )
-
-
-@pytest.mark.parametrize(
-    "timing", [Timing(summary_window_seconds=300), Timing(posting_window_seconds=60)]
-)
-def test_a_state_of_other_windows_is_refused_with_a_sentence(timing: Timing) -> None:
-    bench = busy_bench()
-    with pytest.raises(FormatError, match=r"mes\.events\.v1/0 .*window lengths"):
-        Partition(MES_EVENTS, 0, rules_for(MES_EVENTS, timing), bench.store)
-
-
-def test_a_state_of_another_policy_is_refused_with_a_sentence() -> None:
-    policy = default_policy()
-    for change in (
-        {
-            "transactions": {
-                n: e for n, e in policy.transactions.items() if n != "erp.goods_issue.v1"
-            }
-        },
-        {"summaries": dict(reversed(policy.summaries.items()))},
-    ):
-        bench = busy_bench()
-        rules = rules_for(MES_EVENTS, policy=msgspec.structs.replace(policy, **change))
-        with pytest.raises(FormatError, match="policy"):
-            Partition(MES_EVENTS, 0, rules, bench.store)
-
-
 @pytest.mark.parametrize(
     "change",
     [{"breakdown_seconds": 900}, {"idle_grace_seconds": 0}, {"future_seconds_max": 60},
@@ -253,4 +213,4 @@ def test_without_lasting_only_the_ledger_is_written() -> None:
     ((_, records),) = placed([consumed(0), started(0)]).items()
     stepped(task, records)
     prefixes = {key[:1] for key, _ in task.store.scan(b"")}
-    assert prefixes == {snapshot.HEAD, snapshot.EXPIRY, b"l"}
+    assert prefixes == {HEAD, snapshot.EXPIRY, b"l"}

@@ -20,9 +20,9 @@ from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
 from streams.cluster import Cluster, bounds, read_to, record_of
 from streams.topics import INPUTS, OUTPUTS, changelog
 from streams.trouble import Trouble
+from tables.head import HEAD
 from tables.rocksdb import RocksStore
 from tables.rules import Rules
-from tables.snapshot import HEAD
 from tables.store import Room, SpillingStore, Store
 
 HEAD_REACH: Final = 20_000

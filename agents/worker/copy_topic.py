@@ -18,7 +18,7 @@ from streams.misfits import command_to_set
 from streams.record import partition_of
 from streams.topics import changelog
 from streams.trouble import Trouble
-from tables.snapshot import HEAD, read_offset
+from tables.head import HEAD, read_head
 
 BATCH_BYTES: Final = 256 << 10
 """Of one target partition at a time, before compression; a single record may be larger."""
@@ -200,7 +200,8 @@ async def _processed(
                 async for _, records in read_to(reader, {log: end}):
                     for record in records:
                         if record.key == HEAD and record.value is not None:
-                            found[wanted[log]] = read_offset(record.value) + 1
+                            where = f"the state of {wanted[log].topic}/{log.partition}"
+                            found[wanted[log]] = read_head(record.value, where).offset + 1
                 end, reach = start, reach * HEAD_REACH_FACTOR
     return found
 

@@ -27,7 +27,7 @@ from streams.topics import INPUTS, MES_EVENTS, changelog
 from streams.trouble import Trouble
 from streams.writing import Lost
 from tables.changelog import GrownError, Standby, open_store, recover
-from tables.snapshot import HEAD
+from tables.head import HEAD
 from tables.store import Store
 
 RECOVERIES_MAX: Final = 4

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from agents.worker import differences as tell
@@ -11,7 +10,8 @@ from agents.worker.differences import Differences, Place
 from agents.worker.proof import Proof, Source
 from streams.record import Record
 from streams.trouble import Trouble
-from tables import snapshot
+from tables.head import HEAD
+from tables.head import OtherRulesError as StateOfOtherRulesError
 from tables.partition import Counts, Partition
 from tables.rules import Rules
 from tables.store import MemoryStore, Store
@@ -40,18 +40,12 @@ class Head(Struct, frozen=True):
 def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
     """Return what a changelog's head record says, or raise a `Trouble` if it can't be judged."""
     store = MemoryStore()
-    store.write([(snapshot.HEAD, stored)])
-    where = f"{source[0]}/{source[1]}"
-    format_ = msgspec.msgpack.decode(stored)[0]
+    store.write([(HEAD, stored)])
     try:
         partition = Partition(*source, rules, store)
-    except snapshot.FormatError as error:
-        if format_ != snapshot.FORMAT:
-            raise
+    except StateOfOtherRulesError as error:
         raise OtherRulesError(
-            f"the state of {where} was made with other window lengths, grace, episode limit, "
-            "retention or policy than those of this audit: give it the settings of the job "
-            "(--config)"
+            f"{error.told}: give the audit the settings of the job (--config)"
         ) from error
     return Head(partition.offset, counted(partition.counts))
 

@@ -15,7 +15,8 @@ from streams.address import read_servers
 from streams.policy import PolicyError, default_policy, read_policy
 from streams.topics import INPUTS
 from streams.trouble import Trouble
-from tables.rules import Rules, Timing, rules_for
+from tables.head import FORMATS
+from tables.rules import STATE_FORMAT, Rules, Timing, rules_for
 
 ENVIRONMENT_PREFIX: Final = "LINESIDE_"
 NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG", "LINESIDE_CORE")
@@ -68,6 +69,8 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     skip_deleted: bool = False
     """Go on where an input topic has deleted records before they were processed."""
     data_dir: str = "lineside-data"
+    state_format: int = STATE_FORMAT
+    """In which states are written: docs/upgrading.md says when to raise it."""
     partitions: int = 4
     """Of each topic of the embedded log; on Kafka the topics tell."""
     host: str = "127.0.0.1"
@@ -124,7 +127,9 @@ def rules_of(settings: Settings) -> dict[str, Rules]:
         except PolicyError as error:
             raise SettingsError(f"policy {settings.policy!r}: {error}") from None
     zones = {plant: _zone(plant, name) for plant, name in settings.time_zones.items()}
-    return {topic: rules_for(topic, settings, policy, zones) for topic in INPUTS}
+    return {
+        topic: rules_for(topic, settings, policy, zones, settings.state_format) for topic in INPUTS
+    }
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -196,6 +201,8 @@ def _problem(settings: Settings) -> str | None:
             f"session_timeout_seconds is {settings.session_timeout_seconds}: it must be 1 to "
             f"{SESSION_SECONDS_MAX}, and no less than the broker's group.min.session.timeout.ms"
         )
+    if settings.state_format not in FORMATS:
+        return f"state_format is {settings.state_format}: it must be {FORMATS[0]} to {FORMATS[-1]}"
     if not 1 <= settings.partitions <= PARTITIONS_MAX:
         return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
     if not 0 <= settings.port <= 65_535:

@@ -23,13 +23,21 @@ WAIT_SECONDS_MAX = 60
 class WorkerProcess:
     """`lineside worker` in a process of its own, with its data in `folder`."""
 
-    def __init__(self, folder: Path, *arguments: str, setup: Callable[[], None] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        code: Path | None = None,
+        setup: Callable[[], None] | None = None,
+    ) -> None:
+        """Start it; `code` is the folder of another version's packages."""
         self.folder = folder
         environment = {
             **{name: value for name, value in os.environ.items() if "LINESIDE" not in name},
             "LINESIDE_DATA_DIR": str(folder),
             "LINESIDE_PORT": "0",
             "LINESIDE_PARTITIONS": "4",
+            **({} if code is None else {"PYTHONPATH": str(code)}),
         }
         self.process = subprocess.Popen(
             [LINESIDE, "worker", *arguments],

@@ -19,7 +19,7 @@ from kafka_workers import STOP_SECONDS_MAX, KafkaJob, WorkerProcess, wait_until
 from runs import At
 from streams.cluster import read_broker
 from streams.topics import INPUTS, STATE, changelog
-from tables.snapshot import HEAD
+from tables.head import HEAD
 
 RESUME_SECONDS_MAX: Final = 120.0
 """Longer, and the job is taken to stand still for good."""

@@ -16,7 +16,7 @@ from kafka_workers import wait_until
 from runs import OUTCOMES, At
 from streams.cluster import BrokerError, Cluster, bounds
 from streams.topics import INPUTS, changelog
-from tables.snapshot import HEAD
+from tables.head import HEAD
 
 POLL_MS = 50
 

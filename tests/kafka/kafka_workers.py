@@ -56,8 +56,20 @@ def wait_until(what: str, found: Callable[[], T], seconds: float = WAIT_SECONDS_
 class WorkerProcess:
     """`lineside worker` in a process of its own; what it says goes to a file beside its data."""
 
-    def __init__(self, broker: str, group: str, folder: Path, /, *arguments: str, **settings: Any):
-        """Start it with its data in `folder`; `settings` are named as in `Settings`."""
+    def __init__(
+        self,
+        broker: str,
+        group: str,
+        folder: Path,
+        /,
+        *arguments: str,
+        code: Path | None = None,
+        **settings: Any,
+    ) -> None:
+        """Start it with its data in `folder`; `settings` are named as in `Settings`.
+
+        `code` is the folder of another version's packages.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = folder / "worker.log"
@@ -73,6 +85,8 @@ class WorkerProcess:
         }
         own = {name: value for name, value in os.environ.items() if "LINESIDE" not in name}
         told = {f"LINESIDE_{name.upper()}": str(value) for name, value in given.items()}
+        if code is not None:
+            told["PYTHONPATH"] = str(code)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [LINESIDE, "worker", *arguments],

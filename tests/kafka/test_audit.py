@@ -36,8 +36,8 @@ from streams.topics import (
     changelog,
 )
 from streams.trouble import Trouble
+from tables.head import HEAD
 from tables.partition import Partition
-from tables.snapshot import HEAD
 from tables.store import Change, MemoryStore
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))

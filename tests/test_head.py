@@ -1,0 +1,178 @@
+"""The head of a state: every format is read, and what can't be gone on with is told in a sentence."""
+
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from departed import Records, by_line
+from draws import logs, rngs, timings
+from runs import Bench, confirmed, consumed, cut, new_task, placed, started, stepped
+from streams.policy import Policy, default_policy
+from streams.record import Outgoing
+from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from tables.head import (
+    FORMATS,
+    HEAD,
+    VERSION,
+    FormatError,
+    Head,
+    OtherRulesError,
+    head_bytes,
+    read_head,
+)
+from tables.partition import Partition
+from tables.rules import STATE_FORMAT, Timing, rules_for
+from tables.store import MemoryStore
+
+WHERE = "the state of mes.events.v1/0"
+
+formats = st.sampled_from(FORMATS)
+counts = st.dictionaries(st.text(), st.integers(0, 2**63 - 1), max_size=3)
+heads = st.builds(
+    Head,
+    offset=st.integers(0, 2**63 - 1),
+    counts=st.lists(st.integers(0, 2**63 - 1), min_size=4, max_size=4),
+    codes=counts,
+    left=counts,
+    shape=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5),
+)
+
+
+def told(outputs: list[Outgoing]) -> Records:
+    """Return what left by line: a batch does one line after the other."""
+    return by_line((each.topic, each.value) for each in outputs)
+
+
+# Laws.
+
+
+@given(heads, formats)
+def test_a_head_is_read_as_it_was_written_in_every_format(head: Head, format_: int) -> None:
+    assert read_head(head_bytes(head, format_), WHERE) == head
+
+
+@given(heads, formats)
+def test_a_format_later_than_the_first_names_the_version_that_wrote_it(
+    head: Head, format_: int
+) -> None:
+    found, second, *_ = msgspec.msgpack.decode(head_bytes(head, format_))
+    assert found == format_
+    assert (second == VERSION) == (format_ > 1)
+
+
+@given(logs(), timings, rngs)
+def test_a_state_goes_on_from_any_format_in_any_other(
+    lines: list[bytes], timing: Timing, rng: Random
+) -> None:
+    for at, records in placed(lines).items():
+        store, left = MemoryStore(), []
+        for batch in cut(records, rng):
+            rules = rules_for(at[0], timing, state_format=rng.choice(FORMATS))
+            left += stepped(Partition(*at, rules, store), batch)
+        assert told(left) == told(stepped(new_task(at, timing), records))
+
+
+# Examples.
+
+
+def bench_with_a_state(topic: str = MES_EVENTS) -> Bench:
+    bench = Bench(topic)
+    if topic == MES_EVENTS:
+        bench.send(consumed(0), confirmed(1), started(2, "EP"))
+    else:
+        bench.tick(0)
+    return bench
+
+
+def test_a_state_is_written_in_the_format_that_is_wanted_and_in_the_first_otherwise() -> None:
+    bench = bench_with_a_state()
+    for wanted in (STATE_FORMAT, 2, 1):
+        bench.rules = rules_for(MES_EVENTS, state_format=wanted)
+        bench.reopen()
+        bench.send(confirmed(3))
+        (head,) = bench.store.get_many([HEAD])
+        assert msgspec.msgpack.decode(head or b"")[0] == wanted
+    assert STATE_FORMAT == 1, "raised by the release after the one that brought the format"
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ([3, "0.9.0", 7, "more"], "run lineside 0.9.0, which wrote it"),
+        ([3], "run a later lineside, which wrote it"),
+        ([3, 7, 8], "run a later lineside, which wrote it"),
+        ([0, 7], "has format 0, which there never was"),
+        (["two", 7], "has format 'two', which there never was"),
+    ],
+)
+def test_a_state_of_another_format_is_refused_with_a_sentence(head: object, told: str) -> None:
+    bench = bench_with_a_state()
+    bench.store.write([(HEAD, msgspec.msgpack.encode(head))])
+    with pytest.raises(FormatError) as refusal:
+        bench.reopen()
+    text = str(refusal.value)
+    assert text.startswith(f"{WHERE} has format ")
+    assert f"this is lineside {VERSION}, which reads formats 1 to 2" in text
+    assert told in text
+    assert "\n" not in text
+
+
+def policy_without_goods_issues() -> Policy:
+    policy = default_policy()
+    kept = {name: e for name, e in policy.transactions.items() if name != "erp.goods_issue.v1"}
+    return msgspec.structs.replace(policy, transactions=kept)
+
+
+def policy_in_another_order() -> Policy:
+    policy = default_policy()
+    return msgspec.structs.replace(policy, summaries=dict(reversed(policy.summaries.items())))
+
+
+@pytest.mark.parametrize(
+    ("topic", "timing", "policy", "told"),
+    [
+        (MES_EVENTS, Timing(grace_seconds=60), None, "grace_seconds 30 (now 60)"),
+        (
+            MES_EVENTS,
+            Timing(episode_limit_seconds=60),
+            None,
+            "episode_limit_seconds 86400 (now 60)",
+        ),
+        (
+            MES_EVENTS,
+            Timing(summary_window_seconds=120, posting_window_seconds=600),
+            None,
+            "posting_window_seconds 300 (now 600), summary_window_seconds 60 (now 120)",
+        ),
+        (
+            MES_EVENTS,
+            Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=60),
+            None,
+            "mes_retention_seconds 604800 (now 1000), ledger_bucket_seconds 3600 (now 60)",
+        ),
+        (
+            MACHINE_EVENTS,
+            Timing(machine_retention_seconds=1_000),
+            None,
+            "machine_retention_seconds 86400 (now 1000)",
+        ),
+        (MES_EVENTS, None, policy_without_goods_issues(), "another policy for erp.goods_issue.v1"),
+        (
+            MES_EVENTS,
+            None,
+            policy_in_another_order(),
+            "another policy for the order of record types",
+        ),
+    ],
+)
+def test_a_state_of_other_rules_is_refused_with_what_they_were(
+    topic: str, timing: Timing | None, policy: Policy | None, told: str
+) -> None:
+    bench = bench_with_a_state(topic)
+    with pytest.raises(OtherRulesError) as refusal:
+        Partition(topic, 0, rules_for(topic, timing, policy), bench.store)
+    assert str(refusal.value).startswith(f"the state of {topic}/0 was made with {told}: go on with")
+    assert refusal.value.told == f"the state of {topic}/0 was made with {told}"
