@@ -90,7 +90,7 @@ class RocksStore:
             if value is None:
                 batch.delete(key)
             else:
-                batch.put(key, value)
+                batch[key] = value
         try:
             self._db.write(batch)
         except Exception as error:  # rocksdict raises plain Exceptions
