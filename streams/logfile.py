@@ -12,7 +12,7 @@ from streams.events import NAMES, Tick
 from streams.instant import LATEST
 from streams.record import Record, partition_of
 from streams.rejection import Rejection, shown
-from streams.topics import INPUTS, MES_EVENTS
+from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 
 LINE_BYTES_MAX: Final = 8 << 20
 """What is kept of a longer line, so that memory stays bounded; it is `malformed` in any case."""
@@ -22,12 +22,17 @@ BLOCK_BYTES: Final = 1 << 18
 """Read at a time: about a thousand lines, so that memory is bounded and a cache is enough."""
 
 
+_MARKS: Final = {MACHINE_EVENTS: "0", MES_EVENTS: "1"}
+"""What `placed_by` begins with."""
+
+
 class Placed(msgspec.Struct):
     """Records for one partition, and what they are; `next_offset` is that of its next bare line."""
 
     next_offset: int = 0
     records: list[Record] = msgspec.field(default_factory=list)
-    decoded: list[Decoded] = msgspec.field(default_factory=list)
+    decoded: list[Decoded | None] = msgspec.field(default_factory=list)
+    """what they are; None where only their place was looked at"""
     numbers: list[int] = msgspec.field(default_factory=list)
     """of the lines that they come from"""
 
@@ -63,7 +68,7 @@ class LogReader:
         self.passed_over = 0
         self.line_number = 0
         self._placed: dict[tuple[str, int], Placed] = {}
-        self._routes: dict[tuple[str, str], tuple[Placed, bytes]] = {}
+        self._routes: dict[bytes, tuple[Placed, bytes]] = {}
         for topic in INPUTS:
             for number in range(partitions):
                 self._at(topic, number)
@@ -82,23 +87,32 @@ class LogReader:
             number += 1
             if line.startswith(b'{"topic"') and self._place_printed(line, number):
                 continue
-            event: Any = decode(line, (), None)
-            if event.__class__ in NAMES and event.payload is UNSET:
-                where = f"{event.plant}/{event.line}"
-                try:
-                    placed, key = self._routes[event.TOPIC, where]
-                except KeyError:
-                    key = where.encode()
-                    placed = self._at(event.TOPIC, partition_of(key, self.partitions))
-                    self._routes[event.TOPIC, where] = placed, key
-                offset = placed.next_offset
-                placed.next_offset = offset + 1
-                placed.records.append(Record(offset, None, key, line))
-                placed.decoded.append(event)
-                placed.numbers.append(number)
-            else:
-                self._place_other(line, number, event)
+            where = None if b"payload" in line else placed_by(line)
+            event: Any = None
+            if where is None:
+                event = decode(line, (), None)
+                if event.__class__ not in NAMES or event.payload is not UNSET:
+                    self._place_other(line, number, event)
+                    continue
+                where = f"{_MARKS[event.TOPIC]}{event.plant}/{event.line}".encode()
+            try:
+                placed, key = self._routes[where]
+            except KeyError:
+                placed, key = self._route(where)
+            offset = placed.next_offset
+            placed.next_offset = offset + 1
+            placed.records.append(Record(offset, None, key, line))
+            placed.decoded.append(event)
+            placed.numbers.append(number)
         self.line_number = number
+
+    def _route(self, where: bytes) -> tuple[Placed, bytes]:
+        """Return where events of a topic's mark, a plant and a line go, and their key."""
+        topic = MES_EVENTS if where.startswith(_MARKS[MES_EVENTS].encode()) else MACHINE_EVENTS
+        key = where[1:]
+        placed = self._at(topic, partition_of(key, self.partitions))
+        self._routes[where] = placed, key
+        return placed, key
 
     def _place_other(self, line: bytes, number: int, event: Any) -> None:
         """Place a line that is refused, a tick, or perhaps printed by kcat."""
@@ -211,3 +225,14 @@ def _bytes(text: str) -> bytes:
             return text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             return text.encode("utf-8", "surrogatepass")
+
+
+def placed_by_plain(line: bytes) -> bytes | None:  # noqa: ARG001  # what the compiled one takes
+    """Return the mark of an event's topic, its plant, a slash and its line; None: decode it."""
+    return None
+
+
+try:
+    from streams.scanning import placed_by
+except ImportError:  # it wasn't built: see hatch_build.py
+    placed_by = placed_by_plain

@@ -29,4 +29,9 @@ cdef struct Scanned:
     Span trace  # the attribute `traceparent`, where it's a string
     Field fields[FIELDS_MAX]  # in the order of the struct's members
 
-cdef int scan(const char* value, int size, bint mes, Scanned* event) noexcept nogil
+cdef enum Topics:
+    MACHINE = 0
+    MES = 1
+    ANY = 2
+
+cdef int scan(const char* value, int size, int topics, Scanned* event) noexcept nogil

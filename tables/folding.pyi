@@ -10,7 +10,7 @@ Cold = dict[int, tuple[Record, Decoded]]
 class Folding:
     def __init__(self, partition: Partition) -> None: ...
     def read(
-        self, records: Sequence[Record], seen: int, known: Sequence[Decoded] | None = None
+        self, records: Sequence[Record], seen: int, known: Sequence[Decoded | None] | None = None
     ) -> tuple[Block, Cold, list[bytes | None], list[bytes]]: ...
     def take(
         self,

@@ -229,7 +229,7 @@ cdef class Folding:
 
         `decoded` has (record, decoded), by number, of what isn't for the fast way; `keys` a ledger
         key or None for each record, `asked` those that are there. Records up to the offset `seen`
-        are passed over. `known`: what the records are, where they have been decoded already.
+        are passed over. `known`: what the records are, None where they haven't been decoded yet.
         """
         cdef Block block = records if isinstance(records, Block) else block_of(records)
         cdef Py_ssize_t number
@@ -253,10 +253,9 @@ cdef class Folding:
                 raw.value, raw.value_size, self.mes, event
             ) < 0 or self.plans[event.kind] is None:
                 record = block.at(number)
-                cold = (
-                    decode(record.value, record.headers, self.topic) if known is None
-                    else known[number]
-                )
+                cold = None if known is None else known[number]
+                if cold is None:
+                    cold = decode(record.value, record.headers, self.topic)
                 event.kind = -1
                 decoded[number] = record, cold
                 key = None

@@ -119,7 +119,7 @@ class Partition:
         folding: "Folding",
         records: Sequence[Record],
         seen: int,
-        known: Sequence[Decoded] | None = None,
+        known: Sequence[Decoded | None] | None = None,
     ) -> Step:
         """Return what `step_decoded` does, by the compiled shortcut (docs/decisions/0013)."""
         block, decoded, keys, asked = folding.read(records, seen, known)
@@ -132,10 +132,17 @@ class Partition:
             self.offset = block.last_offset
         return self._stepped(batch)
 
-    def step_decoded(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> Step:
-        """Return what `records` lead to, whatever their offsets; `decoded` is what they are."""
+    def step_decoded(self, records: Sequence[Record], known: Sequence[Decoded | None]) -> Step:
+        """Return what `records` lead to, whatever their offsets.
+
+        `known` is what they are, None where they haven't been decoded yet.
+        """
         if self._folding is not None:
-            return self._step_compiled(self._folding, records, NEVER, decoded)
+            return self._step_compiled(self._folding, records, NEVER, known)
+        decoded = [
+            decode(record.value, record.headers, self.topic) if event is None else event
+            for record, event in zip(records, known, strict=True)
+        ]
         keys = _ledger_keys(decoded)
         batch = _Batch(self, _look_up(self.store, decoded, keys))
         batch.take(records, decoded, keys)

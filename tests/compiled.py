@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams import kafka_batches, kafka_writer
+from streams import kafka_batches, kafka_writer, logfile
 from tables import line, partition, snapshot, windows
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None
@@ -37,5 +37,6 @@ def all_plain() -> Iterator[None]:
             patch.setattr(module, "Row", windows.PlainRow)
         patch.setattr(snapshot, "rows_bytes", snapshot.rows_bytes_plain)
         patch.setattr(snapshot, "numbers", snapshot.numbers_plain)
+        patch.setattr(logfile, "placed_by", logfile.placed_by_plain)
         patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
         yield

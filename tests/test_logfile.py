@@ -3,7 +3,9 @@
 import json
 import time
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,15 +14,18 @@ from hypothesis import strategies as st
 
 import reference
 from agents.worker.replay import replay
-from draws import logs, seeds
+from compiled import all_plain, needs_core
+from draws import logs, rngs, seeds
 from logs import random_log
 from runs import At, consumed, event, new_task, placed, value_of
 from streams.codec import VALUE_BYTES_MAX, decode
+from streams.factory import Plan, arrivals
 from streams.logfile import BLOCK_BYTES, LINE_BYTES_MAX, LogReader, Placed, lines_of
 from streams.record import Record, murmur2, partition_of
 from streams.rejection import Rejection
 from streams.topics import EXCEPTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS
 from tables.rules import rules_for
+from test_codec import same
 
 
 def read(file: bytes, partitions: int = 1) -> tuple[dict[At, Placed], int]:
@@ -100,6 +105,41 @@ def test_every_line_is_one_record_and_a_tick_one_on_each_partition(
             if _type_of(record.value or b"") != "clock.tick.v1":
                 machine = str(_type_of(record.value or b"")).startswith("machine.")
                 assert machine == (topic == MACHINE_EVENTS)
+
+
+@given(logs(), st.sampled_from([1, 4]), rngs)
+def test_what_isnt_decoded_yet_is_where_decoding_would_have_put_it(
+    lines: list[bytes], partitions: int, rng: Random
+) -> None:
+    """Among printed records, and lines with a byte that isn't theirs."""
+    needs_core()
+    printed = rng.choice([kcat(), kcat(topic="another"), kcat(payload="x")])
+    mixed = [rng.choice([line, line, printed, _changed(line, rng)]) for line in lines]
+    found, passed_over = read(b"\n".join(mixed), partitions)
+    with all_plain():
+        expected, as_many = read(b"\n".join(mixed), partitions)
+    assert passed_over == as_many
+    assert found.keys() == expected.keys()
+    for at, placed_ in found.items():
+        assert placed_.records == expected[at].records
+        assert placed_.numbers == expected[at].numbers
+        for record, one, other in zip(
+            placed_.records, placed_.decoded, expected[at].decoded, strict=True
+        ):
+            assert same(decode(record.value, record.headers, at[0]) if one is None else one, other)
+
+
+def test_most_lines_of_a_factory_arent_decoded_to_be_placed() -> None:
+    needs_core()
+    lines = [arrival.value for arrival in islice(arrivals(Plan()), 5_000)]
+    found, _ = read(b"\n".join(lines))
+    decoded = [one for placed_ in found.values() for one in placed_.decoded]
+    assert decoded.count(None) > 0.95 * len(decoded)
+
+
+def _changed(line: bytes, rng: Random) -> bytes:
+    at = rng.randrange(len(line))
+    return line[:at] + bytes([rng.choice(b'"{}\\,:x0')]) + line[at + 1 :]
 
 
 def _type_of(line: bytes) -> object:

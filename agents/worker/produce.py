@@ -103,7 +103,7 @@ async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
         await sink.send(at, records)
 
 
-def _count(sent: Sent, decoded: Sequence[Decoded]) -> None:
+def _count(sent: Sent, decoded: Sequence[Decoded | None]) -> None:
     ticks = sum(isinstance(event, Tick) for event in decoded)
     sent.ticks += ticks
     sent.events += len(decoded) - ticks
