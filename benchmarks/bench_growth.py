@@ -40,10 +40,11 @@ VALUES: Final[dict[str, tuple[float, ...]]] = {
 }
 """What is measured of each subject but keys."""
 
-EVENTS_MIN: Final = {"lines": 6_000_000, "workers": 4_000_000}
+EVENTS_MIN: Final = {"lines": 6_000_000, "partitions": 4_000_000, "workers": 4_000_000}
 """Not of trials. On 10,000 lines, 6 million events are 400 s of event time: the slope spans five
-windows of 60 s and one of 300 s. Two workers share the partitions only some seconds after their
-start, and before their slope begins."""
+windows of 60 s and one of 300 s. Of 64 partitions the last has its state some seconds after the
+first, and two workers share the partitions only some seconds after their start: the slope begins
+behind that."""
 
 BLOCK_RECORDS: Final = 8_192
 """A duplicate is so many records later, at most twice: of 64 lines 128 turns, of 10,000 one."""

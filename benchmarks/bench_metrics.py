@@ -99,7 +99,12 @@ class TimedRefusals(Refusals):
 
 
 class Acknowledged:
-    """A writer to which everything arrives at once."""
+    """A writer to which everything arrives at once, outputs before states as by default."""
+
+    sends_ahead, pause_seconds = True, 0.0
+
+    async def send(self, outputs: Any) -> None:
+        """Take all."""
 
     async def write(self, outputs: Any, changes: Any) -> Any:
         """Take all."""

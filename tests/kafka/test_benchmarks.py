@@ -28,6 +28,12 @@ def test_the_workload_is_the_same_bytes_anywhere() -> None:
     assert WORKLOAD_DIGEST in run("workload.py", "--events", "20000", "--digest")
 
 
+def test_what_metrics_cost_is_measured_on_the_job_as_it_is() -> None:
+    told = run("bench_metrics.py", "--events", "3000", "--rounds", "1", "--lines", "8")
+    assert "its own calls" in told
+    assert "a scrape of 8 lines" in told
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(300)
