@@ -57,6 +57,8 @@ DECODERS: Final[dict[int, Callable[[Any], bytes]]] = {
 Pair = tuple[bytes | None, bytes | None]
 """Key and value of a record."""
 
+Headers = list[tuple[str, bytes]]
+
 
 def whole(key: bytes | None) -> bytes | None:
     """Mark a consumer, as its `key_deserializer`, as one that gets blocks instead of records."""
@@ -213,7 +215,7 @@ def changes_batch(
     """
     if COMPILED:
         return _sealed(producer, *pairs_payload(changes), at_ms, bytes_max)
-    return _built(producer, changes, at_ms)
+    return _built(producer, ((key, value, []) for key, value in changes), at_ms)
 
 
 def outgoing_batch(
@@ -222,16 +224,7 @@ def outgoing_batch(
     """Return a RecordBatch of outgoing records, or None if it takes more than `bytes_max`."""
     if COMPILED:
         return _sealed(producer, *outgoing_payload(records), at_ms, bytes_max)
-    builder: BatchBuilder = producer.create_batch()
-    for record in records:
-        headers = [] if record.trace is None else [(HEADER_OF_TRACE, record.trace)]
-        if (
-            builder.append(timestamp=at_ms, key=record.key, value=record.value, headers=headers)
-            is None
-        ):
-            return None
-    builder.close()
-    return builder
+    return _built(producer, ((one.key, one.value, _headers(one)) for one in records), at_ms)
 
 
 def _sealed(
@@ -244,13 +237,19 @@ def _sealed(
     return SealedBatch(payload, count, at_ms, transactional)
 
 
-def _built(producer: Any, pairs: Iterable[Pair], at_ms: int) -> BatchBuilder | None:
+def _built(
+    producer: Any, records: Iterable[tuple[bytes | None, bytes | None, Headers]], at_ms: int
+) -> BatchBuilder | None:
     builder: BatchBuilder = producer.create_batch()
-    for key, value in pairs:
-        if builder.append(timestamp=at_ms, key=key, value=value) is None:
+    for key, value, headers in records:
+        if builder.append(timestamp=at_ms, key=key, value=value, headers=headers) is None:
             return None
     builder.close()
     return builder
+
+
+def _headers(record: Outgoing) -> Headers:
+    return [] if record.trace is None else [(HEADER_OF_TRACE, record.trace)]
 
 
 def _record(found: Any) -> Record:
