@@ -29,11 +29,6 @@ def add_probes(
     async def health(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def readiness(_: web.Request) -> web.Response:
-        if ready():
-            return web.Response(text="ready\n")
-        return web.Response(status=503, text="partitions or their states are awaited\n")
-
     async def liveness(_: web.Request) -> web.Response:
         seconds = still_seconds()
         if seconds <= still_seconds_max:
@@ -44,5 +39,16 @@ def add_probes(
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE})
 
-    for path, answer in zip(PATHS, (health, readiness, liveness, metrics), strict=True):
+    for path, answer in zip(PATHS, (health, readiness(ready), liveness, metrics), strict=True):
         app.router.add_get(path, answer)
+
+
+def readiness(ready: Callable[[], bool]) -> Answer:
+    """Return what answers `/readyz`, and `/ready`, which is its older name."""
+
+    async def answer(_: web.Request) -> web.Response:
+        if ready():
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="partitions or their states are awaited\n")
+
+    return answer

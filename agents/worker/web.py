@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from agents.worker.access import STILL, Access
 from agents.worker.http_server import HEADERS, Runner
+from agents.worker.probes import readiness
 from streams.trouble import Trouble
 
 Status = Callable[[], dict[str, Any]]
@@ -59,9 +60,8 @@ def create_web(
     """Return the page's application; it can be mounted below another one's path.
 
     GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
-    Events, the status about every interval; `/ready`: 200 once every partition of this worker has
-    its state, 503 before. It only reads: any method but GET and HEAD is a 405. Without `access` no
-    token is asked for.
+    Events, the status about every interval; `/ready`: `/readyz` by its older name. It only reads:
+    any method but GET and HEAD is a 405. Without `access` no token is asked for.
     """
     app = web.Application(middlewares=[(access or Access()).guard])
     feed = _Feed(status, max(interval_seconds, INTERVAL_SECONDS_MIN))
@@ -69,7 +69,7 @@ def create_web(
         app.router.add_get(path, _file(name, kind))
     app.router.add_get("/api/status", _status(status))
     app.router.add_get("/api/stream", feed.stream)
-    app.router.add_get("/ready", _ready(ready))
+    app.router.add_get("/ready", readiness(ready))
     app.on_response_prepare.append(_secure)
     app.on_shutdown.append(feed.close)
     return app
@@ -120,15 +120,6 @@ def _status(status: Status) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.Response(body=orjson.dumps(status()), content_type="application/json")
 
     return status_now
-
-
-def _ready(ready: Callable[[], bool]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def ready_now(_: web.Request) -> web.Response:
-        if ready():
-            return web.Response(text="ready\n")
-        return web.Response(status=503, text="states are being recovered\n")
-
-    return ready_now
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:
