@@ -284,9 +284,11 @@ class PartitionTask:
 
     async def _write(self, writer: Writer, overlay: Overlay) -> None:
         """Write the state of what has been sent; at the end, of all that has."""
-        while not self._closing or self._sending or self._sent():
+        while True:
             steps = self._sent()
             if not steps:
+                if self._closing and not self._sending:
+                    return
                 await self._wait()
                 continue
             count = len(steps)
