@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from time import monotonic, perf_counter, time
 from typing import Final
 
@@ -41,19 +42,9 @@ LATENCY_BOUNDS: Final = (
 """Seconds: from what a partition takes in its stride to what a stop of an hour leaves behind."""
 
 RECORDS_BOUNDS: Final = (
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    25.0,
-    50.0,
-    100.0,
-    250.0,
-    500.0,
-    1000.0,
-    2000.0,
-    4000.0,
-)
+    1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0,
+)  # fmt: skip
+"""Records of a step: from one to the most that are computed in one go."""
 
 _LATENCY_MICROS: Final = [round(bound * 1e6) for bound in LATENCY_BOUNDS]
 
@@ -103,12 +94,8 @@ class Tally(Struct):
 
     def copy(self) -> "Tally":
         """Return one that goes on by itself."""
-        told = Tally({}, self.codes.copy(), self.ticks.copy(), self.left.copy())
-        for where, of in self.lines.items():
-            told.lines[where] = OfLine(
-                of.accepted, of.duplicate, of.exception, of.late, of.corrections
-            )
-        return told
+        lines = {where: copy(of) for where, of in self.lines.items()}
+        return Tally(lines, self.codes.copy(), self.ticks.copy(), self.left.copy())
 
 
 class _Opening:
