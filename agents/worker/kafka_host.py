@@ -203,9 +203,8 @@ class KafkaHost:
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
-        assert self._app is not None  # it gave out this partition
-        told = None if self._ends is None else self._ends.known.get(tp)
-        end: int | None = self._app.consumer.end(tp, told)
+        consumer, told = self._told(tp)
+        end: int | None = consumer.end(tp, told)
         return end
 
     def committed_end(self, tp: TP) -> int | None:
@@ -213,10 +212,14 @@ class KafkaHost:
 
         None while it isn't known.
         """
-        told = None if self._ends is None else self._ends.known.get(tp)
-        assert self._app is not None  # it gave out this partition
-        end: int | None = None if told is None else self._app.consumer.passed(tp, told)
+        consumer, told = self._told(tp)
+        end: int | None = None if told is None else consumer.passed(tp, told)
         return end
+
+    def _told(self, tp: TP) -> tuple[Any, int | None]:
+        """Return the consumer, and the end of a partition that another connection was told."""
+        assert self._app is not None  # it gave out this partition
+        return self._app.consumer, None if self._ends is None else self._ends.known.get(tp)
 
     @property
     def answers(self) -> bool:
