@@ -8,6 +8,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from not_run import Key, Lacked, count, skip_for_want_of, tell
 from prometheus import program
 
 # Deadlines measure the machine, not the code; whole logs are large examples that take their time.
@@ -21,30 +22,23 @@ settings.register_profile("ci", max_examples=60, print_blob=True, **UNHURRIED)
 settings.register_profile("thorough", max_examples=2_000, print_blob=True, **UNHURRIED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
-NOT_RUN = pytest.StashKey[list[str]]()
+NOT_RUN = Key()
 """Tests that needed Prometheus, where there is none."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOT_RUN] = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("prometheus"):
         lacking = [name for name in ("promtool", "prometheus") if program(name) is None]
-        if lacking:
-            item.config.stash[NOT_RUN].append(item.nodeid)
-            pytest.skip(f"needs {' and '.join(lacking)}")
+        skip_for_want_of(lacking, item, NOT_RUN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    not_run = config.stash.get(NOT_RUN, [])
-    if not_run:
-        tests = "1 test" if len(not_run) == 1 else f"{len(not_run)} tests"
-        config.get_terminal_writer().line(
-            f"NOT RUN: {tests} of metrics. Install Prometheus, or name a folder with it and its "
-            "promtool in LINESIDE_TEST_PROMETHEUS.",
-            yellow=True,
-            bold=True,
-        )
+    tell(config, NOT_RUN, _sentence)
+
+
+def _sentence(lacked: Lacked) -> str:
+    return (
+        f"{count(lacked, 'test')} of metrics. Install Prometheus, or name a folder with it and its "
+        "promtool in LINESIDE_TEST_PROMETHEUS."
+    )

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from charts import program
+from not_run import Key, Lacked, skip_for_want_of, tell
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lineside"
 
 PROGRAMS = ("helm", "kubeconform")
 
-NOT_RUN = pytest.StashKey[list[str]]()
-"""What each test lacked that didn't run."""
+NOT_RUN = Key()
 
 
 def _found(name: str) -> str | None:
@@ -27,10 +27,6 @@ def kubeconform() -> str:
     return found
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOT_RUN] = []
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needed = {"helm"} if item.path.name == "test_chart.py" else set()
@@ -38,16 +34,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         {"kubeconform", "helm"} if "kubeconform" in getattr(item, "fixturenames", ()) else set()
     )
     lacking = [name for name in PROGRAMS if name in needed and _found(name) is None]
-    if lacking:
-        item.config.stash[NOT_RUN].append(lacking[0])
-        pytest.skip(f"needs {' and '.join(lacking)}")
+    skip_for_want_of(lacking, item, NOT_RUN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    not_run = config.stash.get(NOT_RUN, [])
-    if not_run:
-        config.get_terminal_writer().line(
-            f"NOT RUN: {len(not_run)} of the chart's tests. Install {', '.join(sorted(set(not_run)))}.",
-            yellow=True,
-            bold=True,
-        )
+    tell(config, NOT_RUN, _sentence)
+
+
+def _sentence(lacked: Lacked) -> str:
+    programs = sorted({first for first, *_ in lacked})
+    return f"{len(lacked)} of the chart's tests. Install {', '.join(programs)}."

@@ -13,6 +13,7 @@ from broker import KafkaBroker
 from clusters import Broker, claim, delete_topics
 from jars import missing_programs
 from kafka_workers import KafkaJob, kafka_job
+from not_run import Key, Lacked, count, skip_for_want_of, tell
 
 KCAT_SECONDS_MAX = 30
 
@@ -25,8 +26,7 @@ OTHERWISE = (
 OWN = {"own_broker", "secured"}
 """Fixtures that start a broker, whatever LINESIDE_TEST_BROKER says."""
 
-NOT_RUN = pytest.StashKey[list[list[str]]]()
-"""What each test lacked that didn't run."""
+NOT_RUN = Key()
 
 
 @pytest.fixture(scope="session")
@@ -98,10 +98,6 @@ def kcat(broker: Broker) -> Kcat:
     return run
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[NOT_RUN] = []
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -111,24 +107,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    lacking = _lacking(_fixtures(item))
-    if lacking:
-        item.config.stash[NOT_RUN].append(lacking)
-        pytest.skip(f"needs {' and '.join(lacking)}")
+    skip_for_want_of(_lacking(_fixtures(item)), item, NOT_RUN)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    # After the summary: the last line of `make test`.
-    not_run = config.stash.get(NOT_RUN, [])
-    if not_run:
-        lacking = dict.fromkeys(program for each in not_run for program in each)
-        otherwise = (
-            "" if os.environ.get("LINESIDE_TEST_BROKER") or set(lacking) == {"kcat"} else OTHERWISE
-        )
-        tests = "1 Kafka test" if len(not_run) == 1 else f"{len(not_run)} Kafka tests"
-        config.get_terminal_writer().line(
-            f"NOT RUN: {tests}. Install {', '.join(lacking)}{otherwise}.", yellow=True, bold=True
-        )
+    tell(config, NOT_RUN, _sentence)
+
+
+def _sentence(lacked: Lacked) -> str:
+    lacking = dict.fromkeys(program for each in lacked for program in each)
+    otherwise = (
+        "" if os.environ.get("LINESIDE_TEST_BROKER") or set(lacking) == {"kcat"} else OTHERWISE
+    )
+    return f"{count(lacked, 'Kafka test')}. Install {', '.join(lacking)}{otherwise}."
 
 
 def _fixtures(item: pytest.Item) -> frozenset[str]:
