@@ -12,7 +12,7 @@ import pytest
 from broker import KafkaBroker
 from clusters import Broker, claim, delete_topics
 from jars import missing_programs
-from kafka_workers import KafkaJob, kafka_job
+from kafka_workers import LINESIDE, KafkaJob, kafka_job
 from not_run import Key, Lacked, count, skip_for_want_of, tell
 
 KCAT_SECONDS_MAX = 30
@@ -80,6 +80,21 @@ def job(
     """A job with empty topics and no worker yet; its workers end with the test."""
     with kafka_job(broker, new_name(), tmp_path, partitions) as job:
         yield job
+
+
+@pytest.fixture(scope="module")
+def events() -> int:
+    """In a log of a factory; a module with a fixture of that name has another number."""
+    return 15_000
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory, events: int) -> list[bytes]:
+    """The log of a factory, with its mess."""
+    log = tmp_path_factory.mktemp("factory") / "log.ndjson"
+    size = ["--events", str(events), "--plants", "2", "--lines", "4"]
+    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
+    return log.read_bytes().splitlines()
 
 
 @pytest.fixture

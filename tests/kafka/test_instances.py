@@ -1,7 +1,6 @@
 """Workers with an instance: they keep their partitions over a restart, and have no double."""
 
 import signal
-import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from broker import run_apart
 from departed import sorted_exceptions
 from kafka_workers import (
-    LINESIDE,
     SESSION_SECONDS,
     KafkaJob,
     WorkerProcess,
@@ -21,16 +19,9 @@ SESSION_SECONDS_OF_INSTANCES = 20
 """Longer than a restart takes."""
 
 
-EVENTS = 6_000
-
-
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """The log of a factory, with its mess."""
-    log = tmp_path_factory.mktemp("factory") / "log.ndjson"
-    size = ["--events", str(EVENTS), "--plants", "2", "--lines", "4"]
-    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
-    return log.read_bytes().splitlines()
+def events() -> int:
+    return 6_000
 
 
 def start(job: KafkaJob, name: str, **settings: object) -> WorkerProcess:

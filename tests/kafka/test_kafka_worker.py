@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -21,7 +20,6 @@ from clusters import Broker, fresh_topics
 from contents import all_bounds
 from departed import Records, sorted_exceptions
 from kafka_workers import (
-    LINESIDE,
     PAUSE_SECONDS,
     REFUSAL_SECONDS_MAX,
     STOP_SECONDS_MAX,
@@ -35,8 +33,6 @@ from kafka_workers import (
 from streams.cluster import Cluster
 from streams.topics import INPUTS, MES_EVENTS, changelog
 
-EVENTS = 15_000
-
 GUARANTEES = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 
 TICK_SECONDS = 0.1
@@ -44,15 +40,6 @@ TICK_SECONDS = 0.1
 
 OFFICE = MES_EVENTS, 0
 """Whoever owns this partition writes the ticks."""
-
-
-@pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """The log of a factory, with its mess."""
-    log = tmp_path_factory.mktemp("factory") / "log.ndjson"
-    size = ["--events", str(EVENTS), "--plants", "2", "--lines", "4"]
-    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
-    return log.read_bytes().splitlines()
 
 
 def size_of(records: Records) -> int:
