@@ -1,0 +1,129 @@
+"""The command line's `simulate`: what goes together with what, and what it says."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agents.worker.cli_options import BROKER, kafka_settings_of, told_in_sentences
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="A file, or - for the terminal.")
+@BROKER
+@click.option(
+    "--log", type=click.Path(path_type=Path), help="To a broker: this log instead of a factory's."
+)
+@click.option("--events", type=click.IntRange(min=0), help="How many, ticks aside.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="To a broker.")
+@click.option(
+    "--rate", type=click.FloatRange(1, 100_000),
+    help="Events/s to a broker: about 500; a log goes as fast as it can.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same bytes.")
+@click.option("--plants", type=click.IntRange(1, 99), help="8, or what --rate asks for.")
+@click.option("--lines", type=click.IntRange(1, 99), help="Per plant: 8, or what --rate asks for.")
+@click.option(
+    "--tick-seconds", type=click.IntRange(min=0),
+    help="Factory time between clock ticks: 10; to a broker 0, none, since a worker writes them.",
+)  # fmt: skip
+@click.option("--clean", is_flag=True, help="Without the mess: no duplicate, late or broken event.")
+@click.option(
+    "--mess", "rates", multiple=True, metavar="NAME=VALUE",
+    help="One of the mess's rates, e.g. late=0.2, duplicates=0 (see docs/simulator.md).",
+)  # fmt: skip
+@told_in_sentences
+def simulate(
+    out: Path | None, broker: str | None, log: Path | None, events: int | None,
+    seconds: float | None, rate: float | None, seed: int, plants: int | None, lines: int | None,
+    tick_seconds: int | None, clean: bool, rates: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Write the log of a believable factory to a file, or produce to Kafka as an MES would.
+
+    Orders with routings and components, shifts, scrap, breakdowns, telemetry; and the real world's
+    mess: duplicates, late and out-of-order events, replayed blocks, conflicts, broken ones, a line
+    that goes silent, one whose backlog arrives an hour late.
+
+    \b
+    A file, an event a line:  lineside simulate --events 100000 --out LOG.ndjson
+    To Kafka, as it happens:  lineside simulate --broker kafka://localhost:9092 --rate 500
+    A log to Kafka:           lineside simulate --broker kafka://localhost:9092 --log LOG.ndjson
+
+    A factory at a broker works around the clock, until --events, --seconds or Ctrl-C ends it.
+    """
+    from agents.worker.simulate import mess_of, plan_of_now
+    from streams.factory import Plan
+
+    to_broker = {"--broker": broker, "--log": log, "--seconds": seconds, "--rate": rate}
+    of_factory = {
+        "--events": events, "--seconds": seconds, "--plants": plants, "--lines": lines,
+        "--tick-seconds": tick_seconds, "--clean": clean or None, "--mess": rates or None,
+    }  # fmt: skip
+    if out is None and not (broker or os.environ.get("LINESIDE_BROKER")):
+        raise click.UsageError("give --out FILE, or --broker kafka://host:port")
+    if out is not None:
+        _refuse("--out", to_broker)
+        if events is None:
+            raise click.UsageError("give --events: how many are to be in the file")
+        plan = Plan(
+            seed=seed, plants=plants or 8, lines=lines or 8,
+            tick_seconds=10 if tick_seconds is None else tick_seconds, mess=mess_of(rates, clean),
+        )  # fmt: skip
+        _write_log(plan, events, out)
+    elif log is not None:
+        _refuse("--log", of_factory)
+        _produce_log(broker, log, rate)
+    else:
+        rate = 500 if (rate, plants, lines) == (None, None, None) else rate
+        mess = mess_of(rates, clean)
+        plan = plan_of_now(seed, rate, plants, lines, tick_seconds or 0, mess)
+        _produce_factory(broker, plan, rate, seconds, events)
+
+
+def _refuse(option: str, others: dict[str, Any]) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise click.UsageError(f"{name} doesn't go together with {option}")
+
+
+def _write_log(plan: Any, events: int, out: Path) -> None:
+    from agents.worker.simulate import write_log
+
+    if str(out) == "-":
+        write_log(plan, events, sys.stdout.buffer)
+        return
+    with click.progressbar(length=events, label="simulating", file=sys.stderr) as bar:
+        write_log(plan, events, out, bar.update)
+
+
+def _produce_log(broker: str | None, path: Path, rate: float | None) -> None:
+    from agents.worker.produce import log
+
+    with path.open("rb"):  # before anything is asked of the broker: is it there?
+        _produce(broker, log(path, rate), f"{path}{f', {rate:g} lines/s' if rate else ''}")
+
+
+def _produce_factory(
+    broker: str | None, plan: Any, rate: float | None, seconds: float | None, events: int | None
+) -> None:
+    from agents.worker.produce import factory
+    from agents.worker.simulate import rate_of
+
+    rate = rate or rate_of(plan)
+    what = f"{plan.plants} x {plan.lines} lines, about {rate:,.0f} events/s"
+    _produce(broker, factory(plan, rate, seconds, events), what)
+
+
+def _produce(broker: str | None, work: Any, what: str) -> None:
+    import asyncio
+
+    from agents.worker.security import cluster_of
+    from agents.worker.sink import produce
+
+    settings = kafka_settings_of(None, broker, None)
+    click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
+    sent = asyncio.run(produce(cluster_of(settings), work))
+    ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""
+    click.echo(f"sent {sent.events:,} events{ticks} in {sent.seconds:.1f} s", err=True)

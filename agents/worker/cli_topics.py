@@ -1,0 +1,166 @@
+"""The command line's `topics`: make them, look at them, copy one, and say who needs which right."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agents.worker.cli_options import (
+    BROKER,
+    CONFIG,
+    EXIT_FAILED,
+    GROUP,
+    as_variables,
+    kafka_settings_of,
+    told_in_sentences,
+)
+
+
+@click.group()
+def topics() -> None:
+    """Make the topics of a Kafka cluster, look whether they fit, or copy one."""
+
+
+@topics.command("create")
+@BROKER
+@GROUP
+@click.option(
+    "--partitions", type=click.IntRange(1, 1_024),
+    help="Of inputs, changelogs and outputs; 8, or as many as an input has already.",
+)  # fmt: skip
+@click.option(
+    "--replication", type=click.IntRange(1, 99),
+    help="Replicas of each new topic; one for each broker, 3 at most.",
+)  # fmt: skip
+@CONFIG
+@told_in_sentences
+def create_topics(
+    broker: str | None, group: str | None, partitions: int | None, replication: int | None,
+    config: Path | None,
+) -> None:  # fmt: skip
+    """Make the topics that are missing, with the settings that they need.
+
+    A topic that is there is left as it is. If one doesn't fit, nothing is made, and it says what to
+    change. The exit code is 0 if all topics are there and fit.
+    """
+    import asyncio
+
+    from agents.worker.security import cluster_of
+    from agents.worker.topics import create, lines_of_creation
+
+    settings = kafka_settings_of(config, broker, group)
+    cluster = cluster_of(settings)
+    outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
+    _tell(lines_of_creation(outcome), outcome.problems)
+
+
+@topics.command("check")
+@BROKER
+@GROUP
+@CONFIG
+@told_in_sentences
+def check_topics(broker: str | None, group: str | None, config: Path | None) -> None:
+    """Say whether all topics are there and fit, and what to change where one doesn't.
+
+    A worker looks at the same before it starts, and refuses to on an error. The exit code is 0 if
+    there is none; warnings don't count.
+    """
+    import asyncio
+
+    from agents.worker.security import cluster_of
+    from agents.worker.topics import problems
+
+    settings = kafka_settings_of(config, broker, group)
+    found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
+    _tell([], found)
+
+
+@topics.command("copy")
+@click.argument("source")
+@click.argument("target")
+@click.option("--processed", is_flag=True, help="Only what the group has processed.")
+@click.option("--unprocessed", is_flag=True, help="Only the rest of it, without ticks.")
+@click.option("--append", is_flag=True, help="To a TARGET that isn't empty.")
+@BROKER
+@GROUP
+@CONFIG
+@told_in_sentences
+def copy_topic(
+    source: str, target: str, processed: bool, unprocessed: bool, append: bool,
+    broker: str | None, group: str | None, config: Path | None,
+) -> None:  # fmt: skip
+    """Copy an input topic into one with another number of partitions: see docs/topics.md.
+
+    Keys, values, headers, timestamps and the order on each line stay as they are. A TARGET that
+    isn't there is made, with as many partitions as SOURCE. Nobody may write to SOURCE.
+    """
+    import asyncio
+
+    from agents.worker.copy_topic import Part
+    from agents.worker.copy_topic import copy_topic as run_copy
+    from agents.worker.security import cluster_of
+
+    if processed and unprocessed:
+        raise click.UsageError("--processed and --unprocessed together are all: leave both out")
+    settings = kafka_settings_of(config, broker, group)
+    part = Part(settings.group, processed) if processed or unprocessed else None
+    with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
+        copied = asyncio.run(run_copy(cluster_of(settings), source, target, bar, part, append))
+    click.echo(f"{copied.read:,} records of {source}, {copied.written:,} in {target}")
+
+
+@topics.command("acls")
+@click.argument("roles", nargs=-1, metavar="[ROLE]...")
+@click.option(
+    "--principal", "principals", multiple=True, metavar="ROLE=NAME",
+    help="Kafka's name of who has a role, e.g. mes=User:mes-de01; more than once for several.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Rights by role, as Strimzi's KafkaUser.")
+@BROKER
+@GROUP
+@CONFIG
+@told_in_sentences
+def acls_of_topics(
+    roles: tuple[str, ...], principals: tuple[str, ...], as_json: bool, broker: str | None,
+    group: str | None, config: Path | None,
+) -> None:  # fmt: skip
+    """Print the rights that each role needs, as commands of kafka-acls.sh.
+
+    Without ROLE all: worker, mes, machines, erp, analyst, clerk, auditor, operator. Nothing is
+    asked of a broker, and nothing changed. A role without --principal is User:ROLE.
+    """
+    import msgspec
+
+    from agents.worker.settings import read_settings
+    from streams.acls import ROLES, commands, rights_of
+    from streams.address import read_servers
+
+    named = [each.partition("=")[::2] for each in principals]
+    for role in (*roles, *(role for role, _ in named)):
+        if role not in ROLES:
+            raise click.UsageError(f"{role!r} isn't a role: {', '.join(ROLES)}")
+    if not all(name for _, name in named):
+        raise click.UsageError("--principal is ROLE=NAME, e.g. mes=User:mes-de01")
+    settings = read_settings({**os.environ, **as_variables(broker, group)}, config)
+    rights = {role: rights_of(role, settings.group) for role in ROLES if not roles or role in roles}
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rights)))
+        return
+    servers = ",".join(read_servers(settings.broker)) if settings.broker else "broker:9092"
+    for role, needed in rights.items():
+        click.echo(f"# {role}: {ROLES[role]}")
+        for principal in [name for one, name in named if one == role] or [f"User:{role}"]:
+            for line in commands(principal, needed, servers):
+                click.echo(line)
+
+
+def _tell(lines: list[str], problems: list[Any]) -> None:
+    for line in lines:
+        click.echo(line)
+    for problem in problems:
+        click.echo(f"{problem.severity}: {problem.text}")
+    if any(problem.severity == "error" for problem in problems):
+        sys.exit(EXIT_FAILED)
+    click.echo("all topics are there and can be used")
