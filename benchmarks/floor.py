@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer
 
 from streams.cluster import Cluster
 from streams.events import AnyEvent, Tick
-from streams.kafka import BATCH_RECORDS_MAX
+from streams.kafka_consumer import BATCH_RECORDS_MAX
 from streams.quantity import Number
 from streams.topics import INPUTS
 

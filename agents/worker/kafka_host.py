@@ -19,8 +19,8 @@ from agents.worker.kafka_ends import Ends
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
 from streams.cluster import BrokerError, Cluster, asked_to_end, bounds
-from streams.kafka import OFFSET_NOTE
 from streams.kafka_clock import KafkaTicker
+from streams.kafka_member import OFFSET_NOTE
 from streams.kafka_producer import Outputs
 from streams.kafka_writer import KafkaWriter
 from streams.topics import INPUTS, MES_EVENTS, changelog

@@ -27,7 +27,7 @@ from charts import (
     refusal,
     rendered,
 )
-from streams import kafka, kafka_producer
+from streams import kafka_member, kafka_producer
 
 DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
 
@@ -201,11 +201,11 @@ def test_a_worker_has_longer_to_stop_than_it_takes() -> None:
     # What the end of a worker waits for, one after the other: agents/worker/run.py.
     longest = sum((
         partition_task.FINISH_SECONDS_MAX,
-        kafka.COMMIT_SECONDS_MAX,
+        kafka_member.COMMIT_SECONDS_MAX,
         run.FAUST_SECONDS_MAX,
         http_server.SHUTDOWN_SECONDS_MAX,
         kafka_producer.STOP_SECONDS_MAX,
-        kafka.LEAVE_SECONDS_MAX,
+        kafka_member.LEAVE_SECONDS_MAX,
     ))  # fmt: skip
     given = pod(objects(ON_KAFKA))["terminationGracePeriodSeconds"]
     assert max(longest, run.STOP_SECONDS_MAX) < 15 <= given

@@ -19,7 +19,7 @@ from departed import sorted_exceptions
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, one_sentence
 from runs import confirmed, consumed, event
 from streams.cluster import Cluster
-from streams.kafka import OFFSET_NOTE
+from streams.kafka_member import OFFSET_NOTE
 from streams.record import Record
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUT_BATCH_BYTES, INPUTS, MES_EVENTS
 

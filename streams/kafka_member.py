@@ -1,0 +1,104 @@
+"""EDGE: a member of a consumer group: how it joins and leaves, what it tells, what it's refused."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.structs import OffsetAndMetadata
+from faust.types import TP
+
+from streams.cluster import BrokerError, Cluster, hang_up
+from streams.kafka_batches import COMPILED, whole
+
+HEARTBEATS_PER_SESSION: Final = 5
+"""A member is told of a rebalance with its next heartbeat, and may miss some."""
+
+REBALANCE_SECONDS_MAX: Final = 30.0
+"""A member that hasn't joined again by then is left out; those that died go with their sessions."""
+
+POLL_SECONDS_MAX: Final = 24 * 3600.0
+"""A member whose partitions take nothing (a broker is away) is alive still."""
+
+COMMIT_SECONDS_MAX: Final = 1.0
+"""Nobody waits for longer to tell how far the states are."""
+
+LEAVE_SECONDS_MAX: Final = 1.0
+
+OFFSET_NOTE: Final = "lineside"
+"""Metadata of committed offsets; those that others set have another, or none."""
+
+log = logging.getLogger("lineside.kafka")
+
+
+def new_member(
+    cluster: Cluster, group: str, instance: str | None, session_seconds: float, assignor: Any
+) -> AIOKafkaConsumer:
+    """Return a consumer that joins a group once it has started and subscribes to topics.
+
+    `instance` is a static member's name: it keeps its partitions over a restart in its session.
+    """
+    return cluster.consumer(
+        group_id=group,
+        group_instance_id=instance,
+        partition_assignment_strategy=[assignor],
+        session_timeout_ms=round(session_seconds * 1000),
+        heartbeat_interval_ms=round(session_seconds * 1000 / HEARTBEATS_PER_SESSION),
+        rebalance_timeout_ms=round(REBALANCE_SECONDS_MAX * 1000),
+        max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
+        key_deserializer=whole if COMPILED else None,
+    )
+
+
+async def leave(member: AIOKafkaConsumer) -> None:
+    """Leave the group, so that others needn't wait for this member's session to end.
+
+    Not a static member: aiokafka leaves that to its session, or to its next start.
+    """
+    with contextlib.suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(LEAVE_SECONDS_MAX):
+            await member.stop()
+    hang_up(member._client)
+
+
+async def commit(member: AIOKafkaConsumer, offsets: Mapping[TP, int]) -> bool:
+    """Tell the group how far its partitions are; return whether it took that."""
+    told = {
+        TopicPartition(*tp): OffsetAndMetadata(offset, OFFSET_NOTE)
+        for tp, offset in offsets.items()
+    }
+    try:
+        async with asyncio.timeout(COMMIT_SECONDS_MAX):
+            await member.commit(told)
+    except (KafkaError, TimeoutError) as error:
+        log.debug("offsets weren't committed: %r", error)
+        return False
+    return True
+
+
+def refusal(member: AIOKafkaConsumer, group: str) -> BrokerError | KafkaError | None:
+    """Return what the group refuses this member with: aiokafka keeps that until it's asked.
+
+    A `BrokerError` is for a right that it lacks.
+    """
+    try:
+        member._coordinator.check_errors()
+    except GroupAuthorizationFailedError:
+        return lacks_right(f"may not join the group {group}")
+    except TopicAuthorizationFailedError as error:
+        return lacks_right(f"may not use {', '.join(map(str, error.args))}")
+    except KafkaError as error:
+        return error
+    return None
+
+
+def lacks_right(what: str) -> BrokerError:
+    """Return the error of a worker whose user may not do something: no patience gives a right."""
+    return BrokerError(f"the worker's user {what}: see what `lineside topics acls worker` says")
