@@ -12,15 +12,14 @@ from typing import Final
 from msgspec import Struct
 
 from agents.meter import Meter
+from agents.partition_opening import Open, Progress, Resumption
 from streams.batches import Batch
 from streams.cluster import asked_to_end
 from streams.record import Outgoing, Record
-from streams.trouble import Trouble
 from streams.writing import Fenced, Lost, Writer
 from tables.overlay import Overlay
 from tables.partition import Partition
 from tables.rules import Rules
-from tables.store import Store
 
 BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""
@@ -36,9 +35,6 @@ REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
 """Between two tries to open a partition whose broker is away; doubled each time."""
 
-AHEAD_TRIES_MAX: Final = 4
-"""A topic that ends before what its state has seen so often was made anew, or has lost records."""
-
 FENCED_SECONDS: Final = 5.0
 """A worker that was fenced waits so long for the news that the partition is another's."""
 
@@ -47,42 +43,7 @@ FINISH_SECONDS_MAX: Final = 4.0
 
 log = logging.getLogger("lineside.partition")
 
-
-class DeletedError(Trouble):
-    """An input topic no longer has what should be processed next."""
-
-
-class RenewedError(Trouble):
-    """An input topic ends before what its state has seen."""
-
-
-class Opened(Struct):
-    """What a partition goes on with: its state, its writer, and where to read on."""
-
-    store: Store
-    writer: Writer
-    start: int = 0
-    """The first offset to read, where the state is empty."""
-    first: int = 0
-    """The first offset that there is."""
-    end: int | None = None
-    """The offset after the last record; None where no state can be ahead of it."""
-    skip_deleted: bool = False
-    """Go on at `first` where what the state would go on with was deleted."""
-
-
-class Progress(Struct):
-    """How far the recovery of a partition is."""
-
-    left: int | None = None
-    """Records of the changelog still to be read; None before that is known."""
-    seconds: float | None = None
-    """How long that will take at the present speed."""
-
-
-Open = Callable[[Progress], Awaitable[Opened]]
 Observe = Callable[[Sequence[Outgoing]], None]
-
 
 Seek = Callable[[int], Awaitable[None]]
 """Tells the consumer where the partition goes on."""
@@ -134,8 +95,7 @@ class PartitionTask:
         self._moved = asyncio.Event()
         self._closing = False
         self._pause = REOPEN_SECONDS_MIN
-        self._ahead = 0
-        """How often in a row the topic has ended before what the state has seen."""
+        self._resumption = Resumption(self.name)
         self._running = asyncio.create_task(self._run(), name=self.name)
 
     @property
@@ -202,7 +162,7 @@ class PartitionTask:
         stack.callback(overlay.close)
         stack.callback(self._forget)
         partition = Partition(self._topic, self._number, self._rules, overlay)
-        partition.offset = self._checked(partition.offset + 1, opened) - 1
+        partition.offset = self._resumption.offset(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
         self._meter.opened(partition)
@@ -219,30 +179,6 @@ class PartitionTask:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
-
-    def _checked(self, at: int, opened: Opened) -> int:
-        """Return where to go on, for a state that would at `at`; raise where it can't."""
-        if at == 0:
-            return opened.start
-        if opened.end is not None and at > opened.end:
-            self._ahead += 1
-            # For a moment after a broker has come back its partitions may look shorter.
-            raise (Lost if self._ahead < AHEAD_TRIES_MAX else RenewedError)(
-                f"the state of {self.name} goes on at offset {at}, and the topic ends at "
-                f"{opened.end}: it was made anew, or has lost records; set another LINESIDE_GROUP "
-                "to process it from its start, without what the state knows"
-            )
-        self._ahead = 0
-        if at >= opened.first:
-            return at
-        gone = f"records {at} to {opened.first - 1} of {self.name} were deleted"
-        if not opened.skip_deleted:
-            raise DeletedError(
-                f"{gone} before they were processed: set LINESIDE_SKIP_DELETED=true to go on "
-                "without them, and a longer retention.ms on the topic"
-            )
-        log.warning("%s before they were processed: going on without them", gone)
-        return opened.first
 
     def _forget(self) -> None:
         if self.partition is not None:

@@ -10,7 +10,8 @@ from faust import StreamT
 from faust.types import TP
 
 from agents.meter import Meter
-from agents.partition_task import Observe, Open, Opened, PartitionTask, Progress
+from agents.partition_opening import Open, Opened, Progress
+from agents.partition_task import Observe, PartitionTask
 from streams.batches import Batch
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS

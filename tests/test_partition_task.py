@@ -13,15 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import partition_task
-from agents.partition_task import (
-    BATCHES_WAITING_MAX,
-    STEPS_AHEAD_MAX,
-    DeletedError,
-    Opened,
-    PartitionTask,
-    Progress,
-    RenewedError,
-)
+from agents.partition_opening import DeletedError, Opened, Progress, RenewedError
+from agents.partition_task import BATCHES_WAITING_MAX, STEPS_AHEAD_MAX, PartitionTask
 from draws import rngs, seeds, timings
 from logs import printed_log
 from runs import LASTING, confirmed, new_task, placed, stepped

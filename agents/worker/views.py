@@ -10,7 +10,8 @@ import orjson
 from faust.types import TP
 from msgspec import Struct, structs
 
-from agents.partition_task import Opened, PartitionTask, Progress
+from agents.partition_opening import Opened, Progress
+from agents.partition_task import PartitionTask
 from agents.process_events import Job
 from agents.topology import App
 from agents.worker.report import report
