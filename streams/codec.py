@@ -1,30 +1,28 @@
 """Bytes to event or rejection: the fast way, and the plain one that says what is wrong."""
 
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Union
 
 import msgspec
 
 from streams import events, instant, quantity
+from streams.document import (
+    NESTING_MAX,
+    VALUE_BYTES_MAX,
+    Headers,
+    binary_envelope,
+    is_binary,
+    read_document,
+)
 from streams.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.instant import RESTS, WHOLES
-from streams.members import JsonObject, member_problem, members, text_problem
+from streams.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
 from streams.quantity import PARSED, SCALE, WHOLE_MAX, Number
 from streams.rejection import Code, Rejection, shown
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 
-VALUE_BYTES_MAX: Final = 64 * 1024
-"""A value is at most this large."""
-
-NESTING_MAX: Final = 512
-"""JSON nested deeper than this is `malformed`: parsers recurse, and no event needs it."""
-
 PLACE_CHARACTERS_MAX: Final = 128
-NAME_CHARACTERS_MAX: Final = 256
 
-Headers = Sequence[tuple[str, bytes | None]]
 Decoded = AnyEvent | Tick | Rejection
 
 _decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode
@@ -45,7 +43,7 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
         and 92 not in value  # a backslash
         and (127 not in value if value.isascii() else _printable(value))  # DEL
         and (len(value) <= 2 * NESTING_MAX or _surely_shallow(value))
-        and (not headers or not _is_binary(headers))
+        and (not headers or not is_binary(headers))
     ):
         try:
             event: Any = _decode(value)
@@ -77,10 +75,10 @@ def _surely_shallow(value: bytes) -> bool:
 
 def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
     """Return what `decode` returns, by the contract's sentences one after the other."""
-    document = _document(value)
+    document = read_document(value)
     if isinstance(document, str):
         return Rejection("malformed", document)
-    envelope = _binary_envelope(headers, document) or document
+    envelope = binary_envelope(headers, document) or document
 
     plant, line = envelope.get("plant"), envelope.get("line")
 
@@ -225,7 +223,7 @@ def route(value: bytes) -> tuple[str | None, bytes | None]:
 
     One that can't be read goes to the MES's topic, without a key; a tick has no topic of its own.
     """
-    document = _document(value, bytes_max=len(value))
+    document = read_document(value, bytes_max=len(value))
     if isinstance(document, str):
         return MES_EVENTS, None
     kind, plant, line = (document.get(name) for name in ("type", "plant", "line"))
@@ -235,31 +233,6 @@ def route(value: bytes) -> tuple[str | None, bytes | None]:
         return None, key
     machine = kind.__class__ is str and str(kind).startswith("machine.")
     return (MACHINE_EVENTS if machine else MES_EVENTS), key
-
-
-def _document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> JsonObject | str:
-    """Return the JSON object in `value`, or a sentence on why it is malformed (check 1)."""
-    if value is None:
-        return "the value is null: not a JSON object"
-    if len(value) > bytes_max:
-        return f"the value has {len(value)} bytes: more than {bytes_max}"
-    try:
-        text = value.decode()
-    except UnicodeDecodeError as error:
-        return f"the value isn't UTF-8: {error.reason} at byte {error.start}"
-    if _nesting(text) > NESTING_MAX:
-        return f"the value is nested deeper than {NESTING_MAX} levels"
-    try:
-        document = json.loads(
-            text, parse_float=Number, parse_int=_integer, parse_constant=_refuse_constant
-        )
-    except ValueError as error:
-        return f"the value isn't JSON: {error}"
-    if not isinstance(document, dict):
-        return f"the value is {shown(document)}: not a JSON object"
-    if _SURROGATE_ESCAPE.search(text) and _has_surrogate(document):
-        return "the value has a lone surrogate in a string"
-    return document
 
 
 def _envelope_problem(envelope: Mapping[str, Any]) -> str | None:
@@ -303,65 +276,3 @@ def slash_problem(plant: str, line: str) -> Rejection | None:
             reason = f"{name} is {shown(value)}: a '/' in it"
             return Rejection("invalid", reason, _readable_place(plant), _readable_place(line))
     return None
-
-
-def _binary_envelope(headers: Headers, document: JsonObject) -> JsonObject | None:
-    """Return the attributes of a CloudEvent in binary mode, its value as `data`, else None.
-
-    An attribute whose header isn't UTF-8 is no string: it is given as bytes and refused later.
-    """
-    if not _is_binary(headers):
-        return None
-    envelope: JsonObject = {}
-    for name, value in headers:
-        if name.startswith("ce_"):
-            try:
-                envelope[name[3:]] = None if value is None else value.decode()
-            except UnicodeDecodeError:
-                envelope[name[3:]] = value
-    envelope["data"] = document
-    return envelope
-
-
-def _is_binary(headers: Headers) -> bool:
-    return any(name == "ce_specversion" for name, _ in headers)
-
-
-def _integer(text: str) -> int | Number:
-    # CPython refuses to read integers of thousands of digits; such a one fits no member anyway.
-    return int(text) if len(text) <= 32 else Number(text)
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _nesting(text: str) -> int:
-    if text.count("[") + text.count("{") <= NESTING_MAX:
-        return 0
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _has_surrogate(document: JsonObject) -> bool:
-    waiting: list[Any] = [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend(value)
-            waiting.extend(value.values())
-        elif isinstance(value, list):
-            waiting.extend(value)
-        elif isinstance(value, str) and _SURROGATE.search(value):
-            return True
-    return False
-
-
-# Possessive, and content with a string that doesn't end: linear in whatever comes.
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_BRACKET = re.compile(r"[\[\]{}]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")

@@ -17,15 +17,8 @@ from msgspec import UNSET
 from draws import seeds
 from logs import random_log
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, value_of, watched
-from streams.codec import (
-    NESTING_MAX,
-    VALUE_BYTES_MAX,
-    Decoded,
-    Headers,
-    decode,
-    decode_plain,
-    read_original,
-)
+from streams.codec import Decoded, decode, decode_plain, read_original
+from streams.document import NESTING_MAX, VALUE_BYTES_MAX, Headers
 from streams.events import TYPES, MachineTelemetry, ProductionConfirmed, Tick, TransactionReversed
 from streams.members import Member, members
 from streams.record import Record

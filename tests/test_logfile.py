@@ -18,7 +18,8 @@ from compiled import all_plain, needs_core
 from draws import logs, rngs, seeds
 from logs import random_log
 from runs import At, consumed, event, new_task, placed, value_of
-from streams.codec import VALUE_BYTES_MAX, decode
+from streams.codec import decode
+from streams.document import VALUE_BYTES_MAX
 from streams.factory import Plan, arrivals
 from streams.logfile import BLOCK_BYTES, LINE_BYTES_MAX, LogReader, Placed, lines_of
 from streams.record import Record, murmur2, partition_of

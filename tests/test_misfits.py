@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import cluster, kafka_writer
-from streams.codec import VALUE_BYTES_MAX
+from streams.document import VALUE_BYTES_MAX
 from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
 from streams.record import Record
 from streams.rejection import Rejection, exception_data
