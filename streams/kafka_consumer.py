@@ -156,8 +156,8 @@ class Consumer(BatchConsumer):
 
     async def _getmany(
         self,
-        active_partitions: set[TP] | None,  # noqa: ARG002  # Faust prescribes both
-        timeout: float,  # noqa: ASYNC109
+        active_partitions: set[TP] | None,
+        timeout: float,
     ) -> dict[TP, tuple[int, Sequence[Record]]]:
         open_ = self._position.keys() & self.assignment()
         hungry = self.app.job.hungry() & open_
