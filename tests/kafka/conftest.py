@@ -89,11 +89,17 @@ def events() -> int:
 
 
 @pytest.fixture(scope="module")
-def lines(tmp_path_factory: pytest.TempPathFactory, events: int) -> list[bytes]:
+def log(tmp_path_factory: pytest.TempPathFactory, events: int) -> Path:
     """The log of a factory, with its mess."""
     log = tmp_path_factory.mktemp("factory") / "log.ndjson"
     size = ["--events", str(events), "--plants", "2", "--lines", "4"]
     subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
+    return log
+
+
+@pytest.fixture(scope="module")
+def lines(log: Path) -> list[bytes]:
+    """The lines of that log."""
     return log.read_bytes().splitlines()
 
 

@@ -165,6 +165,11 @@ class WorkerProcess:
         return self.process.wait(seconds)
 
 
+def share(*workers: WorkerProcess) -> Callable[[], bool]:
+    """Return whether each worker has half of the eight partitions of both topics."""
+    return lambda: all(len(worker.owned()) == 4 for worker in workers)
+
+
 def one_sentence(worker: WorkerProcess) -> str:
     """Return what a worker that has ended said last: a sentence, and no traceback."""
     assert "Traceback" not in worker.said, worker.said

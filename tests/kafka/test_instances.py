@@ -1,7 +1,6 @@
 """Workers with an instance: they keep their partitions over a restart, and have no double."""
 
 import signal
-from collections.abc import Callable
 
 import pytest
 
@@ -12,6 +11,7 @@ from kafka_workers import (
     KafkaJob,
     WorkerProcess,
     one_sentence,
+    share,
     wait_until,
 )
 
@@ -45,11 +45,6 @@ def members(job: KafkaJob) -> list[str]:
 def handed_out(worker: WorkerProcess) -> int:
     """Return how often a worker was handed out partitions."""
     return worker.said.count("partitions are this worker's")
-
-
-def share(*workers: WorkerProcess) -> Callable[[], bool]:
-    """Return whether each worker has half of the eight partitions of both topics."""
-    return lambda: all(len(worker.owned()) == 4 for worker in workers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["in order", "killed"])

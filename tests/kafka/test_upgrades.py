@@ -1,8 +1,6 @@
 """Versions beside each other in one group: nothing lost or doubled, on the way there and back."""
 
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,12 +11,17 @@ from contents import write
 from departed import sorted_exceptions, without_repeats
 from feeding import Feeder
 from first_version import unpack
-from kafka_workers import LINESIDE, KafkaJob, WorkerProcess, http_status, one_sentence, wait_until
+from kafka_workers import (
+    KafkaJob,
+    WorkerProcess,
+    http_status,
+    one_sentence,
+    share,
+    wait_until,
+)
 from streams.record import Record
 from streams.topics import INPUTS, changelog
 from tables.head import HEAD
-
-EVENTS = 60_000
 
 TICK_SECONDS = 0.5
 """Each partition gets something to process, whatever the log has for it."""
@@ -35,17 +38,8 @@ def first_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The log of a factory, with its mess."""
-    log = tmp_path_factory.mktemp("factory") / "log.ndjson"
-    size = ["--events", str(EVENTS), "--plants", "2", "--lines", "4"]
-    subprocess.run([LINESIDE, "simulate", *size, "--out", log], check=True, capture_output=True)
-    return log
-
-
-def share(*workers: WorkerProcess) -> Callable[[], bool]:
-    """Return whether each worker has half of the eight partitions of both topics."""
-    return lambda: all(len(worker.owned()) == 4 for worker in workers)
+def events() -> int:
+    return 60_000
 
 
 def is_of_first_version(worker: WorkerProcess) -> bool:
@@ -96,9 +90,8 @@ def test_a_rolling_upgrade_under_load_and_back_loses_and_doubles_nothing(
 
 
 def test_the_first_version_refuses_a_later_format_and_goes_on_once_it_is_set_back(
-    job: KafkaJob, log: Path, first_version: Path
+    job: KafkaJob, lines: list[bytes], first_version: Path
 ) -> None:
-    lines = log.read_bytes().splitlines()
     parts = [lines[part::4] for part in range(4)]
     kept = {"guarantee": "exactly_once", "tick_seconds": TICK_SECONDS}
     job.write(parts[0])
@@ -123,8 +116,10 @@ def test_the_first_version_refuses_a_later_format_and_goes_on_once_it_is_set_bac
     assert sorted_exceptions(job.left()) == job.expected()
 
 
-def test_this_version_names_the_one_that_can_read_a_later_format(job: KafkaJob, log: Path) -> None:
-    job.write(log.read_bytes().splitlines()[:1_000])
+def test_this_version_names_the_one_that_can_read_a_later_format(
+    job: KafkaJob, lines: list[bytes]
+) -> None:
+    job.write(lines[:1_000])
     job.drain("one", state_format=2)
     state = job.read([changelog(job.group, topic) for topic in INPUTS])
     at, head = next(
