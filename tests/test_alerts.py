@@ -71,6 +71,18 @@ def test_commands_in_runbooks_are_those_of_lineside() -> None:
 
 
 @pytest.mark.prometheus
+def test_prometheus_takes_the_configuration_of_the_page(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    (told,) = re.findall(r"^```yaml\n(rule_files:.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "lineside.rules.yaml").write_text(RULES)
+    (tmp_path / "lineside.token").write_text("some-token")
+    file = tmp_path / "prometheus.yml"
+    file.write_text(told.replace("/etc/prometheus", str(tmp_path)))
+    said = promtool("check", "config", str(file))
+    assert f"{len(ALERTS)} rules found" in said
+
+
+@pytest.mark.prometheus
 def test_alerts_fire_when_they_should() -> None:
     assert "SUCCESS" in promtool("check", "rules", "lineside.rules.yaml", cwd=FOLDER)
     assert "SUCCESS" in promtool("test", "rules", "lineside.tests.yaml", cwd=FOLDER)

@@ -84,6 +84,8 @@ METRICS: Final = (
         "The longest that a partition with lag has stood still: what /livez looks at"),
     Described("ready", "gauge", (),
         "1 if partitions are assigned and all of them have their states: what /readyz says"),
+    Described("broker_answers", "gauge", (),
+        "1 if a broker has answered within the last half minute; absent without partitions"),
     Described("disk_size_bytes", "gauge", (), "The size of the file system of data_dir"),
     Described("disk_free_bytes", "gauge", (), "What is free of it"),
     Described("build_info", "gauge", ("version", "python", "core", "guarantee"),

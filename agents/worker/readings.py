@@ -65,6 +65,8 @@ class Readings:
         _add_histograms(families, self._job.meter)
         families.add("no_progress_seconds", self._liveness.look())
         families.add("ready", self._job.ready)
+        if self._job.tasks:  # it asks about its partitions
+            families.add("broker_answers", self._host.answers)
         families.add("build_info", 1, *self._build)
         disk = shutil.disk_usage(self._folder)
         families.add("disk_size_bytes", disk.total)

@@ -1,8 +1,10 @@
 """The Helm chart: what it makes, and with which words it refuses."""
 
 import re
+import shlex
 import subprocess
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from charts import (
 from streams import kafka_member, kafka_producer
 
 DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
+PAGE = (CHART.parent.parent / "docs" / "operating.md").read_text("utf-8")
 
 WAYS = pytest.mark.parametrize(
     "values",
@@ -140,6 +143,7 @@ def test_a_worker_takes_the_settings(values: dict[str, Any], tmp_path: Path) -> 
     assert settings.instance == "floor-0"
     assert settings.standbys == 1
     assert settings.session_timeout_seconds == 30
+    assert settings.log_format == "json"
     assert settings.port == container(made)["ports"][0]["containerPort"]
     image = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE))
     assert settings.data_dir == image["LINESIDE_DATA_DIR"]
@@ -291,6 +295,39 @@ def test_each_alert_leads_to_a_runbook_that_is_there() -> None:
         url = rule["annotations"]["runbook_url"]
         assert url.startswith(at)
         assert (CHART.parent.parent / url.removeprefix(at)).is_file(), url
+
+
+# What docs/operating.md has people type.
+
+
+def given_on_the_page(verb: str) -> list[list[str]]:
+    """Return the `--set`s of each `helm install` or `helm upgrade` of the page."""
+    typed = re.findall(rf"^helm {verb} floor ((?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
+    words = [shlex.split(each, comments=True) for each in typed]
+    return [
+        [part for name, one in pairwise(each) if name == "--set" for part in ("--set", one)]
+        for each in words
+    ]
+
+
+@pytest.mark.parametrize(("verb", "values"), [("install", {}), ("upgrade", ON_KAFKA)])
+def test_what_is_typed_is_taken(verb: str, values: dict[str, Any]) -> None:
+    typed = given_on_the_page(verb)
+    assert len(typed) > 1
+    for sets in typed:
+        done = helm("template", RELEASE, str(CHART), *sets, values=values)
+        assert done.returncode == 0, (sets, done.stderr)
+
+
+def test_rights_and_topics_are_made_for_the_worker_that_is_installed() -> None:
+    given = dict(
+        each.partition("=")[::2]
+        for sets in given_on_the_page("install")
+        for words in sets[1::2]
+        for each in words.split(",")
+    )
+    assert f"--principal worker=User:{given['kafka.user']}\n" in PAGE
+    assert f"lineside topics create --partitions {given['kafka.partitions']}\n" in PAGE
 
 
 # What it refuses.

@@ -100,19 +100,22 @@ def test_a_consumer_that_died_silently_fails_livez_and_its_lag_is_told(
     assert sums(url)["lineside_consumer_lag_records"] == 20
 
 
-def test_a_worker_whose_broker_is_away_is_not_restarted(
+def test_a_worker_whose_broker_is_away_says_so_and_is_not_restarted(
     own_broker: KafkaBroker, start: Start, tmp_path: Path
 ) -> None:
     with kafka_job(own_broker, "probes", tmp_path / "job", 2) as job:
         url = start(job, "well")
         job.write([confirmed(1)])
         wait_until("it's processed", lambda: sums(url)["lineside_lasting_offset"] == 1)
+        wait_until("it answers", lambda: sums(url)["lineside_broker_answers"] == 1)
         own_broker.freeze()
         deadline = time.monotonic() + 3 * SECONDS_MAX
         while time.monotonic() < deadline:
             assert http_status(f"{url}livez") == 200
             time.sleep(0.2)
+        assert sums(url)["lineside_broker_answers"] == 0
         own_broker.thaw()
+        wait_until("it answers again", lambda: sums(url)["lineside_broker_answers"] == 1)
 
 
 async def test_records_in_an_open_transaction_are_no_reason_to_restart(
