@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 from msgspec import structs
@@ -46,6 +46,15 @@ class _Failure(click.ClickException):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.exit_code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Tell it: as a line of the log where that is one of objects, else as a sentence."""
+        from agents.worker.logs import in_json
+
+        if in_json():
+            logging.getLogger("lineside").critical("%s", self.message)
+        else:
+            super().show(file)
 
 
 @contextmanager

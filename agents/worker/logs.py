@@ -46,6 +46,11 @@ def set_up_logs(format_: Literal["text", "json"]) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+def in_json() -> bool:
+    """Return whether the log that was set up is one of objects."""
+    return any(isinstance(one.formatter, JsonFormatter) for one in logging.getLogger().handlers)
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a log record as a JSON object on one line.
 

@@ -240,3 +240,15 @@ def test_the_log_is_an_object_a_line_where_that_is_asked_for(tmp_path: Path) -> 
     (refused,) = [line for line in lines if line["logger"] == "lineside.refused"]
     assert refused["trace_id"] == trace
     assert refused["code"] == "unknown_type"
+
+
+def test_in_such_a_log_what_ends_the_worker_is_an_object_too(tmp_path: Path) -> None:
+    config = tmp_path / "lineside.toml"
+    config.write_text('log_format = "json"\n')
+    (tmp_path / "data").write_text("a file where the directory should be")
+    code, said = WorkerProcess(tmp_path / "data", "--config", str(config)).wait()
+    assert code == 1
+    (told,) = [json.loads(line) for line in said.splitlines()]
+    assert told["level"] == "critical"
+    assert "data directory" in told["message"]
+    assert "Error:" not in said
