@@ -27,8 +27,9 @@ RESUME_SECONDS_MAX: Final = 120.0
 FULL_SECONDS_MAX: Final = 45.0
 """A worker on a full disk notices when a write buffer is flushed, at the latest when it stops."""
 
-SENTENCE_BYTES: Final = 1_000
-"""What a worker may still say on a full disk: it says it into a file."""
+SENTENCE_BYTES: Final = 9_000
+"""What a worker may still say on a full disk, into a file: a sentence, and until then half a
+kilobyte a second of refused events."""
 
 FROZEN_SECONDS_MAX: Final = 30.0
 FROZEN_SESSIONS: Final = 5
@@ -141,7 +142,15 @@ class Chaos:
         """
         wanted = set(partitions)
         if wanted:
-            self.heads.wait_until_moved("processing again", wanted, since_ms, RESUME_SECONDS_MAX)
+            try:
+                self.heads.wait_until_moved(
+                    "processing again", wanted, since_ms, RESUME_SECONDS_MAX
+                )
+            except AssertionError as failure:
+                self.feeder.check()  # where nothing comes in, nothing can be processed
+                raise AssertionError(
+                    f"{failure}; {self.feeder.still_seconds:.0f} s ago the log was fed last"
+                ) from None
             self.resumed.append(max(now_ms() - since_ms, 0) / 1000)
 
 

@@ -24,7 +24,11 @@ FIRST_SECONDS = 3_600.0
 """It begins slowly: how fast it has to be is said when the workers are up."""
 
 CHUNK_SECONDS_MAX = 300.0
-NOT_BEGUN = ("no Kafka broker answers", "didn't answer a question")
+NOT_BEGUN = (
+    "no Kafka broker answers",
+    "didn't answer a question",
+    "hung up before it had answered",
+)
 """What `lineside simulate` says when it has sent nothing."""
 
 
@@ -40,6 +44,7 @@ class Feeder:
             self.lines = sum(1 for _ in file)
         self.fed = 0
         """Lines; acknowledged by the broker."""
+        self._fed_at = time.monotonic()
         self._broker = broker
         self._log = log
         self._part = folder / "part.ndjson"
@@ -65,6 +70,11 @@ class Feeder:
     def feeding(self) -> bool:
         """Whether there is more to come."""
         return self._failed is None and self.fed < self.lines
+
+    @property
+    def still_seconds(self) -> float:
+        """For how long no part of the log has been acknowledged."""
+        return time.monotonic() - self._fed_at
 
     def check(self) -> None:
         """Fail if it failed, or if nothing is left."""
@@ -92,6 +102,7 @@ class Feeder:
                     self._failed = str(failure)
                     return
                 self.fed += len(part)
+                self._fed_at = time.monotonic()
 
     def _rate(self) -> float | None:
         if self._hurry.is_set():
