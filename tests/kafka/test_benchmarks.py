@@ -34,6 +34,10 @@ def test_what_metrics_cost_is_measured_on_the_job_as_it_is() -> None:
     assert "a scrape of 8 lines" in told
 
 
+def test_the_stages_of_a_replay_are_those_of_the_plain_code() -> None:
+    assert "all stages" in run("bench_stages.py", "--events", "3000")
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(300)
