@@ -1,39 +1,17 @@
 """The job as a Faust app on the embedded log: equal to a replay, through crashes and full disks."""
 
-import json
 import random
 import resource
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from departed import Records, records_of_replay, sorted_exceptions, without_repeats
-from workers import LINESIDE, WorkerProcess, records_of_log
+from departed import sorted_exceptions, without_repeats
+from workers import EVENTS, Case, WorkerProcess, records_of_log
 
-EVENTS = 40_000
 KILLS = 8
-
-
-class Case:
-    """A simulated log, and what has to leave for it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.log = folder / "log.ndjson"
-        simulate = [LINESIDE, "simulate", "--events", str(EVENTS), "--plants", "2", "--lines", "4"]
-        subprocess.run([*simulate, "--out", self.log], check=True, capture_output=True)
-        replay = [LINESIDE, "replay", self.log, "--out", folder / "out", "--partitions", "4"]
-        subprocess.run(replay, check=True, capture_output=True)
-        self.expected: Records = sorted_exceptions(records_of_replay(folder / "out"))
-        self.report = json.loads((folder / "out" / "report.json").read_bytes())
-        self.arguments = ("--feed", str(self.log), "--until-drained")
-
-
-@pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    return Case(tmp_path_factory.mktemp("case"))
 
 
 def test_a_worker_gives_what_a_replay_gives(case: Case, tmp_path: Path) -> None:

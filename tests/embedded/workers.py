@@ -12,12 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from departed import Records, by_line
+from departed import Records, by_line, records_of_replay, sorted_exceptions
 from streams.embedded_log import EmbeddedLog
 from streams.topics import OUTPUTS
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 WAIT_SECONDS_MAX = 60
+
+EVENTS = 40_000
+"""Of a case's log."""
 
 
 class WorkerProcess:
@@ -100,3 +103,17 @@ def records_of_log(folder: Path) -> Records:
                 offset = found[-1].offset + 1
     log.close()
     return by_line(values)
+
+
+class Case:
+    """A simulated log, and what has to leave for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log.ndjson"
+        simulate = [LINESIDE, "simulate", "--events", str(EVENTS), "--plants", "2", "--lines", "4"]
+        subprocess.run([*simulate, "--out", self.log], check=True, capture_output=True)
+        replay = [LINESIDE, "replay", self.log, "--out", folder / "out", "--partitions", "4"]
+        subprocess.run(replay, check=True, capture_output=True)
+        self.expected: Records = sorted_exceptions(records_of_replay(folder / "out"))
+        self.report = json.loads((folder / "out" / "report.json").read_bytes())
+        self.arguments = ("--feed", str(self.log), "--until-drained")
