@@ -5,7 +5,6 @@ after the head was understood: so a change of any part of the layout is a new fo
 """
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from msgspec import Struct
 from streams.instant import SECOND
 from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
+from streams.version import VERSION
 from tables.rules import Rules
 
 HEAD: Final = b"o"
@@ -22,8 +22,6 @@ HEAD: Final = b"o"
 FORMATS: Final = (1, 2)
 """What can be read and written: 2 says which version wrote it. docs/upgrading.md says which is
 written when."""
-
-VERSION: Final = version("lineside")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -100,29 +98,30 @@ def shape_of(rules: Rules) -> list[Any]:
     return [kinds, rules.grace, rules.episode_limit, rules.retention, rules.bucket]
 
 
-def check_shape(head: Head, rules: Rules, topic: str, where: str) -> None:
-    """Raise `OtherRulesError` if a state was made by other rules than these."""
-    if head.shape != shape_of(rules):
-        told = ", ".join(_differences(head.shape, rules, topic))
+def check_shape(head: Head, shape: list[Any], rules: Rules, topic: str, where: str) -> None:
+    """Raise `OtherRulesError` if a state was made by other rules than these, of this shape."""
+    if head.shape != shape:
+        told = ", ".join(_differences(head.shape, shape, rules, topic))
         raise OtherRulesError(f"{where} was made with {told}")
 
 
-def _differences(shape: list[Any], rules: Rules, topic: str) -> Iterator[str]:
+def _differences(before: list[Any], shape: list[Any], rules: Rules, topic: str) -> Iterator[str]:
+    kinds_before, *lengths_before = before
     kinds, *lengths = shape
     source = "mes" if topic == MES_EVENTS else "machine"
     names = ("grace", "episode_limit", f"{source}_retention", "ledger_bucket")
-    for name, was, now in zip(names, lengths, shape_of(rules)[1:], strict=True):
+    for name, was, now in zip(names, lengths_before, lengths, strict=True):
         if was != now:
             yield f"{name}_seconds {_seconds(was)} (now {_seconds(now)})"
     windows: dict[str, tuple[int, int]] = {}
-    before = {kind[1]: kind for kind in kinds}
+    length_before = {record: length for _, record, length, *_ in kinds_before}
     for kind in rules.kinds:
-        was = before.get(kind.record)
-        if was is not None and was[2] != kind.length:
-            windows["posting" if kind.erp else "summary"] = was[2], kind.length
+        was = length_before.get(kind.record, kind.length)
+        if was != kind.length:
+            windows["posting" if kind.erp else "summary"] = was, kind.length
     for name, (was, now) in windows.items():
         yield f"{name}_window_seconds {_seconds(was)} (now {_seconds(now)})"
-    others = _other_records(kinds, shape_of(rules)[0])
+    others = _other_records(kinds_before, kinds)
     if others is not None:
         yield f"another policy for {others}"
 

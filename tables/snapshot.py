@@ -40,7 +40,7 @@ def load(partition: Partition) -> None:
         return
     where = f"the state of {partition.topic}/{partition.number}"
     head = read_head(stored, where)
-    check_shape(head, partition.rules, partition.topic, where)
+    check_shape(head, partition.shape, partition.rules, partition.topic, where)
     partition.offset = head.offset
     told = partition.counts
     told.accepted, told.duplicate, told.exception, told.tick = head.counts

@@ -13,10 +13,10 @@ from runs import Bench, confirmed, consumed, cut, new_task, placed, started, ste
 from streams.policy import Policy, default_policy
 from streams.record import Outgoing
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.version import VERSION
 from tables.head import (
     FORMATS,
     HEAD,
-    VERSION,
     FormatError,
     Head,
     OtherRulesError,

@@ -4,7 +4,6 @@ import platform
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from time import time
 from typing import Final
@@ -22,6 +21,7 @@ from streams.kafka_batches import COMPILED
 from streams.rejection import BUSINESS, codes
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
+from streams.version import VERSION
 from tables import conservation
 from tables.line import Line
 from tables.rules import Rules
@@ -37,7 +37,7 @@ class Readings:
         self._job, self._host, self._liveness = job, host, liveness
         self._folder = Path(data_dir)
         core = "compiled" if COMPILED else "plain"
-        self._build = (version("lineside"), platform.python_version(), core, host.guarantee)
+        self._build = (VERSION, platform.python_version(), core, host.guarantee)
 
     def read(self, families: Families) -> Iterator[None]:
         """Add every sample that there is now, in slices: a line at least is read in one go."""

@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from importlib.metadata import version
 from time import monotonic, time
 from typing import Any, Final, Protocol
 
@@ -18,6 +17,7 @@ from agents.worker.report import report
 from streams import instant
 from streams.record import Outgoing
 from streams.topics import EXCEPTIONS, MES_EVENTS
+from streams.version import VERSION
 from tables import conservation
 from tables.line import Line
 from tables.partition import Partition
@@ -94,7 +94,7 @@ class Views:
         since = self._since(sample)
         seconds = max(sample.at - since.at, 1e-3)
         return {
-            "version": version("lineside"),
+            "version": VERSION,
             "job": self._name,
             "broker": self._host.broker_name,
             "guarantee": self._host.guarantee,
