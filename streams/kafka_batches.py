@@ -17,7 +17,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from streams.record import Outgoing, Record
+from streams.cluster import record_of
+from streams.record import Outgoing
 from streams.tracing import HEADER as HEADER_OF_TRACE
 
 try:
@@ -106,7 +107,7 @@ class _Batch:
     def __iter__(self) -> "Iterator[_Piece]":
         if self._data[16] != MAGIC:
             for record in self._batch:
-                yield _Piece(block_of([_record(record)]))
+                yield _Piece(block_of([record_of(record)]))
             return
         codec_ = int.from_bytes(self._data[21:23], "big") & CODECS
         payload = DECODERS[codec_](self._data[HEADER.size :])
@@ -250,14 +251,3 @@ def _built(
 
 def _headers(record: Outgoing) -> Headers:
     return [] if record.trace is None else [(HEADER_OF_TRACE, record.trace)]
-
-
-def _record(found: Any) -> Record:
-    timestamp = found.timestamp
-    return Record(
-        found.offset,
-        None if timestamp is None or timestamp < 0 else timestamp * 1000,
-        found.key,
-        found.value,
-        found.headers,
-    )
