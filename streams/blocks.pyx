@@ -81,6 +81,12 @@ cdef class Block:
         """The offset of the last record."""
         return self.raw[self.count - 1].offset
 
+    def offset_at(self, Py_ssize_t index):
+        """Return the offset of a record."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"record {index} of {self.count}")
+        return self.raw[index].offset
+
     def extend(self, Block more):
         """Take the records of another block, too."""
         cdef Py_ssize_t index

@@ -40,6 +40,7 @@ cdef class Row:
             self.sums[slot] = _wide(measures[slot])
         self.count = count
         self.causes = [] if causes is None else causes
+        self.page = 0
 
     @property
     def measures(self):
