@@ -18,6 +18,11 @@ from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables.partition import Partition
 from tables.rules import Rules
 
+LINES_MAX: Final = 20_000
+LINES_MIN: Final = 500
+"""Lines of a process that stay in memory, and of a partition at least: some 10 KB each. The others
+lie in the store until something comes for them."""
+
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
 
@@ -69,6 +74,7 @@ class Job:
         """Open these partitions, each as soon as its state is there."""
         assert not self.tasks, "partitions are taken over before the last ones are released"
         self.joined = True
+        lines_max = max(LINES_MIN, LINES_MAX // max(len(partitions), 1))
         for tp in sorted(partitions):
             self.tasks[tp] = PartitionTask(
                 tp.topic,
@@ -79,6 +85,7 @@ class Job:
                 self._observe,
                 self.fail,
                 self.meter,
+                lines_max,
             )
 
     async def release(self) -> dict[TP, int]:

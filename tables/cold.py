@@ -1,4 +1,4 @@
-"""The lines of a partition that are in its store only, until an event or a due window wakes them."""
+"""The lines of a partition that are in its store only, until an event or a window wakes them."""
 
 import heapq
 from collections.abc import Iterator
@@ -65,9 +65,5 @@ class Cold:
         for name, each in balances(line, rules).items():
             if each == Balance():
                 continue
-            total = self.balances.setdefault(name, Balance())
-            total.accepted += sign * each.accepted
-            total.emitted += sign * each.emitted
-            total.open += sign * each.open
-            total.parked += sign * each.parked
+            self.balances.setdefault(name, Balance()).add(each, sign)
             self.errors[name] = self.errors.get(name, 0) + sign * abs(each.error)

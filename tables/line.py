@@ -36,7 +36,7 @@ from streams.transactions import (
 from tables import episodes, windows
 from tables.episodes import Episode
 from tables.rules import AtOnce, Kind, Plan, RowMembers, Rules, applies
-from tables.windows import Carried, Row, RowKey
+from tables.windows import PAGE_ROWS, SHARED_PAGES, Carried, Row, RowKey
 
 _TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 """Events of which a line keeps more than sums."""
@@ -82,7 +82,7 @@ class Line(Struct, gc=False):
     they are for people to look at, and aren't stored."""
     state: str = ""
     """The last machine state heard, for people to look at; no total depends on it."""
-    next_page: int = windows.SHARED_PAGES
+    next_page: int = SHARED_PAGES
     """The page of the next row that gets one of its own."""
     leaving: tuple[tuple[int, int], list[RowKey]] = (-1, 0), []
     """(kind, carrier) of a window whose rows leave in several steps, and those left, last first."""
@@ -297,8 +297,8 @@ def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row
     row = rows.get(key)
     if row is None:
         row = Row([0] * width, 0, [])
-        if len(rows) < windows.SHARED_PAGES * windows.PAGE_ROWS:
-            row.page = len(rows) // windows.PAGE_ROWS
+        if len(rows) < SHARED_PAGES * PAGE_ROWS:
+            row.page = len(rows) // PAGE_ROWS
         else:
             row.page, line.next_page = line.next_page, line.next_page + 1
         rows[key] = row

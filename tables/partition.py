@@ -75,6 +75,11 @@ class Counts(Struct):
     left: Counter[str] = field(default_factory=Counter)
     """What has left, exceptions aside, by type."""
 
+    @property
+    def records(self) -> int:
+        """How many records they are of."""
+        return self.accepted + self.duplicate + self.exception + self.tick
+
 
 class Step(Struct):
     """What a batch of records leads to: send `outputs` first, then `Partition.commit` it."""
@@ -99,11 +104,11 @@ class Bounds(Struct, frozen=True):
 class Watch(Protocol):
     """Who wants to know which lines leave memory, and come back."""
 
-    def cooled(self, partition: "Partition", line: Line) -> None:
+    def cooled(self, line: Line) -> None:
         """Take note of a line that is in the store only from now on."""
         ...
 
-    def woken(self, partition: "Partition", line: Line) -> None:
+    def woken(self, line: Line) -> None:
         """Take note of a line that is in memory again: as it was stored."""
         ...
 
@@ -178,7 +183,7 @@ class Partition:
             self.cold.remove(line, self.rules)
             self.lines[key] = line
             if self.watch is not None:
-                self.watch.woken(self, line)
+                self.watch.woken(line)
         return line
 
     def raised(self, watermark: int) -> None:
@@ -199,7 +204,7 @@ class Partition:
             line = self.lines.pop(key)
             self.cold.add(line, snapshot.due(line, self.rules), self.rules)
             if self.watch is not None:
-                self.watch.cooled(self, line)
+                self.watch.cooled(line)
         if self._folding is not None:
             self._folding.forget(gone)
 

@@ -183,8 +183,8 @@ def _all_anew(partition: Partition) -> Iterator[Change]:
     for line in partition.lines.values():
         for index, carried in enumerate(line.windows):
             for carrier, rows in carried.items():
-                for key, row in rows.items():
-                    line.changed_pages[index, carrier, row.page] = key
+                for row_key, row in rows.items():
+                    line.changed_pages[index, carrier, row.page] = row_key
         yield from _line_changes(partition, line)
         line.changed_pages.clear()
 

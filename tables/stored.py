@@ -176,9 +176,7 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
         rows[start, tuple(members)] = row
 
 
-def expiry_changes(
-    line: Line, bucket: int, offset: int, keys: Iterable[bytes]
-) -> Iterator[Change]:
+def expiry_changes(line: Line, bucket: int, offset: int, keys: Iterable[bytes]) -> Iterator[Change]:
     """Yield the notes on which ledger entries of a bucket of time came with a step, in parts."""
     where = EXPIRY + line.key + b"\0" + instant_bytes(bucket) + instant_bytes(offset)
     part: list[bytes] = []

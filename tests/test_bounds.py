@@ -56,7 +56,9 @@ def opened(
 
 def some_logs() -> st.SearchStrategy[Log]:
     """Logs that are short, since each of their records may take many steps."""
-    return st.builds(lambda seed, count: Log(random_log(seed, count)), seeds, st.sampled_from([3, 20, 100]))
+    return st.builds(
+        lambda seed, count: Log(random_log(seed, count)), seeds, st.sampled_from([3, 20, 100])
+    )
 
 
 some_timings = st.builds(
@@ -80,7 +82,9 @@ def assert_nothing_changes(lines: list[bytes], timing: Timing, rng: Random) -> N
                 left += step.outputs
                 task.commit(step)
                 if rng.random() < 0.2:  # killed: it goes on with what is in the store
-                    bounds = Bounds(rng.choice([1, 4_000]), rng.choice([7, 100]), rng.choice([1, 3]))
+                    bounds = Bounds(
+                        rng.choice([1, 4_000]), rng.choice([7, 100]), rng.choice([1, 3])
+                    )
                     format_ = rng.choice([0, 0, *FORMATS])
                     lines_max = rng.choice([None, 1, 3])
                     task = opened(at, timing, store, bounds, lines_max, format_)
@@ -171,9 +175,9 @@ def test_a_tick_that_touches_many_lines_is_taken_in_pieces() -> None:
     store = MemoryStore()
     task = opened((MES_EVENTS, 0), None, store, Bounds(1 << 20, 100, 10), lines_max=20)
     values = [consumed(0, id="e", line=f"K{n}") for n in range(200)]
-    records = [
-        Record(n, None, f"DE01/K{n}".encode(), value) for n, value in enumerate(values)
-    ] + [Record(200, None, None, event("clock.tick.v1", 1_000))]
+    records = [Record(n, None, f"DE01/K{n}".encode(), value) for n, value in enumerate(values)] + [
+        Record(200, None, None, event("clock.tick.v1", 1_000))
+    ]
     steps = []
     for step in in_steps(task, records):
         task.commit(step)

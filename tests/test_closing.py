@@ -102,9 +102,7 @@ def test_rows_are_stored_as_plainly(rng: Random) -> None:
 
 @given(st.lists(st.lists(st.integers() | st.sampled_from(MEASURES), max_size=20), max_size=20))
 def test_sums_are_stored_as_plainly(sums: list[list[int]]) -> None:
-    assert stored._encode(stored.numbers(sums)) == stored._encode(
-        stored.numbers_plain(sums)
-    )
+    assert stored._encode(stored.numbers(sums)) == stored._encode(stored.numbers_plain(sums))
 
 
 @given(

@@ -23,6 +23,7 @@ from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
 from streams.version import VERSION
 from tables import conservation
+from tables.cold import Cold
 from tables.line import Line
 from tables.rules import Rules
 
@@ -51,6 +52,7 @@ class Readings:
         at_lines, errors = AtLines(self._job.meter), Errors()
         for partition in self._job.partitions.values():
             errors.expect(partition.rules)
+            errors.look_at_cold(partition.cold)
         for begin in range(0, len(lines), SLICE_LINES):
             for line, partition in lines[begin : begin + SLICE_LINES]:
                 at_lines.look(line, partition.topic)
@@ -90,7 +92,7 @@ class Readings:
         if end is not None:
             families.add("consumer_lag_records", max(end - task.lasting, 0), *where)
         families.add("changelog_lag_records", partition.offset + 1 - task.lasting, *where)
-        families.add("lines", len(partition.lines), *where)
+        families.add("lines", len(partition.lines) + partition.cold.count, *where)
         if partition.lines:
             oldest = min(line.watermark for line in partition.lines.values())
             families.add("watermark_lag_seconds", time() - oldest / instant.SECOND, *where)
@@ -156,6 +158,10 @@ class Errors:
         """Tell of these types and measures, even where no line has any."""
         for kind in rules.kinds:
             self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
+
+    def look_at_cold(self, cold: Cold) -> None:
+        """Look at the lines that are in the store only."""
+        self._errors.update(cold.errors)
 
     def look(self, line: Line, rules: Rules) -> None:
         """Look at a line."""

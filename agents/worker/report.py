@@ -51,10 +51,13 @@ def report(partitions: Iterable[Partition], passed_over: int = 0) -> Report:
         exceptions=dict(sorted(codes.items())),
         transactions={kind: count for kind, count in sorted(left.items()) if kind not in summaries},
         summaries=summaries,
-        late=sum(line.late_events for line in lines),
+        late=sum(line.late_events for line in lines)
+        + sum(partition.cold.late_events for partition in partitions),
         passed_over=passed_over,
-        lines=len({line.key for line in lines}),
-        open_windows=sum(conservation.open_windows(line) for line in lines),
+        lines=len({line.key for line in lines})
+        + sum(partition.cold.count for partition in partitions),
+        open_windows=sum(conservation.open_windows(line) for line in lines)
+        + sum(partition.cold.open_windows for partition in partitions),
         waiting_ends=sum(entry["problem"] == WAITING for entry in listed),
         overlong_episodes=sum(entry["problem"] == OVERLONG for entry in listed),
         episodes=listed[:LISTED_EPISODES_MAX],
@@ -72,12 +75,11 @@ def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
     for partition in partitions:
         for line in partition.lines.values():
             for name, balance in conservation.balances(line, partition.rules).items():
-                total = sums.setdefault(name, Balance())
-                total.accepted += balance.accepted
-                total.emitted += balance.emitted
-                total.open += balance.open
-                total.parked += balance.parked
+                sums.setdefault(name, Balance()).add(balance)
                 errors[name] += abs(balance.error)
+        for name, balance in partition.cold.balances.items():
+            sums.setdefault(name, Balance()).add(balance)
+        errors.update(partition.cold.errors)
     return {
         "error": quantity.text(errors.total()),
         "rows": [

@@ -201,8 +201,8 @@ def _problem(settings: Settings) -> str | None:
             f"session_timeout_seconds is {settings.session_timeout_seconds}: it must be 1 to "
             f"{SESSION_SECONDS_MAX}, and no less than the broker's group.min.session.timeout.ms"
         )
-    if settings.state_format not in FORMATS:
-        return f"state_format is {settings.state_format}: it must be {FORMATS[0]} to {FORMATS[-1]}"
+    if settings.state_format not in (0, *FORMATS):
+        return f"state_format is {settings.state_format}: it must be 0 to {FORMATS[-1]}"
     if not 1 <= settings.partitions <= PARTITIONS_MAX:
         return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
     if not 0 <= settings.port <= 65_535:
