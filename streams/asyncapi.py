@@ -6,11 +6,11 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from streams.events import TYPES
+from streams.headers import TRACE
 from streams.members import NAME_CHARACTERS_MAX, Member, members
 from streams.policy import Policy, Summary, Transaction, default_policy
 from streams.rejection import codes
 from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS, MES_EVENTS
-from streams.tracing import HEADER
 from streams.transactions import (
     EXCEPTION,
     NOTIFICATION,
@@ -39,7 +39,7 @@ MEASURE: Final[Schema] = {
 TRACED: Final[Schema] = {
     "type": "object",
     "properties": {
-        HEADER: {
+        TRACE: {
             "type": "string",
             "description": "W3C Trace Context of the event, of what leaves at once for one",
         }

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.headers import RECORD_BYTES_MAX
 from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
@@ -28,9 +29,6 @@ FENCE: Final = b"f"
 
 OUTPUT_BATCH_BYTES: Final = 900_000
 """Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
-
-RECORD_BYTES_MAX: Final = 40
-"""Of a record, beside its key, value and trace: lengths, deltas, the name of a header."""
 
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
