@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from streams.headers import is_binary
 from streams.members import JsonObject
 from streams.quantity import Number
 from streams.rejection import shown
@@ -59,11 +60,6 @@ def binary_envelope(headers: Headers, document: JsonObject) -> JsonObject | None
                 envelope[name[3:]] = value
     envelope["data"] = document
     return envelope
-
-
-def is_binary(headers: Headers) -> bool:
-    """Return whether a record is a CloudEvent in binary mode: its attributes are headers."""
-    return any(name == "ce_specversion" for name, _ in headers)
 
 
 def _integer(text: str) -> int | Number:

@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, Cluster
+from streams.headers import RECORD_BYTES_MAX
 from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
@@ -31,9 +32,6 @@ OUTPUT_BATCH_BYTES: Final = 900_000
 
 CHANGES_BATCH_BYTES: Final = 900_000
 """The same of changes of a state: a write of any size is as many RecordBatches, and one commit."""
-
-RECORD_BYTES_MAX: Final = 40
-"""Of a record, beside its key, value and trace: lengths, deltas, the name of a header."""
 
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""

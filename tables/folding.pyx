@@ -746,7 +746,7 @@ cdef _trace(const Scanned* event, Block block, Py_ssize_t number):
     """Return the traceparent of an event, as `streams.tracing.traceparent` does."""
     if event.trace.at != NULL:
         return well_formed(event.trace.at[: event.trace.size])
-    if block.records is None and block.raw[number].headers == NULL:
+    if block.records is None and not block.raw[number].traced:
         return None
     headers = block.headers_at(number)
     return traceparent(None, headers) if headers else None

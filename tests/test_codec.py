@@ -506,6 +506,23 @@ def test_data_comes_from_the_value_and_no_header() -> None:
     assert same(decode(value, more, MES_EVENTS), decode_plain(consumed(0), (), MES_EVENTS))
 
 
+@pytest.mark.parametrize(
+    ("kind", "binary"),
+    [(b"application/cloudevents+json", False), (b"application/cloudevents", False),
+     (b"Application/CloudEvents+JSON; charset=UTF-8", False), (b"application/json", True),
+     (b"application/cloud", True), (b"", True), (None, True)],
+)  # fmt: skip
+def test_the_content_type_says_which_mode_it_is(kind: bytes | None, binary: bool) -> None:
+    """A record in structured mode may have its attributes as headers, too."""
+    value, headers = _in_binary_mode(consumed(0))
+    event = decode_plain(consumed(0), (), MES_EVENTS)
+    told = [("content-type", kind), *headers[1:]]
+    for each in (told, told[::-1]):
+        right, wrong = (value, consumed(0)) if binary else (consumed(0), value)
+        assert same(decode(right, each, MES_EVENTS), event)
+        assert isinstance(decode(wrong, each, MES_EVENTS), Rejection)
+
+
 def test_a_tick_may_come_in_binary_mode() -> None:
     headers = [
         ("ce_specversion", b"1.0"),

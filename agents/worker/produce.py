@@ -11,6 +11,7 @@ from agents.worker.sink import At, ProduceError, Sent, Sink, Work
 from streams.codec import Decoded
 from streams.events import Tick
 from streams.factory import Arrival, Plan
+from streams.headers import STRUCTURED
 from streams.logfile import LogReader, lines_of
 from streams.record import Record, partition_of
 
@@ -49,12 +50,12 @@ def log(path: Path, rate: float | None) -> Work:
     """Return the work of producing a log: `rate` lines a second, or as many as it can.
 
     A bare event goes to the partition of its key, a bare tick to all, a record of `kcat -J` to the
-    partition that it's printed with.
+    partition that it's printed with, with the headers that it has.
     """
 
     async def work(sink: Sink) -> None:
         (count,) = set(sink.counts.values())
-        reader = LogReader(count)
+        reader = LogReader(count, (STRUCTURED,))
         begun = monotonic()
         with path.open("rb") as file:
             for lines in _chunks(file, rate):
@@ -89,7 +90,7 @@ async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
     placed: dict[At, list[Record]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
-        record = Record(0, None, key, arrival.value)
+        record = Record(0, None, key, arrival.value, (STRUCTURED,))
         if arrival.tick:
             for topic, count in sink.counts.items():
                 for number in range(count):
