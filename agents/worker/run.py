@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -13,7 +12,9 @@ import uvloop
 from agents.process_events import Job
 from agents.topology import App
 from agents.worker.access import access_of
+from agents.worker.core import core_of
 from agents.worker.embedded_host import EmbeddedHost
+from agents.worker.garbage import collect_seldom
 from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals, set_up_logs
 from agents.worker.metrics import Exposition
@@ -24,10 +25,6 @@ from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
 from streams.embedded import Broker
 from streams.trouble import Trouble
-
-GC_THRESHOLD: Final = 400_000
-"""Allocations between two collections: a few batches' worth, so that most are gone by then. The
-default of 700 costs a tenth of the time."""
 
 STOP_SECONDS_MAX: Final = 10.0
 """A stop takes no longer than this, whatever is still to be processed."""
@@ -101,9 +98,7 @@ def run_worker(settings: Settings, name: str, main: Main) -> Any:
 
     Raises the error that ended the job, if one did.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 50, 50)
+    collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, name, main))
 
@@ -141,6 +136,7 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     set_up_logs(settings.log_format)
+    log.info("core: %s", core_of().text)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         access = access_of(settings)
@@ -148,7 +144,9 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
         views = Views(name, job, host)
-        job.watchers.append(Refusals().tell)
+        refusals = Refusals()
+        job.watchers.append(refusals.tell)
+        stack.callback(refusals.tell_untold)
         liveness = Liveness(job, host)
         web = create_web(views.status, views.ready, access)
         exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
@@ -160,7 +158,7 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(_stop, app.stop)
         await _unless_failed(app.start(), job)
         stack.push_async_callback(_release, app)
-        watching = asyncio.ensure_future(_watch(app, job, liveness))
+        watching = asyncio.ensure_future(_watch(app, job, liveness, refusals))
         stack.push_async_callback(_cancel, watching)
         worker = Worker(job, host, views, url_of(page))
         if isinstance(host, EmbeddedHost):
@@ -188,12 +186,13 @@ async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
         await _cancel(starting)
 
 
-async def _watch(app: App, job: Job, liveness: Liveness) -> None:
+async def _watch(app: App, job: Job, liveness: Liveness, refusals: Refusals) -> None:
     """End the job when the consumer stands still: a process that only looks alive helps nobody."""
     polls, checks, waited = -1, 0, 0.0
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         liveness.look()
+        refusals.tell_untold()
         waited = 0.0 if job.joined else waited + WATCH_SECONDS
         if waited and waited % WAITING_SECONDS == 0:
             log.warning("no partitions for %.0f s: the group's coordinator doesn't answer", waited)
