@@ -13,7 +13,7 @@ from msgspec import structs
 from agents.worker.security import REFERENCES, problem_of_security
 from agents.worker.settings_given import SettingsError as SettingsError
 from agents.worker.settings_given import given_settings, read_file
-from streams.address import read_servers
+from streams.address import is_name, read_servers
 from streams.policy import PolicyError, default_policy, read_policy
 from streams.rejection import shown
 from streams.topics import INPUTS
@@ -148,6 +148,8 @@ def _problem(settings: Settings) -> str | None:
             read_servers(settings.broker)
         except ValueError as error:
             return f"broker is {settings.broker!r}: {error}; a right one is kafka://host:9092"
+    if not is_name(settings.host):
+        return f"host is {shown(settings.host)}: it must be the name of a host, or an address"
     if not GROUP.fullmatch(settings.group):
         return f"group is {settings.group!r}: it must be 1 to 100 letters, digits, '.', '_' or '-'"
     if settings.instance and not INSTANCE.fullmatch(settings.instance):

@@ -210,7 +210,10 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
     other = {**told, "topic": "other", "partition": 0}
     path.write_text(f"{json.dumps(told)}\n{json.dumps(other)}\n")
-    assert "sent 1 events" in simulate("--broker", topics.url, "--log", path)
+    said = simulate("--broker", topics.url, "--log", path, exit_code=1)
+    assert "sent 1 events" in said
+    assert "1  malformed: the value isn't JSON" in said
+    assert f"{path} was sent as it is, and nothing of it is an event" in said
     (at,) = found = on_topics(topics)
     assert at == (MES_EVENTS, 2)
     (record,) = found[at]
