@@ -504,3 +504,24 @@ def test_a_signal_ends_a_long_command_and_leaves_nothing_half_written(
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert not list(log.parent.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("broker", [False, True])
+def test_a_worker_that_is_only_starting_ends_in_order(
+    number: signal.Signals, broker: bool, tmp_path: Path
+) -> None:
+    with socket.socket() as silent:  # a broker that takes connections, and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        options = ["--broker", f"kafka://127.0.0.1:{silent.getsockname()[1]}"] if broker else []
+        process = subprocess.Popen(
+            [LINESIDE, "worker", "--port", "0", "--data-dir", tmp_path, *options],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        assert "core: " in process.stderr.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
