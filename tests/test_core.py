@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
+from agents.worker import readings
 from agents.worker.core import MODULES, Core, core_of
 from compiled import needs_core
 from streams.events import TYPES
@@ -27,6 +29,7 @@ class Without(MetaPathFinder):
         if name in {broken!r}:
             raise ImportError("its library has other symbols")
 sys.meta_path.insert(0, Without())
+from agents.worker import readings
 from agents.worker.core import core_of
 from tables.partition import Folding
 told = core_of()
@@ -119,3 +122,10 @@ def test_more_than_the_scanner_has_room_for_is_refused_as_it_is_loaded(
     check_room(TYPES)
     with pytest.raises(RuntimeError, match=limit):
         check_room({**TYPES, **more})
+
+
+def test_the_metrics_say_what_the_log_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    host = SimpleNamespace(guarantee="at_least_once")
+    monkeypatch.setattr(readings, "core_of", lambda: Core("partly", "partly compiled"))
+    made: Any = readings.Readings(*[host] * 3, str(tmp_path))
+    assert "partly" in made._build
