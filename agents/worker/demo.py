@@ -44,16 +44,16 @@ def run_demo(
     """
     with tempfile.TemporaryDirectory(prefix="lineside-demo-") as folder:
         own = structs.replace(settings, broker="", data_dir=folder, tick_seconds=0)
-        token = ""
+        mark = ""
         if not own.read_tokens and not is_loopback(own.host):
             token = token_urlsafe()
             file = Path(folder) / "token"
             file.write_text(token)  # the folder is its owner's alone
             own = structs.replace(own, read_tokens=f"file:{file}")
+            mark = f"#token={token}"
 
         async def main(worker: Worker) -> Outcome:
-            url = f"{worker.url}#token={token}" if token else worker.url
-            return await _demonstrate(worker, url, plan, rate, seconds, out)
+            return await _demonstrate(worker, f"{worker.url}{mark}", plan, rate, seconds, out)
 
         outcome: Outcome | None = run_worker(own, "demo", main)
     if outcome is None:
