@@ -29,7 +29,7 @@ import ctypes
 import xxhash
 from msgspec.structs import replace
 
-from streams import instant
+from streams import instant, policy
 from streams.blocks import block_of
 from streams.codec import decode
 from streams.events import (
@@ -49,7 +49,7 @@ cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
 
 cdef enum:
-    CONTRIBUTIONS_MAX = 6
+    CONTRIBUTIONS_MAX = 6  # as in streams.policy
     KINDS_MAX = 24
     SLOTS_MASK = 1_023
     ROW_SLOTS_MASK = 127
@@ -84,6 +84,9 @@ def digest_of(bytes data):
 
 if digest_of(b"lineside") != xxhash.xxh3_128_digest(b"lineside"):
     raise ImportError("xxhash's library isn't the one that this core was written for")
+
+if (CONTRIBUTIONS_MAX, KINDS_MAX) != (policy.CONTRIBUTIONS_MAX, policy.KINDS_MAX):
+    raise RuntimeError("CONTRIBUTIONS_MAX and KINDS_MAX aren't those of streams.policy")
 
 cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
@@ -874,7 +877,7 @@ def _plan(name, struct, rules):
     if struct is TransactionReversed:
         return None  # checks 11 to 14
     if len(rules.kinds) > KINDS_MAX or len(given.contributions) > CONTRIBUTIONS_MAX:
-        return None
+        raise ValueError(f"{name}: more record types than streams.policy lets be")
     cdef _Plan plan = _Plan()
     cdef int index
     cdef _Contribution kept
@@ -896,8 +899,6 @@ def _plan(name, struct, rules):
         if any(each[numbers[one]].kind != "text" for one in contribution.where):
             return None
         kept = _contribution(contribution, row, numbers)
-        if kept is None:
-            return None
         telling += [*kept.row, *[one for one, _ in kept.where]]
         plan.contributions.append(kept)
     plan.count = len(plan.contributions)
@@ -916,8 +917,8 @@ def _plan(name, struct, rules):
 cdef _Contribution _contribution(given, row, numbers):
     cdef _Contribution contribution = _Contribution()
     cdef int slot = 0
-    if len(given.slots) > SLOTS_MAX:
-        return None
+    if given.width > SLOTS_MAX:
+        raise ValueError(f"a row has {given.width} measures: more than streams.policy lets be")
     contribution.index, contribution.length = given.kind_index, given.length
     contribution.width, contribution.erp = given.width, given.erp
     contribution.row = tuple(numbers[name] for name in row)

@@ -17,6 +17,9 @@ from streams.transactions import at_once_data, windowed_data
 STATE_FORMAT: Final = 0
 """A state goes on in the format that it has, and a new one begins in the latest."""
 
+SECONDS_MAX: Final = 100 * 366 * 86_400
+"""Of a length of time, a hundred years: in microseconds it fits 64 bits beside any instant."""
+
 Row = tuple[str, ...]
 """The names of a row's members."""
 
@@ -45,6 +48,8 @@ class Timing(Struct, frozen=True, kw_only=True):
             floor = 0 if name in ("grace_seconds", "idle_grace_seconds") else 1
             if value < floor:
                 return f"{name} is {value}: it must be at least {floor}"
+            if value > SECONDS_MAX:
+                return f"{name} is {value}: it must be at most {SECONDS_MAX}"
         longest = max(self.summary_window_seconds, self.posting_window_seconds)
         for name in ("mes_retention_seconds", "machine_retention_seconds"):
             if getattr(self, name) < longest + self.grace_seconds:

@@ -13,11 +13,11 @@ from faust.types import TP
 from agents.meter import Histogram, Meter
 from agents.partition_task import PartitionTask
 from agents.process_events import Job
+from agents.worker.core import core_of
 from agents.worker.liveness import Liveness
 from agents.worker.metrics import Families
 from agents.worker.views import Host
 from streams import instant, quantity
-from streams.kafka_batches import COMPILED
 from streams.rejection import BUSINESS, codes
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
@@ -37,8 +37,7 @@ class Readings:
     def __init__(self, job: Job, host: Host, liveness: Liveness, data_dir: str) -> None:
         self._job, self._host, self._liveness = job, host, liveness
         self._folder = Path(data_dir)
-        core = "compiled" if COMPILED else "plain"
-        self._build = (VERSION, platform.python_version(), core, host.guarantee)
+        self._build = (VERSION, platform.python_version(), core_of().name, host.guarantee)
 
     def read(self, families: Families) -> Iterator[None]:
         """Add every sample that there is now, in slices: a line at least is read in one go."""

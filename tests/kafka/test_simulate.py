@@ -214,8 +214,14 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
     bare = {**told, "headers": []}
     other = {**told, "topic": "other", "partition": 0}
-    path.write_text(f"{json.dumps(told)}\n{json.dumps(other)}\n{json.dumps(bare)}\n")
-    assert "sent 2 events" in simulate("--broker", topics.url, "--log", path)
+    path.write_text(f"{json.dumps(told)}
+{json.dumps(other)}
+{json.dumps(bare)}
+")
+    said = simulate("--broker", topics.url, "--log", path, exit_code=1)
+    assert "sent 2 events" in said
+    assert "2  malformed: the value isn't JSON" in said
+    assert f"{path} was sent as it is, and nothing of it is an event" in said
     (at,) = found = on_topics(topics)
     assert at == (MES_EVENTS, 2)
     record, last = found[at]
