@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from agents.worker import differences as tell
 from agents.worker.differences import Differences, Place
-from agents.worker.proof import Proof, Source
+from agents.worker.lanes import Source
+from agents.worker.proof import Proof
 from streams.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
