@@ -61,7 +61,9 @@ def unlike(expected: bytes, found: bytes) -> Unlike | None:
     try:
         return _unlike("", read(expected), read(found))
     except (ValueError, RecursionError):
-        return Unlike("value", *(text.decode("utf-8", "replace") for text in (expected, found)))
+        return Unlike(
+            "value", expected.decode("utf-8", "replace"), found.decode("utf-8", "replace")
+        )
 
 
 def unlike_headers(
@@ -138,6 +140,10 @@ def _refuse(constant: str) -> None:
 
 def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+def _shown(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
 
 
 def _text(value: bytes | None) -> str | None:

@@ -9,6 +9,7 @@ from agents.worker import differences as tell
 from agents.worker.differences import Differences, Place
 from agents.worker.lanes import Source
 from agents.worker.proof import Proof
+from agents.worker.states import otherwise
 from streams.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
@@ -61,7 +62,7 @@ def counted(counts: Counts) -> dict[str, int]:
 
 
 class Recount:
-    """Processes a partition from its first record on, and looks at the counts at the head's offset.
+    """Processes a partition from its first record on, and looks at its state at the head's offset.
 
     What the records give goes to `proof`: up to the head it's due. `begin` and `end` are the first
     offset that there is and the one past the last.
@@ -76,11 +77,14 @@ class Recount:
         begin: int,
         end: int,
         proof: Proof,
+        stored: Store | None = None,
     ) -> None:
+        """Take the input partition, a store for its ledger, and what the changelog has `stored`."""
         self.source, self.head, self.begin, self.end = source, head, begin, end
         self.partition = Partition(*source, rules, store, lasting=False)
         self.records = 0
         self.proof = proof
+        self._rules, self._stored = rules, stored
         self._at_head: dict[str, int] | None = None
 
     def take(self, records: Sequence[Record]) -> None:
@@ -142,3 +146,15 @@ class Recount:
     def _reach(self) -> None:
         self._at_head = counted(self.partition.counts)
         self.proof.due(self.source)
+        if self._stored is not None and self.head is not None:
+            self._look_at(self._stored, self.head)
+
+    def _look_at(self, stored: Store, head: Head) -> None:
+        """Hold all that a state holds against what the records give, where they are all there."""
+        read = sum(getattr(self.partition.counts, name) for name in OUTCOMES)
+        if head.records != read or head.offset >= self.end:
+            return  # `compare` tells of it
+        for each in otherwise(self.source, self._rules, stored, self.partition):
+            place = Place(*self.source, head.offset, each.key)
+            difference = tell.misstated(each.kind, place, each.member, each.expected, each.found)
+            self.proof.differences.note(difference)
