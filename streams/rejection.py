@@ -111,7 +111,8 @@ def exception_key(record: Record) -> bytes | None:
 
 def _headers(record: Record) -> list[dict[str, str | None]]:
     """Return the headers, the first ones of very many."""
-    told, size = [], 0
+    told: list[dict[str, str | None]] = []
+    size = 0
     for name, value in record.headers:
         size += len(name) + len(value or b"")
         in_json = HEADER_BYTES_MAX * (len(told) + 1) + ESCAPED_BYTES_MAX * size
