@@ -14,7 +14,11 @@ from tables.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
 from tables.line import BILLIONTHS_PER_MICRO, Line
 from tables.partition import NEVER, Partition
 from tables.rules import Rules
+from tables.snapshot import EPISODE, WINDOW
 from tables.store import Store
+
+OF_LINES: Final = (EPISODE, WINDOW)
+"""Prefixes of keys that go on with a line's."""
 
 UNREADABLE: Final = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError,
@@ -40,6 +44,7 @@ def otherwise(source: Source, rules: Rules, stored: Store, right: Partition) -> 
     """
     try:
         yield from _lines(right, Partition(*source, rules, stored, plain=True))
+        yield from _strays(right, stored)
         yield from _ledger(right, stored)
     except Trouble:
         raise
@@ -54,6 +59,15 @@ def _lines(right: Partition, found: Partition) -> Iterator[Otherwise]:
             expected, there = (side.get(member) for side in sides)
             if expected != there:
                 yield Otherwise("state", key, member, expected, there)
+
+
+def _strays(right: Partition, stored: Store) -> Iterator[Otherwise]:
+    """Yield what is stored of lines that nobody has seen: it would be theirs once they are."""
+    for prefix in OF_LINES:
+        for key, _ in stored.scan(prefix):
+            line, _, rest = key[1:].partition(b"\0")
+            if line not in right.lines:
+                yield Otherwise("state", line, "line", None, repr(prefix + rest))
 
 
 def _of_line(partition: Partition, key: bytes) -> dict[str, Any]:
