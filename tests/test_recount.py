@@ -196,16 +196,16 @@ def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:
         (bytes_,) = stored.get_many([HEAD])
         assert bytes_ is not None
         head = read_head(bytes_, M, rules())
-        for erased, kinds in [(None, {}), (b"w", {"state"}), (b"l", {"ledger"})]:
+        for erased in (None, b"w", b"l"):
             store = MemoryStore()
             store.write(pair for pair in stored.scan(b"") if pair[0][:1] != erased)
-            assert len(store) < len(stored) or not kinds
+            assert (len(store) < len(stored)) == (erased is not None)
             differences = Differences()
             proof = Proof(BytesIO(), differences, {})
             recount = Recount(M, rules(), MemoryStore(), head, 0, 8, proof, store)
             recount.take(RECORDS)
             recount.finish()
             assert recount.compare(differences)
-            assert set(differences.counts) == set(kinds)
+            assert bool(differences.counts) == (erased is not None)
             first = differences.first()
             assert first is None or (first.topic, first.offset) == (MES_EVENTS, head.offset)

@@ -1,24 +1,21 @@
 """An input partition processed anew, held against what the system's own state says of it."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from agents.worker import differences as tell
-from agents.worker.differences import Differences, Place
+from agents.worker.differences import Difference, Differences, Place
 from agents.worker.lanes import Source
 from agents.worker.proof import Proof
-from agents.worker.states import otherwise
+from agents.worker.states import OUTCOMES, counted, otherwise
 from streams.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.head import OtherRulesError as StateOfOtherRulesError
-from tables.partition import Counts, Partition
+from tables.partition import Partition
 from tables.rules import Rules
 from tables.store import MemoryStore, Store
-
-OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 
 
 class OtherRulesError(Trouble):
@@ -50,15 +47,6 @@ def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
             f"{error.told}: give the audit the settings of the job (--config)"
         ) from error
     return Head(partition.offset, counted(partition.counts))
-
-
-def counted(counts: Counts) -> dict[str, int]:
-    """Return counts by name: outcomes, exceptions by code, what left by type."""
-    return {
-        **{name: getattr(counts, name) for name in OUTCOMES},
-        **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
-        **{f"left {kind}": count for kind, count in sorted(counts.left.items())},
-    }
 
 
 class Recount:
@@ -95,12 +83,16 @@ class Recount:
             records = records[len(before) :]
             if records:
                 self._reach()
+                self._step(records[:1])
+                self._look_at(records[:1])
+                records = records[1:]
         self._step(records)
 
     def finish(self) -> None:
         """Say that there are no more records."""
         if self.head is not None and self._at_head is None:
             self._reach()
+            self._look_at(())
 
     def compare(self, differences: Differences) -> bool:
         """Hold the state's counts against the records; return False if they can't be.
@@ -129,11 +121,12 @@ class Recount:
             says = f"the state has counted {head.records} of {read} records up to its offset"
             differences.note(tell.miscounted(place, "records", read, head.records, says))
             return True
+        if self._stored is not None:
+            return True  # `_look_at` has seen to the counts, too
         for name in [*self._at_head, *(name for name in head.counts if name not in self._at_head)]:
             expected, found = self._at_head.get(name, 0), head.counts.get(name, 0)
             if expected != found:
-                says = f"the state has counted {found} {name}, and the records give {expected}"
-                differences.note(tell.miscounted(place, name, expected, found, says))
+                differences.note(_miscounted(place, name, expected, found))
         return True
 
     def _step(self, records: Sequence[Record]) -> None:
@@ -146,15 +139,24 @@ class Recount:
     def _reach(self) -> None:
         self._at_head = counted(self.partition.counts)
         self.proof.due(self.source)
-        if self._stored is not None and self.head is not None:
-            self._look_at(self._stored, self.head)
 
-    def _look_at(self, stored: Store, head: Head) -> None:
-        """Hold all that a state holds against what the records give, where they are all there."""
-        read = sum(getattr(self.partition.counts, name) for name in OUTCOMES)
-        if head.records != read or head.offset >= self.end:
+    def _look_at(self, taken: Sequence[Record]) -> None:
+        """Hold all that the state holds against what the records give, `taken` since the head."""
+        head, at_head = self.head, self._at_head
+        if self._stored is None or head is None or at_head is None:
+            return
+        if head.records != sum(at_head[name] for name in OUTCOMES) or head.offset >= self.end:
             return  # `compare` tells of it
-        for each in otherwise(self.source, self._rules, stored, self.partition):
+        for each in otherwise(self.source, self._rules, self._stored, self.partition, taken):
             place = Place(*self.source, head.offset, each.key)
-            difference = tell.misstated(each.kind, place, each.member, each.expected, each.found)
+            if each.kind == "counts":
+                difference = _miscounted(place, each.member, each.expected or 0, each.found or 0)
+            else:
+                told = each.member, each.expected, each.found
+                difference = tell.misstated(each.kind, place, *told)
             self.proof.differences.note(difference)
+
+
+def _miscounted(place: Place, name: str, expected: int, found: int) -> Difference:
+    says = f"the state has counted {found} {name}, and the records give {expected}"
+    return tell.miscounted(place, name, expected, found, says)

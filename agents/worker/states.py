@@ -1,21 +1,26 @@
 """A state as a changelog has it, held against the one that the records give."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from agents.worker.lanes import Source
 from streams import instant, quantity
+from streams.record import Record
 from streams.transactions import row_text
 from streams.trouble import Trouble
 from tables import episodes
 from tables.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
 from tables.line import BILLIONTHS_PER_MICRO, Line
-from tables.partition import NEVER, Partition
+from tables.partition import NEVER, Counts, Partition
 from tables.rules import Rules
 from tables.snapshot import EPISODE, WINDOW
 from tables.store import Store
+
+OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
+
+Kind = Literal["counts", "state", "ledger"]
 
 OF_LINES: Final = (EPISODE, WINDOW)
 """Prefixes of keys that go on with a line's."""
@@ -29,21 +34,30 @@ UNREADABLE: Final = (
 class Otherwise(NamedTuple):
     """What a state holds otherwise: of which line, what, and how it should be; None is absent."""
 
-    kind: Literal["state", "ledger"]
+    kind: Kind
     key: bytes | None
     member: str
     expected: Any
     found: Any
 
 
-def otherwise(source: Source, rules: Rules, stored: Store, right: Partition) -> Iterator[Otherwise]:
+def otherwise(
+    source: Source, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
+) -> Iterator[Otherwise]:
     """Yield what a stored state holds otherwise than the partition that the records give.
 
-    Both are after the same record. What says nothing any more is passed over, since it goes at
-    other times in another process: ledger entries and episodes that are too old to count.
+    Both are after the same record, or `right` has `taken` some more, which the stored state takes,
+    too: it may be in the middle of one, with some of what that closes gone already. What says
+    nothing any more is passed over, since it goes at other times in another process: ledger entries
+    and episodes that are too old to count.
     """
     try:
-        yield from _lines(right, Partition(*source, rules, stored, plain=True))
+        found = Partition(*source, rules, stored, plain=True)
+        if taken:
+            found.commit(found.step(taken))
+        yield from _unlike("counts", None, counted(right.counts), counted(found.counts))
+        for key in sorted(right.lines.keys() | found.lines.keys()):
+            yield from _unlike("state", key, *(_of_line(each, key) for each in (right, found)))
         yield from _strays(right, stored)
         yield from _ledger(right, stored)
     except Trouble:
@@ -52,13 +66,21 @@ def otherwise(source: Source, rules: Rules, stored: Store, right: Partition) -> 
         yield Otherwise("state", None, "form", "one that can be read", repr(error))
 
 
-def _lines(right: Partition, found: Partition) -> Iterator[Otherwise]:
-    for key in sorted(right.lines.keys() | found.lines.keys()):
-        sides = [_of_line(each, key) for each in (right, found)]
-        for member in [*sides[0], *(name for name in sides[1] if name not in sides[0])]:
-            expected, there = (side.get(member) for side in sides)
-            if expected != there:
-                yield Otherwise("state", key, member, expected, there)
+def counted(counts: Counts) -> dict[str, int]:
+    """Return counts by name: outcomes, exceptions by code, what left by type."""
+    return {
+        **{name: getattr(counts, name) for name in OUTCOMES},
+        **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
+        **{f"left {kind}": count for kind, count in sorted(counts.left.items())},
+    }
+
+
+def _unlike(
+    kind: Kind, key: bytes | None, expected: dict[str, Any], found: dict[str, Any]
+) -> Iterator[Otherwise]:
+    for member in [*expected, *(name for name in found if name not in expected)]:
+        if expected.get(member) != found.get(member):
+            yield Otherwise(kind, key, member, expected.get(member), found.get(member))
 
 
 def _strays(right: Partition, stored: Store) -> Iterator[Otherwise]:
