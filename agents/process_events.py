@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
+import msgspec
 from faust import StreamT
 from faust.types import TP
+from msgspec.structs import replace
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Opened, Progress
@@ -25,6 +27,12 @@ lie in the store until something comes for them."""
 
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
+
+SEEN_BYTES_MAX: Final = 128 << 10
+"""So large a record is kept as it is: the exception for a value of 64 KiB, with its headers."""
+
+SEEN_ORIGINAL_CHARACTERS_MAX: Final = 8_192
+"""Of a larger one only so much of the refused record's base64, and no headers. A multiple of 4."""
 
 OpenPartition = Callable[[TP, Progress], Awaitable[Opened]]
 Seek = Callable[[TP, int], Awaitable[None]]
@@ -126,7 +134,7 @@ class Job:
 
     def _observe(self, outputs: Sequence[Outgoing]) -> None:
         for record in outputs[-4 * RECENT_RECORDS_MAX :]:
-            self.recent[_shelf(record.topic)].appendleft(record)
+            self.recent[_shelf(record.topic)].appendleft(_seen(record))
         for watch in self.watchers:
             watch(outputs)
 
@@ -145,3 +153,18 @@ def _shelf(topic: str) -> str:
     if topic == ERP_TRANSACTIONS:
         return "transactions"
     return "exceptions" if topic == EXCEPTIONS else "summaries"
+
+
+def _seen(record: Outgoing) -> Outgoing:
+    """Return a record as it's kept for people: of an exception past all measure the beginning.
+
+    Thirty of sixteen megabytes would be kept else, and read each time that somebody looks.
+    """
+    if len(record.value) <= SEEN_BYTES_MAX:
+        return record
+    event = msgspec.json.decode(record.value)
+    data = event["data"]
+    if "value" in data:
+        data |= {"value": data["value"][:SEEN_ORIGINAL_CHARACTERS_MAX], "headers": []}
+        data["value_cut"] = True
+    return replace(record, value=msgspec.json.encode(event))

@@ -72,12 +72,18 @@ def _refuse_constant(text: str) -> None:
 
 
 def _nesting(text: str) -> int:
+    """Return how deep brackets are nested; past `NESTING_MAX` nobody asks how much deeper."""
     if text.count("[") + text.count("{") <= NESTING_MAX:
         return 0
     depth = deepest = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
+    for match in _BRACKET.finditer(_STRING.sub("", text)):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if depth > NESTING_MAX:
+                break
+        else:
+            depth -= 1
     return deepest
 
 

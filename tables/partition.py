@@ -21,7 +21,7 @@ from streams.events import (
 )  # fmt: skip
 from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
-from streams.rejection import Code, Rejection, exception_data, shown
+from streams.rejection import Code, Rejection, exception_data, exception_key, shown
 from streams.topics import EXCEPTIONS
 from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
@@ -551,7 +551,7 @@ class _Batch:
         time = None if record.timestamp is None else instant_text(record.timestamp)
         data = exception_data(rejection, topic, number, record)
         value = encode(EXCEPTION, id, time, rejection.plant, rejection.line, data)
-        self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
+        self.out.append(Outgoing(EXCEPTIONS, exception_key(record), id, rejection.code, value))
 
 
 def traced(outputs: list[Outgoing], record: Record) -> list[Outgoing]:
