@@ -13,7 +13,7 @@ import orjson
 from aiohttp import hdrs, web
 
 from agents.worker.access import STILL, Access
-from agents.worker.http_server import HEADERS, Runner
+from agents.worker.http_server import HEADERS, Handler, Runner, listen
 from agents.worker.probes import readiness
 from streams.trouble import Trouble
 
@@ -83,7 +83,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     runner = Runner(app)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await listen(runner, host, port)
     except (OSError, OverflowError) as error:
         await runner.cleanup()
         raise WebError(_refusal(error, host, port)) from error
@@ -151,6 +151,8 @@ class _Feed:
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
         self._listeners += 1
         try:
+            if isinstance(request.protocol, Handler):
+                request.protocol.listen()
             await response.prepare(request)
             if request.method != hdrs.METH_HEAD:
                 await self._send_statuses(request, response)
