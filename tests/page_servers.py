@@ -16,7 +16,7 @@ import asyncio, sys, uvloop
 from agents.worker.probes import add_probes
 from agents.worker.web import create_web, serve, url_of
 
-def status():
+async def status():
     return {}
 
 async def run():

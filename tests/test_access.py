@@ -51,7 +51,7 @@ def access(tmp_path: Path) -> Access:
     )
 
 
-def status() -> dict[str, Any]:
+async def status() -> dict[str, Any]:
     return {"version": "0", "secret": "of the plant"}
 
 
@@ -358,7 +358,7 @@ async def test_what_isnt_http_is_answered_without_a_word_of_it(
 
 
 async def test_an_error_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> dict[str, Any]:
+    async def broken() -> dict[str, Any]:
         raise LookupError("the password is hunter2")
 
     runner = await serve(create_web(broken), "127.0.0.1", 0)

@@ -150,7 +150,7 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         views = Views(name, job, host)
         job.watchers.append(Refusals().tell)
         liveness = Liveness(job, host)
-        web = create_web(views.status, views.ready, access)
+        web = create_web(views.status, views.ready, access, views.lines)
         exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)
@@ -165,6 +165,7 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         worker = Worker(job, host, views, url_of(page))
         if isinstance(host, EmbeddedHost):
             await worker.opened()  # an unreadable state is told before anything starts
+        stack.push_async_callback(views.end)
         yield worker
 
 
