@@ -13,6 +13,7 @@ from faust.types import TP
 
 from agents.meter import Meter
 from agents.process_events import Job
+from agents.worker import views as views_module
 from agents.worker.lines import LINES_LISTED_MAX, STATES
 from agents.worker.turns import TIME_SHARE_MAX, Turns
 from agents.worker.views import QUERIES_MAX, BusyError, Host, Query, Views
@@ -212,17 +213,33 @@ async def test_a_line_is_found_by_its_name_and_by_words() -> None:
     assert by_words["matching"] == 1
 
 
+async def test_one_line_is_found_at_once_and_a_long_search_says_to_ask_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(views_module, "QUERY_SECONDS_MAX", 0.01)
+    views = views_of(with_lines(MANY), 0.1)
+    surveying = asyncio.ensure_future(views.status(60))
+    searching = Query(text="L19999")
+    with pytest.raises(BusyError, match="ask the same again"):
+        await views.lines(searching)
+    monkeypatch.setattr(views_module, "QUERY_SECONDS_MAX", 60)
+    (one,) = (await views.lines(Query(plant="DE01", line="L77")))["lines"]
+    assert one["line"] == "L77"
+    assert not surveying.done()
+    assert (await views.lines(searching))["matching"] == 1
+    surveying.cancel()
+    await views.end()
+
+
 async def test_wrong_and_too_many_questions_for_lines_are_refused() -> None:
-    views = views_of(with_lines(SOME))
+    views = views_of(with_lines(SOME), 1.0)
     asked = [asyncio.ensure_future(views.lines(Query(text=str(n)))) for n in range(QUERIES_MAX)]
     await asyncio.sleep(0)
     again = asyncio.ensure_future(views.lines(Query(text="0")))  # the same: it's answered with it
     with pytest.raises(BusyError):
         await views.lines(Query(text="one more"))
-    for one in asked:
-        one.cancel()
-    again.cancel()
-    await asyncio.gather(*asked, again, return_exceptions=True)
+    first, *_ = await asyncio.gather(*asked)
+    assert await again is first
     runner = await serve(create_web(views.status, lines=views.lines), "127.0.0.1", 0)
     try:
         async with (

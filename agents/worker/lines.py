@@ -87,16 +87,17 @@ def walk(
             if wanted(key):
                 if any(key in lines_of(before) for before in partitions[:number]):
                     continue
-                halves = [
-                    (line, one)
-                    for one in partitions[number:]
-                    if (line := lines_of(one).get(key)) is not None
-                ]
+                halves = halves_of(key, partitions[number:])
                 if halves:
                     yield key, halves
             if perf_counter() > until:
                 yield None
                 until = perf_counter() + SLICE_SECONDS
+
+
+def halves_of(key: bytes, partitions: Sequence[Partition]) -> list[Half]:
+    """Return a line as it is on each topic that it was seen on."""
+    return [(line, one) for one in partitions if (line := lines_of(one).get(key)) is not None]
 
 
 def newest_watermark(partitions: Sequence[Partition]) -> Work[int]:
@@ -114,7 +115,14 @@ def find(query: Query, partitions: Sequence[Partition], newest: int) -> Work[dic
     """Return the lines that were asked for, by name, and how many there are of them."""
     words, after = query.text.lower().split(), natural(query.after)
     shortlist, matching = Shortlist(), 0
-    for found in walk(partitions, _wanted(query)):
+    candidates: Iterator[tuple[bytes, list[Half]] | None]
+    if query.plant and query.line:
+        key = f"{query.plant}/{query.line}".encode()
+        halves = halves_of(key, partitions)
+        candidates = iter([(key, halves)] if halves else [])
+    else:
+        candidates = walk(partitions, _wanted(query))
+    for found in candidates:
         if found is None:
             yield
             continue
@@ -138,9 +146,6 @@ def find(query: Query, partitions: Sequence[Partition], newest: int) -> Work[dic
 
 
 def _wanted(query: Query) -> Callable[[bytes], bool]:
-    if query.plant and query.line:
-        wanted = f"{query.plant}/{query.line}".encode()
-        return lambda key: key == wanted
     begin, end = f"{query.plant}/".encode(), f"/{query.line}".encode()
     if query.plant:
         return lambda key: key.startswith(begin)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Sequence
 from time import monotonic, time
 from typing import Any, Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from agents.process_events import Job
 from agents.worker.lines import (
@@ -20,6 +21,7 @@ from agents.worker.lines import (
 from agents.worker.report import Totals
 from agents.worker.turns import Turns, Work
 from streams import instant
+from tables.partition import Partition
 
 RATE_SECONDS: Final = 5.0
 """Rates are over about so long."""
@@ -29,39 +31,41 @@ Seen = dict[tuple[str, int, int, bytes], int]
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What a look found; of no line, where none has been finished yet."""
+    """What a look has listed."""
 
     told: dict[str, Any]
     """Its part of the status document."""
-    newest: int = 0
+    newest: int
     """The watermark that is ahead of all others."""
-    seen: Seen = field(default_factory=dict)
+    seen: Seen
     """Of the lines that are listed."""
-    at: float = 0.0
+    at: float
 
 
-NOTHING_YET: Final = Survey(
-    told={
-        "surveyed": None, "late": None, "open_windows": None, "waiting_ends": None,
-        "overlong_episodes": None, "episodes": [], "conservation": None, "lines": [],
-        "line_count": None, "line_states": None,
-    }
-)  # fmt: skip
-"""What is said of the lines before the first look has come to its end."""
+NOT_LISTED: Final[dict[str, Any]] = {"lines": [], "line_count": None, "line_states": None}
+NOT_ADDED_UP: Final[dict[str, Any]] = {
+    "surveyed": None, "late": None, "open_windows": None, "waiting_ends": None,
+    "overlong_episodes": None, "episodes": [], "conservation": None,
+}  # fmt: skip
+"""What is said of the lines before the first look has come so far."""
 
 
 class Surveys:
     """Looks at all lines again and again, as long as somebody asks and as time allows."""
 
     def __init__(self, job: Job, turns: Turns) -> None:
-        self.last = NOTHING_YET
+        self.newest_watermark = 0
+        self._told = NOT_LISTED | NOT_ADDED_UP
         self._job = job
         self._turns = turns
         self._running: asyncio.Task[None] | None = None
         self._before: deque[Survey] = deque()
 
-    async def newest(self, seconds_max: float) -> Survey:
-        """Return what a look from now on finds, or the last one if it isn't there in time."""
+    async def newest(self, seconds_max: float) -> dict[str, Any]:
+        """Return what a look from now on finds, or the last one if it isn't there in time.
+
+        It is the part of the status document that is of lines.
+        """
         if self._running is None:
             self._running = asyncio.ensure_future(self._look())
         running = self._running
@@ -69,7 +73,7 @@ class Surveys:
         if running.done():
             self._running = None
             running.result()  # raises what it raised
-        return self.last
+        return self._told
 
     async def close(self) -> None:
         """Look no more."""
@@ -78,26 +82,26 @@ class Surveys:
             await asyncio.wait([self._running])
 
     async def _look(self) -> None:
-        found = await self._turns.run(self._survey())
-        before = self._before
-        while len(before) > 1 and found.at - before[1].at >= RATE_SECONDS:
-            before.popleft()
-        if not before or found.at - before[-1].at >= RATE_SECONDS / 10:
-            before.append(found)
-        self.last = found
-
-    def _survey(self) -> Work[Survey]:
         partitions = list(self._job.partitions.values())
+        listed = await self._turns.run(self._list(partitions))
+        before = self._before
+        while len(before) > 1 and listed.at - before[1].at >= RATE_SECONDS:
+            before.popleft()
+        if not before or listed.at - before[-1].at >= RATE_SECONDS / 10:
+            before.append(listed)
+        self.newest_watermark = listed.newest
+        self._told = self._told | listed.told  # adding up takes ten times as long
+        self._told = self._told | await self._turns.run(_add_up(partitions))
+
+    def _list(self, partitions: Sequence[Partition]) -> Work[Survey]:
         openings = self._job.meter.openings.copy()
         newest = yield from newest_watermark(partitions)
-        totals, shortlist, states = Totals(), Shortlist(), Counter[str]()
+        shortlist, states = Shortlist(), Counter[str]()
         for found in walk(partitions):
             if found is None:
                 yield
                 continue
             key, halves = found
-            for line, partition in halves:
-                totals.add(line, partition.rules)
             state, _ = state_of(halves, newest)
             states[state] += 1
             shortlist.show((int(state != "down"), natural(key.decode())), key, halves)
@@ -109,18 +113,12 @@ class Surveys:
             }
             seen |= own
             entries.append(entry(halves, newest, self._rate(own, at)))
-        return Survey(
-            told={
-                "surveyed": instant.text(round(time()) * instant.SECOND),
-                **totals.told(),
-                "lines": entries,
-                "line_count": states.total(),
-                "line_states": {state: states[state] for state in STATES},
-            },
-            newest=newest,
-            seen=seen,
-            at=at,
-        )
+        told = {
+            "lines": entries,
+            "line_count": states.total(),
+            "line_states": {state: states[state] for state in STATES},
+        }
+        return Survey(told=told, newest=newest, seen=seen, at=at)
 
     def _rate(self, now: Seen, at: float) -> float | None:
         """Return how many events of a line this process accepts in a second.
@@ -134,3 +132,14 @@ class Surveys:
             if since is not None:
                 rates.append(max(accepted - since.seen[one], 0) / max(at - since.at, 1e-3))
         return sum(rates) if rates else None
+
+
+def _add_up(partitions: Sequence[Partition]) -> Work[dict[str, Any]]:
+    totals = Totals()
+    for found in walk(partitions):
+        if found is None:
+            yield
+            continue
+        for line, partition in found[1]:
+            totals.add(line, partition.rules)
+    return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.told()}

@@ -30,9 +30,9 @@ class Turns:
         """When all the time that was taken is paid for: by as much time for others."""
 
     async def run(self, work: Work[T]) -> T:
-        """Do a work, and return what it returns."""
-        async with self._one:
-            while True:
+        """Do a work, slice by slice, each after one of every other's; return what it returns."""
+        while True:
+            async with self._one:  # it's given out in the order of asking
                 rest = self._paid_at - perf_counter() - BURST_SECONDS_MAX / self._share
                 await asyncio.sleep(max(rest, 0))
                 began = thread_time()

@@ -29,8 +29,14 @@ SURVEY_SECONDS_MAX: Final = 0.5
 END_SECONDS_MAX: Final = 1.0
 """The last status of all waits for so long."""
 
-QUERIES_MAX: Final = 8
-"""Different questions for lines that wait at the same time: each may be a look at all of them."""
+QUERIES_MAX: Final = 16
+"""Different questions for lines at the same time: each may be a look at all of them."""
+
+QUERY_SECONDS_MAX: Final = 10.0
+"""Who has waited for so long is told to ask again; the search goes on meanwhile."""
+
+ANSWER_KEPT_SECONDS: Final = 5.0
+"""An answer is kept for so long, for whoever asks the same."""
 
 ORIGINAL_CHARACTERS_MAX: Final = 8_192
 """Of the base64 of a refused record; the exception on its topic has all of it. A multiple of 4."""
@@ -114,8 +120,8 @@ class Views:
         if self._final is not None:
             return self._final
         head = self._head()
-        survey = await self._surveys.newest(seconds_max)
-        return self._final or {**head, **survey.told}
+        of_lines = await self._surveys.newest(seconds_max)
+        return self._final or {**head, **of_lines}
 
     async def lines(self, query: Query) -> dict[str, Any]:
         """Return the lines that somebody asks for. Raises `BusyError`."""
@@ -124,16 +130,22 @@ class Views:
             if len(self._asked) >= QUERIES_MAX:
                 raise BusyError(f"{QUERIES_MAX} questions for lines wait already: ask again later")
             partitions = list(self._job.partitions.values())
-            work = find(query, partitions, self._surveys.last.newest)
+            work = find(query, partitions, self._surveys.newest_watermark)
             asked = self._asked[query] = asyncio.ensure_future(self._turns.run(work))
-            asked.add_done_callback(lambda _: self._asked.pop(query))
-        return await asyncio.shield(asked)
+            later = asyncio.get_running_loop().call_later
+            asked.add_done_callback(lambda _: later(ANSWER_KEPT_SECONDS, self._asked.pop, query))
+        await asyncio.wait([asked], timeout=QUERY_SECONDS_MAX)
+        if not asked.done():
+            raise BusyError("there are many lines to look at: ask the same again")
+        return asked.result()
 
     async def end(self) -> None:
         """Keep the figures as they are now: partitions are about to be let go of."""
         told = await self.status(END_SECONDS_MAX)
         self._final = {**told, "ended": True, "rate": 0.0}
         await self._surveys.close()
+        for asked in self._asked.values():
+            asked.cancel()
 
     def _head(self) -> dict[str, Any]:
         """Return what takes no look at the lines."""
