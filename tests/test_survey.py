@@ -15,7 +15,7 @@ from agents.meter import Meter
 from agents.process_events import Job
 from agents.worker import views as views_module
 from agents.worker.lines import LINES_LISTED_MAX, STATES
-from agents.worker.turns import TIME_SHARE_MAX, Turns
+from agents.worker.turns import TIME_SHARE_MAX, Timed, Turns
 from agents.worker.views import QUERIES_MAX, BusyError, Host, Query, Views
 from agents.worker.web import create_web, serve, url_of
 from runs import new_task
@@ -166,8 +166,8 @@ async def test_a_dear_status_is_made_once_for_all_who_ask() -> None:
     async def dear() -> dict[str, Any]:
         nonlocal made
         made += 1
-        end = time.perf_counter() + 0.02
-        while time.perf_counter() < end:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
             pass
         return {"made": made}
 
@@ -180,6 +180,37 @@ async def test_a_dear_status_is_made_once_for_all_who_ask() -> None:
     finally:
         await runner.cleanup()
     assert made <= 3  # 20 ms are a hundredth of 2 s
+
+
+async def test_what_is_timed_counts_its_own_time_and_takes_a_cancellation() -> None:
+    ended: list[str] = []
+
+    async def work(seconds: float) -> str:
+        try:
+            await asyncio.sleep(0.1)
+            end = time.thread_time() + seconds
+            while time.thread_time() < end:
+                pass
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        return "done"
+
+    timed = Timed(work(0.05))
+    assert await timed == "done"
+    assert 0.05 <= timed.seconds < 0.1
+    cancelled = Timed(work(0))
+
+    async def wait() -> None:
+        await cancelled
+
+    task = asyncio.ensure_future(wait())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["cancelled"]
 
 
 # Asking for lines.

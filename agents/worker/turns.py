@@ -1,7 +1,7 @@
 """Long work for those who watch, in slices: between two of them the job has its turn."""
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Coroutine, Generator
 from time import perf_counter, thread_time
 from typing import Any, Final, TypeVar
 
@@ -49,19 +49,22 @@ class Turns:
 class Timed:
     """Awaits something, and knows what time that took itself, without what others did meanwhile."""
 
-    def __init__(self, what: Awaitable[T]) -> None:
+    def __init__(self, what: Coroutine[Any, Any, T]) -> None:
         self._what = what
         self.seconds = 0.0
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps = self._what.__await__()
         given: Any = None
+        error: BaseException | None = None
         while True:
             began = thread_time()
             try:
-                asked = steps.send(given) if hasattr(steps, "send") else next(steps)
+                asked = self._what.send(given) if error is None else self._what.throw(error)
             except StopIteration as done:
                 return done.value
             finally:
                 self.seconds += thread_time() - began
-            given = yield asked
+            try:
+                given, error = (yield asked), None
+            except BaseException as raised:  # a cancellation above all: it's for what is awaited
+                error = raised

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from importlib import resources
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ from agents.worker.probes import readiness
 from agents.worker.turns import Timed
 from streams.trouble import Trouble
 
-Status = Callable[[], Awaitable[dict[str, Any]]]
+Status = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 """Returns the status document of now."""
 
 Lines = Callable[[Query], Awaitable[dict[str, Any]]]
