@@ -83,14 +83,15 @@ async def _demonstrate(
 async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
-        status = worker.views.status()
+        status = await worker.views.status()
+        error = (status["conservation"] or {"error": "?"})["error"]
         counts = status["counts"]
         line = (
             f"{monotonic() - begun:5.0f} s  in {counts['in']:,}  accepted {counts['accepted']:,}  "
-            f"duplicates {counts['duplicate']:,}  late {status['late']:,}  "
+            f"duplicates {counts['duplicate']:,}  late {status['late'] or 0:,}  "
             f"exceptions {counts['exception']:,}  "
             f"ERP {sum(status['transactions'].values()):,}  "
-            f"{status['rate']:,.0f} events/s  error {status['conservation']['error']}"
+            f"{status['rate']:,.0f} events/s  error {error}"
         )
         if out.isatty():
             print(f"\r\x1b[K{line}", end="", file=out, flush=True)

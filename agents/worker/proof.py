@@ -17,7 +17,7 @@ from agents.worker.lanes import Lane, Series, Source
 from agents.worker.totals import Sums, add_up, decoders
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
-from streams.tracing import HEADER as TRACE
+from streams.headers import TRACE
 
 Headers = Sequence[tuple[str, bytes | None]]
 

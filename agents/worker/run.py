@@ -159,7 +159,7 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         job.watchers.append(refusals.tell)
         stack.callback(refusals.tell_untold)
         liveness = Liveness(job, host)
-        web = create_web(views.status, views.ready, access)
+        web = create_web(views.status, views.ready, access, views.lines)
         exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)
@@ -174,6 +174,7 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         worker = Worker(job, host, views, url_of(page), stopping)
         if isinstance(host, EmbeddedHost):  # an unreadable state is told before anything starts
             await _unless_stopped(worker.opened(), stopping)
+        stack.push_async_callback(views.end)
         yield worker
 
 

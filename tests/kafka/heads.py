@@ -126,4 +126,6 @@ class Heads:
                 self.written += len(heads)
                 if heads:
                     told = read_head(heads[-1].value, str(tp))
-                    self.heads[self._inputs[tp]] = Head(told.offset, heads[-1].timestamp, told.counts)
+                    self.heads[self._inputs[tp]] = Head(
+                        told.offset, heads[-1].timestamp, told.counts
+                    )
