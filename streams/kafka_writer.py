@@ -33,6 +33,9 @@ OUTPUT_BATCH_BYTES: Final = 900_000
 CHANGES_BATCH_BYTES: Final = 900_000
 """The same of changes of a state: a write of any size is as many RecordBatches, and one commit."""
 
+LINE_KEY_BYTES_MAX: Final = 1_025
+"""Of the key of a line: twice 128 characters, and a slash."""
+
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
 
@@ -143,7 +146,10 @@ class KafkaWriter:
         return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
 
     def _place(self, topic: str, key: bytes | None) -> Target:
-        return keep(self._places, (topic, key), (topic, partition_of(key, self._counts[topic])))
+        place = topic, partition_of(key, self._counts[topic])
+        if key is not None and len(key) > LINE_KEY_BYTES_MAX:  # a refused record's, of any size
+            return place
+        return keep(self._places, (topic, key), place)
 
     async def close(self) -> None:
         """Stop the producer: an open transaction is aborted by the next writer's fence."""
