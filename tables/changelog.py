@@ -1,8 +1,8 @@
 """EDGE: states in Kafka changelogs: recovery into a local store, and standbys that follow."""
 
 import asyncio
+import contextlib
 import logging
-import shutil
 from pathlib import Path
 from time import monotonic, time
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from streams.cluster import Cluster, asked_to_end, bounds
 from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
 from streams.trouble import Trouble
 from streams.writing import Lost
-from tables.rocksdb import RocksStore, StateError
+from tables.rocksdb import CopyDamagedError, RocksStore
 
 REPORT_SECONDS: Final = 5.0
 """A recovery that takes longer tells how far it is this often."""
@@ -44,24 +44,24 @@ def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int
     it's thrown away. No write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
-    store = _opened(path)
-    noted = _position(store)
-    if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
-        log.warning("%s is too old to go on with: recovering all of it", path)
-        store.clear()
-    return store
-
-
-def _opened(path: Path) -> RocksStore:
-    """Open a copy; one that can't be read (a disk was full) is made anew, unless it's in use."""
     try:
-        return RocksStore(path, wal=False)
-    except StateError as error:
-        if not path.exists() or "lock hold" in str(error) or "While lock" in str(error):
-            raise
-        log.warning("%s; it's made again from its changelog", error)
-        shutil.rmtree(path)
-        return RocksStore(path, wal=False)
+        return _opened(path, keeps_tombstones_ms)
+    except CopyDamagedError as error:
+        log.warning("%s", error)
+        return _opened(path, keeps_tombstones_ms)
+
+
+def _opened(path: Path, keeps_tombstones_ms: int) -> RocksStore:
+    store = RocksStore(path, wal=False, copy=True)
+    try:
+        noted = _position(store)
+        if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
+            log.warning("%s is too old to go on with: recovering all of it", path)
+            store.clear()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 async def recover(
@@ -114,15 +114,25 @@ class Standby:
         self.left: dict[TopicPartition, int] = {}
         """Records that a copy lacks, by partition."""
         self._cluster = cluster
-        self._stores = {tp: open_store(folder, tp, keeps_tombstones_ms) for tp in sorted(tps)}
+        self._folder, self._keeps_tombstones_ms = folder, keeps_tombstones_ms
+        self._stores: dict[TopicPartition, RocksStore] = {}
+        with contextlib.ExitStack() as opened:
+            for tp in sorted(tps):
+                self._stores[tp] = self._open(tp)
+                opened.callback(self._stores[tp].close)
+            opened.pop_all()
         self._following = asyncio.ensure_future(self._follow())
+
+    def _open(self, tp: TopicPartition) -> RocksStore:
+        return open_store(self._folder, tp, self._keeps_tombstones_ms)
 
     async def close(self) -> None:
         """Stop following, and let go of the stores."""
         self._following.cancel()
         await asyncio.wait([self._following])
-        for store in self._stores.values():
-            store.close()
+        with contextlib.ExitStack() as closing:
+            for store in self._stores.values():
+                closing.callback(store.close)
 
     async def _follow(self) -> None:
         while True:
@@ -132,9 +142,18 @@ class Standby:
             except asyncio.CancelledError:
                 if asked_to_end():
                     raise
+            except CopyDamagedError as error:
+                log.warning("%s", error)
+                self._replace_damaged()
             except Exception as error:  # whatever it is: partitions that are at work go on
                 log.warning("standbys stand still for a while: %r", error)
                 await asyncio.sleep(FOLLOW_PAUSE_SECONDS)
+
+    def _replace_damaged(self) -> None:
+        for tp, store in self._stores.items():
+            if store.damaged:
+                store.close()
+                self._stores[tp] = self._open(tp)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         tps = list(self._stores)

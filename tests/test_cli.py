@@ -251,6 +251,22 @@ def test_a_state_of_another_format_is_refused(tmp_path: Path) -> None:
     assert_one_sentence(lineside(*feed, **data), 1, "format 99", "mes.events.v1/0")
 
 
+def test_a_damaged_state_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """On the embedded log it's the only one that there is."""
+    log = tmp_path / "log.ndjson"
+    log.write_text(EVENT)
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+    assert lineside(*feed, **data).returncode == 0
+    (file,) = (tmp_path / "data" / "state" / "mes.events.v1-0").glob("*.sst")
+    whole = file.read_bytes()
+    file.write_bytes(bytes(byte ^ 0xFF for byte in whole[:64]) + whole[64:])
+    assert_one_sentence(lineside(*feed, **data), 1, "is damaged", "from a backup")
+    assert lineside(*feed, **data).returncode == 1
+    file.write_bytes(whole)
+    assert lineside(*feed, **data).returncode == 0
+
+
 def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -> None:
     log = tmp_path / "log.ndjson"
     log.write_text(EVENT)
