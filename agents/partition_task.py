@@ -85,6 +85,8 @@ class PartitionTask:
         self.progress = Progress()
         self.lasting = 0
         """The next offset: all before it is acknowledged, outputs and state."""
+        self.has_state = False
+        """Whether a state says so: before the first one there is only where it begins."""
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._meter = Meter() if meter is None else meter
@@ -162,6 +164,7 @@ class PartitionTask:
         stack.callback(overlay.close)
         stack.callback(self._forget)
         partition = Partition(self._topic, self._number, self._rules, overlay)
+        self.has_state = partition.offset >= 0
         partition.offset = self._resumption.offset(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
@@ -238,6 +241,7 @@ class PartitionTask:
             for _ in range(count):
                 self._steps.popleft()
             self.lasting = steps[-1].offset + 1
+            self.has_state = True
             self._pause = REOPEN_SECONDS_MIN
             self._moved.set()
             self._observe(outputs)
