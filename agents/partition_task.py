@@ -96,9 +96,16 @@ class PartitionTask:
         self._next = 0
         self._moved = asyncio.Event()
         self._closing = False
+        self._reopening: str | None = None
+        """Why the partition is to be opened anew."""
         self._pause = REOPEN_SECONDS_MIN
         self._resumption = Resumption(self.name)
         self._running = asyncio.create_task(self._run(), name=self.name)
+
+    @property
+    def deleted(self) -> int:
+        """Records that were deleted before they could be processed, and that it went on without."""
+        return self._resumption.deleted
 
     @property
     def hungry(self) -> bool:
@@ -124,6 +131,11 @@ class PartitionTask:
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
             await self._seek(self._next)
+
+    def reopen(self, why: str) -> None:
+        """Throw the computed-ahead away, and open the partition anew: what it's of has changed."""
+        self._reopening = why
+        self._moved.set()
 
     async def close(self) -> None:
         """Finish what is being written, drop what isn't begun, and let go of everything."""
@@ -157,6 +169,7 @@ class PartitionTask:
 
     async def _work(self, stack: contextlib.AsyncExitStack) -> None:
         self.progress = Progress()
+        self._reopening = None
         self._meter.opening(self._topic, self._number)
         opened = await self._open(self.progress)
         stack.push_async_callback(opened.writer.close)
@@ -192,11 +205,14 @@ class PartitionTask:
 
     async def _compute(self, partition: Partition, overlay: Overlay) -> None:
         while not self._closing:
+            if self._reopening is not None:
+                raise Lost(self._reopening)
             if not self._batches or _fill(self._steps, 1):
                 await self._wait()
                 continue
             batch, began = self._batches.popleft(), perf_counter()
             step = partition.step(batch)
+            self._resumption.bind(step.changes, batch[-1], partition.offset)
             overlay.hold(step.changes)
             self._meter.computed(len(batch), perf_counter() - began)
             sent = not (self._sending and step.outputs)

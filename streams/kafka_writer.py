@@ -1,11 +1,12 @@
 """EDGE: what a partition's task writes to Kafka: outputs, and changelog batches."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from aiokafka import TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
@@ -21,7 +22,7 @@ from streams.kafka_producer import (
     told_apart,
 )
 from streams.record import Outgoing, partition_of
-from streams.writing import StateChange, StateChanges
+from streams.writing import Lost, StateChange, StateChanges
 
 FENCE: Final = b"f"
 """Prefix of the changelog key that a new owner writes first, with the count of partitions."""
@@ -41,6 +42,12 @@ milliseconds of CPU, and a crash repeats what has left since the last one."""
 
 TOGETHER_PAUSE_SECONDS: Final = 0.02
 """Between two transactions that outputs wait for."""
+
+RESTORE_BATCH_BYTES: Final = 1 << 20
+"""Of a state that is written anew as a whole, at once; and one more entry."""
+
+RESTORE_SECONDS_MAX: Final = 50.0
+"""For writing a state anew as a whole: less than a transaction may take."""
 
 TRANSACTION_SECONDS_MAX: Final = 60.0
 """A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
@@ -80,6 +87,10 @@ class KafkaWriter:
         self._counts = counts
         self._places: dict[tuple[str, bytes | None], Target] = {}
         """Where records of a topic and key go."""
+        self.changelog_id = b""
+        """Of the changelog's topic, as it was found; empty where that isn't known."""
+        self._reached = -1
+        """The last changelog offset that was acknowledged: the next is past it."""
         self._producer = cluster.producer(
             transactional_id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
         )
@@ -111,7 +122,21 @@ class KafkaWriter:
                 offset = await self._transact(self._batches(outputs), changes)
         if offset < 0:  # the broker knows this batch, but not where it is any more
             return ()
-        return [position_note(offset + len(changes), now_ms())]
+        return position_notes(offset + len(changes), now_ms(), self.changelog_id, whole=True)
+
+    async def restore(self, entries: Iterable[tuple[bytes, bytes]]) -> int:
+        """Write a whole state to a changelog that has none, in one transaction.
+
+        Return the offset after it. Raises `Lost`.
+        """
+        with told_apart():
+            async with asyncio.timeout(RESTORE_SECONDS_MAX):
+                await self._producer.begin_transaction()
+                for part in parts_of(entries):
+                    (told,) = await acknowledged([await self._put(part)])
+                    self._check_place(told.offset, len(part))
+                await self._producer.commit_transaction()
+        return self._reached + 1
 
     async def _transact(
         self,
@@ -119,6 +144,14 @@ class KafkaWriter:
         changes: StateChanges,
     ) -> int:
         await self._producer.begin_transaction()
+        futures = [await self._put(changes)]
+        futures += await sent(self._producer, batches)
+        offset: int = (await acknowledged(futures))[0].offset
+        self._check_place(offset, len(changes))
+        await self._producer.commit_transaction()
+        return offset
+
+    async def _put(self, changes: StateChanges) -> asyncio.Future[RecordMetadata]:
         batch = changes_batch(self._producer, changes.items(), now_ms(), BATCH_BYTES_MAX)
         if batch is None:
             raise BrokerError(
@@ -126,11 +159,24 @@ class KafkaWriter:
                 f"{BATCH_BYTES_MAX:,} bytes: that's more than one RecordBatch can hold"
             )
         name, number = self._changelog
-        futures = [await self._producer.send_batch(batch, name, partition=number)]
-        futures += await sent(self._producer, batches)
-        offset: int = (await acknowledged(futures))[0].offset
-        await self._producer.commit_transaction()
-        return offset
+        put: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
+            batch, name, partition=number
+        )
+        return put
+
+    def _check_place(self, offset: int, count: int) -> None:
+        """Raise `Lost` before a state is committed to another changelog than the last one was.
+
+        Nobody else may write, so the offsets of a changelog rise. What was written remains of a
+        transaction that the next owner's fence gives up.
+        """
+        if 0 <= offset <= self._reached:
+            name = f"{self._changelog.topic}/{self._changelog.partition}"
+            raise Lost(
+                f"the changelog {name} was made anew: it took a state at offset {offset}, and the "
+                f"one before it ended at {self._reached}"
+            )
+        self._reached = max(self._reached, offset + count - 1)
 
     def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
         """Return outputs by topic and partition, in order, cut to a size that brokers take."""
@@ -147,10 +193,33 @@ class KafkaWriter:
 POSITION: Final = b"c"
 """The key under which a local store notes how much of the changelog it has."""
 
+ORIGIN: Final = b"k"
+"""The key under which it notes which changelog that is."""
 
-def position_note(offset: int, at_ms: int) -> StateChange:
-    """Return the change that notes: all of the changelog before `offset` is here, as of `at_ms`."""
-    return POSITION, msgspec.msgpack.encode([offset, at_ms])
+
+def position_notes(offset: int, at_ms: int, changelog_id: bytes, whole: bool) -> list[StateChange]:
+    """Return the changes that note: all of the changelog before `offset` is here, as of `at_ms`.
+
+    And, under a key that earlier versions don't know, the id of the changelog's topic, and whether
+    the store is `whole`: a state as it was written, and not some records of one.
+    """
+    return [
+        (POSITION, msgspec.msgpack.encode([offset, at_ms])),
+        (ORIGIN, msgspec.msgpack.encode([offset, changelog_id, whole])),
+    ]
+
+
+def parts_of(entries: Iterable[tuple[bytes, bytes]]) -> Iterator[dict[bytes, bytes]]:
+    """Yield entries in order, in parts that each fit a RecordBatch."""
+    part: dict[bytes, bytes] = {}
+    size = 0
+    for key, value in entries:
+        if size >= RESTORE_BATCH_BYTES:
+            yield part
+            part, size = {}, 0
+        part[key] = value
+        size += len(key) + len(value) + RECORD_BYTES_MAX
+    yield part
 
 
 def grouped_plain(
