@@ -261,7 +261,12 @@ def test_a_state_without_its_log_is_refused(tmp_path: Path) -> None:
     data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
     assert lineside(*feed, **data).returncode == 0
     (tmp_path / "data" / "log").rename(tmp_path / "log")
-    assert_one_sentence(lineside(*feed, **data), 1, "goes on at offset 8, and the topic ends at 0", "another data_dir")
+    assert_one_sentence(
+        lineside(*feed, **data),
+        1,
+        "goes on at offset 8, and the topic ends at 0",
+        "another data_dir",
+    )
     shutil.rmtree(tmp_path / "data" / "log")
     (tmp_path / "data" / "state").rename(tmp_path / "state")
     log.write_text("\n".join(lines[8:]))

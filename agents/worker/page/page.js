@@ -456,8 +456,9 @@ const drawPartitions = tableOf(
   ],
 );
 
-function stateOf({ standby, ready, recovery }) {
+function stateOf({ standby, ready, recovery, deleted }) {
   if (standby !== undefined) return standby ? `standby, ${standby} records behind` : "standby, up to date";
+  if (ready && deleted) return `goes on without ${deleted} records that were deleted unprocessed`;
   if (ready || recovery == null) return "processing";
   if (recovery.left === null) return "opening";
   const time = recovery.seconds === null ? "" : `, about ${Math.ceil(recovery.seconds)} s`;
