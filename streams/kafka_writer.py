@@ -21,6 +21,7 @@ from streams.kafka_producer import (
     told_apart,
 )
 from streams.record import Outgoing, partition_of
+from streams.topics import EXCEPTIONS
 from streams.writing import StateChange, StateChanges
 
 FENCE: Final = b"f"
@@ -137,7 +138,10 @@ class KafkaWriter:
         return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
 
     def _place(self, topic: str, key: bytes | None) -> Target:
-        return keep(self._places, (topic, key), (topic, partition_of(key, self._counts[topic])))
+        place = topic, partition_of(key, self._counts[topic])
+        if topic == EXCEPTIONS:  # anybody's keys: they repeat less, and may be long
+            return place
+        return keep(self._places, (topic, key), place)
 
     async def close(self) -> None:
         """Stop the producer: an open transaction is aborted by the next writer's fence."""

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from streams.record import Record
+from streams.record import CutValue, Record
 
 Code = Literal[
     "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
@@ -34,7 +34,13 @@ ORIGINAL_BYTES_MAX: Final = 6 << 20
 """So much of a refused value is passed on: with a third more for base64 it fits the topic."""
 
 HEADERS_BYTES_MAX: Final = 512 << 10
-"""So much of its headers; a byte of them takes up to 13."""
+"""So much of its headers, as a RecordBatch has them; a byte of them takes up to 13."""
+
+HEADER_BYTES_MIN: Final = 2
+"""Of a header in a RecordBatch, beside its name and value: their lengths."""
+
+KEY_BYTES_MAX: Final = 64 << 10
+"""So much of its key; a byte of it takes up to 5. A line's is at most 1,028 bytes."""
 
 SHOWN_CHARACTERS_MAX: Final = 80
 """A value is quoted in a reason up to this length; the exception carries the whole record."""
@@ -69,7 +75,8 @@ def exception_data(
     Of a record beyond all measure (it was compressed, or its topic takes such) the beginning is
     there, and how much it was: an exception has to fit its topic, or it would stop the partition.
     """
-    value = record.value or b""
+    key, value = record.key, record.value or b""
+    value_bytes = value.value_bytes if isinstance(value, CutValue) else len(value)
     data = {
         "class": "business" if rejection.code in BUSINESS else "data",
         "code": rejection.code,
@@ -77,12 +84,12 @@ def exception_data(
         "topic": topic,
         "partition": partition,
         "offset": record.offset,
-        "key": None if record.key is None else _text(record.key),
+        "key": None if key is None else _text(key[:KEY_BYTES_MAX]),
         "value": b64encode(value[:ORIGINAL_BYTES_MAX]).decode(),
         "headers": _headers(record),
     }
-    if len(value) > ORIGINAL_BYTES_MAX:
-        data["value_bytes"] = len(value)
+    if value_bytes > ORIGINAL_BYTES_MAX:
+        data["value_bytes"] = value_bytes
     return data
 
 
@@ -90,7 +97,7 @@ def _headers(record: Record) -> list[dict[str, str | None]]:
     """Return the headers, the first ones of very many."""
     told, size = [], 0
     for name, value in record.headers:
-        size += len(name) + len(value or b"")
+        size += HEADER_BYTES_MIN + len(name) + len(value or b"")
         if size > HEADERS_BYTES_MAX:
             break
         told.append(_header(name, value))

@@ -20,7 +20,7 @@ from streams.events import (
 )  # fmt: skip
 from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
-from streams.rejection import Code, Rejection, exception_data, shown
+from streams.rejection import KEY_BYTES_MAX, Code, Rejection, exception_data, shown
 from streams.topics import EXCEPTIONS
 from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
@@ -376,7 +376,8 @@ class _Batch:
         time = None if record.timestamp is None else instant_text(record.timestamp)
         data = exception_data(rejection, topic, number, record)
         value = encode(EXCEPTION, id, time, rejection.plant, rejection.line, data)
-        self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
+        key = None if record.key is None else record.key[:KEY_BYTES_MAX]
+        self.out.append(Outgoing(EXCEPTIONS, key, id, rejection.code, value))
 
 
 def traced(outputs: list[Outgoing], record: Record) -> list[Outgoing]:

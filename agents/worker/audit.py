@@ -17,7 +17,8 @@ from agents.worker.remains import Remains
 from agents.worker.topics import partitions_of
 from agents.worker.totals import check_totals
 from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
-from streams.cluster import Cluster, bounds, read_to, record_of
+from streams.cluster import Cluster, bounds, read_to
+from streams.kafka_fetched import record_of
 from streams.topics import INPUTS, OUTPUTS, changelog
 from streams.trouble import Trouble
 from tables.head import HEAD
@@ -114,7 +115,7 @@ async def _audit(
         proof = Proof(spool, differences, _windowed(rules), exactly_once, removed)
         recounts, room = {}, Room()
         for tp, (begin, end) in inputs.items():
-            store = SpillingStore(_rocks(folder / f"{tp.topic}-{tp.partition}"), room)
+            store = SpillingStore(_rocks(folder / f"{tp.topic}-{tp.partition}", len(inputs)), room)
             stack.callback(store.close)
             head = heads.get(tp)
             recounts[tp] = Recount(tp, rules[tp.topic], store, head, begin, end, proof)
@@ -232,5 +233,5 @@ def _windowed(rules: Mapping[str, Rules]) -> dict[str, tuple[str, ...]]:
     return {kind.record: kind.measures for each in rules.values() for kind in each.kinds}
 
 
-def _rocks(path: Path) -> Callable[[], Store]:
-    return lambda: RocksStore(path, wal=False)
+def _rocks(path: Path, states: int) -> Callable[[], Store]:
+    return lambda: RocksStore(path, wal=False, states=states)
