@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from itertools import takewhile
 from time import perf_counter
 from typing import Final
@@ -25,11 +25,21 @@ BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""
 
 STEP_RECORDS_MAX: Final = 4_000
+STEP_BYTES_MAX: Final = 4 << 20
 """Computed in one go: bounds memory, and how long the loop is kept busy."""
 
 STEPS_AHEAD_MAX: Final = 32
 RECORDS_AHEAD_MAX: Final = 16_000
 """Computed, and not lasting yet: bounds memory, and what a crash computes again."""
+
+HELD_BYTES_MAX: Final = 16 << 20
+"""Taken or computed, and not lasting yet; past that the partition isn't read."""
+
+OUTPUT_BYTES_AHEAD_MAX: Final = 16 << 20
+"""What leaves of what is computed, and not lasting yet."""
+
+RECORD_BYTES: Final = 128
+"""What a record takes besides its bytes until it's lasting."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
@@ -49,10 +59,15 @@ Seek = Callable[[int], Awaitable[None]]
 """Tells the consumer where the partition goes on."""
 
 
+Cut = Callable[[int, int], Sequence[Sequence[Record]]]
+"""Returns a block's records in blocks of at most so many records and bytes."""
+
+
 class _Step(Struct):
     outputs: list[Outgoing]
     offset: int
     records: int
+    output_bytes: int
     posted: Sequence[Record]
     """The records, until what they lead to is acknowledged; empty where that is nothing."""
     sent: bool
@@ -89,6 +104,8 @@ class PartitionTask:
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._meter = Meter() if meter is None else meter
         self._batches: deque[Sequence[Record]] = deque()
+        self._held: deque[tuple[int, int]] = deque()
+        """(end, bytes) of the batches that have been taken and aren't lasting."""
         self._steps: deque[_Step] = deque()
         self._sending = False
         self._next = 0
@@ -105,7 +122,15 @@ class PartitionTask:
             self.partition is not None
             and not self._closing
             and len(self._batches) < BATCHES_WAITING_MAX
+            and self.held_bytes < HELD_BYTES_MAX
         )
+
+    @property
+    def held_bytes(self) -> int:
+        """What it has taken and not made lasting, with what that leads to, in bytes."""
+        while self._held and self._held[0][0] <= self.lasting:
+            self._held.popleft()
+        return sum([size for _, size in self._held]) + _output_bytes(self._steps)
 
     async def take(self, batch: Batch) -> None:
         """Take a batch that goes on where the last one ended, or that overlaps what was taken.
@@ -118,6 +143,7 @@ class PartitionTask:
         if batch.start <= self._next < batch.end:  # a step passes over what the state has seen
             self._next = batch.end
             self._batches.extend(_parts(batch.records))
+            self._held.append((batch.end, _bytes(batch.records)))
             self._moved.set()
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
@@ -185,6 +211,7 @@ class PartitionTask:
             self._meter.closed(self.partition)
         self.partition = None
         self._batches.clear()
+        self._held.clear()
         self._steps.clear()
 
     async def _compute(self, partition: Partition, overlay: Overlay) -> None:
@@ -198,7 +225,10 @@ class PartitionTask:
             self._meter.computed(len(batch), perf_counter() - began)
             sent = not (self._sending and step.outputs)
             posted = batch if step.outputs else ()
-            self._steps.append(_Step(step.outputs, partition.offset, len(batch), posted, sent))
+            size = sum([len(record.value) for record in step.outputs])
+            self._steps.append(
+                _Step(step.outputs, partition.offset, len(batch), size, posted, sent)
+            )
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
@@ -278,7 +308,12 @@ def _fill(steps: Collection[_Step], share: float) -> bool:
     return (
         len(steps) >= share * STEPS_AHEAD_MAX
         or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
+        or _output_bytes(steps) >= share * OUTPUT_BYTES_AHEAD_MAX
     )
+
+
+def _output_bytes(steps: Iterable[_Step]) -> int:
+    return sum([step.output_bytes for step in steps])
 
 
 async def _all(running: Sequence[asyncio.Future[None]]) -> None:
@@ -288,6 +323,30 @@ async def _all(running: Sequence[asyncio.Future[None]]) -> None:
 
 
 def _parts(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
-    """Return records in parts for steps; only blocks come with more than fit one."""
-    parts: Callable[[int], Sequence[Sequence[Record]]] | None = getattr(records, "parts", None)
-    return [records] if parts is None else parts(STEP_RECORDS_MAX)
+    """Return records in parts for steps."""
+    of_block: Cut | None = getattr(records, "parts", None)
+    if of_block is not None:
+        return of_block(STEP_RECORDS_MAX, STEP_BYTES_MAX)
+    found, begin, size = [], 0, 0
+    for end, record in enumerate(records):
+        more = _size(record)
+        if end > begin and size + more > STEP_BYTES_MAX:
+            found.append(records[begin:end])
+            begin, size = end, 0
+        size += more
+    return [*found, records[begin:]] if begin else [records]
+
+
+def _bytes(records: Sequence[Record]) -> int:
+    """Return what records take until they are lasting."""
+    size: int | None = getattr(records, "bytes", None)
+    if size is None:
+        size = sum(map(_size, records))
+    return size + RECORD_BYTES * len(records)
+
+
+def _size(record: Record) -> int:
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
+import orjson
 from faust import StreamT
 from faust.types import TP
+from msgspec.structs import replace
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Opened, Progress
-from agents.partition_task import Observe, PartitionTask
+from agents.partition_task import HELD_BYTES_MAX, Observe, PartitionTask
 from streams.batches import Batch
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
@@ -20,6 +22,16 @@ from tables.rules import Rules
 
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
+
+JOB_HELD_BYTES_MAX: Final = 4 * HELD_BYTES_MAX
+"""Taken by all partitions together, and not lasting yet: past that, only one that holds nothing is
+read, so that those that stand still stop no other; past twice that, none."""
+
+RECENT_BYTES_MAX: Final = 64 << 10
+"""Of one of them. Of a larger one, an exception, the beginning of the original is kept."""
+
+RECENT_HEADERS_MAX: Final = 100
+"""Of a larger one, too."""
 
 OpenPartition = Callable[[TP, Progress], Awaitable[Opened]]
 Seek = Callable[[TP, int], Awaitable[None]]
@@ -94,7 +106,13 @@ class Job:
 
     def hungry(self) -> set[TP]:
         """Return the partitions that take another batch."""
-        return {tp for tp, task in self.tasks.items() if task.hungry}
+        held = {tp: task.held_bytes for tp, task in self.tasks.items()}
+        room = JOB_HELD_BYTES_MAX - sum(held.values())
+        return {
+            tp
+            for tp, task in self.tasks.items()
+            if task.hungry and (room > 0 or (not held[tp] and room > -JOB_HELD_BYTES_MAX))
+        }
 
     def offsets(self) -> dict[TP, int]:
         """Return how far each open partition is: all before that offset is lasting."""
@@ -119,7 +137,7 @@ class Job:
 
     def _observe(self, outputs: Sequence[Outgoing]) -> None:
         for record in outputs[-4 * RECENT_RECORDS_MAX :]:
-            self.recent[_shelf(record.topic)].appendleft(record)
+            self.recent[_shelf(record.topic)].appendleft(_to_look_at(record))
         for watch in self.watchers:
             watch(outputs)
 
@@ -132,6 +150,18 @@ def process_events(job: Job) -> Callable[[StreamT[Batch]], Awaitable[None]]:
             await job.process(batch)
 
     return process
+
+
+def _to_look_at(record: Outgoing) -> Outgoing:
+    """Return a record that is small enough to be kept for people."""
+    if len(record.value) <= RECENT_BYTES_MAX:
+        return record
+    event = orjson.loads(record.value)
+    data = event["data"]
+    if record.topic == EXCEPTIONS:
+        data["value"] = data["value"][: RECENT_BYTES_MAX // 2]
+        data["headers"] = data["headers"][:RECENT_HEADERS_MAX]
+    return replace(record, value=orjson.dumps(event))
 
 
 def _shelf(topic: str) -> str:
