@@ -11,8 +11,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.cluster import Cluster, asked_to_end, bounds
+from streams.cluster import Cluster, asked_to_end, bounds, fetch_bytes
 from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
+from streams.record import CutValue
 from streams.trouble import Trouble
 from streams.writing import Lost
 from tables.rocksdb import RocksStore, StateError
@@ -37,14 +38,18 @@ class Progress(Protocol):
     seconds: float | None
 
 
-def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int) -> RocksStore:
+def open_store(
+    folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int, states: int
+) -> RocksStore:
     """Open the local copy of a changelog partition, or start an empty one.
+
+    It's one of so many `states` of the process, which share memory.
 
     A copy that is older than half of what the changelog keeps tombstones for may have missed some:
     it's thrown away. No write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
-    store = _opened(path)
+    store = _opened(path, states)
     noted = _position(store)
     if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
         log.warning("%s is too old to go on with: recovering all of it", path)
@@ -52,16 +57,16 @@ def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int
     return store
 
 
-def _opened(path: Path) -> RocksStore:
+def _opened(path: Path, states: int) -> RocksStore:
     """Open a copy; one that can't be read (a disk was full) is made anew, unless it's in use."""
     try:
-        return RocksStore(path, wal=False)
+        return RocksStore(path, wal=False, states=states)
     except StateError as error:
         if not path.exists() or "lock hold" in str(error) or "While lock" in str(error):
             raise
         log.warning("%s; it's made again from its changelog", error)
         shutil.rmtree(path)
-        return RocksStore(path, wal=False)
+        return RocksStore(path, wal=False, states=states)
 
 
 async def recover(
@@ -109,12 +114,20 @@ class Standby:
     """Copies of changelog partitions that other workers own, kept up with them."""
 
     def __init__(
-        self, cluster: Cluster, folder: Path, tps: set[TopicPartition], keeps_tombstones_ms: int
+        self,
+        cluster: Cluster,
+        folder: Path,
+        tps: set[TopicPartition],
+        keeps_tombstones_ms: int,
+        states: int,
     ) -> None:
+        """Follow them; the process has so many `states` in all."""
         self.left: dict[TopicPartition, int] = {}
         """Records that a copy lacks, by partition."""
         self._cluster = cluster
-        self._stores = {tp: open_store(folder, tp, keeps_tombstones_ms) for tp in sorted(tps)}
+        self._stores = {
+            tp: open_store(folder, tp, keeps_tombstones_ms, states) for tp in sorted(tps)
+        }
         self._following = asyncio.ensure_future(self._follow())
 
     async def close(self) -> None:
@@ -127,7 +140,8 @@ class Standby:
     async def _follow(self) -> None:
         while True:
             try:
-                async with self._cluster.reader() as consumer:
+                fetched = fetch_bytes(len(self._stores))
+                async with self._cluster.reader(max_partition_fetch_bytes=fetched) as consumer:
                     await self._read(consumer)
             except asyncio.CancelledError:
                 if asked_to_end():
@@ -179,6 +193,12 @@ def _apply(store: RocksStore, records: list[ConsumerRecord]) -> int:
     noted = _position(store)
     at_ms = max(last.timestamp, 0 if noted is None else noted[1])  # workers' clocks differ
     changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
+    for value in changes.values():
+        if isinstance(value, CutValue):
+            raise StateError(
+                f"a record of {last.topic}/{last.partition} has {value.record_bytes} bytes: no "
+                "lineside writes such; the changelog is broken"
+            )
     store.write([*changes.items(), position_note(last.offset + 1, at_ms)])
     at: int = last.offset + 1
     return at

@@ -10,7 +10,7 @@ from agents.topology import App, create_app
 from agents.worker.settings import Settings, SettingsError
 from streams.embedded import Broker, LogTicker, LogWriter
 from streams.embedded_log import EmbeddedLog
-from streams.topics import MES_EVENTS
+from streams.topics import INPUTS, MES_EVENTS
 from tables.rocksdb import RocksStore
 
 
@@ -44,7 +44,8 @@ class EmbeddedHost:
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Open a partition's state."""
-        store = RocksStore(self._folder / "state" / f"{tp.topic}-{tp.partition}")
+        path = self._folder / "state" / f"{tp.topic}-{tp.partition}"
+        store = RocksStore(path, states=len(INPUTS) * self.broker.partitions)
         return Opened(store, LogWriter(self.broker))
 
     def create_app(self, job: Job) -> App:
