@@ -38,6 +38,8 @@ def pieces(codec: int, payload: memoryview, count: int, windows: Windows) -> Ite
     None says that there's nothing yet: much is passed over, or there's no room to unpack. Raises
     `BatchError` if it isn't what the header says.
     """
+    if count < 0:
+        raise BatchError(f"it tells of {count} records")
     try:
         yield from _pieces(_Stream(chunks(codec, payload, windows)), count)
     except Errors as error:

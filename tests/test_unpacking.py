@@ -393,6 +393,15 @@ def test_a_snappy_block_that_lies_about_its_size_is_refused() -> None:
         list(pieces(SNAPPY, memoryview(b"\xff\xff\xff\xff\x0f"), 1, Windows()))
 
 
+@pytest.mark.parametrize("way", ["blocks", "one by one"])
+def test_a_batch_of_no_records_is_passed_over_and_one_of_fewer_is_refused(way: str) -> None:
+    parts = b"".join(record(7, b"k", b"v"))
+    empty, next_ = batch(b"", 0, 0, 5), batch(parts, 0, 1, 6)
+    assert [one.offset for one in read(empty + next_, 5, way)] == [13]
+    with pytest.raises(BatchError, match="it tells of -2 records"):
+        read(batch(parts, 0, -2), 0, way)
+
+
 def test_a_codec_that_kafka_has_not_is_refused() -> None:
     with pytest.raises(BatchError, match="its codec is 6"):
         read(batch(b"", 6, 1), 0, "blocks")
