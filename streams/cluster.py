@@ -14,16 +14,23 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.producer import sender
 from msgspec import Struct
 
+from streams import kafka_fetched
 from streams.address import read_servers
 from streams.kafka_security import Attempt, Security, attempt
-from streams.record import Record
 from streams.trouble import Trouble
 from streams.writing import Lost
 
 COMPRESSION: Final = "lz4"
 
 FETCH_BYTES_MAX: Final = 1 << 20
-"""Of one partition at a time: bounds what lies fetched and unread."""
+FETCH_BYTES_MIN: Final = 64 << 10
+"""Of one partition at a time, compressed. A larger batch is fetched whatever its size."""
+
+FETCHED_BYTES_MAX: Final = 64 << 20
+"""Of all partitions of a consumer: bounds what lies fetched and unread."""
+
+ANSWER_BYTES_MAX: Final = 16 << 20
+"""Of one fetch, for all partitions that a broker leads."""
 
 RECORDS_MAX: Final = 5_000
 """Handed over at once by a reader."""
@@ -58,6 +65,7 @@ def _send_or_break(self: AIOKafkaConnection, request: Any, expect_response: bool
 
 
 AIOKafkaConnection.send = _send_or_break
+kafka_fetched.install()
 
 
 sender.BACKOFF_OVERRIDE = TRANSACTION_PAUSE_SECONDS
@@ -90,6 +98,7 @@ class Cluster(Struct, frozen=True):
                 "auto_offset_reset": "none",
                 "isolation_level": "read_committed",
                 "max_partition_fetch_bytes": FETCH_BYTES_MAX,
+                "fetch_max_bytes": ANSWER_BYTES_MAX,
                 "max_poll_records": RECORDS_MAX,
                 **options,
             },
@@ -163,6 +172,12 @@ def read_broker(url: str, security: Security | None = None) -> Cluster:
     return Cluster(read_servers(url), security=security or Security())
 
 
+def fetch_bytes(partitions: int) -> int:
+    """Return how much a consumer of so many partitions fetches of each at a time."""
+    share = FETCHED_BYTES_MAX // max(partitions, 1)
+    return max(min(share, FETCH_BYTES_MAX), FETCH_BYTES_MIN)
+
+
 def asked_to_end() -> bool:
     """Return whether the running task was cancelled, and not just something that it waits for.
 
@@ -220,15 +235,3 @@ async def _reached(
 ) -> bool:
     position: int = await consumer.position(tp)
     return position >= ends[tp]
-
-
-def record_of(found: ConsumerRecord) -> Record:
-    """Return a record as the job sees it: its timestamp in microseconds, None where it has none."""
-    timestamp = found.timestamp
-    return Record(
-        found.offset,
-        None if timestamp is None or timestamp < 0 else timestamp * 1000,
-        found.key,
-        found.value,
-        found.headers,
-    )

@@ -16,7 +16,8 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
 from streams.cluster import BrokerError, Cluster, hang_up
-from streams.kafka_batches import COMPILED, whole
+from streams.kafka_batches import COMPILED
+from streams.kafka_fetched import whole
 
 HEARTBEATS_PER_SESSION: Final = 5
 """A member is told of a rebalance with its next heartbeat, and may miss some."""

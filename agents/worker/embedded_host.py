@@ -45,7 +45,8 @@ class EmbeddedHost:
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Open a partition's state."""
-        store = RocksStore(self._folder / "state" / f"{tp.topic}-{tp.partition}")
+        path = self._folder / "state" / f"{tp.topic}-{tp.partition}"
+        store = RocksStore(path, states=len(INPUTS) * self.broker.partitions)
         log, binding = self.broker.log.partition(*tp), read_binding(store)
         last = None
         if binding is not None and log.start_offset <= binding.offset:
