@@ -151,7 +151,8 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         job.watchers.append(Refusals().tell)
         liveness = Liveness(job, host)
         web = create_web(views.status, views.ready, access)
-        exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
+        readings = Readings(job, host, liveness, settings.data_dir, settings.tick_seconds)
+        exposition = Exposition(readings.read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)
         page = await serve(web, settings.host, settings.port)
