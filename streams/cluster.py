@@ -8,14 +8,13 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.producer import sender
 from msgspec import Struct
 
 from streams import kafka_fetched
 from streams.address import read_servers
+from streams.kafka_client import let_go
 from streams.kafka_security import Attempt, Security, attempt
 from streams.trouble import Trouble
 from streams.writing import Lost
@@ -46,27 +45,12 @@ REACH_SECONDS_MAX: Final = 15.0
 """A cluster that hasn't answered a new client by then can't be reached."""
 
 
-_send = AIOKafkaConnection.send
+REQUEST_SECONDS_MAX: Final = 10.0
+"""A reader's or an admin client's request that hasn't been answered by then is sent again. (One to
+a broker that hangs is given up sooner; a producer's limit is also for how long a batch may wait.)
+"""
 
-
-def _send_or_break(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
-    """Take uvloop's error for a closed transport as what it is.
-
-    uvloop raises `RuntimeError` where asyncio's own loop raises nothing or an `OSError`; aiokafka
-    knows the latter only, and its client would wait for metadata for ever.
-    """
-    try:
-        return _send(self, request, expect_response)
-    except RuntimeError as error:
-        if isinstance(error, KafkaError):
-            raise
-        self.close(reason=CloseReason.CONNECTION_BROKEN)
-        raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken") from error
-
-
-AIOKafkaConnection.send = _send_or_break
 kafka_fetched.install()
-
 
 sender.BACKOFF_OVERRIDE = TRANSACTION_PAUSE_SECONDS
 
@@ -94,6 +78,7 @@ class Cluster(Struct, frozen=True):
             **self.security.options(),
             **{
                 "client_id": self.client_id,
+                "request_timeout_ms": round(REQUEST_SECONDS_MAX * 1000),
                 "enable_auto_commit": False,
                 "auto_offset_reset": "none",
                 "isolation_level": "read_committed",
@@ -124,13 +109,14 @@ class Cluster(Struct, frozen=True):
         client = AIOKafkaAdminClient(
             bootstrap_servers=list(self.servers),
             client_id=self.client_id,
+            request_timeout_ms=round(REQUEST_SECONDS_MAX * 1000),
             **self.security.options(),
         )
         await self._started(client)
         try:
             yield client
         finally:
-            await client.close()
+            await let_go(client._client, client.close)
 
     @asynccontextmanager
     async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
@@ -141,7 +127,7 @@ class Cluster(Struct, frozen=True):
             await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
             yield consumer
         finally:
-            await consumer.stop()
+            await let_go(consumer._client, consumer.stop)
 
     async def _started(self, client: Any) -> None:
         """Start a client; one that doesn't come up is let go. Raises `Unreachable`."""
@@ -152,7 +138,7 @@ class Cluster(Struct, frozen=True):
         except BaseException as error:
             stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
             with contextlib.suppress(Exception):
-                await stop()
+                await let_go(client._client, stop)
             if not isinstance(error, KafkaError | OSError | TimeoutError):
                 raise
             raise Unreachable(
@@ -196,15 +182,6 @@ async def bounds(
     first = await consumer.beginning_offsets(wanted)
     end = await consumer.end_offsets(wanted)
     return {tp: (first[tp], end[tp]) for tp in wanted}
-
-
-def hang_up(client: AIOKafkaClient) -> None:
-    """Close the connections of a client whose end was cut short.
-
-    One that is forgotten while it waits for an answer is told of in the log, with a traceback.
-    """
-    for connection in list(client._conns.values()):
-        connection.close(reason=CloseReason.SHUTDOWN)
 
 
 async def read_to(

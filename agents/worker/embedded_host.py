@@ -22,6 +22,8 @@ class EmbeddedHost:
     guarantee = "at_least_once"
     answers = True
     """The log can be reached: it's in this process."""
+    clock_difference = None
+    """There is no other clock."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -58,7 +58,7 @@ class KafkaHost:
         self._tombstones_ms = tombstones_ms
         self._folder = Path(settings.data_dir) / "state"
         self._outputs = Outputs(cluster)
-        self._ticker = KafkaTicker(cluster, self._outputs, settings.group)
+        self._ticker = KafkaTicker(cluster, self._outputs, settings.group, settings.tick_seconds)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
@@ -217,6 +217,11 @@ class KafkaHost:
     def partitions_in_all(self) -> int:
         """Of both inputs, as they were when this worker started."""
         return sum(self._counts[topic] for topic in INPUTS)
+
+    @property
+    def clock_difference(self) -> float | None:
+        """This worker's clock minus the brokers', None where it writes no ticks."""
+        return self._ticker.difference
 
     def standbys(self) -> dict[TP, int]:
         """Return how many changelog records each standby lacks, by changelog partition."""
