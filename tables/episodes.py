@@ -79,6 +79,22 @@ def overlaps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
         start = upto
 
 
+def windows_to_come(
+    episodes: Mapping[str, Episode], live: Iterable[str], opened: int, closed: int, rules: Rules
+) -> int:
+    """Return how many windows between `opened` and `closed` live episodes add to, each counted."""
+    length = rules.downtime.length
+    count = 0
+    for name in live:
+        episode = episodes[name]
+        assert episode.start is not None  # a live episode has started
+        begin = max(episode.start, opened)
+        until = min(counted_until(episode, rules.episode_limit), closed)
+        if begin < until:
+            count += (until - 1) // length - begin // length + 1
+    return count
+
+
 def next_end(
     episodes: Mapping[str, Episode], live: Iterable[str], opened: int, closed: int, rules: Rules
 ) -> Iterator[int]:

@@ -22,7 +22,7 @@ from streams.buffer cimport (
     put_packed_int, put_packed_text, taken, text_of,
 )
 from streams.scanning cimport FIELDS_MAX, Field, Scanned, scan
-from tables.rows cimport SLOTS_MAX, Row, wide, wide_number
+from tables.rows cimport SLOTS_MAX, Row, row_of, wide, wide_number
 
 import ctypes
 
@@ -43,7 +43,7 @@ from streams.tracing import traceparent, well_formed
 from streams.transactions import CAUSES_MAX, SOURCE
 from tables.episodes import conflict, last_known
 from tables.ledger import identity
-from tables.line import advance, crowded, learn, row_of
+from tables.line import advance, crowded, learn
 
 cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
@@ -281,6 +281,7 @@ cdef class Folding:
         cdef Py_ssize_t number, begin, taken = block.count, counted = 0, place = -1
         cdef bint bounded = batch.partition.bounds is not None
         cdef Py_ssize_t rows_max = batch.partition.bounds.rows if bounded else 0
+        cdef Py_ssize_t room = batch.partition.bounds.output_bytes if bounded else 0
         cdef int64_t accepted = 0, duplicates = 0, at, oldest, bucket
         cdef Raw* raw
         cdef Scanned* event
@@ -298,9 +299,11 @@ cdef class Folding:
         self.at_work = []
         self.batch += 1
         for number in range(block.count):
-            if bounded and number and (len(out) != counted or batch.changed):
-                counted = len(out)
-                if batch.full():
+            if bounded and number:  # what `batch.full` looks at
+                while counted < len(out):
+                    room -= PyBytes_GET_SIZE(<bytes>(<object>PyList_GET_ITEM(out, counted)).value)
+                    counted += 1
+                if room <= 0:
                     taken = number
                     break
             raw = &block.raw[number]
@@ -391,7 +394,8 @@ cdef class Folding:
                 self._flush(line)
                 begin = len(out)
                 learn(line.line, stop, self.rules, out)
-                batch.changed = max(batch.changed, len(line.changed_pages))
+                if len(line.changed_pages) >= 4 * rows_max:
+                    room = 0
                 if len(out) > begin:
                     _mark(out, begin, _trace(event, block, number))
                 _recall(line)

@@ -35,8 +35,8 @@ from streams.transactions import (
 )  # fmt: skip
 from tables import episodes, windows
 from tables.episodes import Episode
-from tables.rules import AtOnce, Kind, Plan, RowMembers, Rules, applies
-from tables.windows import PAGE_ROWS, SHARED_PAGES, Carried, Row, RowKey
+from tables.rules import PAGE_ROWS, SHARED_PAGES, AtOnce, Kind, Plan, RowMembers, Rules, applies
+from tables.windows import Carried, Row, RowKey
 
 _TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 """Events of which a line keeps more than sums."""
@@ -138,9 +138,8 @@ def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
             if carrier + kind.length <= closed:
                 rows += len(each)
     if line.live:
-        length = rules.downtime.length
         opened, closed = _downtime_between(line, watermark, rules)
-        rows += len(line.live) * min(closed - opened, rules.episode_limit + length) // length
+        rows += episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
 
 
@@ -289,7 +288,7 @@ def _contribute(
         line.late_events += 1
 
 
-def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row:
+def row_of_plain(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row:
     """Return the row to add to, made anew if need be; its page is noted as changed."""
     rows = line.windows[index].get(carrier)
     if rows is None:
@@ -505,8 +504,9 @@ def _next_boundary(watermark: int, rules: Rules) -> int:
 
 try:
     from tables import closing
+    from tables.rows import row_of
 except ImportError:  # it wasn't built: see hatch_build.py
-    close, advance = close_plain, advance_plain
+    close, advance, row_of = close_plain, advance_plain, row_of_plain
 else:
     close, advance = closing.close, closing.advance
     closing.count_live_episodes = count_live_episodes

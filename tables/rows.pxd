@@ -17,3 +17,5 @@ cdef class Row:
     cdef public list causes
 
 cdef object wide_number(wide number)
+
+cpdef Row row_of(line, int index, int64_t carrier, tuple key, int width)

@@ -1,9 +1,14 @@
 from collections.abc import Mapping
 
-from tables.rules import RowMembers
-from tables.windows import PlainRow
+from tables.line import Line
+from tables.rules import Kind, RowMembers
+from tables.windows import PlainRow, RowKey
 
 class Row(PlainRow): ...
 
+def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> PlainRow: ...
+def sums_bytes(
+    kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]
+) -> bytes: ...
 def rows_bytes(rows: Mapping[tuple[int, RowMembers], PlainRow]) -> bytes: ...
 def numbers_bytes(sums: list[list[int]]) -> bytes: ...

@@ -14,6 +14,7 @@ from streams.buffer cimport (
 import msgspec
 
 from streams.policy import MEASURES_MAX
+from tables.rules import PAGE_ROWS, SHARED_PAGES
 
 if SLOTS_MAX != MEASURES_MAX:
     raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.policy has {MEASURES_MAX} measures")
@@ -21,6 +22,8 @@ if SLOTS_MAX != MEASURES_MAX:
 _encode = msgspec.msgpack.Encoder().encode
 
 cdef wide low_mask = 0x7FFFFFFFFFFFFFFF
+cdef Py_ssize_t page_rows = PAGE_ROWS
+cdef Py_ssize_t shared_rows = PAGE_ROWS * SHARED_PAGES
 
 cdef Buffer buffer
 buffer.data = NULL
@@ -88,6 +91,45 @@ cdef wide _wide(number) except? -1:
     return (high << 63) + <int64_t>(number & 0x7FFFFFFFFFFFFFFF)
 
 
+cpdef Row row_of(line, int index, int64_t carrier, tuple key, int width):
+    """Return the row to add to: see `tables.line.row_of_plain`."""
+    cdef dict carried = <dict>(<tuple>line.windows)[index]
+    cdef dict rows = <dict>carried.get(carrier)
+    cdef Row row
+    if rows is None:
+        rows = carried[carrier] = {}
+    found = rows.get(key)
+    if found is None:
+        row = Row([0] * width, 0, None)
+        if len(rows) < shared_rows:
+            row.page = len(rows) // page_rows
+        else:
+            row.page = line.next_page
+            line.next_page = row.page + 1
+        rows[key] = row
+    else:
+        row = <Row>found
+    (<dict>line.changed_pages)[index, carrier, row.page] = key
+    return row
+
+
+def sums_bytes(tuple kinds, list accepted, list emitted):
+    """Return sums by the short name of their type, as `tables.stored.sums_plain` does, encoded."""
+    cdef int index, count = 0
+    cdef list told = []
+    for index in range(len(kinds)):
+        if any(<list>accepted[index]) or any(<list>emitted[index]):
+            told.append(index)
+    buffer.size = 0
+    _put_map(len(told))
+    for index in told:
+        _put_text(kinds[index].short)
+        _put_array(2)
+        _put_numbers(<list>accepted[index])
+        _put_numbers(<list>emitted[index])
+    return taken(&buffer)
+
+
 def rows_bytes(dict rows):
     """Return the rows of a window as a store has them: see `tables.snapshot.rows_bytes_plain`."""
     cdef Row row
@@ -142,15 +184,29 @@ cdef int _put_text(str text) except -1:
 
 def numbers_bytes(list sums):
     """Return lists of integers in MessagePack; one past 64 bits as its decimal text."""
-    cdef int64_t small
     buffer.size = 0
     _put_array(len(sums))
     for each in sums:
-        _put_array(len(<list>each))
-        for number in <list>each:
-            if -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
-                small = number
-                put_packed_int(&buffer, small)
-            else:
-                _put_text(str(number))
+        _put_numbers(<list>each)
     return taken(&buffer)
+
+
+cdef int _put_numbers(list numbers) except -1:
+    cdef int64_t small
+    _put_array(len(numbers))
+    for number in numbers:
+        if -0x8000000000000000 <= number <= 0x7FFFFFFFFFFFFFFF:
+            small = number
+            put_packed_int(&buffer, small)
+        else:
+            _put_text(str(number))
+    return 0
+
+
+cdef int _put_map(Py_ssize_t size) except -1:
+    cdef unsigned char head[3]
+    if size < 16:
+        head[0] = <unsigned char>(0x80 | size)
+        return put(&buffer, <const char*>head, 1)
+    head[0], head[1], head[2] = 0xDE, <unsigned char>(size >> 8), <unsigned char>size
+    return put(&buffer, <const char*>head, 3)

@@ -20,6 +20,11 @@ STATE_FORMAT: Final = 0
 SECONDS_MAX: Final = 100 * 366 * 86_400
 """Of a length of time, a hundred years: in microseconds it fits 64 bits beside any instant."""
 
+PAGE_ROWS: Final = 16
+SHARED_PAGES: Final = 4
+"""Rows of one window are written in pages, so that a change writes little: the first 64 rows share
+four pages, each further row has one of its own. A window of ordinary size is one page."""
+
 Row = tuple[str, ...]
 """The names of a row's members."""
 

@@ -46,12 +46,15 @@ def load(partition: Partition) -> None:
     if partition.format_stored < PAGED:
         _load_first(partition)
         return
+    length = partition.rules.downtime.length
     for key, value in partition.store.scan(LINE):
         line = _line_of(partition, key[1:], value)
         if partition.full:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
         else:
             partition.lines[line.key] = line
+            if line.closed_to > horizon(line.watermark, length, partition.rules.grace):
+                partition.format = partition.format_stored  # earlier ones can't tell of that
 
 
 def _load_first(partition: Partition) -> None:

@@ -10,9 +10,9 @@ import msgspec
 
 from tables.episodes import Episode
 from tables.line import Line, new_line
-from tables.rules import Kind, Rules
+from tables.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.store import Change
-from tables.windows import PAGE_ROWS, SHARED_PAGES, Row, RowKey, horizon
+from tables.windows import Row, RowKey, horizon
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"
@@ -36,16 +36,12 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
 
     `ticks` is how many ticks it has seen; sums that are all zero are left out.
     """
-    sums = {}
-    for kind, accepted, emitted in zip(rules.kinds, line.accepted, line.emitted, strict=True):
-        if any(accepted) or any(emitted):
-            sums[kind.short] = [*map(_stored, accepted)], [*map(_stored, emitted)]
     told: list[Any] = [
         line.plant,
         line.line,
         line.watermark,
         ticks,
-        sums,
+        sums_by_name(rules.kinds, line.accepted, line.emitted),
         line.forgotten_micros,
         line.accepted_events,
         line.late_events,
@@ -127,16 +123,21 @@ def page_changes(
     prefix = WINDOW + line.key + b"\0"
     for (index, carrier, page), key in pages.items():
         rows = line.windows[index].get(carrier)
-        found = None if rows is None else _on_page(rows, page, key)
+        found = None if rows is None else _on_page(rows, page, key, kinds[index].episodic)
         where = prefix + kinds[index].short.encode() + b"\0" + instant_bytes(carrier)
         yield where + page.to_bytes(PAGE_BYTES, "big"), rows_bytes(found) if found else None
 
 
-def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey) -> dict[RowKey, Row]:
-    """Return the rows of a page; `key` is that of one which is or was on it."""
+def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) -> dict[RowKey, Row]:
+    """Return the rows of a page; `key` is that of one which is or was on it.
+
+    Those of an `episodic` type may have gone one by one.
+    """
     if page >= SHARED_PAGES:
         row = rows.get(key)
         return {} if row is None else {key: row}
+    if len(rows) <= PAGE_ROWS and not episodic and next(reversed(rows.values())).page == page:
+        return rows  # pages come in order: none but this one
     shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
     return {each: row for each, row in shared if row.page == page}
 
@@ -174,9 +175,12 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
         rows[start, tuple(members)] = row
 
 
-def expiry_changes(line: Line, bucket: int, offset: int, keys: Iterable[bytes]) -> Iterator[Change]:
+def expiry_changes(line: Line, bucket: int, offset: int, keys: list[bytes]) -> Iterator[Change]:
     """Yield the notes on which ledger entries of a bucket of time came with a step, in parts."""
     where = EXPIRY + line.key + b"\0" + instant_bytes(bucket) + instant_bytes(offset)
+    if sum(map(len, keys)) <= EXPIRING_BYTES:
+        yield where, _encode(keys)
+        return
     part: list[bytes] = []
     number = size = 0
     for key in keys:
@@ -230,6 +234,15 @@ def numbers_plain(sums: list[list[int]]) -> Any:
     return [[_stored(number) for number in each] for each in sums]
 
 
+def sums_plain(kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]) -> Any:
+    """Return {short name: [accepted, emitted]} so that it can be encoded; zeros are left out."""
+    return {
+        kind.short: [[*map(_stored, one)], [*map(_stored, other)]]
+        for kind, one, other in zip(kinds, accepted, emitted, strict=True)
+        if any(one) or any(other)
+    }
+
+
 def _stored(measure: int) -> int | str:
     # MessagePack stops at 64 bits; billionths don't.
     return measure if -(2**63) <= measure < 2**63 else str(measure)
@@ -246,10 +259,16 @@ def instant_of(stored: bytes) -> int:
 
 
 try:
-    from tables.rows import numbers_bytes, rows_bytes
+    from tables.rows import numbers_bytes, rows_bytes, sums_bytes
 except ImportError:  # they weren't built: see hatch_build.py
-    rows_bytes, numbers = rows_bytes_plain, numbers_plain
+    rows_bytes, numbers, sums_by_name = rows_bytes_plain, numbers_plain, sums_plain
 else:
+
+    def sums_by_name(
+        kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]
+    ) -> Any:
+        """Return what `sums_plain` does, encoded already."""
+        return msgspec.Raw(sums_bytes(kinds, accepted, emitted))
 
     def numbers(sums: list[list[int]]) -> Any:
         """Return what `numbers_plain` does, encoded already."""

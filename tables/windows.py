@@ -1,16 +1,11 @@
 """Tumbling windows of one line: rows that add up, carried until a window closes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from tables.rules import Kind, RowMembers, Rules
-
-PAGE_ROWS: Final = 16
-SHARED_PAGES: Final = 4
-"""Rows of one window are written in pages, so that a change writes little: the first 64 rows share
-four pages, each further row has one of its own. A window of ordinary size is one page."""
 
 
 class PlainRow(Struct, gc=False):

@@ -33,10 +33,12 @@ def all_plain() -> Iterator[None]:
         patch.setattr(partition, "advance", line.advance_plain)
         patch.setattr(line, "advance", line.advance_plain)
         patch.setattr(line, "close", line.close_plain)
+        patch.setattr(line, "row_of", line.row_of_plain)
         for module in (line, stored, windows):
             patch.setattr(module, "Row", windows.PlainRow)
         patch.setattr(stored, "rows_bytes", stored.rows_bytes_plain)
         patch.setattr(stored, "numbers", stored.numbers_plain)
+        patch.setattr(stored, "sums_by_name", stored.sums_plain)
         patch.setattr(logfile, "placed_by", logfile.placed_by_plain)
         patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
         patch.setattr(unpacking, "whole_records", unpacking.whole_records_plain)

@@ -21,7 +21,7 @@ from tables.partition import Bounds, Partition, Step
 from tables.rules import Timing, rules_for
 from tables.store import MemoryStore
 
-STEPS_MAX = 20_000
+STEPS_MAX = 200_000
 """More, and a record is taken up again and again for ever."""
 
 TIGHT = Bounds(output_bytes=4_000, rows=5, lines=3)
