@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 import msgspec
@@ -89,8 +89,13 @@ class Heads:
                 f"{what}: not within {seconds:.0f} s; {still} stand still"
             ) from None
 
-    def wait_until_at(self, ends: Mapping[At, int], seconds_still_max: float) -> None:
-        """Wait until all is processed; fail when nothing more is, for so long."""
+    def wait_until_at(
+        self,
+        ends: Mapping[At, int],
+        seconds_still_max: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wait until all is processed; fail when nothing more is, for so long, or `check` does."""
         processed, since = -1, time.monotonic()
 
         def left() -> dict[At, int]:
@@ -102,6 +107,7 @@ class Heads:
             }
 
         while behind := left():
+            check()
             if self.processed != processed:
                 processed, since = self.processed, time.monotonic()
             assert time.monotonic() - since < seconds_still_max, (

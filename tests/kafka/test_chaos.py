@@ -8,7 +8,8 @@ import logging
 import pytest
 
 from broker import KafkaBroker
-from chaos import AT_LEAST_ONCE, CASES, EXACTLY_ONCE, Suite
+from chaos_cases import CASES
+from chaos_suite import AT_LEAST_ONCE, EXACTLY_ONCE, Size, Suite
 
 EVENTS = 40_000
 SESSION_SECONDS = 2.0
@@ -30,7 +31,7 @@ RUNS = [
 
 @pytest.fixture(scope="module")
 def suite(broker_of_session: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite(broker_of_session, tmp_path_factory.mktemp("chaos"), EVENTS, SESSION_SECONDS, 1)
+    return Suite(broker_of_session, tmp_path_factory.mktemp("chaos"), Size(EVENTS, SESSION_SECONDS))
 
 
 @pytest.fixture

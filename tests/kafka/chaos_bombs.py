@@ -1,0 +1,54 @@
+"""Bombs: batches of some ten or hundred KB that are hundreds of MB when a worker unpacks them."""
+
+from typing import Final, NamedTuple
+
+from bombs import Bomb
+from chaos_floods import APART, BEFORE, event
+from chaos_job import Chaos, now_ms
+from streams.record import partition_of
+from streams.topics import MES_EVENTS
+
+LARGE: Final = 1 << 20
+"""Of a value that is refused: larger than 64 KiB."""
+
+VALID: Final = 60_000
+"""Of a value that is just an event."""
+
+KEY: Final = b"FLOOD/BOMB"
+
+
+class Kind(NamedTuple):
+    """A bomb to be made."""
+
+    codec: str
+    megabytes: int
+    """Unpacked; what fits into 1 MiB, which is what a topic takes at once."""
+    value_bytes: int
+
+
+KINDS: Final = (
+    Kind("zstd", 800, LARGE),
+    Kind("zstd", 800, VALID),
+    Kind("gzip", 800, LARGE),
+    Kind("lz4", 200, LARGE),
+    Kind("snappy", 16, LARGE),
+)
+
+
+def drop_bombs(chaos: Chaos) -> None:
+    """A batch of some 35 KB that unpacks to 800 MB: of zstd, gzip, lz4 and snappy in turn."""
+    for number in chaos.faults():
+        codec, megabytes, value_bytes = KINDS[number % len(KINDS)]
+        value = b" " * value_bytes if value_bytes == LARGE else padded(number, value_bytes)
+        bomb = Bomb(codec, KEY, value, chaos.scaled(megabytes * 1_000_000) // len(value) or 1)
+        since = now_ms()
+        bomb.drop(chaos.job.cluster, MES_EVENTS, partition_of(KEY, chaos.job.partitions))
+        chaos.tell(f"{codec}: {len(bomb.bytes):,} bytes, {bomb.unpacked:,} unpacked")
+        chaos.get_through(since)
+
+
+def padded(number: int, size: int) -> bytes:
+    """Return a valid event of so many bytes."""
+    data = {"order": "1", "item": "M", "quantity": "1", "uom": "kg"}
+    bare = event("goods.received.v1", f"b{number}", BEFORE + APART * number, "BOMB", data)
+    return bare + b" " * (size - len(bare))
