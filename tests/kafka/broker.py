@@ -37,6 +37,8 @@ STOP_SECONDS_MAX: Final = 30.0
 
 HEAP: Final = "-Xmx512m"
 
+HOST: Final = "127.0.0.1"
+
 LOG_TAIL_CHARS: Final = 3_000
 
 PROPERTIES: Final = {
@@ -84,10 +86,15 @@ class KafkaBroker:
     and the data stay, for `restart`; `close` removes the data.
     """
 
+    replication = 1
+    """Of topics that tests make here."""
+
+    heap = HEAP
+
     def __init__(self, properties: Mapping[str, str] | None = None) -> None:
         """Take properties of the server that go before those of this module."""
         self.properties = PROPERTIES | dict(properties or {})
-        self.cluster_id = _new_cluster_id()
+        self.cluster_id = new_cluster_id()
         self.folder = Path(tempfile.mkdtemp(prefix="lineside-kafka-"))
         self.log = self.folder / "broker.log"
         self._ports: tuple[int, ...] = (0, 0)
@@ -109,12 +116,12 @@ class KafkaBroker:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, for sockets."""
-        return "127.0.0.1", self._ports[0]
+        return HOST, self._ports[0]
 
     @property
     def server(self) -> str:
         """host:port, for Kafka's clients."""
-        return f"127.0.0.1:{self._ports[0]}"
+        return f"{HOST}:{self._ports[0]}"
 
     @property
     def url(self) -> str:
@@ -135,10 +142,11 @@ class KafkaBroker:
         """Start with no data, on free ports, and wait until it answers; raises `BrokerFailed`."""
         assert not self.running, "it runs already"
         for left in reversed(range(START_ATTEMPTS_MAX)):
-            self._ports = _free_ports(len(self._ports))
-            self._format()
+            self._ports = free_ports(len(self._ports))
+            self.format()
             try:
-                self._run()
+                self.launch()
+                self.wait_until_it_answers()
             except BrokerFailed as failed:
                 if left == 0 or "Address already in use" not in str(failed):
                     raise
@@ -148,7 +156,8 @@ class KafkaBroker:
     def restart(self) -> None:
         """Start it again on the same ports and data, after `stop` or `kill`, or stop it first."""
         self.stop()
-        self._run()
+        self.launch()
+        self.wait_until_it_answers()
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for one that doesn't stop; a frozen one is thawed for it."""
@@ -195,7 +204,8 @@ class KafkaBroker:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _format(self) -> None:
+    def format(self) -> None:
+        """Make its data folder, without data."""
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         properties = {**self.properties, **self._listeners(), "log.dirs": str(data)}
@@ -203,7 +213,7 @@ class KafkaBroker:
         with self.log.open("ab") as log:
             done = subprocess.run(
                 [
-                    *self._java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format",
+                    *self.java(), "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format",
                     f"--cluster-id={self.cluster_id}", f"--config={self._properties_file}",
                     *self._format_options(),
                 ],
@@ -216,19 +226,20 @@ class KafkaBroker:
         """Return the properties that name ports."""
         port, controller_port, *_ = self._ports
         return {
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+            "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         }
 
     def _format_options(self) -> list[str]:
         """Return what else the data folder is made with."""
         return []
 
-    def _run(self) -> None:
+    def launch(self) -> None:
+        """Start its process on the ports and data that it has."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._java(), "kafka.Kafka", str(self._properties_file)],
+                [*self.java(), "kafka.Kafka", str(self._properties_file)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -241,9 +252,9 @@ class KafkaBroker:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._wait_until_it_answers()
 
-    def _wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self) -> None:
+        """Wait until it does; raises `BrokerFailed` where it ends before, or takes too long."""
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
@@ -267,10 +278,11 @@ class KafkaBroker:
             return False
         return told["cluster_id"] == self.cluster_id and bool(told["brokers"])
 
-    def _java(self) -> list[str]:
+    def java(self) -> list[str]:
+        """Return the begin of a command line that runs a class of Kafka's."""
         logging = Path(__file__).with_name("log4j2.properties")
         return [
-            java(), HEAP, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+            java(), self.heap, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={logging}", "-cp", f"{provide_jars()}/*",
         ]  # fmt: skip
 
@@ -293,17 +305,19 @@ async def _metadata(url: str) -> dict[str, Any]:
         return await admin.describe_cluster()
 
 
-def _free_ports(count: int) -> tuple[int, ...]:
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return ports that nobody has, nor gets by chance."""
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+            probe.bind((HOST, port))
             found.append(port)
         if len(found) == count:
             return tuple(found)
     raise BrokerFailed(f"no {count} free ports")
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
+    """Return an id of a cluster that nobody has."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from msgspec import Struct
 
-from broker import KafkaBroker, run_apart
+from broker import run_apart
 from streams.cluster import read_broker
 from streams.topics import CATALOGUE, MACHINE_EVENTS, MES_EVENTS, settings_of, topics_of
 from tables.rules import Timing
@@ -26,10 +26,25 @@ class Unsettled(Exception):
     """A cluster refused what a test asked for, or didn't do it in time."""
 
 
+class Place(Protocol):
+    """A cluster that tests make topics on: a broker, several, or one that was given."""
+
+    @property
+    def url(self) -> str:
+        """For LINESIDE_BROKER."""
+        ...
+
+    @property
+    def replication(self) -> int:
+        """How many replicas topics have there."""
+        ...
+
+
 class Broker(Struct, frozen=True):
     """Where a cluster is."""
 
     url: str
+    replication: int = 1
 
     @property
     def server(self) -> str:
@@ -38,7 +53,7 @@ class Broker(Struct, frozen=True):
 
 
 def fresh_topics(
-    broker: Broker | KafkaBroker,
+    broker: Place,
     partitions: int = 4,
     group: str = "lineside",
     changelogs: Mapping[str, str] | None = None,
@@ -57,9 +72,9 @@ def fresh_topics(
         NewTopic(
             topic.name,
             1 if topic.direction == "clock" else partitions,
-            1,
+            broker.replication,
             topic_configs={
-                **settings_of(topic, 1, ledgers.get(topic.name, 0)),
+                **settings_of(topic, broker.replication, ledgers.get(topic.name, 0)),
                 **((changelogs or {}) if topic.direction == "changelog" else {}),
             },
         )
@@ -69,22 +84,22 @@ def fresh_topics(
 
 
 def create_topic(
-    broker: Broker | KafkaBroker,
+    broker: Place,
     name: str,
     partitions: int = 1,
     configs: Mapping[str, str] | None = None,
 ) -> None:
     """Make a topic that isn't there yet, and wait until each partition can be used."""
-    topic = NewTopic(name, partitions, 1, topic_configs=dict(configs or {}))
+    topic = NewTopic(name, partitions, broker.replication, topic_configs=dict(configs or {}))
     run_apart(_create(broker.url, [topic]))
 
 
-def delete_topics(broker: Broker | KafkaBroker, names: Iterable[str]) -> None:
+def delete_topics(broker: Place, names: Iterable[str]) -> None:
     """Delete those of the topics that there are, and wait until they are gone."""
     run_apart(_delete(broker.url, list(names)))
 
 
-def claim(broker: Broker | KafkaBroker) -> None:
+def claim(broker: Place) -> None:
     """Mark a cluster as one of tests; raises `Unsettled` if somebody else's topics are there."""
     run_apart(_claim(broker.url))
 

@@ -12,6 +12,7 @@ import pytest
 from broker import KafkaBroker
 from clusters import Broker, claim, delete_topics
 from jars import missing_programs
+from kafka_cluster import KafkaCluster
 from kafka_workers import LINESIDE, KafkaJob, kafka_job
 from not_run import Key, Lacked, count, skip_for_want_of, tell
 
@@ -23,7 +24,7 @@ OTHERWISE = (
     "; or set LINESIDE_TEST_BROKER=kafka://127.0.0.1:port, for those that let the broker run on"
 )
 
-OWN = {"own_broker", "secured"}
+OWN = {"own_broker", "own_cluster", "secured"}
 """Fixtures that start a broker, whatever LINESIDE_TEST_BROKER says."""
 
 NOT_RUN = Key()
@@ -52,6 +53,21 @@ def own_broker(broker_of_session: KafkaBroker) -> Iterator[KafkaBroker]:
     broker_of_session.revive()
     yield broker_of_session
     broker_of_session.revive()
+
+
+@pytest.fixture(scope="session")
+def cluster_of_session() -> Iterator[KafkaCluster]:
+    """The three brokers that a session starts, if a test wants them."""
+    with KafkaCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_cluster(cluster_of_session: KafkaCluster) -> Iterator[KafkaCluster]:
+    """Three brokers of which a test may kill and freeze some: they are brought back afterwards."""
+    cluster_of_session.revive()
+    yield cluster_of_session
+    cluster_of_session.revive()
 
 
 @pytest.fixture

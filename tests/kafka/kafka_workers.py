@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from broker import KafkaBroker, run_apart
-from clusters import Broker, delete_topics, fresh_topics
+from broker import run_apart
+from clusters import Place, delete_topics, fresh_topics
 from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from runs import placed
@@ -200,9 +200,7 @@ def free_port() -> int:
 class KafkaJob:
     """A job with fresh topics, a group of its own, and its workers."""
 
-    def __init__(
-        self, broker: Broker | KafkaBroker, group: str, folder: Path, partitions: int = 4
-    ) -> None:
+    def __init__(self, broker: Place, group: str, folder: Path, partitions: int = 4) -> None:
         self.broker = broker
         self.group = group
         self.folder = folder
@@ -300,9 +298,7 @@ class KafkaJob:
 
 
 @contextmanager
-def kafka_job(
-    broker: Broker | KafkaBroker, group: str, folder: Path, partitions: int = 4
-) -> Iterator[KafkaJob]:
+def kafka_job(broker: Place, group: str, folder: Path, partitions: int = 4) -> Iterator[KafkaJob]:
     """Give a job, and end it."""
     job = KafkaJob(broker, group, folder, partitions)
     try:
