@@ -18,7 +18,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from chaos_cases import CASES
-from chaos_suite import GUARANTEES, Result, Size, suite
+from chaos_suite import GUARANTEES, Result, Size, Suites
 from chaos_table import document, keep, merged, table
 
 SESSION_SECONDS: Final = 8.0
@@ -73,12 +73,12 @@ def main() -> int:
         for one in json.loads(path.read_bytes())["results"]
     ]
     size = Size(arguments.events, arguments.session, arguments.scale, arguments.seed)
-    with suite(size) as running:
+    with Suites(size) as suites:
         for name in arguments.cases:
             for guarantee in [arguments.guarantee] if arguments.guarantee else GUARANTEES:
                 case = CASES[name]
                 faults = counts.get(name, arguments.faults or case.faults)
-                results.append(running.run(case, guarantee, faults))
+                results.append(suites.of(case).run(case, guarantee, faults))
                 told = document(results, arguments.session)
                 told["results"] = merged(earlier, told["results"])
                 for path in arguments.out:

@@ -38,16 +38,21 @@ KINDS: Final = (
 def drop_bombs(chaos: Chaos) -> None:
     """A batch of some 35 KB that unpacks to 800 MB: of zstd, gzip, lz4 and snappy in turn."""
     for number in chaos.faults():
-        codec, megabytes, value_bytes = KINDS[number % len(KINDS)]
-        value = b" " * value_bytes if value_bytes == LARGE else padded(number, value_bytes)
-        bomb = Bomb(codec, KEY, value, chaos.scaled(megabytes * 1_000_000) // len(value) or 1)
-        since = now_ms()
-        bomb.drop(chaos.job.cluster, MES_EVENTS, partition_of(KEY, chaos.job.partitions))
-        chaos.tell(f"{codec}: {len(bomb.bytes):,} bytes, {bomb.unpacked:,} unpacked")
-        chaos.get_through(since)
+        drop_bomb(chaos, number)
 
 
-def padded(number: int, size: int) -> bytes:
+def drop_bomb(chaos: Chaos, number: int) -> None:
+    """Put the bomb of this number on a partition, and wait until it is dealt with."""
+    codec, megabytes, value_bytes = KINDS[number % len(KINDS)]
+    value = b" " * value_bytes if value_bytes == LARGE else _padded(number, value_bytes)
+    bomb = Bomb(codec, KEY, value, chaos.scaled(megabytes * 1_000_000) // len(value) or 1)
+    since = now_ms()
+    bomb.drop(chaos.job.cluster, MES_EVENTS, partition_of(KEY, chaos.job.partitions))
+    chaos.tell(f"{codec}: {len(bomb.bytes):,} bytes, {bomb.unpacked:,} unpacked")
+    chaos.get_through(since)
+
+
+def _padded(number: int, size: int) -> bytes:
     """Return a valid event of so many bytes."""
     data = {"order": "1", "item": "M", "quantity": "1", "uom": "kg"}
     bare = event("goods.received.v1", f"b{number}", BEFORE + APART * number, "BOMB", data)

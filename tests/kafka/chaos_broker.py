@@ -47,14 +47,14 @@ def freeze_broker(chaos: Chaos) -> None:
 
 def compact(chaos: Chaos) -> None:
     """Changelogs are compacted all the time, their tombstones go, and then the disks are lost."""
-    _configure_changelogs(chaos, HARD)
+    configure_changelogs(chaos, HARD)
     for _ in chaos.faults():
         chaos.pause(2.0)
         names, since = sorted(chaos.workers), now_ms()
         kill_and_wipe(chaos, names)
-        _configure_changelogs(chaos, HARD | FORGETFUL)
+        configure_changelogs(chaos, HARD | FORGETFUL)
         chaos.pause(3.0)
-        _configure_changelogs(chaos, HARD)
+        configure_changelogs(chaos, HARD)
         for name in names:
             chaos.start(name)
         chaos.resume(chaos.partitions, since)
@@ -66,7 +66,7 @@ def compact(chaos: Chaos) -> None:
     )
 
 
-def _configure_changelogs(chaos: Chaos, changes: dict[str, str]) -> None:
+def configure_changelogs(chaos: Chaos, changes: dict[str, str]) -> None:
     """Give the changelogs the catalogue's settings, and these."""
 
     async def configure() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import chaos_bombs
 import chaos_broker
+import chaos_cluster
 import chaos_floods
 import chaos_hosts
+import chaos_topics
 import chaos_workers
 from chaos_job import Chaos
 
@@ -23,10 +25,15 @@ class Case:
     fault_seconds: float
     """How long one takes, besides a session; for the rate of the load."""
     workers: int = 2
+    brokers: Literal[1, 3] = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of each worker."""
+    under_load: bool = True
+    """The load lasts from the first fault to the last."""
     in_order: bool = False
     """Nothing is repeated, whatever the guarantee."""
+    repeats: bool = False
+    """With exactly_once, too: all of the input is processed anew."""
 
     @property
     def what(self) -> str:
@@ -50,14 +57,20 @@ CASES: Final = {
         Case("full-disk", chaos_workers.fill_disk, 6, 12),
         Case("sigterm", chaos_workers.terminate, 10, 8, in_order=True),
         Case("rolling", chaos_workers.roll, 9, 8, workers=3, settings=STANDBY),
-        Case("rows", chaos_floods.flood_rows, 2, 20),
-        Case("backlog", chaos_floods.flood_backlog, 1, 90),
-        Case("lines", chaos_floods.flood_lines, 1, 60),
-        Case("exceptions", chaos_floods.flood_exceptions, 2, 20),
-        Case("duplicates", chaos_floods.flood_duplicates, 2, 30),
-        Case("bombs", chaos_bombs.drop_bombs, 5, 40),
+        Case("rows", chaos_floods.flood_rows, 2, 20, under_load=False),
+        Case("backlog", chaos_floods.flood_backlog, 1, 90, under_load=False),
+        Case("lines", chaos_floods.flood_lines, 1, 60, under_load=False),
+        Case("exceptions", chaos_floods.flood_exceptions, 2, 20, under_load=False),
+        Case("duplicates", chaos_floods.flood_duplicates, 2, 30, under_load=False),
+        Case("bombs", chaos_bombs.drop_bombs, 5, 40, under_load=False),
         Case("idle-connections", chaos_hosts.hold_connections, 3, 20),
         Case("flipped-bytes", chaos_hosts.flip_bytes, 6, 10),
+        Case("inputs-anew", chaos_topics.renew_inputs, 2, 30),
+        Case("changelogs-anew", chaos_topics.renew_changelogs, 3, 20, repeats=True),
         Case("leaping-clock", chaos_hosts.leap, 3, 30, settings=TICKING),
+        Case("cluster-kill", chaos_cluster.kill_one, 8, 30, brokers=3),
+        Case("cluster-stop", chaos_cluster.stop_one, 8, 25, brokers=3),
+        Case("cluster-freeze", chaos_cluster.freeze_one, 8, 50, brokers=3),
+        Case("cluster-two", chaos_cluster.harm_two, 6, 45, brokers=3),
     )
 }

@@ -1,11 +1,14 @@
 """Floods of events beside the load: valid ones without end, refused ones, and the same ones again."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from chaos_job import Chaos, now_ms
+from streams.record import partition_of
 from streams.topics import MES_EVENTS
 
 BEFORE: Final = datetime(2025, 12, 1, tzinfo=UTC)
@@ -51,12 +54,12 @@ def flood_backlog(chaos: Chaos) -> None:
 
 
 def flood_lines(chaos: Chaos) -> None:
-    """160,000 lines of one event each, and then ticks, each of which touches all of them."""
+    """160,000 lines in one partition, of one event each, and then ticks: each touches all of them."""
     for number in chaos.faults():
         since = now_ms()
-        chaos.put(_lines(number, chaos.scaled(LINES)))
+        chaos.put(_lines(number, chaos.scaled(LINES), chaos.job.partitions))
         for minute in range(TICKS):
-            chaos.put([_tick(BEFORE + APART * number + timedelta(minutes=10 + minute))])
+            chaos.put([tick(BEFORE + APART * number + timedelta(minutes=10 + minute))])
         chaos.get_through(since)
 
 
@@ -101,9 +104,12 @@ def _backlog(number: int, units: int, minutes: int) -> Iterator[bytes]:
             yield count(f"{minute}-{unit}", unit, _at(number) + timedelta(minutes=minute))
 
 
-def _lines(number: int, count: int) -> Iterator[bytes]:
-    for each in range(count):
-        yield _receipt(number, f"ORDER-{number}-{each:07}", "e")
+def _lines(number: int, count: int, partitions: int) -> Iterator[bytes]:
+    """Yield an event for each of so many lines, all of one partition."""
+    names = (f"ORDER-{number}-{each:07}" for each in itertools.count())
+    alike = (name for name in names if not partition_of(f"FLOOD/{name}".encode(), partitions))
+    for name in islice(alike, count):
+        yield _receipt(number, name, "e")
 
 
 def _refused(number: int, count: int) -> Iterator[bytes]:
@@ -122,7 +128,8 @@ def _receipt(number: int, line: str, id: str) -> bytes:
     return event("goods.received.v1", f"{number}-{id}", _at(number), line, data)
 
 
-def _tick(at: datetime) -> bytes:
+def tick(at: datetime) -> bytes:
+    """Return a tick as a line of a log: it goes to all partitions."""
     return event("clock.tick.v1", f"{at:%H%M}", at, "*", {}, plant="*")
 
 

@@ -1,30 +1,26 @@
 """The chaos suite's brokers and its log, and what comes of a case: held against a replay."""
 
-import json
-import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Final, Self
 
-from broker import KafkaBroker, run_apart
+from broker import KafkaBroker
 from chaos_cases import Case
-from chaos_job import STILL_SECONDS_MAX, Chaos
-from contents import stream
+from chaos_job import Chaos
+from chaos_outcome import expected_outcome, lineside, outcome_of_topics
 from feeding import Feeder
 from heads import Heads
-from kafka_workers import LINESIDE, KafkaJob, kafka_job, printed
-from outcome import Difference, Outcome, difference, outcome_of_replay
+from kafka_cluster import KafkaCluster
+from kafka_workers import KafkaJob, kafka_job
+from outcome import Difference, difference
 from pod_limit import POD_MB, PodLimit
-from runs import OUTCOMES
-from streams.topics import INPUTS, OUTPUTS
 
 PARTITIONS: Final = 6
 """Of each input topic: two workers have three of each, three have two."""
@@ -78,7 +74,7 @@ class Size:
 class Suite:
     """A broker, the log, and where all of it lies."""
 
-    def __init__(self, broker: KafkaBroker, folder: Path, size: Size) -> None:
+    def __init__(self, broker: KafkaBroker | KafkaCluster, folder: Path, size: Size) -> None:
         self.broker = broker
         self.folder = folder
         self.size = size
@@ -90,10 +86,10 @@ class Suite:
 
     def run(self, case: Case, guarantee: str, faults: int) -> Result:
         """Run a case, and compare. A failure is in the result."""
-        once = guarantee == EXACTLY_ONCE or case.in_order
+        once = (guarantee == EXACTLY_ONCE and not case.repeats) or case.in_order
         result = Result(case.name, guarantee, self.size.events, faults, once=once)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+        with TemporaryDirectory(dir=self.folder) as folder:
             self.broker.revive()
             group = f"chaos-{uuid.uuid4().hex[:8]}"
             with kafka_job(self.broker, group, Path(folder), PARTITIONS) as job:
@@ -111,14 +107,13 @@ class Suite:
         fault_seconds = case.fault_seconds + size.session_seconds
         seconds = result.faults * fault_seconds
         with (
-            Heads(job.cluster, job.group, PARTITIONS) as heads,
             Feeder(self.broker.url, self.log, job.folder, seconds) as feeder,
             PodLimit(size.mb_max) as limit,
         ):
             chaos = Chaos(
                 broker=self.broker,
                 job=job,
-                heads=heads,
+                heads=Heads(job.cluster, job.group, PARTITIONS),
                 feeder=feeder,
                 rng=Random(f"{size.seed}/{case.name}/{result.guarantee}"),
                 guarantee=result.guarantee,
@@ -128,21 +123,22 @@ class Suite:
                 settings=case.settings,
                 scale=size.scale,
                 limit=limit,
+                under_load=case.under_load,
                 tell=lambda told: tell(
-                    f"{case.name}, {result.guarantee}: {told}, {heads.processed:,} records"
+                    f"{case.name}, {result.guarantee}: {told}, {chaos.heads.processed:,} records"
                 ),
             )
-            for number in range(case.workers):
-                chaos.start(f"w{number}")
-            try:
-                chaos.wait_until_settled()
-                case.run(chaos)
-                feeder.finish()
-                ends = {(tp.topic, tp.partition): end for tp, end in job.ends(INPUTS).items()}
-                heads.wait_until_at(ends, STILL_SECONDS_MAX, chaos.check)
-            finally:
-                result.resumed, result.peak_mb = chaos.resumed, round(limit.peak_mb, 1)
-            counts = heads.counts()
+            with chaos:
+                for number in range(case.workers):
+                    chaos.start(f"w{number}")
+                try:
+                    chaos.wait_until_settled()
+                    case.run(chaos)
+                    feeder.finish()
+                    chaos.wait_until_processed()
+                finally:
+                    result.resumed, result.peak_mb = chaos.resumed, round(limit.peak_mb, 1)
+                counts = chaos.heads.counts()
             for name in list(chaos.workers):
                 try:
                     chaos.stop(name)
@@ -151,9 +147,8 @@ class Suite:
                     tell(
                         f"{case.name}, {result.guarantee}: FAILED: {failure}\n{tails(job, self.broker)}"
                     )
-        expected, wanted = expected_outcome(job)
+        expected, wanted = expected_outcome(job, chaos.aside)
         found = outcome_of_topics(job)
-        assert counts == wanted, f"the states have counted {counts}, a replay {wanted}"
         result.records = expected.records
         result.difference = difference(expected, found)
         result.repeated = found.repeated
@@ -161,59 +156,42 @@ class Suite:
             f"{result.records:,} records, {result.repeated} repeated, "
             f"{result.difference.first or 'no difference'}"
         )
+        assert counts == wanted, f"the states have counted {counts}, a replay {wanted}"
 
 
-def expected_outcome(job: KafkaJob) -> tuple[Outcome, Mapping[str, int]]:
-    """Return what a replay of the input topics gives, and how many records became what."""
-    dump, out = job.folder / "dump.ndjson", job.folder / "replayed"
-    run_apart(_dump(job, dump))
-    lineside("replay", dump, "--out", out, "--partitions", PARTITIONS)
-    dump.unlink()
-    counts = json.loads((out / "report.json").read_bytes())["counts"]
-    return outcome_of_replay(out), {name: counts[name] for name in OUTCOMES}
+class Suites:
+    """A suite for cases of one broker, and one for those of three: each is made when it's needed."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+        self._made: dict[int, Suite] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def of(self, case: Case) -> Suite:
+        """Return the suite of a case."""
+        if case.brokers not in self._made:
+            folder = self._stack.enter_context(TemporaryDirectory(prefix="lineside-chaos-"))
+            broker = KafkaBroker() if case.brokers == 1 else KafkaCluster()
+            self._stack.enter_context(broker)
+            self._made[case.brokers] = Suite(broker, Path(folder), self.size)
+        return self._made[case.brokers]
 
 
-async def _dump(job: KafkaJob, path: Path) -> None:
-    with path.open("wb") as file:
-        async for tp, records in stream(job.cluster, dict.fromkeys(INPUTS, PARTITIONS)):
-            file.writelines(printed(tp.topic, record) + b"\n" for record in records)
-
-
-def outcome_of_topics(job: KafkaJob) -> Outcome:
-    """Return what a reader of committed records finds on the output topics."""
-
-    async def read() -> Outcome:
-        found = Outcome()
-        async for tp, records in stream(job.cluster, dict.fromkeys(OUTPUTS, PARTITIONS)):
-            for record in records:
-                found.add(tp.topic, record.value)
-        return found
-
-    return run_apart(read())
-
-
-def lineside(*arguments: object) -> None:
-    """Run a command that has to succeed."""
-    done = subprocess.run(
-        [LINESIDE, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-TAIL_CHARS:]
-
-
-@contextmanager
-def suite(size: Size) -> Iterator[Suite]:
-    """Give a suite with a broker of its own."""
-    with tempfile.TemporaryDirectory(prefix="lineside-chaos-") as folder, KafkaBroker() as broker:
-        yield Suite(broker, Path(folder), size)
-
-
-def tails(job: KafkaJob, broker: KafkaBroker) -> str:
+def tails(job: KafkaJob, broker: KafkaBroker | KafkaCluster) -> str:
     """Return what the workers and the broker have said last."""
     logs = {worker.log: worker.process.poll() for worker in job.workers}
     told = {f"{log.parent.name}, code {code}": log for log, code in logs.items() if log.exists()}
+    nodes = broker.nodes.values() if isinstance(broker, KafkaCluster) else [broker]
+    brokers = {f"broker {number}": node.log for number, node in enumerate(nodes, 1)}
     return "\n".join(
         f"--- {name} ---\n{log.read_text('utf-8', 'replace')[-TAIL_CHARS:]}"
-        for name, log in {**told, "broker": broker.log}.items()
+        for name, log in (told | brokers).items()
     )
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,8 +12,9 @@ from typing import Any, Final
 
 from chaos_cases import CASES
 from chaos_suite import EXACTLY_ONCE, GUARANTEES, PARTITIONS, Result
+from pages import put_between
 
-BEGIN, END = "<!-- chaos -->", "<!-- /chaos -->"
+MARK: Final = "chaos"
 
 COLUMNS: Final = (
     "case", "guarantee", "events", "faults", "lost", "extra, altered, out of order",
@@ -64,10 +64,8 @@ def keep(path: Path, told: dict[str, Any]) -> None:
     """Write results to a JSON file, or their table into a Markdown page between its marks."""
     if path.suffix == ".json":
         path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-        return
-    text = f"{BEGIN}\n\n{table(told['results'])}\n\n{END}"
-    page = path.read_text("utf-8") if path.exists() else f"{BEGIN}\n{END}\n"
-    path.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: text, page, flags=re.DOTALL), "utf-8")
+    else:
+        put_between(path, MARK, table(told["results"]))
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -57,8 +57,9 @@ def fresh_topics(
     partitions: int = 4,
     group: str = "lineside",
     changelogs: Mapping[str, str] | None = None,
+    names: Iterable[str] | None = None,
 ) -> None:
-    """Make all topics of a job of `group` anew, empty, whatever was there before.
+    """Make all topics of a job of `group` anew, or those of `names`, empty.
 
     They have the settings of the catalogue, changelogs also those of `changelogs`. Nobody may be
     reading or writing them. What groups committed for the old ones goes with them, but not at once:
@@ -79,6 +80,7 @@ def fresh_topics(
             },
         )
         for topic in topics_of(group)
+        if names is None or topic.name in names
     ]
     run_apart(_renew(broker.url, topics))
 

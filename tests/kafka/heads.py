@@ -124,8 +124,9 @@ class Heads:
     async def _read(self, reader: AIOKafkaConsumer) -> None:
         tps = list(self._inputs)
         reader.assign(tps)
-        for tp, (begin, _) in (await bounds(reader, tps)).items():
-            reader.seek(tp, self._at.get(tp, begin))
+        for tp, (begin, end) in (await bounds(reader, tps)).items():
+            at = self._at.get(tp, begin)
+            reader.seek(tp, at if at <= end else begin)  # it may be made anew
         while not self._ending.is_set():
             for tp, records in (await reader.getmany(timeout_ms=POLL_MS)).items():
                 self._at[tp] = records[-1].offset + 1
