@@ -1,4 +1,6 @@
-# lineside in an image: `docker build -t lineside .`, then e.g. `docker run lineside --help`.
+# lineside in an image: `docker build -t lineside .`, then e.g.
+#   docker run --rm lineside --help
+#   docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0     a page with a token
 #
 # For a registry, name the base by digest, and say what was built:
 #   docker buildx imagetools inspect python:3.11-slim-bookworm      shows today's digest
@@ -53,11 +55,11 @@ LABEL org.opencontainers.image.title="lineside" \
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/lineside lineside \
  && install --directory --owner=lineside --group=lineside /var/lib/lineside
 COPY --from=build /opt/lineside /opt/lineside
-# It writes to its data directory alone: the rest may be read-only.
+# It writes to its data directory alone: the rest may be read-only. LINESIDE_HOST isn't set: a page
+# that others reach takes tokens, and whoever has some sets both.
 ENV PATH=/opt/lineside/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    LINESIDE_HOST=0.0.0.0 \
     LINESIDE_DATA_DIR=/var/lib/lineside
 # By number: an orchestrator that wants nobody to be root can see that.
 USER 10001:10001

@@ -25,6 +25,7 @@ test: $(VENV)/.dev
 	@tests/provide-broker
 	@tests/provide-kubeconform
 	@tests/provide-prometheus
+	@tests/provide-sdks
 	@$(BIN)/python -m pytest
 
 chaos: $(VENV)/.dev

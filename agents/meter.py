@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from time import monotonic, perf_counter, time
@@ -101,15 +101,40 @@ class Tally(Struct):
 class _Opening:
     """A partition that is open, and what its state had counted before."""
 
-    def __init__(self, partition: Partition) -> None:
+    def __init__(self, partition: Partition, name: Callable[[Line], tuple[str, str]]) -> None:
         counts = partition.counts
         self.partition = partition
+        self.cold = Tally()
+        """What came of lines since the opening, until they left memory."""
+        self.cold_refused = 0
+        self._name = name
+        partition.watch = self
         self.exceptions, self.ticks = counts.exception, counts.tick
         self.codes, self.left = counts.codes.copy(), counts.left.copy()
         self.lines = {
             key: (line.accepted_events, line.late_events) for key, line in partition.lines.items()
         }
         self.ledger = LedgerCount(partition)
+
+    def cooled(self, line: Line) -> None:
+        """Keep what came of a line that leaves memory."""
+        self.add(self.cold, line)
+        self.cold_refused += line.refused_events
+        self.lines.pop(line.key, None)
+
+    def woken(self, line: Line) -> None:
+        """Note what a line had counted that is in memory again."""
+        self.lines[line.key] = line.accepted_events, line.late_events
+
+    def add(self, told: Tally, line: Line) -> None:
+        """Add what a line has counted since the opening, or since it is in memory."""
+        accepted, late = self.lines.get(line.key, (0, 0))
+        of = told.of(*self._name(line), self.partition.topic)
+        of.accepted += line.accepted_events - accepted
+        of.late += line.late_events - late
+        of.duplicate += line.duplicate_events
+        of.exception += line.refused_events
+        of.corrections += line.corrections
 
 
 class Meter:
@@ -138,7 +163,7 @@ class Meter:
         """Note that the state of a partition is there; nothing of it was computed so far."""
         where = partition.topic, partition.number
         self._took[where] = monotonic() - self._began.pop(where, monotonic())
-        self._open[where] = _Opening(partition)
+        self._open[where] = _Opening(partition, self.name)
 
     def closed(self, partition: Partition) -> None:
         """Keep what a partition has counted; its store is about to be closed."""
@@ -194,15 +219,13 @@ class Meter:
         """Add what a partition has counted since it was opened."""
         partition, topic = opening.partition, opening.partition.topic
         counts = partition.counts
-        refused = counts.exception - opening.exceptions
-        for key, line in partition.lines.items():
-            accepted, late = opening.lines.get(key, (0, 0))
-            of = told.of(*self.name(line), topic)
-            of.accepted += line.accepted_events - accepted
-            of.late += line.late_events - late
-            of.duplicate += line.duplicate_events
-            of.exception += line.refused_events
-            of.corrections += line.corrections
+        refused = counts.exception - opening.exceptions - opening.cold_refused
+        for where, cold in opening.cold.lines.items():
+            of = told.of(*where)
+            for name in OfLine.__struct_fields__:
+                setattr(of, name, getattr(of, name) + getattr(cold, name))
+        for line in partition.lines.values():
+            opening.add(told, line)
             refused -= line.refused_events
         if refused:  # of no line that is known
             told.of(*OTHER, topic).exception += refused

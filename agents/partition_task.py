@@ -18,7 +18,7 @@ from streams.cluster import asked_to_end
 from streams.record import Outgoing, Record
 from streams.writing import Fenced, Lost, Writer
 from tables.overlay import Overlay
-from tables.partition import Partition
+from tables.partition import Bounds, Partition, Step
 from tables.rules import Rules
 
 BATCHES_WAITING_MAX: Final = 2
@@ -27,9 +27,16 @@ BATCHES_WAITING_MAX: Final = 2
 STEP_RECORDS_MAX: Final = 4_000
 """Computed in one go: bounds memory, and how long the loop is kept busy."""
 
+STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=4_000)
+"""A step ends at the first of them: bounds what is held, and how long the loop is kept busy."""
+
 STEPS_AHEAD_MAX: Final = 32
 RECORDS_AHEAD_MAX: Final = 16_000
+BYTES_AHEAD_MAX: Final = 32 << 20
 """Computed, and not lasting yet: bounds memory, and what a crash computes again."""
+
+WRITE_BYTES_MAX: Final = 16 << 20
+"""Outputs and state changes of one write, and the step that passes that: bounds a transaction."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
@@ -57,6 +64,8 @@ class _Step(Struct):
     """The records, until what they lead to is acknowledged; empty where that is nothing."""
     sent: bool
     """Whether the outputs have been acknowledged, where they leave before the state."""
+    bytes_: int
+    """Of the outputs, and of what the state changes."""
 
 
 class PartitionTask:
@@ -78,6 +87,7 @@ class PartitionTask:
         observe: Observe,
         fail: Callable[[BaseException], None],
         meter: Meter | None = None,
+        lines_max: int | None = None,
     ) -> None:
         self.name = f"{topic}/{number}"
         self.partition: Partition | None = None
@@ -88,6 +98,7 @@ class PartitionTask:
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._meter = Meter() if meter is None else meter
+        self._lines_max = lines_max
         self._batches: deque[Sequence[Record]] = deque()
         self._steps: deque[_Step] = deque()
         self._sending = False
@@ -161,7 +172,10 @@ class PartitionTask:
         overlay = Overlay(opened.store)
         stack.callback(overlay.close)
         stack.callback(self._forget)
-        partition = Partition(self._topic, self._number, self._rules, overlay)
+        partition = Partition(
+            self._topic, self._number, self._rules, overlay, bounds=STEP_BOUNDS,
+            lines_max=self._lines_max,
+        )  # fmt: skip
         partition.offset = self._resumption.offset(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
@@ -193,12 +207,19 @@ class PartitionTask:
                 await self._wait()
                 continue
             batch, began = self._batches.popleft(), perf_counter()
+            before = partition.counts.records
             step = partition.step(batch)
             overlay.hold(step.changes)
-            self._meter.computed(len(batch), perf_counter() - began)
+            count = partition.counts.records - before
+            rest = partition.offset < batch[-1].offset
+            if rest:  # a bound came first
+                self._batches.appendleft(batch)
+            self._meter.computed(count, perf_counter() - began)
             sent = not (self._sending and step.outputs)
-            posted = batch if step.outputs else ()
-            self._steps.append(_Step(step.outputs, partition.offset, len(batch), posted, sent))
+            posted = batch if step.outputs and not rest else ()
+            self._steps.append(
+                _Step(step.outputs, partition.offset, count, posted, sent, _bytes(step))
+            )
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
@@ -221,7 +242,7 @@ class PartitionTask:
     async def _write(self, writer: Writer, overlay: Overlay) -> None:
         """Write the state of what has been sent; at the end, of all that has."""
         while True:
-            steps = self._sent()
+            steps = _for_one_write(self._sent())
             if not steps:
                 if self._closing and not self._sending:
                     return
@@ -278,7 +299,27 @@ def _fill(steps: Collection[_Step], share: float) -> bool:
     return (
         len(steps) >= share * STEPS_AHEAD_MAX
         or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
+        or sum([step.bytes_ for step in steps]) >= share * BYTES_AHEAD_MAX
     )
+
+
+def _bytes(step: Step) -> int:
+    changes = step.changes
+    return (
+        sum(map(len, changes))
+        + sum(map(len, filter(None, changes.values())))
+        + sum([len(record.value) for record in step.outputs])
+    )
+
+
+def _for_one_write(steps: Sequence[_Step]) -> Sequence[_Step]:
+    """Return the first steps, as many as one write may have."""
+    size = 0
+    for count, step in enumerate(steps):
+        size += step.bytes_
+        if size > WRITE_BYTES_MAX:
+            return steps[: count + 1]
+    return steps
 
 
 async def _all(running: Sequence[asyncio.Future[None]]) -> None:

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
+import msgspec
 from faust import StreamT
 from faust.types import TP
+from msgspec.structs import replace
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Opened, Progress
@@ -18,8 +20,21 @@ from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables.partition import Partition
 from tables.rules import Rules
 
+LINES_MAX: Final = 20_000
+LINES_MIN: Final = 500
+"""Lines of a process that stay in memory, and of a partition at least: some 10 KB each. The others
+lie in the store until something comes for them."""
+
 RECENT_RECORDS_MAX: Final = 30
 """So many of the latest transactions, summaries and exceptions are kept for people to look at."""
+
+SEEN_BYTES_MAX: Final = 128 << 10
+"""So large a record is kept as it is: the exception for a value of 64 KiB, with its headers."""
+
+SEEN_ORIGINAL_CHARACTERS_MAX: Final = 8_192
+"""Of a larger one only so much of the refused record's base64, and no headers. A multiple of 4."""
+
+SHELVES: Final = ("transactions", "summaries", "exceptions")
 
 OpenPartition = Callable[[TP, Progress], Awaitable[Opened]]
 Seek = Callable[[TP, int], Awaitable[None]]
@@ -35,8 +50,7 @@ class Job:
     def __init__(self, rules: dict[str, Rules], open_: OpenPartition) -> None:
         self.tasks: dict[TP, PartitionTask] = {}
         self.recent: dict[str, deque[Outgoing]] = {
-            name: deque(maxlen=RECENT_RECORDS_MAX)
-            for name in ("transactions", "summaries", "exceptions")
+            name: deque(maxlen=RECENT_RECORDS_MAX) for name in SHELVES
         }
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.joined = False
@@ -69,6 +83,7 @@ class Job:
         """Open these partitions, each as soon as its state is there."""
         assert not self.tasks, "partitions are taken over before the last ones are released"
         self.joined = True
+        lines_max = max(LINES_MIN, LINES_MAX // max(len(partitions), 1))
         for tp in sorted(partitions):
             self.tasks[tp] = PartitionTask(
                 tp.topic,
@@ -79,6 +94,7 @@ class Job:
                 self._observe,
                 self.fail,
                 self.meter,
+                lines_max,
             )
 
     async def release(self) -> dict[TP, int]:
@@ -118,8 +134,8 @@ class Job:
         return lambda offset: self.seek(tp, offset)
 
     def _observe(self, outputs: Sequence[Outgoing]) -> None:
-        for record in outputs[-4 * RECENT_RECORDS_MAX :]:
-            self.recent[_shelf(record.topic)].appendleft(record)
+        for shelf, records in _latest(outputs).items():
+            self.recent[shelf].extendleft(map(_seen, reversed(records)))
         for watch in self.watchers:
             watch(outputs)
 
@@ -134,7 +150,35 @@ def process_events(job: Job) -> Callable[[StreamT[Batch]], Awaitable[None]]:
     return process
 
 
-def _shelf(topic: str) -> str:
-    if topic == ERP_TRANSACTIONS:
-        return "transactions"
-    return "exceptions" if topic == EXCEPTIONS else "summaries"
+def _seen(record: Outgoing) -> Outgoing:
+    """Return a record as it's kept for people: of an exception past all measure the beginning.
+
+    Thirty of sixteen megabytes would be kept else, and read each time that somebody looks.
+    """
+    if len(record.value) <= SEEN_BYTES_MAX:
+        return record
+    event = msgspec.json.decode(record.value)
+    data = event["data"]
+    if "value" in data:
+        data |= {"value": data["value"][:SEEN_ORIGINAL_CHARACTERS_MAX], "headers": []}
+        data["value_cut"] = True
+    return replace(record, value=msgspec.json.encode(event))
+
+
+def _latest(outputs: Sequence[Outgoing]) -> dict[str, list[Outgoing]]:
+    """Return the latest records of each shelf, newest first, however many of others follow them.
+
+    This looks at each record at most once, which costs less than a hundredth of making it.
+    """
+    found: dict[str, list[Outgoing]] = {name: [] for name in SHELVES}
+    shelf_of = {ERP_TRANSACTIONS: found["transactions"], EXCEPTIONS: found["exceptions"]}
+    summaries = found["summaries"]
+    missing = len(SHELVES) * RECENT_RECORDS_MAX
+    for record in reversed(outputs):
+        shelf = shelf_of.get(record.topic, summaries)
+        if len(shelf) < RECENT_RECORDS_MAX:
+            shelf.append(record)
+            missing -= 1
+            if not missing:
+                break
+    return found

@@ -24,7 +24,7 @@ def _server(text: str, url: str) -> str:
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:
         host, port = text, str(DEFAULT_PORT)
-    if not HOST.fullmatch(host) or not port.isascii() or not port.isdigit():
+    if not HOST.fullmatch(host) or not is_name(host) or not port.isascii() or not port.isdigit():
         raise ValueError(f"{text!r} of {url!r} isn't host:port")
     if not 0 < int(port) < 65_536:
         raise ValueError(f"{port} of {url!r} is no port")
@@ -49,6 +49,15 @@ class Plaintext(Struct, frozen=True):
 def host_of(server: str) -> str:
     """Return the host of host:port."""
     return server.rpartition(":")[0]
+
+
+def is_name(host: str) -> bool:
+    """Return whether a resolver can be asked for a host: its labels aren't empty or too long."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

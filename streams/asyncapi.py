@@ -1,64 +1,58 @@
 """The contract as an AsyncAPI 3 document, made from the structs and the policy."""
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import fields
 
-from streams.events import TYPES
-from streams.members import NAME_CHARACTERS_MAX, Member, members
-from streams.policy import Policy, Summary, Transaction, default_policy
+from streams import schemas
+from streams.events import REVERSIBLE, TICK_TYPE, TYPES
+from streams.headers import CONTENT_TYPE, STRUCTURED, TRACE
+from streams.members import Member, members
+from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.rejection import codes
-from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS, MES_EVENTS
-from streams.tracing import HEADER
+from streams.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
+from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
+from streams.tracing import FORM
 from streams.transactions import (
+    COMMON,
     EXCEPTION,
     NOTIFICATION,
     REVERSAL,
     SOURCE,
     at_once_data,
-    data_struct,
     windowed_data,
 )  # fmt: skip
 
-Schema = dict[str, Any]
-
-TIME: Final[Schema] = {"type": "string", "format": "date-time"}
-NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_CHARACTERS_MAX}
-PLACE: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[^/]+$"}
-NUMBER: Final[Schema] = {
+TYPE_OF_CONTENT: Final[Schema] = {"type": "string", "const": STRUCTURED[1].decode()}
+TRACEPARENT: Final[Schema] = {
     "type": "string",
-    "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]{1,9})?$",
-    "description": "exact decimal in plain notation",
-}
-MEASURE: Final[Schema] = {
-    "oneOf": [{"type": "number"}, {"type": "string"}],
-    "description": "decimal: a number, or a string in its grammar; below 10^15, 9 places at most",
+    "pattern": f"^{FORM.pattern.decode()}$",
+    "description": "W3C Trace Context of the event, of what leaves at once for one",
 }
 
-TRACED: Final[Schema] = {
-    "type": "object",
-    "properties": {
-        HEADER: {
-            "type": "string",
-            "description": "W3C Trace Context of the event, of what leaves at once for one",
-        }
-    },
-}
+GIVEN: Final = mapping({CONTENT_TYPE: {"type": "string", "examples": [STRUCTURED[1].decode()]}}, [])
+"""Headers of what others write: in structured mode, and none are asked for."""
 
-OUTPUT_MEMBERS: Final[dict[str, Schema]] = {
-    "window_start": TIME,
-    "window_end": TIME,
-    "revision": {"type": "integer", "minimum": 0, "description": "how many windows late"},
-    "count": {"type": "integer", "description": "accepted events; a reversal counts -1"},
-    "causes": {"type": "array", "items": NAME, "maxItems": 20},
-    "cause_count": {"type": "integer", "minimum": 1},
-    "posting_date": {"type": "string", "format": "date"},
-    "event": {"type": "string", "description": "the type of the event that caused it"},
-    "planned": {"type": "boolean"},
-    "final": {"type": "boolean"},
+WRITTEN: Final = mapping({CONTENT_TYPE: TYPE_OF_CONTENT}, [CONTENT_TYPE])
+TRACED: Final = mapping({CONTENT_TYPE: TYPE_OF_CONTENT, TRACE: TRACEPARENT}, [CONTENT_TYPE])
+"""Headers of what lineside writes, and of what may have a trace."""
+
+LINE_KEY: Final[Schema] = {
+    "type": "string",
+    "pattern": "^[^/]+/[^/]+$",
+    "description": "plant/line",
 }
-"""What outgoing records have besides strings and measures."""
+RECORD_KEY: Final[Schema] = {"type": ["string", "null"], "description": "that of the record"}
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """A message of the document: on which topics it is, and what its parts are."""
+
+    topics: tuple[str, ...]
+    payload: Schema
+    headers: Schema
+    key: Schema | None
 
 
 def document(version: str, policy: Policy | None = None) -> Schema:
@@ -79,8 +73,8 @@ def document(version: str, policy: Policy | None = None) -> Schema:
                 "description": topic.carries,
                 "messages": {
                     name: {"$ref": f"#/components/messages/{name}"}
-                    for name, (on, _) in messages.items()
-                    if topic.name in on
+                    for name, message in messages.items()
+                    if topic.name in message.topics
                 },
             }
             for topic in CATALOGUE
@@ -96,58 +90,101 @@ def document(version: str, policy: Policy | None = None) -> Schema:
             "messages": {
                 name: {
                     "name": name,
-                    "headers": TRACED if ERP_TRANSACTIONS in on else {"type": "object"},
-                    "bindings": {"kafka": {"key": {"type": "string", "description": "plant/line"}}},
-                    "payload": payload,
+                    "headers": message.headers,
+                    "bindings": {"kafka": {} if message.key is None else {"key": message.key}},
+                    "payload": message.payload,
                 }
-                for name, (on, payload) in messages.items()
+                for name, message in messages.items()
             }
         },
     }
 
 
-Messages = dict[str, tuple[tuple[str, ...], Schema]]
-"""(topics, payload) by the value of `type`."""
-
-
-def _inputs() -> Messages:
-    found: Messages = {}
+def _inputs() -> dict[str, Message]:
+    found = {}
     for name, struct in TYPES.items():
         told = members(struct.__annotations__["data"])
-        data = _object(
-            {member.name: _member_schema(member) for member in told},
+        data = mapping(
+            {member.name: schemas.member_in(member) for member in told},
             [member.name for member in told if member.required],
         )
-        found[name] = (struct.TOPIC,), _envelope(name, data, NAME)
-    tick = {"type": "object", "required": ["type", "time"], "properties": {"time": TIME}}
-    found["clock.tick.v1"] = (MES_EVENTS, MACHINE_EVENTS), tick
+        if "original" in data["properties"]:
+            data["properties"]["original"] = _original()
+        payload = _envelope(name, {"source": NAME, "id": NAME, "time": TIME}, data)
+        payload["properties"][TRACE] = {"description": TRACEPARENT["description"]}
+        found[name] = Message(topics=(struct.TOPIC,), payload=payload, headers=GIVEN, key=LINE_KEY)
+    anywhere = {"source": {"const": SOURCE}, "id": NAME, "time": TIME}
+    tick = _envelope(TICK_TYPE, anywhere, mapping({}, []), place={"const": "*"})
+    found[TICK_TYPE] = Message(topics=INPUTS, payload=tick, headers=WRITTEN, key=None)
     return found
 
 
-def _outputs(policy: Policy) -> Messages:
-    found: Messages = {}
+def _original() -> Schema:
+    about = {"type": {"enum": sorted(REVERSIBLE)}, "time": TIME, "data": schemas.OBJECT}
+    return mapping(about, list(about))
+
+
+def _outputs(policy: Policy) -> dict[str, Message]:
+    found = {}
     for name, entry in policy.transactions.items():
-        found[name] = (ERP_TRANSACTIONS,), _envelope(name, _data(_struct(name, entry), entry))
-    for name, of in ((NOTIFICATION, ("episode", "work_unit", "reason")), (REVERSAL, ("reverses",))):
-        struct = data_struct(name, *of, "causes", "cause_count", "posting_date")
-        found[name] = (ERP_TRANSACTIONS,), _envelope(name, _data(struct, None))
+        windowed = entry.when == "window"
+        found[name] = _erp(name, _id(entry), _data(_struct(name, entry), entry), windowed)
+    about: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
+    found[NOTIFICATION] = _erp(NOTIFICATION, schemas.notification_key(), _told(about))
+    about = {"reverses": {"type": "string", "minLength": 1, "description": "a posting key"}}
+    found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about))
     for name, summary in policy.summaries.items():
-        found[name] = (name,), _envelope(name, _data(_struct(name, summary), summary))
-    texts = ("reason", "topic", "key", "value")
+        payload = _leaving(name, _id(summary), _data(_struct(name, summary), summary))
+        found[name] = Message(topics=(name,), payload=payload, headers=WRITTEN, key=LINE_KEY)
+    found[EXCEPTION] = Message(
+        topics=(EXCEPTIONS,), payload=_exception(), headers=WRITTEN, key=RECORD_KEY
+    )
+    return found
+
+
+def _erp(name: str, id: Schema, data: Schema, windowed: bool = False) -> Message:
+    return Message(
+        topics=(ERP_TRANSACTIONS,),
+        payload=_leaving(name, id, data),
+        headers=WRITTEN if windowed else TRACED,
+        key=LINE_KEY,
+    )
+
+
+def _told(about: dict[str, Schema]) -> Schema:
+    properties = about | {name: schemas.ABOUT[name] for name in COMMON}
+    return mapping(properties, list(properties))
+
+
+def _exception() -> Schema:
+    text: Schema = {"type": "string"}
+    base64: Schema = {**text, "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]*={0,2}$"}
+    header = mapping(
+        {"name": text, "value": {"type": ["string", "null"]}, "value_base64": base64}, ["name"]
+    )
+    count: Schema = {"type": "integer", "minimum": 0}
     about: dict[str, Schema] = {
         "class": {"enum": ["data", "business", "technical"]},
         "code": {"enum": list(codes())},
-        **{name: {"type": "string"} for name in texts},
-        "partition": {"type": "integer"},
-        "offset": {"type": "integer"},
-        "headers": {"type": "array", "items": {"type": "object"}},
+        "reason": {**text, "minLength": 1},
+        "topic": {"enum": list(INPUTS)},
+        "partition": count,
+        "offset": count,
+        "key": {"type": ["string", "null"]},
+        "value": base64,
+        "headers": {"type": "array", "items": header},
     }
-    about["value"] = {"type": "string", "contentEncoding": "base64"}
-    about["key"] = {"type": ["string", "null"]}
-    payload = _envelope(EXCEPTION, _object(about, list(about)))
+    data = mapping(about, list(about))
+    data["properties"]["value_bytes"] = {**count, "description": "of a value that isn't all there"}
+    topics = "|".join(topic.replace(".", r"\.") for topic in INPUTS)
+    id: Schema = {
+        "type": "string",
+        "pattern": f"^({topics})/[0-9]+/[0-9]+$",
+        "description": "topic, partition and offset of the record",
+    }
+    payload = _leaving(EXCEPTION, id, data)
     payload["required"] = [one for one in payload["required"] if one not in _MAYBE_UNREADABLE]
-    found[EXCEPTION] = (EXCEPTIONS,), payload
-    return found
+    return payload
 
 
 _MAYBE_UNREADABLE: Final = ("time", "plant", "line")
@@ -157,52 +194,63 @@ def _struct(name: str, entry: Transaction | Summary) -> type[Struct]:
     """Return the struct that the job fills for these records."""
     if isinstance(entry, Summary) or entry.when == "window":
         return windowed_data(name, entry.row, entry.measures, isinstance(entry, Transaction))
-    names = [
-        member.name
-        for event in entry.inputs
-        for member in members(TYPES[event].__annotations__["data"])
-        if member.name not in entry.leave_out
-    ]
-    return at_once_data(name, dict.fromkeys(names))
+    return at_once_data(name, dict.fromkeys(_sources(entry)))
 
 
-def _data(struct: type[Struct], entry: Transaction | Summary | None) -> Schema:
-    measures = {"quantity", *(entry.measures if entry is not None else ())}
-    return _object(
-        {
-            field.name: OUTPUT_MEMBERS.get(field.name, NUMBER if field.name in measures else NAME)
-            for field in fields(struct)
-        },
-        [],
-    )
+def _id(entry: Transaction | Summary) -> Schema:
+    if isinstance(entry, Transaction) and entry.when == "at_once":
+        return schemas.at_once_key(entry.short)
+    return schemas.windowed_key(entry.short, entry.row)
 
 
-def _member_schema(member: Member) -> Schema:
-    if member.choices:
-        return {"enum": list(member.choices)}
-    schemas: dict[str, Schema] = {
-        "text": NAME,
-        "measure": MEASURE,
-        "flag": {"type": "boolean"},
-        "object": {"type": "object"},
-        "json": {},
-    }
-    return schemas[member.kind]
+def _data(struct: type[Struct], entry: Transaction | Summary) -> Schema:
+    """Return the schema of the `data` of records that events lead to: required is what all have."""
+    sources = _sources(entry)
+    kinds = 1 if isinstance(entry, Summary) and not entry.inputs else len(entry.inputs)
+    windowed = isinstance(entry, Summary) or entry.when == "window"
+    properties: dict[str, Schema] = {}
+    required = []
+    for name in (field.name for field in fields(struct)):
+        if windowed and name in entry.measures:
+            properties[name] = schemas.MEASURE_OUT
+        elif name in schemas.ABOUT:
+            if name == "count" and struct.__name__ == DOWNTIME:
+                continue  # seconds of episodes are no count of events
+            properties[name] = schemas.ABOUT[name]
+        elif name == "event":
+            if isinstance(entry, Transaction) and not entry.event:
+                continue
+            properties[name] = {"enum": list(entry.inputs)}
+        else:
+            properties[name] = schemas.member_out(sources[name])
+            if sum(member.required for member in sources[name]) < kinds:
+                continue
+        required.append(name)
+    return mapping(properties, required)
 
 
-def _envelope(kind: str, data: Schema, source: Schema | None = None) -> Schema:
+def _sources(entry: Transaction | Summary) -> dict[str, list[Member]]:
+    """Return what a member is in each of the events that have it, by its name."""
+    left_out = entry.leave_out if isinstance(entry, Transaction) else ()
+    found: dict[str, list[Member]] = {}
+    for event in entry.inputs or ("downtime.started.v1",):  # the one summary without inputs
+        for member in members(TYPES[event].__annotations__["data"]):
+            if member.name not in left_out:
+                found.setdefault(member.name, []).append(member)
+    return found
+
+
+def _leaving(kind: str, id: Schema, data: Schema) -> Schema:
+    return _envelope(kind, {"source": {"const": SOURCE}, "id": id, "time": TIME_OUT}, data)
+
+
+def _envelope(kind: str, about: dict[str, Schema], data: Schema, place: Schema = PLACE) -> Schema:
     attributes: dict[str, Schema] = {
         "specversion": {"const": "1.0"},
         "type": {"const": kind},
-        "source": source or {"const": SOURCE},
-        "id": NAME if source else {"type": "string", "description": "the posting key"},
-        "time": TIME,
-        "plant": PLACE,
-        "line": PLACE,
+        **about,
+        "plant": place,
+        "line": place,
         "data": data,
     }
-    return _object(attributes, list(attributes))
-
-
-def _object(properties: dict[str, Schema], required: list[str]) -> Schema:
-    return {"type": "object", "required": required, "properties": properties}
+    return mapping(attributes, list(attributes))

@@ -11,6 +11,7 @@ cdef struct Raw:
     int key_size
     int value_size
     bint binary  # a CloudEvent in binary mode
+    bint traced  # a header names a trace
 
 cdef class Block:
     cdef Raw* raw

@@ -13,8 +13,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 
 from streams.buffer cimport Buffer, grown, taken
 
+from streams import headers as headers_
 from streams.record import Record
-from streams.tracing import HEADER
 
 cdef enum:
     BOUNDS_MAX = 32
@@ -22,11 +22,22 @@ cdef enum:
 cdef int64_t NO_TIMESTAMP = -0x8000000000000000
 cdef int HEADER_BYTES = 61
 cdef Py_ssize_t ROOM_MIN = 256
-cdef const char* BINARY = b"ce_specversion"
-cdef int BINARY_SIZE = 14
-cdef int RECORD_BYTES_MAX = 40  # of lengths, deltas and the name of a header
-cdef bytes TRACEPARENT = HEADER.encode()
-cdef Py_ssize_t TRACEPARENT_SIZE = len(TRACEPARENT)
+cdef bytes BINARY = headers_.BINARY.encode()
+cdef bytes CONTENT_TYPE = headers_.CONTENT_TYPE.encode()
+cdef bytes WHOLE = headers_.WHOLE
+cdef bytes TRACE = headers_.TRACE.encode()
+cdef Py_ssize_t RECORD_BYTES_MAX = headers_.RECORD_BYTES_MAX
+
+
+cdef bytes _text(bytes text):
+    return bytes([2 * len(text)]) + text  # a short length is one byte: a zigzag varint
+
+
+cdef bytes _STRUCTURED = _text(headers_.STRUCTURED[0].encode()) + _text(headers_.STRUCTURED[1])
+cdef bytes NO_HEADERS = b"\x00"
+cdef bytes ALONE = b"\x02" + _STRUCTURED
+cdef bytes TRACED = b"\x04" + _STRUCTURED + _text(TRACE)
+"""The headers of a record: how many there are, and all but the trace, which comes last."""
 
 cdef Buffer payload
 payload.data = NULL
@@ -80,6 +91,12 @@ cdef class Block:
     def last_offset(self):
         """The offset of the last record."""
         return self.raw[self.count - 1].offset
+
+    def offset_at(self, Py_ssize_t index):
+        """Return the offset of a record."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"record {index} of {self.count}")
+        return self.raw[index].offset
 
     def extend(self, Block more):
         """Take the records of another block, too."""
@@ -163,9 +180,8 @@ def block_of(records):
         if record.value is not None:
             data = record.value
             raw.value, raw.value_size = PyBytes_AS_STRING(data), <int>PyBytes_GET_SIZE(data)
-        raw.binary = bool(record.headers) and any(
-            name == "ce_specversion" for name, _ in record.headers
-        )
+        raw.binary = bool(record.headers) and headers_.is_binary(record.headers)
+        raw.traced = bool(record.headers)
     return block
 
 
@@ -250,26 +266,53 @@ cdef inline bint _bytes(
     return True
 
 
-cdef bint _look_at_headers(const char* at, const char* end, Raw* raw) noexcept nogil:
-    """Check the headers of a record, and whether one says that it's in binary mode."""
+cdef bint _look_at_headers(const char* at, const char* end, Raw* raw) noexcept:
+    """Check the headers of a record, and what they say: as `streams.headers.is_binary` does."""
     cdef int64_t count, number
+    cdef const char* name
     cdef const char* found
-    cdef int size
+    cdef int name_size, size
     cdef const char* begin = at
-    raw.binary = False
+    cdef bint whole = False
+    raw.binary = raw.traced = False
     raw.headers = NULL
     if not _varint(&at, end, &count) or count < 0:
         return False
     for number in range(count):
-        if not _bytes(&at, end, &found, &size) or found == NULL:
+        if not _bytes(&at, end, &name, &name_size) or name == NULL:
             return False
-        if size == BINARY_SIZE and memcmp(found, BINARY, BINARY_SIZE) == 0:
-            raw.binary = True
         if not _bytes(&at, end, &found, &size):
             return False
+        if _is(name, name_size, BINARY):
+            raw.binary = True
+        elif _is(name, name_size, TRACE):
+            raw.traced = True
+        elif _is(name, name_size, CONTENT_TYPE) and found != NULL and _whole(found, size):
+            whole = True
+    if whole:
+        raw.binary = False
     if count:
         raw.headers = begin
     return at == end
+
+
+cdef inline bint _is(const char* name, int size, bytes other) noexcept:
+    return size == PyBytes_GET_SIZE(other) and memcmp(name, PyBytes_AS_STRING(other), size) == 0
+
+
+cdef bint _whole(const char* at, int size) noexcept:
+    """Return whether a content type begins as that of a whole CloudEvent, in any case."""
+    cdef int index
+    cdef char letter
+    if size < PyBytes_GET_SIZE(WHOLE):
+        return False
+    for index in range(<int>PyBytes_GET_SIZE(WHOLE)):
+        letter = at[index]
+        if c"A" <= letter <= c"Z":
+            letter += 32
+        if letter != PyBytes_AS_STRING(WHOLE)[index]:
+            return False
+    return True
 
 
 cdef _headers(const char* at):
@@ -329,30 +372,32 @@ def pairs_payload(pairs):
     cdef int64_t number = 0
     payload.size = 0
     for key, value in pairs:
-        _put_record(number, key, value, None)
+        _put_record(number, key, value, NO_HEADERS, None)
         number += 1
     return taken(&payload), number
 
 
 def outgoing_payload(list records):
-    """Return the same of a list of `streams.record.Outgoing`."""
+    """Return the same of a list of `streams.record.Outgoing`, with `streams.headers.headers_of`."""
     cdef int64_t number = 0
     payload.size = 0
     for record in records:
-        _put_record(number, record.key, record.value, record.trace)
+        trace = record.trace
+        _put_record(number, record.key, record.value, ALONE if trace is None else TRACED, trace)
         number += 1
     return taken(&payload), number
 
 
-cdef int _put_record(int64_t number, key, value, bytes trace) except -1:
-    # attributes, timestamp delta 0, offset delta, key, value, headers: the trace, or none
+cdef int _put_record(int64_t number, key, value, bytes headers, bytes trace) except -1:
+    # attributes, timestamp delta 0, offset delta, key, value, headers
     cdef Py_ssize_t key_size = _length(key), value_size = _length(value), trace_size = _length(trace)
-    cdef int body = (
-        3 + _varint_size(number) + _field_size(key_size, key is None)
-        + _field_size(value_size, value is None)
+    cdef Py_ssize_t headers_size = PyBytes_GET_SIZE(headers)
+    cdef int body = <int>(
+        2 + _varint_size(number) + _field_size(key_size, key is None)
+        + _field_size(value_size, value is None) + headers_size
     )
     if trace is not None:
-        body += <int>(_field_size(TRACEPARENT_SIZE, False) + _field_size(trace_size, False))
+        body += _field_size(trace_size, False)
     cdef unsigned char* at = <unsigned char*>grown(
         &payload, key_size + value_size + trace_size + RECORD_BYTES_MAX
     )
@@ -361,9 +406,9 @@ cdef int _put_record(int64_t number, key, value, bytes trace) except -1:
     at = _put_varint(at + 2, number)
     at = _put_field(at, key)
     at = _put_field(at, value)
-    at = _put_varint(at, 0 if trace is None else 1)
+    memcpy(at, PyBytes_AS_STRING(headers), headers_size)
+    at += headers_size
     if trace is not None:
-        at = _put_field(at, TRACEPARENT)
         at = _put_field(at, trace)
     payload.size = <char*>at - payload.data
     return 0

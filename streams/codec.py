@@ -11,10 +11,10 @@ from streams.document import (
     VALUE_BYTES_MAX,
     Headers,
     binary_envelope,
-    is_binary,
     read_document,
 )
 from streams.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
+from streams.headers import is_binary
 from streams.instant import RESTS, WHOLES
 from streams.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
 from streams.quantity import PARSED, SCALE, WHOLE_MAX, Number

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from streams.headers import is_binary
 from streams.members import JsonObject
 from streams.quantity import Number
 from streams.rejection import shown
@@ -61,11 +62,6 @@ def binary_envelope(headers: Headers, document: JsonObject) -> JsonObject | None
     return envelope
 
 
-def is_binary(headers: Headers) -> bool:
-    """Return whether a record is a CloudEvent in binary mode: its attributes are headers."""
-    return any(name == "ce_specversion" for name, _ in headers)
-
-
 def _integer(text: str) -> int | Number:
     # CPython refuses to read integers of thousands of digits; such a one fits no member anyway.
     return int(text) if len(text) <= 32 else Number(text)
@@ -76,12 +72,18 @@ def _refuse_constant(text: str) -> None:
 
 
 def _nesting(text: str) -> int:
+    """Return how deep brackets are nested; past `NESTING_MAX` nobody asks how much deeper."""
     if text.count("[") + text.count("{") <= NESTING_MAX:
         return 0
     depth = deepest = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
+    for match in _BRACKET.finditer(_STRING.sub("", text)):
+        if match[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if depth > NESTING_MAX:
+                break
+        else:
+            depth -= 1
     return deepest
 
 

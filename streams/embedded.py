@@ -13,9 +13,9 @@ from faust.types.tuples import RecordMetadata
 
 from streams.batches import BatchConsumer
 from streams.embedded_log import EmbeddedLog, Entry
+from streams.headers import STRUCTURED, headers_of
 from streams.record import Outgoing, Record, partition_of
 from streams.topics import CATALOGUE, INPUTS
-from streams.tracing import HEADER
 from streams.writing import StateChange, StateChanges
 
 BATCH_RECORDS_MAX: Final = 2_000
@@ -75,8 +75,7 @@ class LogWriter:
         grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
         for record in outputs:
             at = record.topic, partition_of(record.key, self._broker.partitions)
-            headers = () if record.trace is None else ((HEADER, record.trace),)
-            grouped[at].append((timestamp, record.key, record.value, headers))
+            grouped[at].append((timestamp, record.key, record.value, headers_of(record)))
         for (topic, number), entries in grouped.items():
             self._broker.append(topic, number, entries)
 
@@ -100,7 +99,7 @@ class LogTicker:
         """Append the tick of an instant."""
         for topic in INPUTS:
             for number in range(self._broker.partitions):
-                self._broker.append(topic, number, [(slot, None, value, ())])
+                self._broker.append(topic, number, [(slot, None, value, (STRUCTURED,))])
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -18,8 +18,8 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
 from streams.cluster import record_of
+from streams.headers import Header, headers_of
 from streams.record import Outgoing
-from streams.tracing import HEADER as HEADER_OF_TRACE
 
 try:
     from streams.blocks import Block, block_from, block_of, outgoing_payload, pairs_payload
@@ -57,8 +57,6 @@ DECODERS: Final[dict[int, Callable[[Any], bytes]]] = {
 
 Pair = tuple[bytes | None, bytes | None]
 """Key and value of a record."""
-
-Headers = list[tuple[str, bytes]]
 
 
 def whole(key: bytes | None) -> bytes | None:
@@ -225,7 +223,7 @@ def outgoing_batch(
     """Return a RecordBatch of outgoing records, or None if it takes more than `bytes_max`."""
     if COMPILED:
         return _sealed(producer, *outgoing_payload(records), at_ms, bytes_max)
-    return _built(producer, ((one.key, one.value, _headers(one)) for one in records), at_ms)
+    return _built(producer, ((one.key, one.value, headers_of(one)) for one in records), at_ms)
 
 
 def _sealed(
@@ -239,7 +237,7 @@ def _sealed(
 
 
 def _built(
-    producer: Any, records: Iterable[tuple[bytes | None, bytes | None, Headers]], at_ms: int
+    producer: Any, records: Iterable[tuple[bytes | None, bytes | None, list[Header]]], at_ms: int
 ) -> BatchBuilder | None:
     builder: BatchBuilder = producer.create_batch()
     for key, value, headers in records:
@@ -247,7 +245,3 @@ def _built(
             return None
     builder.close()
     return builder
-
-
-def _headers(record: Outgoing) -> Headers:
-    return [] if record.trace is None else [(HEADER_OF_TRACE, record.trace)]

@@ -3,6 +3,7 @@
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from streams.cluster import Cluster, bounds, read_to
+from streams.headers import STRUCTURED
 from streams.kafka_producer import Outputs, acknowledged, started, stop, told_apart
 from streams.topics import CLOCK, INPUTS
 
@@ -37,7 +38,9 @@ class KafkaTicker:
             for topic in INPUTS:
                 for number in sorted(await producer.partitions_for(topic)):
                     batch = producer.create_batch()
-                    batch.append(timestamp=slot // 1000, key=None, value=value)
+                    batch.append(
+                        timestamp=slot // 1000, key=None, value=value, headers=[STRUCTURED]
+                    )
                     sent.append(await producer.send_batch(batch, topic, partition=number))
             await acknowledged(sent)
 

@@ -1,14 +1,15 @@
 """EDGE: what a partition's task writes to Kafka: outputs, and changelog batches."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from aiokafka import TopicPartition
 
 from streams.cache import keep
-from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.cluster import BATCH_BYTES_MAX, Cluster
+from streams.headers import RECORD_BYTES_MAX
 from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
@@ -29,8 +30,8 @@ FENCE: Final = b"f"
 OUTPUT_BATCH_BYTES: Final = 900_000
 """Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
 
-RECORD_BYTES_MAX: Final = 40
-"""Of a record, beside its key, value and trace: lengths, deltas, the name of a header."""
+CHANGES_BATCH_BYTES: Final = 900_000
+"""The same of changes of a state: a write of any size is as many RecordBatches, and one commit."""
 
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
@@ -58,7 +59,7 @@ def fence_key(partitions: int) -> bytes:
 class KafkaWriter:
     """Writes for one input partition under one transactional id: a later writer fences this one.
 
-    The changelog takes the changes of a write as one RecordBatch in a transaction, in both
+    The changelog takes the changes of a write in a transaction, in both
     guarantees: a process that was away while its partition moved (a zombie) can write no state any
     more. With `exactly_once` the outputs are in the same transaction; with `at_least_once` they are
     sent and acknowledged before it.
@@ -108,29 +109,34 @@ class KafkaWriter:
         """Write a state in a transaction, with `outputs` in it; see `streams.writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                offset = await self._transact(self._batches(outputs), changes)
-        if offset < 0:  # the broker knows this batch, but not where it is any more
+                last = await self._transact(self._batches(outputs), changes)
+        if last < 0:  # the broker knows this batch, but not where it is any more
             return ()
-        return [position_note(offset + len(changes), now_ms())]
+        return [position_note(last + 1, now_ms())]
 
     async def _transact(
         self,
         batches: Iterable[tuple[Target, Sequence[Outgoing]]],
         changes: StateChanges,
     ) -> int:
+        """Write changes and outputs in a transaction; return the offset of the last change.
+
+        That is below 0 where the broker knows the batch from an earlier try.
+        """
         await self._producer.begin_transaction()
-        batch = changes_batch(self._producer, changes.items(), now_ms(), BATCH_BYTES_MAX)
-        if batch is None:
-            raise BrokerError(
-                f"the state changes of a batch for {self._changelog.topic} take more than "
-                f"{BATCH_BYTES_MAX:,} bytes: that's more than one RecordBatch can hold"
-            )
         name, number = self._changelog
-        futures = [await self._producer.send_batch(batch, name, partition=number)]
+        futures, last_count = [], 0
+        for some in parted(changes):
+            batch = changes_batch(self._producer, some, now_ms(), BATCH_BYTES_MAX)
+            assert batch is not None  # a part is far smaller
+            futures.append(await self._producer.send_batch(batch, name, partition=number))
+            last_count = len(some)
+        parts = len(futures)
         futures += await sent(self._producer, batches)
-        offset: int = (await acknowledged(futures))[0].offset
+        told = await acknowledged(futures)
         await self._producer.commit_transaction()
-        return offset
+        offset: int = told[parts - 1].offset
+        return offset if offset < 0 else offset + last_count - 1
 
     def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
         """Return outputs by topic and partition, in order, cut to a size that brokers take."""
@@ -142,6 +148,25 @@ class KafkaWriter:
     async def close(self) -> None:
         """Stop the producer: an open transaction is aborted by the next writer's fence."""
         await stop(self._producer)
+
+
+def parted(changes: StateChanges) -> Iterator[Sequence[StateChange]]:
+    """Yield changes in their order, in parts of at most `CHANGES_BATCH_BYTES` or of one change."""
+    size = sum(map(len, changes)) + sum(map(len, filter(None, changes.values())))
+    size += RECORD_BYTES_MAX * len(changes)
+    if size <= CHANGES_BATCH_BYTES:
+        yield list(changes.items())
+        return
+    part: list[StateChange] = []
+    room = CHANGES_BATCH_BYTES
+    for key, value in changes.items():
+        size = len(key) + len(value or b"") + RECORD_BYTES_MAX
+        if size > room and part:
+            yield part
+            part, room = [], CHANGES_BATCH_BYTES
+        part.append((key, value))
+        room -= size
+    yield part
 
 
 POSITION: Final = b"c"

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from streams.codec import Decoded, decode, route
+from streams.document import Headers
 from streams.events import NAMES, Tick
 from streams.instant import LATEST
 from streams.record import Record, partition_of
@@ -36,9 +37,11 @@ class Placed(msgspec.Struct):
     numbers: list[int] = msgspec.field(default_factory=list)
     """of the lines that they come from"""
 
-    def append(self, number: int, key: bytes | None, value: bytes, event: Decoded) -> None:
+    def append(
+        self, number: int, key: bytes | None, value: bytes, headers: Headers, event: Decoded
+    ) -> None:
         """Add a bare line."""
-        self.records.append(Record(self.next_offset, None, key, value))
+        self.records.append(Record(self.next_offset, None, key, value, headers))
         self.decoded.append(event)
         self.numbers.append(number)
         self.next_offset += 1
@@ -63,8 +66,10 @@ class LogReader:
     other topics are passed over and counted.
     """
 
-    def __init__(self, partitions: int = 1) -> None:
+    def __init__(self, partitions: int = 1, headers: Headers = ()) -> None:
+        """Take the headers that bare lines get: a file says nothing of any."""
         self.partitions = partitions
+        self.headers = headers
         self.passed_over = 0
         self.line_number = 0
         self._placed: dict[tuple[str, int], Placed] = {}
@@ -82,7 +87,7 @@ class LogReader:
 
     def place(self, lines: Iterable[bytes]) -> None:
         """Put the records that lines stand for where they belong."""
-        number = self.line_number
+        number, headers = self.line_number, self.headers
         for line in lines:
             number += 1
             if line.startswith(b'{"topic"') and self._place_printed(line, number):
@@ -101,7 +106,7 @@ class LogReader:
                 placed, key = self._route(where)
             offset = placed.next_offset
             placed.next_offset = offset + 1
-            placed.records.append(Record(offset, None, key, line))
+            placed.records.append(Record(offset, None, key, line, headers))
             placed.decoded.append(event)
             placed.numbers.append(number)
         self.line_number = number
@@ -127,10 +132,10 @@ class LogReader:
             topic, key = event.TOPIC, f"{event.plant}/{event.line}".encode()
         if topic is not None:
             placed = self._at(topic, partition_of(key, self.partitions))
-            placed.append(number, key, line, event)
+            placed.append(number, key, line, self.headers, event)
             return
         for placed in self._placed.values():
-            placed.append(number, key, line, event)
+            placed.append(number, key, line, self.headers, event)
 
     def _at(self, topic: str, partition: int) -> Placed:
         return self._placed.setdefault((topic, partition), Placed())
@@ -141,7 +146,7 @@ class LogReader:
         if isinstance(kcat, Kcat):
             self._place_kcat(kcat, number)
         elif kcat is not None:
-            self._at(MES_EVENTS, 0).append(number, None, line, kcat)
+            self._at(MES_EVENTS, 0).append(number, None, line, self.headers, kcat)
         return kcat is not None
 
     def _place_kcat(self, kcat: Kcat, number: int) -> None:

@@ -58,8 +58,8 @@ class Mess(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: negative")
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: not 0 or more")
         total = sum(share for share, _ in _mishaps(self))
         if total > 1:
             raise ValueError(f"the rates of single mishaps add up to {total:g}: more than 1")

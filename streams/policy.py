@@ -1,5 +1,6 @@
 """Which event leaves as what, and when: the policy file, read and checked."""
 
+import re
 import tomllib
 from importlib.resources import files
 from typing import Final, Literal
@@ -8,11 +9,32 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.events import TYPES
-from streams.members import members
+from streams.members import Member, member_problem, members
+from streams.rejection import shown
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, OUTPUTS
+from streams.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WINDOW, REVERSAL
 
 DOWNTIME: Final = "summary.downtime.v1"
 """The summary that episodes feed."""
+
+MEASURES_MAX: Final = 4
+"""Of a row: compiled code keeps so many sums in each, and four are what any row has needed."""
+
+KINDS_MAX: Final = 24
+"""Windowed record types: what compiled code has gained for each lies in every line."""
+
+CONTRIBUTIONS_MAX: Final = 6
+"""Windowed record types that one event type feeds."""
+
+RECORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""The name of a record type: it's written as it is, and names a struct."""
+
+MEASURE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+OWN_RECORDS: Final = frozenset({EXCEPTION, NOTIFICATION, REVERSAL})
+"""What lineside sends whatever the policy says."""
+
+OWN_MEMBERS: Final = frozenset({*OF_WINDOW, *COMMON, "count", "event"})
 
 Measures = dict[str, str]
 """Measure by name -> the event's member that feeds it."""
@@ -61,7 +83,7 @@ def read_policy(toml: str) -> Policy:
     """Return the policy in `toml`, or raise `PolicyError` naming what is wrong."""
     try:
         policy = msgspec.convert(tomllib.loads(toml), Policy)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # also: an integer of thousands of digits
         raise PolicyError(f"the policy can't be read: {error}") from None
     shorts: set[str] = {"mn", "rv"}
     entries: list[tuple[str, Transaction | Summary]] = [
@@ -69,10 +91,11 @@ def read_policy(toml: str) -> Policy:
         *policy.summaries.items(),
     ]
     for name, entry in entries:
-        if not entry.short.isalnum() or entry.short in shorts:
+        if not (entry.short.isascii() and entry.short.isalnum()) or entry.short in shorts:
             raise PolicyError(f"{name}: short {entry.short!r} is taken or not alphanumeric")
         shorts.add(entry.short)
         _check_entry(name, entry)
+    _check_numbers(entries)
     for name in policy.summaries:
         if name not in OUTPUTS or name == ERP_TRANSACTIONS:
             raise PolicyError(f"summary {name!r} has no topic of its name")
@@ -84,8 +107,70 @@ def read_policy(toml: str) -> Policy:
     return policy
 
 
+def _windowed(entry: Transaction | Summary) -> bool:
+    return isinstance(entry, Summary) or entry.when == "window"
+
+
+def _check_numbers(entries: list[tuple[str, Transaction | Summary]]) -> None:
+    """Refuse what has more than there is room for, in the plain core as in the compiled one."""
+    windowed = [(name, entry) for name, entry in entries if _windowed(entry)]
+    if len(windowed) > KINDS_MAX:
+        raise PolicyError(f"{len(windowed)} record types go by window: at most {KINDS_MAX} may")
+    for name, entry in windowed:
+        if len(entry.measures) > MEASURES_MAX:
+            raise PolicyError(
+                f"{name} has {len(entry.measures)} measures: at most {MEASURES_MAX}; make it two "
+                "record types"
+            )
+    for kind in TYPES:
+        fed = [name for name, entry in windowed if kind in entry.inputs]
+        if len(fed) > CONTRIBUTIONS_MAX:
+            raise PolicyError(
+                f"{kind} feeds {len(fed)} record types that go by window: at most "
+                f"{CONTRIBUTIONS_MAX}"
+            )
+
+
+def _check_names(name: str, entry: Transaction | Summary) -> None:
+    if not RECORD.fullmatch(name) or name in OWN_RECORDS:
+        raise PolicyError(
+            f"record type {shown(name)} must be 1 to 100 letters, digits, '.', '_' or '-', and "
+            f"none of {', '.join(sorted(OWN_RECORDS))}"
+        )
+    names = [*entry.row, *entry.measures]
+    twice = [one for one in names if names.count(one) > 1]
+    if twice:
+        raise PolicyError(f"{name}: {shown(twice[0])} is twice in its row and measures")
+    for measure in entry.measures:
+        if not MEASURE.fullmatch(measure) or measure in OWN_MEMBERS:
+            raise PolicyError(
+                f"{name}: measure {shown(measure)} must be small letters, digits or '_', and none "
+                f"of {', '.join(sorted(OWN_MEMBERS))}"
+            )
+
+
+def _check_where(name: str, kind: str, member: Member | None, member_name: str, value: str) -> None:
+    """Refuse a condition that no event of the type meets."""
+    if member is None:
+        raise PolicyError(f"{name}: {kind} has no member {member_name!r} to look at")
+    if member.kind != "text":
+        raise PolicyError(
+            f"{name}: {member_name!r} of {kind} is no text, so where can't look at it"
+        )
+    problem = member_problem(member, value)
+    if problem is not None:
+        raise PolicyError(
+            f"{name}: {member_name!r} of {kind} is never {shown(value)}, as where asks: {problem}"
+        )
+
+
+def _members(kind: str) -> tuple[Member, ...]:
+    return members(TYPES[kind].__annotations__["data"])
+
+
 def _check_entry(name: str, entry: Transaction | Summary) -> None:
-    windowed = isinstance(entry, Summary) or entry.when == "window"
+    windowed = _windowed(entry)
+    _check_names(name, entry)
     if windowed and not (entry.row and entry.measures):
         raise PolicyError(f"{name} goes by window, so it needs a row and measures")
     for kind, measures in entry.inputs.items():
@@ -93,7 +178,7 @@ def _check_entry(name: str, entry: Transaction | Summary) -> None:
             raise PolicyError(f"{name}: no input type {kind!r}")
         if not windowed and TYPES[kind].TOPIC == MACHINE_EVENTS:
             raise PolicyError(f"{name}: {kind} is a machine event, which never leaves singly")
-        known = {member.name: member for member in members(TYPES[kind].__annotations__["data"])}
+        known = {member.name: member for member in _members(kind)}
         missing = [member for member in entry.row if member not in known]
         if windowed and missing:
             raise PolicyError(f"{name}: {kind} has no member {missing[0]!r} for its row")
@@ -105,9 +190,13 @@ def _check_entry(name: str, entry: Transaction | Summary) -> None:
                 raise PolicyError(f"{name}: {measure!r} of {kind} is none of its measures")
             if member not in known or known[member].kind != "measure":
                 raise PolicyError(f"{name}: {kind} has no measure {member!r}")
-        for member in entry.where.get(kind, {}):
-            if member not in known:
-                raise PolicyError(f"{name}: {kind} has no member {member!r} to look at")
+        for member, value in entry.where.get(kind, {}).items():
+            _check_where(name, kind, known.get(member), member, value)
+        if windowed and isinstance(entry, Transaction) and not measures:
+            raise PolicyError(f"{name}: {kind} feeds none of its measures, so it would never leave")
     for kind in entry.where:
         if kind not in entry.inputs:
             raise PolicyError(f"{name}: where names {kind!r}, which is none of its inputs")
+    for member in entry.leave_out if isinstance(entry, Transaction) else ():
+        if not any(member == one.name for kind in entry.inputs for one in _members(kind)):
+            raise PolicyError(f"{name}: none of its inputs has {shown(member)}, to be left out")

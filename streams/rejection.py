@@ -31,10 +31,23 @@ BUSINESS: Final = frozenset(
 """Codes that somebody on the shop floor or in the ERP has to clear; the others are about data."""
 
 ORIGINAL_BYTES_MAX: Final = 6 << 20
-"""So much of a refused value is passed on: with a third more for base64 it fits the topic."""
+"""So much of a refused value is passed on: with a third more for base64 it's 8 MiB, and with the
+key and the headers less than the 16 MiB that a topic of exceptions takes."""
+
+KEY_BYTES_MAX: Final = 4 << 10
+"""So much of its key, both in the exception and as its key; an event's has 1,025 bytes at most."""
 
 HEADERS_BYTES_MAX: Final = 512 << 10
-"""So much of its headers; a byte of them takes up to 13."""
+"""So much of its headers."""
+
+HEADERS_JSON_BYTES_MAX: Final = 7 << 20
+"""So much they may take in JSON: those without name and value are many, and nothing else."""
+
+ESCAPED_BYTES_MAX: Final = 6
+"""A byte takes so many in JSON at most: of a control character."""
+
+HEADER_BYTES_MAX: Final = 32
+"""Of a header in JSON, beside its name and value: it may have neither."""
 
 SHOWN_CHARACTERS_MAX: Final = 80
 """A value is quoted in a reason up to this length; the exception carries the whole record."""
@@ -69,7 +82,8 @@ def exception_data(
     Of a record beyond all measure (it was compressed, or its topic takes such) the beginning is
     there, and how much it was: an exception has to fit its topic, or it would stop the partition.
     """
-    value = record.value or b""
+    value, key = record.value or b"", record.key
+    headers = _headers(record)
     data = {
         "class": "business" if rejection.code in BUSINESS else "data",
         "code": rejection.code,
@@ -77,21 +91,32 @@ def exception_data(
         "topic": topic,
         "partition": partition,
         "offset": record.offset,
-        "key": None if record.key is None else _text(record.key),
+        "key": None if key is None else _text(key[:KEY_BYTES_MAX]),
         "value": b64encode(value[:ORIGINAL_BYTES_MAX]).decode(),
-        "headers": _headers(record),
+        "headers": headers,
     }
+    if key is not None and len(key) > KEY_BYTES_MAX:
+        data["key_bytes"] = len(key)
     if len(value) > ORIGINAL_BYTES_MAX:
         data["value_bytes"] = len(value)
+    if len(headers) < len(record.headers):
+        data["headers_count"] = len(record.headers)
     return data
+
+
+def exception_key(record: Record) -> bytes | None:
+    """Return the Kafka key of the exception for a refused record: the record's own, cut as told."""
+    return None if record.key is None else record.key[:KEY_BYTES_MAX]
 
 
 def _headers(record: Record) -> list[dict[str, str | None]]:
     """Return the headers, the first ones of very many."""
-    told, size = [], 0
+    told: list[dict[str, str | None]] = []
+    size = 0
     for name, value in record.headers:
         size += len(name) + len(value or b"")
-        if size > HEADERS_BYTES_MAX:
+        in_json = HEADER_BYTES_MAX * (len(told) + 1) + ESCAPED_BYTES_MAX * size
+        if size > HEADERS_BYTES_MAX or in_json > HEADERS_JSON_BYTES_MAX:
             break
         told.append(_header(name, value))
     return told

@@ -72,28 +72,46 @@ cdef int place_characters_max = PLACE_CHARACTERS_MAX
 cdef int64_t day_seconds = 86_400
 
 
+def check_room(types):
+    """Raise `RuntimeError` where event types have more of anything than the arrays here hold."""
+    each = [members(struct.__annotations__["data"]) for struct in types.values()]
+    choices_of = [choice for fields in each for member in fields for choice in member.choices]
+    names = [*types, *(member.name for fields in each for member in fields)]
+    for limit, room, count, what in (
+        ("TYPES_MAX", TYPES_MAX, len(types), "types"),
+        ("FIELDS_MAX", FIELDS_MAX, max(map(len, each)), "members in one type"),
+        ("CHOICES_MAX", CHOICES_MAX, len(choices_of), "choices in all"),
+        ("NAME_MAX", NAME_MAX, max(map(len, names)), "characters in one name"),
+        ("CHOICE_MAX", CHOICE_MAX, max(map(len, choices_of), default=0), "characters in a choice"),
+    ):
+        if count > room:
+            raise RuntimeError(
+                f"streams.events has {count} {what}, but streams.scanning has room for {room}: "
+                f"raise {limit}"
+            )
+
+
 def _learn():
     """Make the rules from the structs of `streams.events`."""
     global type_count, choice_count
     kinds = {"text": TEXT, "measure": MEASURE, "flag": FLAG, "json": JSON, "object": OBJECT}
     cdef TypeRule* rule
     cdef FieldRule* field
+    check_room(TYPES)
     for name, struct in TYPES.items():
         rule = &type_rules[type_count]
         type_count += 1
-        rule.name_size = _keep(rule.name, NAME_MAX, name)
+        rule.name_size = _keep(rule.name, name)
         rule.mes = struct.TOPIC == MES_EVENTS
         rule.required = 0
         rule.field_count = 0
         for member in members(struct.__annotations__["data"]):
-            if rule.field_count == FIELDS_MAX:
-                raise ValueError(f"{name} has more than {FIELDS_MAX} members")
             field = &rule.fields[rule.field_count]
-            field.name_size = _keep(field.name, NAME_MAX, member.name)
+            field.name_size = _keep(field.name, member.name)
             field.kind = kinds[member.kind]
             field.choices_begin = choice_count
             for choice in member.choices:
-                choices[choice_count].size = _keep(choices[choice_count].name, CHOICE_MAX, choice)
+                choices[choice_count].size = _keep(choices[choice_count].name, choice)
                 choice_count += 1
             field.choices_end = choice_count
             if member.required:
@@ -101,10 +119,9 @@ def _learn():
             rule.field_count += 1
 
 
-cdef int _keep(char* where, int room, str text) except -1:
+cdef int _keep(char* where, str text) except -1:
+    """Copy a name to where `check_room` has found room for it; return its size."""
     cdef bytes data = text.encode("ascii")
-    if len(data) > room:
-        raise ValueError(f"{text!r} has more than {room} characters")
     memcpy(where, <const char*>data, len(data))
     return <int>len(data)
 

@@ -8,13 +8,13 @@ header may be that of a hop.
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-HEADER: Final = "traceparent"
-"""Of a record in Kafka, and the attribute's name; in binary mode the attribute is `ce_` and it."""
+from streams.headers import TRACE, is_binary
 
-BINARY: Final = "ce_traceparent"
+BINARY: Final = f"ce_{TRACE}"
+"""The attribute in binary mode; else it is called as the header is."""
 
 FORM: Final = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
@@ -22,16 +22,16 @@ FORM: Final = re.compile(
 """Version, trace, span and flags: https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
-def traceparent(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bytes | None:
+def traceparent(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes | None:
     """Return the traceparent of a record, None where it has none that is well formed."""
     told = dict(headers)
     given = None
-    if "ce_specversion" in told:
+    if is_binary(headers):
         given = told.get(BINARY)
     elif value is not None and b'"traceparent"' in value:
         given = _attribute(value)
     if given is None:
-        given = told.get(HEADER)
+        given = told.get(TRACE)
     return None if given is None else well_formed(given)
 
 
@@ -60,5 +60,5 @@ def _attribute(value: bytes) -> bytes | None:
         document = json.loads(value)
     except (ValueError, RecursionError):
         return None
-    given = document.get(HEADER) if isinstance(document, dict) else None
+    given = document.get(TRACE) if isinstance(document, dict) else None
     return given.encode("utf-8", "replace") if isinstance(given, str) else None

@@ -17,6 +17,9 @@ CAUSES_MAX: Final = 20
 COMMON: Final = ("causes", "cause_count", "posting_date")
 """The members that every record for the ERP has."""
 
+OF_WINDOW: Final = ("window_start", "window_end", "revision")
+"""The members that every record of a window has."""
+
 NOTIFICATION: Final = "erp.maintenance_notification.v1"
 REVERSAL: Final = "erp.reversal.v1"
 EXCEPTION: Final = "exception.raised.v1"
@@ -64,7 +67,7 @@ def windowed_data(
 ) -> type[msgspec.Struct]:
     """Return the struct for a row of a window: the row, its measures, which window, and why."""
     about = COMMON if erp else ("count",)
-    return data_struct(name, *row, *measures, "window_start", "window_end", "revision", *about)
+    return data_struct(name, *row, *measures, *OF_WINDOW, *about)
 
 
 def escape(component: str) -> str:

@@ -52,17 +52,23 @@ cdef class _Form:
 def close(line, kind, int64_t carrier, rules, list out):
     """Send the rows of one carrier, sorted by id; a row that says nothing isn't sent."""
     cdef _Form form = _form(kind)
-    cdef int64_t start, before = 0, corrections = 0
+    cdef int64_t start, before = 0, corrections = 0, page = -1
     cdef bint first = True
     cdef bytes begin = b"", end = b"", date = b""
-    emitted = <list>line.emitted[kind.index]
+    index = kind.index
+    emitted = <list>line.emitted[index]
+    changed_pages = <dict>line.changed_pages
     zone = rules.zones.get(line.plant)
     key = line.key
     place, where = _place_of(line, <bytes>key)
     records = []
     cdef Row row
-    cdef dict rows = line.windows[kind.index].pop(carrier)
-    for (start, members), row in rows.items():
+    cdef dict rows = line.windows[index].pop(carrier)
+    for row_key, row in rows.items():
+        start, members = <tuple>row_key
+        if row.page != page:
+            page = row.page
+            changed_pages[index, carrier, page] = row_key
         if not _added(emitted, row) and not (form.counted and row.count):
             continue
         if first or start != before:
@@ -103,7 +109,6 @@ def close(line, kind, int64_t carrier, rules, list out):
     out.extend(records)
     if corrections:
         line.corrections += corrections
-    line.changed_windows.add((kind.index, carrier))
 
 
 def advance(line, int64_t watermark, rules, list out):
@@ -118,7 +123,8 @@ def advance(line, int64_t watermark, rules, list out):
     if line.live:
         length = rules.downtime.length
         count_live_episodes(
-            line, _horizon(before, length, grace), _horizon(watermark, length, grace), rules
+            line, max(_horizon(before, length, grace), <int64_t>line.closed_to),
+            _horizon(watermark, length, grace), rules,
         )
     closing = []
     windows = <tuple>line.windows

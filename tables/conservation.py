@@ -16,6 +16,13 @@ class Balance(Struct):
     open: int = 0
     parked: int = 0
 
+    def add(self, other: "Balance", sign: int = 1) -> None:
+        """Add another balance, or take it away."""
+        self.accepted += sign * other.accepted
+        self.emitted += sign * other.emitted
+        self.open += sign * other.open
+        self.parked += sign * other.parked
+
     @property
     def error(self) -> int:
         """What is missing on the right side: 0, or there is a bug."""

@@ -1,6 +1,6 @@
 """Downtime episodes of one line: how long each lasted, and what that adds to which window."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -77,6 +77,21 @@ def overlaps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
         upto = min(end, window + length)
         yield window, upto - start
         start = upto
+
+
+def next_end(
+    episodes: Mapping[str, Episode], live: Iterable[str], opened: int, closed: int, rules: Rules
+) -> Iterator[int]:
+    """Yield for each live episode the end of the next window, of those between `opened` and
+    `closed`, that it adds to."""
+    length = rules.downtime.length
+    for name in live:
+        episode = episodes[name]
+        assert episode.start is not None  # a live episode has started
+        begin = max(episode.start, opened)
+        until = counted_until(episode, rules.episode_limit)
+        if begin < closed and (begin < until or begin == episode.start):
+            yield begin - begin % length + length
 
 
 def learnt(

@@ -19,7 +19,8 @@ class Folding:
         decoded: Cold,
         keys: list[bytes | None],
         found: list[bytes | None],
-    ) -> None: ...
+    ) -> int: ...
+    def forget(self, gone: list[bytes]) -> None: ...
 
 def lay_over(
     found: list[bytes | None], keys: list[bytes], held: dict[bytes, bytes | None]

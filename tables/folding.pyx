@@ -29,7 +29,7 @@ import ctypes
 import xxhash
 from msgspec.structs import replace
 
-from streams import instant
+from streams import instant, policy
 from streams.blocks import block_of
 from streams.codec import decode
 from streams.events import (
@@ -43,15 +43,14 @@ from streams.tracing import traceparent, well_formed
 from streams.transactions import CAUSES_MAX, SOURCE
 from tables.episodes import conflict, last_known
 from tables.ledger import identity
-from tables.line import advance, learn
+from tables.line import advance, crowded, learn, row_of
 
 cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
 
 cdef enum:
-    CONTRIBUTIONS_MAX = 6
+    CONTRIBUTIONS_MAX = 6  # as in streams.policy
     KINDS_MAX = 24
-    ROWS_MAX = 1_024  # of a line, remembered between batches
     SLOTS_MASK = 1_023
     ROW_SLOTS_MASK = 127
     ROW_BYTES_MAX = 4_096  # of a row's members: ten of 256 characters, and their lengths
@@ -85,6 +84,9 @@ def digest_of(bytes data):
 
 if digest_of(b"lineside") != xxhash.xxh3_128_digest(b"lineside"):
     raise ImportError("xxhash's library isn't the one that this core was written for")
+
+if (CONTRIBUTIONS_MAX, KINDS_MAX) != (policy.CONTRIBUTIONS_MAX, policy.KINDS_MAX):
+    raise RuntimeError("CONTRIBUTIONS_MAX and KINDS_MAX aren't those of streams.policy")
 
 cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
@@ -127,7 +129,7 @@ cdef class _Line:
     cdef dict rows
     cdef list slots  # rows by a hash of their keys: the one seen last
     cdef tuple windows
-    cdef set changed_windows
+    cdef dict changed_pages
     cdef uint32_t gaining  # a bit for each kind that has gained something
     cdef wide gained[KINDS_MAX][SLOTS_MAX]
     cdef const char* state
@@ -271,11 +273,14 @@ cdef class Folding:
         return block, decoded, keys, asked
 
     def take(self, batch, Block block, dict decoded, list keys, list found):
-        """Let the first check that applies decide what becomes of each record.
+        """Let the first check that applies decide what becomes of each record; see
+        `tables.partition._Batch.take` for what is returned.
 
         `found` has the ledger's entry for each key that was asked for, None where there's none.
         """
-        cdef Py_ssize_t number, begin, place = -1
+        cdef Py_ssize_t number, begin, taken = block.count, counted = 0, place = -1
+        cdef bint bounded = batch.partition.bounds is not None
+        cdef Py_ssize_t rows_max = batch.partition.bounds.rows if bounded else 0
         cdef int64_t accepted = 0, duplicates = 0, at, oldest, bucket
         cdef Raw* raw
         cdef Scanned* event
@@ -293,6 +298,11 @@ cdef class Folding:
         self.at_work = []
         self.batch += 1
         for number in range(block.count):
+            if bounded and number and len(out) != counted:
+                counted = len(out)
+                if batch.full():
+                    taken = number
+                    break
             raw = &block.raw[number]
             event = &self.scanned[number]
             stored = None
@@ -301,7 +311,9 @@ cdef class Folding:
                 place += 1
                 stored = <bytes>found[place]
             if event.kind < 0:
-                self._leave(batch, decoded[number][0], decoded[number][1], key, stored)
+                if not self._leave(batch, decoded[number][0], decoded[number][1], key, stored):
+                    taken = number
+                    break
                 continue
             line = self._line(raw.key, raw.key_size)
             at = event.time
@@ -311,13 +323,17 @@ cdef class Folding:
                 or not _same(line.name, event.line.at, event.line.size)
                 or (raw.timestamp != NO_TIMESTAMP and at - raw.timestamp > self.future_max)
             ):
-                self._leave_record(batch, block, number, key, stored)
+                if not self._leave_record(batch, block, number, key, stored):
+                    taken = number
+                    break
                 continue
             plan = <_Plan>self.plans[event.kind]
             if plan.transaction:
                 oldest = line.watermark - self.retention
                 if at < oldest:
-                    self._leave_record(batch, block, number, key, stored)
+                    if not self._leave_record(batch, block, number, key, stored):
+                        taken = number
+                        break
                     continue
                 digest = self._fingerprint(plan, event)
                 there = PyDict_GetItem(fresh, key)
@@ -328,20 +344,28 @@ cdef class Folding:
                         if _big(data + 8) == digest.high and _big(data + 16) == digest.low:
                             duplicates += 1
                             line.line.duplicate_events += 1
-                        else:
-                            self._leave_record(batch, block, number, key, stored)
+                        elif not self._leave_record(batch, block, number, key, stored):
+                            taken = number
+                            break
                         continue
                 if plan.stop:
                     stop = _downtime(event)
                     if not self._fits(line, stop, oldest):
-                        self._leave_record(batch, block, number, key, stored)
+                        if not self._leave_record(batch, block, number, key, stored):
+                            taken = number
+                            break
                         continue
-            accepted += 1
             if at > line.watermark:
                 if at < line.due:
                     line.watermark = at
+                elif bounded and self._crowded(line, at, rows_max):
+                    self._flush(line)
+                    batch.begin(line.line, at)
+                    taken = number
+                    break
                 else:
                     self._advance(line, at, out)
+            accepted += 1
             line.events += 1
             if not line.touched:
                 line.touched = True
@@ -380,14 +404,35 @@ cdef class Folding:
         self.at_work = []
         batch.counts.accepted += accepted
         batch.counts.duplicate += duplicates
+        return taken
 
-    cdef _leave_record(self, batch, Block block, Py_ssize_t number, bytes key, bytes stored):
+    def forget(self, list gone):
+        """Let go of lines that leave memory."""
+        cdef _Line line
+        for key in gone:
+            line = <_Line>self.known.pop(key, None)
+            if line is not None:
+                self.slots[hash_64(<char*><bytes>key, len(<bytes>key)) & SLOTS_MASK] = None
+
+    cdef bint _crowded(self, _Line line, int64_t watermark, Py_ssize_t rows_max) except -1:
+        """Return whether too many rows would leave: what `tables.line.crowded` says, or more."""
+        cdef Py_ssize_t rows = 0
+        for carried in line.windows:
+            for each in (<dict>carried).values():
+                rows += len(<dict>each)
+        return (rows > rows_max or line.line.live) and crowded(
+            line.line, watermark, self.rules, rows_max
+        )
+
+    cdef bint _leave_record(
+        self, batch, Block block, Py_ssize_t number, bytes key, bytes stored
+    ) except -1:
         record = block.at(number)
         cold = decode(record.value, record.headers, self.topic)
-        self._leave(batch, record, cold, key, stored)
+        return self._leave(batch, record, cold, key, stored)
 
-    cdef _leave(self, batch, record, cold, bytes key, bytes stored):
-        """Leave a record to the plain way, with its line as it is now."""
+    cdef bint _leave(self, batch, record, cold, bytes key, bytes stored) except -1:
+        """Leave a record to the plain way, with its line as it is now; return whether it's taken."""
         cdef _Line line = None
         if stored is not None:
             batch.entries[key] = stored
@@ -398,12 +443,13 @@ cdef class Folding:
             line = <_Line>self.known.get(record.key)
             if line is not None:
                 self._flush(line)
-        batch.take([record], [cold], [key])
+        cdef bint taken = batch.take([record], [cold], [key])
         if cold.__class__ is Tick:
             for line in self.known.values():
                 _recall(line)
         elif line is not None:
             _recall(line)
+        return taken
 
     cdef _Line _line(self, const char* key, int size):
         cdef _Line line
@@ -430,7 +476,7 @@ cdef class Folding:
         line.plant, line.name = given.plant.encode(), given.line.encode()
         line.place = given.place.encode()
         line.rows, line.slots = {}, [None] * (ROW_SLOTS_MASK + 1)
-        line.windows, line.changed_windows = given.windows, given.changed_windows
+        line.windows, line.changed_pages = given.windows, given.changed_pages
         line.events = line.late = line.gaining = 0
         memset(line.gained, 0, sizeof(line.gained))
         line.touched = False
@@ -445,8 +491,27 @@ cdef class Folding:
         self._flush(line)
         advance(line.line, at, self.rules, out)
         _recall(line)
-        if len(line.rows) > ROWS_MAX:
-            line.rows, line.slots = {}, [None] * (ROW_SLOTS_MASK + 1)
+        self._drop_closed(line)
+
+    cdef _drop_closed(self, _Line line):
+        """Forget the rows of a line that have been in no window since the last one closed."""
+        cdef _Row row
+        cdef _Plan plan
+        cdef _Contribution contribution
+        cdef int number
+        cdef dict kept = {}
+        for key, row in line.rows.items():
+            plan = <_Plan>self.plans[row.kind]
+            for number in range(plan.count):
+                contribution = <_Contribution>plan.contributions[number]
+                if (
+                    row.applies[number]
+                    and row.carrier[number] + 2 * contribution.length + self.grace > line.watermark
+                ):
+                    kept[key] = row
+                    break
+        if len(kept) < len(line.rows):
+            line.rows, line.slots = kept, [None] * (ROW_SLOTS_MASK + 1)
 
     cdef bint _fits(self, _Line line, stop, int64_t oldest) except -1:
         """Whether a downtime event goes with its episode (check 15), which isn't forgotten by now."""
@@ -501,7 +566,10 @@ cdef class Folding:
                 self._bind(line, row, contribution, number, start, carrier)
             elif row.noted[number] != self.batch:
                 row.noted[number] = self.batch
-                line.changed_windows.add((contribution.index, carrier))
+                found = <Row>row.rows[number]
+                line.changed_pages[contribution.index, carrier, found.page] = (
+                    start, row.members[number]
+                )
             found = <Row>row.rows[number]
             line.gaining |= 1 << contribution.index
             for slot in range(contribution.slots):
@@ -574,19 +642,11 @@ cdef class Folding:
         int64_t carrier,
     ):
         """Find the row of a window, or make it."""
-        carried = <dict>line.windows[contribution.index]
-        rows = carried.get(carrier)
-        if rows is None:
-            rows = carried[carrier] = {}
         key = start, row.members[number]
-        found = rows.get(key)
-        if found is None:
-            found = rows[key] = Row([0] * contribution.width, 0, [])
-        row.rows[number] = found
+        row.rows[number] = row_of(line.line, contribution.index, carrier, key, contribution.width)
         row.start[number], row.carrier[number] = start, carrier
         row.full[number] = False
         row.noted[number] = self.batch
-        line.changed_windows.add((contribution.index, carrier))
 
     cdef int _flush(self, _Line line) except -1:
         """Put into a line what it has gained."""
@@ -689,7 +749,7 @@ cdef _trace(const Scanned* event, Block block, Py_ssize_t number):
     """Return the traceparent of an event, as `streams.tracing.traceparent` does."""
     if event.trace.at != NULL:
         return well_formed(event.trace.at[: event.trace.size])
-    if block.records is None and block.raw[number].headers == NULL:
+    if block.records is None and not block.raw[number].traced:
         return None
     headers = block.headers_at(number)
     return traceparent(None, headers) if headers else None
@@ -817,7 +877,7 @@ def _plan(name, struct, rules):
     if struct is TransactionReversed:
         return None  # checks 11 to 14
     if len(rules.kinds) > KINDS_MAX or len(given.contributions) > CONTRIBUTIONS_MAX:
-        return None
+        raise ValueError(f"{name}: more record types than streams.policy lets be")
     cdef _Plan plan = _Plan()
     cdef int index
     cdef _Contribution kept
@@ -839,8 +899,6 @@ def _plan(name, struct, rules):
         if any(each[numbers[one]].kind != "text" for one in contribution.where):
             return None
         kept = _contribution(contribution, row, numbers)
-        if kept is None:
-            return None
         telling += [*kept.row, *[one for one, _ in kept.where]]
         plan.contributions.append(kept)
     plan.count = len(plan.contributions)
@@ -859,8 +917,8 @@ def _plan(name, struct, rules):
 cdef _Contribution _contribution(given, row, numbers):
     cdef _Contribution contribution = _Contribution()
     cdef int slot = 0
-    if len(given.slots) > SLOTS_MAX:
-        return None
+    if given.width > SLOTS_MAX:
+        raise ValueError(f"a row has {given.width} measures: more than streams.policy lets be")
     contribution.index, contribution.length = given.kind_index, given.length
     contribution.width, contribution.erp = given.width, given.erp
     contribution.row = tuple(numbers[name] for name in row)

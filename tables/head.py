@@ -19,9 +19,16 @@ from tables.rules import Rules
 HEAD: Final = b"o"
 """Its key."""
 
-FORMATS: Final = (1, 2)
-"""What can be read and written: 2 says which version wrote it. docs/upgrading.md says which is
-written when."""
+FORMATS: Final = (1, 2, 3)
+"""What can be read and written. 2 says which version wrote it; 3 writes the rows of a window in
+pages, names sums and what the head tells, and keeps how far ticks have raised lines in the head.
+docs/upgrading.md says which is written when."""
+
+PAGED: Final = 3
+"""From this format on rows lie in pages, and what a tick raises is told by the head."""
+
+NEVER: Final = -(2**63)
+"""Before every instant."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -55,12 +62,24 @@ class Head(Struct, frozen=True, kw_only=True):
     """What has left, exceptions aside, by type."""
     shape: list[Any]
     """See `shape_of`."""
+    ticks: int = 0
+    """How many ticks have been taken."""
+    floors: list[tuple[int, int]] = []
+    """See `tables.partition.Partition.floors`."""
 
 
 def head_bytes(head: Head, format_: int) -> bytes:
     """Return a head as it's stored, in one of `FORMATS`."""
+    if format_ >= PAGED:
+        return _encode([format_, VERSION, head])
     told = [head.offset, head.counts, head.codes, head.left, head.shape]
     return _encode([format_, *told] if format_ == 1 else [format_, VERSION, *told])
+
+
+def format_of(stored: bytes) -> int:
+    """Return the format of a head that can be read."""
+    format_: int = _decode(stored)[0]
+    return format_
 
 
 def read_head(stored: bytes, where: str) -> Head:
@@ -74,7 +93,9 @@ def read_head(stored: bytes, where: str) -> Head:
         raise FormatError(_unreadable(where, format_, told))
     if format_ > 1:
         del told[0]
-    return Head(**dict(zip(Head.__struct_fields__, told, strict=True)))
+    if format_ >= PAGED:
+        return msgspec.convert(told[0], Head)
+    return Head(**dict(zip(Head.__struct_fields__[:5], told, strict=True)))
 
 
 def _unreadable(where: str, format_: Any, told: list[Any]) -> str:

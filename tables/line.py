@@ -1,5 +1,7 @@
 """The state of one line on one partition: fold(state, event) -> what leaves."""
 
+from collections import deque
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct, field
@@ -34,7 +36,7 @@ from streams.transactions import (
 from tables import episodes, windows
 from tables.episodes import Episode
 from tables.rules import AtOnce, Kind, Plan, RowMembers, Rules, applies
-from tables.windows import Carried, Row
+from tables.windows import PAGE_ROWS, SHARED_PAGES, Carried, Row, RowKey
 
 _TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 """Events of which a line keeps more than sums."""
@@ -62,11 +64,11 @@ class Line(Struct, gc=False):
     forgotten_micros: int = 0
     """Downtime of episodes that are no longer remembered."""
     closed_to: int = -(2**63)
-    """Set where windows were closed ahead of the watermark: the end of the last one."""
+    """Downtime of windows up to here is counted, though the watermark may not have closed them."""
     sweep_due: int = 0
     """The watermark at which expired ledger entries and episodes go next."""
-    oldest_bucket: int = -(2**63)
-    """No ledger entry of the line is older than this; it may be that none is so old."""
+    oldest_bucket: int = 2**63 - 1
+    """No ledger entry of the line is older than this; so far in the future where it has none."""
     live: set[str] = field(default_factory=set)
     """Episodes that still add to windows that aren't closed."""
     pending: dict[str, int] = field(default_factory=dict)
@@ -80,7 +82,12 @@ class Line(Struct, gc=False):
     they are for people to look at, and aren't stored."""
     state: str = ""
     """The last machine state heard, for people to look at; no total depends on it."""
-    changed_windows: set[tuple[int, int]] = field(default_factory=set)
+    next_page: int = SHARED_PAGES
+    """The page of the next row that gets one of its own."""
+    leaving: tuple[tuple[int, int], list[RowKey]] = (-1, 0), []
+    """(kind, carrier) of a window whose rows leave in several steps, and those left, last first."""
+    changed_pages: dict[tuple[int, int, int], RowKey] = field(default_factory=dict)
+    """(kind, carrier, page) of what differs from the store, and a row that is or was on it."""
     changed_episodes: set[str] = field(default_factory=set)
 
 
@@ -93,7 +100,6 @@ def new_line(plant: str, line: str, watermark: int, rules: Rules) -> Line:
         place=place(plant, line),
         watermark=watermark,
         due=_next_boundary(watermark, rules),
-        oldest_bucket=watermark - watermark % rules.bucket,
         windows=tuple({} for _ in rules.kinds),
         accepted=[[0] * len(kind.measures) for kind in rules.kinds],
         emitted=[[0] * len(kind.measures) for kind in rules.kinds],
@@ -106,7 +112,7 @@ def advance_plain(line: Line, watermark: int, rules: Rules, out: list[Outgoing])
     if watermark < line.due:
         return
     length = rules.downtime.length
-    opened = windows.horizon(before, length, rules.grace)
+    opened = max(windows.horizon(before, length, rules.grace), line.closed_to)
     closed = windows.horizon(watermark, length, rules.grace)
     count_live_episodes(line, opened, closed, rules)
     closing = windows.closable(line.windows, rules, watermark)
@@ -121,6 +127,85 @@ def notify_overdue(line: Line, watermark: int, rules: Rules, out: list[Outgoing]
     overdue = [name for name, due in line.pending.items() if due <= watermark]
     for name in sorted(overdue, key=lambda name: (line.episodes[name].start, name)):
         _notify(line, name, rules, out)
+
+
+def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
+    """Return whether more rows than `rows_max` would leave if the watermark rose so far."""
+    rows = 0
+    for kind, carried in zip(rules.kinds, line.windows, strict=True):
+        closed = windows.horizon(watermark, kind.length, rules.grace)
+        for carrier, each in carried.items():
+            if carrier + kind.length <= closed:
+                rows += len(each)
+    if line.live:
+        length = rules.downtime.length
+        opened, closed = _downtime_between(line, watermark, rules)
+        rows += len(line.live) * min(closed - opened, rules.episode_limit + length) // length
+    return rows > rows_max
+
+
+def close_some(
+    line: Line, watermark: int, rules: Rules, out: list[Outgoing], rows_max: int
+) -> None:
+    """Send the first rows of the windows that a watermark will close, `rows_max` of them at most.
+
+    The watermark itself stays where it is. What has left is gone from its windows: so whoever goes
+    on from here, after a crash too, sends the others, and none twice.
+    """
+    kind = rules.downtime
+    opened, closed = _downtime_between(line, watermark, rules)
+    there = sorted({end for end, _, _ in windows.closable(line.windows, rules, watermark)})
+    to_come = deque(there)
+    while rows_max > 0:
+        ends = [*islice(to_come, 1)]
+        ends += episodes.next_end(line.episodes, line.live, opened, closed, rules)
+        if not ends:
+            return
+        end = min(ends)
+        if to_come and to_come[0] == end:
+            to_come.popleft()
+        if line.live and opened < end:
+            upto = min(windows.horizon(end, kind.length, 0), closed)
+            count_live_episodes(line, opened, upto, rules)
+            line.closed_to = opened = max(opened, upto)
+        for each in rules.kinds:
+            if end - each.length in line.windows[each.index]:
+                rows_max -= _close_first(line, each, end - each.length, rules, out, rows_max)
+                if rows_max <= 0:
+                    return
+
+
+def _close_first(
+    line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing], rows_max: int
+) -> int:
+    """Send the first `rows_max` rows of a carrier by id; return how many they were."""
+    carried = line.windows[kind.index]
+    rows = carried[carrier]
+    if len(rows) <= rows_max:
+        close(line, kind, carrier, rules, out)
+        return len(rows)
+    where, last_first = line.leaving
+    if where != (kind.index, carrier) or len(last_first) != len(rows):
+
+        def id_of(key: RowKey) -> str:
+            start, members = key
+            revision = (carrier - start) // kind.length
+            return windowed_key(kind.short, line.place, start, row_text(members), revision)
+
+        last_first = sorted(rows, key=id_of, reverse=True)
+        line.leaving = (kind.index, carrier), last_first
+    first = [last_first.pop() for _ in range(rows_max)]
+    carried[carrier] = {key: rows.pop(key) for key in first}
+    close(line, kind, carrier, rules, out)
+    carried[carrier] = rows
+    return rows_max
+
+
+def _downtime_between(line: Line, watermark: int, rules: Rules) -> tuple[int, int]:
+    """Return the ends of the downtime windows between which a watermark closes more of them."""
+    length = rules.downtime.length
+    opened = max(windows.horizon(line.watermark, length, rules.grace), line.closed_to)
+    return opened, max(windows.horizon(watermark, length, rules.grace), opened)
 
 
 def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
@@ -186,16 +271,9 @@ def _contribute(
         if start + length + grace <= watermark:
             carrier = watermark - watermark % length
             late = True
-        try:
-            rows = line.windows[index][carrier]
-        except KeyError:
-            rows = line.windows[index][carrier] = {}
         if row_members is not None:
             members = row_members(data)
-        key = start, members
-        row = rows.get(key)
-        if row is None:
-            row = rows[key] = Row([0] * width, 0, [])
+        row = row_of(line, index, carrier, (start, members), width)
         accepted = line.accepted[index]
         for slot, member in slots:
             measure = sign * getattr(data, member)
@@ -207,9 +285,25 @@ def _contribute(
                 row.causes.append(cause)
         else:
             row.count += sign
-        line.changed_windows.add((index, carrier))
     if late:
         line.late_events += 1
+
+
+def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row:
+    """Return the row to add to, made anew if need be; its page is noted as changed."""
+    rows = line.windows[index].get(carrier)
+    if rows is None:
+        rows = line.windows[index][carrier] = {}
+    row = rows.get(key)
+    if row is None:
+        row = Row([0] * width, 0, [])
+        if len(rows) < SHARED_PAGES * PAGE_ROWS:
+            row.page = len(rows) // PAGE_ROWS
+        else:
+            row.page, line.next_page = line.next_page, line.next_page + 1
+        rows[key] = row
+    line.changed_pages[index, carrier, row.page] = key
+    return row
 
 
 def learn(
@@ -287,10 +381,9 @@ def _add_downtime(
     line: Line, episode: Episode, kind: Kind, carrier: int, start: int, micros: int, stops: int
 ) -> None:
     members = (episode.work_unit, episode.reason, episode.planned)
-    row = windows.row_of(line.windows[kind.index], kind, carrier, start, members)
+    row = row_of(line, kind.index, carrier, (start, members), len(kind.measures))
     row.add(0, micros * BILLIONTHS_PER_MICRO)
     row.add(1, stops * quantity.SCALE)
-    line.changed_windows.add((kind.index, carrier))
 
 
 def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None:
@@ -299,7 +392,9 @@ def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Ou
     zone = rules.zones.get(line.plant)
     counted = not kind.erp and not kind.episodic
     records = []
-    for (start, members), row in line.windows[kind.index].pop(carrier).items():
+    for key, row in line.windows[kind.index].pop(carrier).items():
+        start, members = key
+        line.changed_pages[kind.index, carrier, row.page] = key
         measures = row.measures
         for slot, measure in enumerate(measures):
             emitted[slot] += measure
@@ -322,7 +417,6 @@ def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Ou
     if len(records) > 1:
         records.sort(key=_id)  # code points sort as their UTF-8 bytes do
     out.extend(records)
-    line.changed_windows.add((kind.index, carrier))
 
 
 def _id(record: Outgoing) -> str:

@@ -1,5 +1,6 @@
 """A store with changes on top that aren't lasting yet: what lets a partition compute ahead."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -16,18 +17,25 @@ class Overlay:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: deque[Changes] = deque()
+        self._keys: deque[list[bytes] | None] = deque()
+        """The keys of each of them in order, once somebody has looked for a prefix."""
 
     def hold(self, changes: Changes) -> None:
         """Put changes on top of all that is held already; they are the overlay's from now on."""
         self._held.append(changes)
+        self._keys.append(None)
 
     def merged(self, count: int) -> Changes:
         """Return what the `count` oldest held sets of changes amount to."""
         if count == 1 and self._held:
             return self._held[0]
         merged = self._held[0].copy() if self._held and count else {}
+        last = None
         for held in islice(self._held, 1, count):
             merged.update(held)
+            last = next(reversed(held), last)
+        if last is not None:  # what ends the latest ends them all: the head
+            merged[last] = merged.pop(last)
         return merged
 
     def settle(self, count: int, changes: Changes, more: Iterable[Change] = ()) -> None:
@@ -35,6 +43,14 @@ class Overlay:
         self._store.write(chain(changes.items(), more))
         for _ in range(count):
             self._held.popleft()
+            self._keys.popleft()
+
+    def _sorted(self) -> Iterator[list[bytes]]:
+        for index, held in enumerate(self._held):
+            keys = self._keys[index]
+            if keys is None:
+                keys = self._keys[index] = sorted(held)
+            yield keys
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None where there's none."""
@@ -46,8 +62,11 @@ class Overlay:
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
         over: Changes = {}
-        for held in self._held:
-            over.update((key, value) for key, value in held.items() if key.startswith(prefix))
+        for held, keys_held in zip(self._held, self._sorted(), strict=True):
+            for index in range(bisect_left(keys_held, prefix), len(keys_held)):
+                if not keys_held[index].startswith(prefix):
+                    break
+                over[keys_held[index]] = held[keys_held[index]]
         keys = deque(sorted(over))
         for key, stored in self._store.scan(prefix):
             while keys and keys[0] < key:

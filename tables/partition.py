@@ -1,8 +1,9 @@
 """One partition, one task: records in, what becomes of each, and the state that says so."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, Final, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -20,12 +21,13 @@ from streams.events import (
 )  # fmt: skip
 from streams.instant import text as instant_text
 from streams.record import Outgoing, Record
-from streams.rejection import Code, Rejection, exception_data, shown
+from streams.rejection import Code, Rejection, exception_data, exception_key, shown
 from streams.topics import EXCEPTIONS
 from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
 from tables import episodes, snapshot
-from tables.head import shape_of
+from tables.cold import Cold
+from tables.head import NEVER, PAGED, shape_of
 from tables.ledger import (
     entry_bytes,
     entry_fingerprint,
@@ -35,7 +37,17 @@ from tables.ledger import (
     identity,
     original_fingerprint,
 )  # fmt: skip
-from tables.line import Line, advance, close_all, fold, fold_reversal, forget, new_line
+from tables.line import (
+    Line,
+    advance,
+    close_all,
+    close_some,
+    crowded,
+    fold,
+    fold_reversal,
+    forget,
+    new_line,
+)
 from tables.rules import Rules
 from tables.store import Changes, Store
 
@@ -43,9 +55,6 @@ try:
     from tables.folding import Folding, count_types
 except ImportError:  # it wasn't built: see hatch_build.py
     Folding = None  # type: ignore[assignment,misc]
-
-NEVER: Final = -(2**63)
-"""Before every instant: how far back the ledger of a line reaches that hasn't been seen."""
 
 TRANSACTIONS: Final[frozenset[Any]] = frozenset(NAMES) - {MachineTelemetry}
 """Events that the ledger knows; telemetry carries no transaction."""
@@ -66,12 +75,42 @@ class Counts(Struct):
     left: Counter[str] = field(default_factory=Counter)
     """What has left, exceptions aside, by type."""
 
+    @property
+    def records(self) -> int:
+        """How many records they are of."""
+        return self.accepted + self.duplicate + self.exception + self.tick
+
 
 class Step(Struct):
     """What a batch of records leads to: send `outputs` first, then `Partition.commit` it."""
 
     outputs: list[Outgoing]
     changes: Changes
+
+
+class Bounds(Struct, frozen=True):
+    """How much one step may be: past that it ends early, within a record if need be.
+
+    A step passes a bound by what one more record, row or line adds.
+    """
+
+    output_bytes: int
+    rows: int
+    """That leave because one record closes their windows."""
+    lines: int
+    """That a tick changes."""
+
+
+class Watch(Protocol):
+    """Who wants to know which lines leave memory, and come back."""
+
+    def cooled(self, line: Line) -> None:
+        """Take note of a line that is in the store only from now on."""
+        ...
+
+    def woken(self, line: Line) -> None:
+        """Take note of a line that is in memory again: as it was stored."""
+        ...
 
 
 class Partition:
@@ -82,29 +121,98 @@ class Partition:
     """
 
     def __init__(
-        self, topic: str, number: int, rules: Rules, store: Store, lasting: bool = True,
+        self,
+        topic: str,
+        number: int,
+        rules: Rules,
+        store: Store,
+        lasting: bool = True,
         plain: bool = False,
-    ) -> None:  # fmt: skip
+        bounds: Bounds | None = None,
+        lines_max: int | None = None,
+    ) -> None:
         """Take up what the store has; with `lasting` off only the ledger is written to it.
 
-        `plain` leaves the compiled core out: it's what that is held against.
+        `plain` leaves the compiled core out: it's what that is held against. With `bounds` a step
+        may end before its records do. `lines_max` lines stay in memory, about; None: all of them.
         """
         self.topic = topic
         self.number = number
         self.rules = rules
         self.store = store
         self.lasting = lasting
+        self.bounds = bounds
+        self.lines_max = lines_max
         self.lines: dict[bytes, Line] = {}
+        """Those in memory, by their Kafka key."""
+        self.cold = Cold()
+        """Those that are in the store only."""
+        self.watch: Watch | None = None
         self.counts = Counts()
         self.offset: int = -1
+        self.format = self.format_stored = PAGED
+        """In which the state is written from now on, and in which it was last."""
+        self.ticks = 0
+        self.floors: list[tuple[int, int]] = []
+        """(number of a tick, watermark): to that the tick raised every line seen before it.
+
+        The numbers rise, and the watermarks fall: a tick that is higher replaces those before it.
+        """
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
         self.shape = shape_of(rules)
         snapshot.load(self)
         self._folding = Folding(self) if Folding is not None and not plain else None
 
+    @property
+    def full(self) -> bool:
+        """Whether as many lines as may be are in memory."""
+        return (
+            self.lines_max is not None
+            and self.format >= PAGED
+            and len(self.lines) >= self.lines_max
+        )
+
+    def line(self, key: bytes) -> Line | None:
+        """Return a line, woken if it lies in the store only; None if it hasn't been seen."""
+        line = self.lines.get(key)
+        if line is not None or not self.cold.count:
+            return line
+        line = snapshot.recalled(self, key)
+        if line is not None:
+            self.cold.remove(line, self.rules)
+            self.lines[key] = line
+            if self.watch is not None:
+                self.watch.woken(line)
+        return line
+
+    def raised(self, watermark: int) -> None:
+        """Note that a tick has raised every line seen to a watermark."""
+        self.ticks += 1
+        while self.floors and self.floors[-1][1] <= watermark:
+            self.floors.pop()
+        self.floors.append((self.ticks, watermark))
+
+    def _cool(self, touched: Iterable[bytes]) -> None:
+        """Leave the lines to the store that were touched the longest ago."""
+        assert self.lines_max is not None  # `full` has looked
+        for key in touched:
+            self.lines[key] = self.lines.pop(key)
+        room = self.lines_max - self.lines_max // 8
+        gone = list(islice(self.lines, len(self.lines) - room))
+        for key in gone:
+            line = self.lines.pop(key)
+            self.cold.add(line, snapshot.due(line, self.rules), self.rules)
+            if self.watch is not None:
+                self.watch.cooled(line)
+        if self._folding is not None:
+            self._folding.forget(gone)
+
     def step(self, records: Sequence[Record]) -> Step:
-        """Return what `records` lead to; those that the state has seen are passed over."""
+        """Return what `records` lead to; those that the state has seen are passed over.
+
+        With bounds it may be less: records behind `offset` are for the next step.
+        """
         if self._folding is not None:
             return self._step_compiled(self._folding, records, self.offset)
         if records and records[0].offset <= self.offset:
@@ -127,9 +235,9 @@ class Partition:
         found = self.store.get_many(asked + reversed)
         of_reversed = zip(reversed, found[len(asked) :], strict=True)
         batch = _Batch(self, {key: value for key, value in of_reversed if value is not None})
-        folding.take(batch, block, decoded, keys, found)
-        if len(block):
-            self.offset = block.last_offset
+        taken = folding.take(batch, block, decoded, keys, found)
+        if taken:
+            self.offset = block.offset_at(taken - 1)
         return self._stepped(batch)
 
     def step_decoded(self, records: Sequence[Record], known: Sequence[Decoded | None]) -> Step:
@@ -145,14 +253,16 @@ class Partition:
         ]
         keys = _ledger_keys(decoded)
         batch = _Batch(self, _look_up(self.store, decoded, keys))
-        batch.take(records, decoded, keys)
-        if records:
-            self.offset = records[-1].offset
+        taken = batch.take(records, decoded, keys)
+        if taken:
+            self.offset = records[taken - 1].offset
         return self._stepped(batch)
 
     def _stepped(self, batch: "_Batch") -> Step:
         self._count(batch.out)
         changes = snapshot.changes(self, batch.touched.values(), batch.fresh, batch.expiring)
+        if self.full:
+            self._cool(batch.touched)
         return Step(batch.out, changes)
 
     def commit(self, step: Step) -> None:
@@ -190,11 +300,26 @@ class _Batch:
         """The keys of `fresh` by (line, bucket of time)."""
         self.touched: dict[bytes, Line] = {}
         self.out: list[Outgoing] = []
+        self._counted = self._output_bytes = 0
+
+    def full(self) -> bool:
+        """Whether the step has reached one of its bounds."""
+        bounds = self.partition.bounds
+        if bounds is None:
+            return False
+        if len(self.out) > self._counted:
+            more = islice(self.out, self._counted, None)
+            self._output_bytes += sum([len(record.value) for record in more])
+            self._counted = len(self.out)
+        return self._output_bytes >= bounds.output_bytes or len(self.touched) >= bounds.lines
 
     def take(
         self, records: Sequence[Record], decoded: Sequence[Decoded], keys: Sequence[bytes | None]
-    ) -> None:
+    ) -> int:
         """Let the first check that applies decide what becomes of each record.
+
+        Return how many were taken: all, or those before a bound. The first of the others may have
+        begun: some of what leaves because of it has left, and nothing else of it is seen.
 
         This is the hot loop: an event that passes costs no call but those that it needs. Whatever
         doesn't pass, or is rare, goes to a method.
@@ -202,17 +327,23 @@ class _Batch:
         rules, lines, entries, out = self.rules, self.lines, self.entries, self.out
         future_max, retention = rules.future_max, rules.retention
         fresh, touched = self.fresh, self.touched
-        accepted = 0
+        bounds = self.partition.bounds
+        accepted = taken = 0
         event: Any  # checked by class, below
         for record, event, key in zip(records, decoded, keys, strict=True):
+            if taken and bounds is not None and self.full():
+                break
             if key is None and event.__class__ is not MachineTelemetry:
-                self._take_other(record, event)
+                if not self._take_other(record, event):
+                    break
+                taken += 1
                 continue
+            taken += 1
             line = lines.get(record.key)  # type: ignore[arg-type]  # no line has the key None
             if line is None or line.line != event.line or line.plant != event.plant:
                 if self._misplaced(record, event):
                     continue
-                line = None
+                line = self.partition.line(record.key)  # type: ignore[arg-type]  # it is its line's
             at = event.time
             if record.timestamp is not None and at - record.timestamp > future_max:
                 self._reject(record, event, "from_the_future", _future(at, record.timestamp))
@@ -231,15 +362,19 @@ class _Batch:
                     record, event, line, oldest
                 ):
                     continue
-            accepted += 1
             if line is None:
                 line = new_line(event.plant, event.line, at, rules)
                 lines[line.key] = line
             elif at > line.watermark:
                 if at < line.due:
                     line.watermark = at
+                elif bounds is not None and crowded(line, at, rules, bounds.rows):
+                    self.begin(line, at)
+                    taken -= 1
+                    break
                 else:
                     advance(line, at, rules, out)
+            accepted += 1
             line.accepted_events += 1
             touched[line.key] = line
             if key is not None:
@@ -254,6 +389,15 @@ class _Batch:
                 if len(out) > begin:
                     out[begin:] = traced(out[begin:], record)
         self.counts.accepted += accepted
+        return taken
+
+    def begin(self, line: Line, watermark: int) -> None:
+        """Close some of the windows that a watermark closes, before what raises it is taken."""
+        bounds = self.partition.bounds
+        assert bounds is not None  # somebody has looked
+        self.partition.format = max(self.partition.format, PAGED)  # it knows what has left
+        close_some(line, watermark, self.rules, self.out, bounds.rows)
+        self.touched[line.key] = line
 
     def _enter(self, line: Line, key: bytes, at: int, entry: bytes) -> None:
         self.fresh[key] = entry
@@ -262,11 +406,11 @@ class _Batch:
     def _known(self, key: bytes) -> bytes | None:
         return self.fresh.get(key) or self.entries.get(key)
 
-    def _take_other(self, record: Record, event: Rejection | Tick) -> None:
+    def _take_other(self, record: Record, event: Rejection | Tick) -> bool:
         if isinstance(event, Rejection):
             self._refuse(record, event)
-        else:
-            self._tick(record, event)
+            return True
+        return self._tick(record, event)
 
     def _take_known(self, record: Record, event: AnyEvent, same: bool) -> None:
         if same:
@@ -349,18 +493,49 @@ class _Batch:
         assert not isinstance(original, str)  # _reversal_passes has read it
         fold_reversal(line, event, original, self.rules, self.out)
 
-    def _tick(self, record: Record, tick: Tick) -> None:
-        """Raise the watermark of each line seen; a silent line closes, too."""
+    def _tick(self, record: Record, tick: Tick) -> bool:
+        """Raise the watermark of each line seen; a silent line closes, too.
+
+        Return whether all were; where a bound came before, the tick is to be taken once more.
+        """
         if record.timestamp is not None and tick.time - record.timestamp > self.rules.future_max:
             reason = _future(tick.time, record.timestamp)
             self._refuse(record, Rejection("from_the_future", reason))
-            return
-        self.counts.tick += 1
+            return True
         watermark = tick.time - self.rules.idle_grace
-        for line in self.lines.values():
-            if watermark > line.watermark:
-                advance(line, watermark, self.rules, self.out)
+        partition = self.partition
+        bounds = partition.bounds
+        paged = partition.format >= PAGED
+        for line in chain(list(self.lines.values()), self._due(watermark)):
+            if watermark <= line.watermark:
+                continue
+            if paged and watermark < line.due and watermark < line.sweep_due:
+                line.watermark = watermark  # the head tells of it
+                continue
+            if bounds is not None:
+                if self.full():
+                    return False
+                if crowded(line, watermark, self.rules, bounds.rows):
+                    self.begin(line, watermark)
+                    return False
+            advance(line, watermark, self.rules, self.out)
+            if (
+                not paged
+                or line.changed_pages
+                or line.changed_episodes
+                or watermark >= line.sweep_due
+            ):
                 self.touched[line.key] = line
+        partition.raised(watermark)
+        self.counts.tick += 1
+        return True
+
+    def _due(self, watermark: int) -> Iterator[Line]:
+        """Yield the lines that are in the store only, and due."""
+        for key in self.partition.cold.due(watermark):
+            line = self.partition.line(key)
+            assert line is not None  # what is cold is in the store
+            yield line
 
     def _reject(self, record: Record, event: AnyEvent, code: Code, reason: str) -> None:
         self._refuse(record, Rejection(code, reason, event.plant, event.line))
@@ -376,7 +551,7 @@ class _Batch:
         time = None if record.timestamp is None else instant_text(record.timestamp)
         data = exception_data(rejection, topic, number, record)
         value = encode(EXCEPTION, id, time, rejection.plant, rejection.line, data)
-        self.out.append(Outgoing(EXCEPTIONS, record.key, id, rejection.code, value))
+        self.out.append(Outgoing(EXCEPTIONS, exception_key(record), id, rejection.code, value))
 
 
 def traced(outputs: list[Outgoing], record: Record) -> list[Outgoing]:

@@ -13,6 +13,7 @@ cdef class Row:
     cdef wide sums[SLOTS_MAX]
     cdef int width
     cdef public int64_t count
+    cdef public int64_t page
     cdef public list causes
 
 cdef object wide_number(wide number)

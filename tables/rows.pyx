@@ -13,6 +13,11 @@ from streams.buffer cimport (
 
 import msgspec
 
+from streams.policy import MEASURES_MAX
+
+if SLOTS_MAX != MEASURES_MAX:
+    raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.policy has {MEASURES_MAX} measures")
+
 _encode = msgspec.msgpack.Encoder().encode
 
 cdef wide low_mask = 0x7FFFFFFFFFFFFFFF
@@ -40,6 +45,7 @@ cdef class Row:
             self.sums[slot] = _wide(measures[slot])
         self.count = count
         self.causes = [] if causes is None else causes
+        self.page = 0
 
     @property
     def measures(self):

@@ -14,8 +14,11 @@ from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_polic
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.transactions import at_once_data, windowed_data
 
-STATE_FORMAT: Final = 1
-"""Written unless settings say otherwise: one that the version before this one reads, too."""
+STATE_FORMAT: Final = 0
+"""A state goes on in the format that it has, and a new one begins in the latest."""
+
+SECONDS_MAX: Final = 100 * 366 * 86_400
+"""Of a length of time, a hundred years: in microseconds it fits 64 bits beside any instant."""
 
 Row = tuple[str, ...]
 """The names of a row's members."""
@@ -45,6 +48,8 @@ class Timing(Struct, frozen=True, kw_only=True):
             floor = 0 if name in ("grace_seconds", "idle_grace_seconds") else 1
             if value < floor:
                 return f"{name} is {value}: it must be at least {floor}"
+            if value > SECONDS_MAX:
+                return f"{name} is {value}: it must be at most {SECONDS_MAX}"
         longest = max(self.summary_window_seconds, self.posting_window_seconds)
         for name in ("mes_retention_seconds", "machine_retention_seconds"):
             if getattr(self, name) < longest + self.grace_seconds:
@@ -129,8 +134,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    kinds_by_short: dict[bytes, Kind]
     state_format: int = STATE_FORMAT
-    """In which the state is written."""
+    """In which the state is written; 0: see `STATE_FORMAT`."""
 
 
 def rules_for(
@@ -167,6 +173,7 @@ def rules_for(
         bucket=timing.ledger_bucket_seconds * SECOND,
         lengths=tuple({posting * SECOND, summary * SECOND}),
         kinds=kinds,
+        kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
         plans={
             struct: Plan(

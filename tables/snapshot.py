@@ -1,67 +1,95 @@
-"""How a partition lies in its store: keys, and what a batch changes of them."""
+"""How a partition lies in its store: what a step changes of it, and how it is read again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from tables import episodes
-from tables.episodes import Episode
-from tables.head import HEAD, Head, check_shape, head_bytes, read_head
+from tables import episodes, stored
+from tables.cold import FOREVER
+from tables.head import HEAD, PAGED, Head, check_shape, format_of, head_bytes, read_head
 from tables.ledger import entry_time
-from tables.line import Line, forget, new_line
+from tables.line import Line, forget
 from tables.rules import Rules
 from tables.store import Change, Changes
-from tables.windows import Row, horizon
+from tables.stored import EPISODE, EXPIRY, LINE, WINDOW
+from tables.windows import horizon
 
 if TYPE_CHECKING:
     from tables.partition import Partition
 
-LINE: Final = b"h"
-EPISODE: Final = b"e"
-WINDOW: Final = b"w"
-EXPIRY: Final = b"x"
-"""Prefixes: lines, episodes, windows, and which ledger entries expire when. A line's keys go on
-with its Kafka key and a zero byte. The head has a key, the ledger a prefix of its own."""
-
 SWEPT_KEYS_MAX: Final = 20_000
-"""Ledger entries that a batch deletes, about: bounds what it writes, and how long it takes."""
+"""Ledger entries that a step deletes, about: bounds what it writes, and how long it takes."""
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
+WINDOW_BYTES_MAX: Final = 512 << 10
+"""A window that takes more in format 1 or 2, in one value, makes its state go on in format 3."""
 
 
 def load(partition: Partition) -> None:
     """Fill a partition with what its store has; a store without a head is empty."""
-    (stored,) = partition.store.get_many([HEAD])
-    if stored is None:
+    wanted = partition.rules.state_format
+    (found,) = partition.store.get_many([HEAD])
+    if found is None:
+        partition.format = partition.format_stored = wanted or PAGED
         return
     where = f"the state of {partition.topic}/{partition.number}"
-    head = read_head(stored, where)
+    head = read_head(found, where)
     check_shape(head, partition.shape, partition.rules, partition.topic, where)
+    partition.format_stored = format_of(found)
+    partition.format = wanted or partition.format_stored
     partition.offset = head.offset
+    partition.ticks, partition.floors = head.ticks, [*head.floors]
     told = partition.counts
     told.accepted, told.duplicate, told.exception, told.tick = head.counts
     told.codes.update(head.codes)
     told.left.update(head.left)
-    by_key: dict[bytes, Line] = {}
-    for _, value in partition.store.scan(LINE):
-        line = _read_line(value, partition.rules)
-        partition.lines[line.key] = by_key[line.key] = line
-    for key, value in partition.store.scan(EPISODE):
-        line_key, name = key[1:].split(b"\0")
-        by_key[line_key].episodes[name.decode()] = Episode(*_decode(value))
-    kinds = {kind.short.encode(): kind for kind in partition.rules.kinds}
-    for key, value in partition.store.scan(WINDOW):
-        line_key, short, carrier = key[1:].split(b"\0", 2)
-        by_key[line_key].windows[kinds[short].index][_instant(carrier)] = {
-            (start, tuple(members)): Row([int(measure) for measure in measures], count, causes)
-            for start, members, measures, count, causes in _decode(value)
-        }
-    for line in by_key.values():
-        _recall(line, partition.rules)
+    if partition.format_stored < PAGED:
+        _load_first(partition)
+        return
+    for key, value in partition.store.scan(LINE):
+        line = _line_of(partition, key[1:], value)
+        if partition.full:
+            partition.cold.add(line, due(line, partition.rules), partition.rules)
+        else:
+            partition.lines[line.key] = line
+
+
+def _load_first(partition: Partition) -> None:
+    """Read all lines of a state of format 1 or 2."""
+    rules, store = partition.rules, partition.store
+    for _, value in store.scan(LINE):
+        line = stored.read_first_line(value, rules)
+        partition.lines[line.key] = line
+    for key, value in store.scan(EPISODE):
+        line_key, name, episode = stored.read_episode(key, value)
+        partition.lines[line_key].episodes[name] = episode
+    for key, value in store.scan(WINDOW):
+        line_key, rest = key[1:].split(b"\0", 1)
+        stored.read_rows(partition.lines[line_key], rest, value, rules.kinds_by_short)
+    for line in partition.lines.values():
+        _recall(line, rules)
+        line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
+
+
+def recalled(partition: Partition, key: bytes) -> Line | None:
+    """Return a line as the store has it, None if that has none of this key."""
+    (found,) = partition.store.get_many([LINE + key])
+    return None if found is None else _line_of(partition, key, found)
+
+
+def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
+    store, rules = partition.store, partition.rules
+    line = stored.read_line(value, rules, partition.floors)
+    for place, told in store.scan(EPISODE + key + b"\0"):
+        _, name, episode = stored.read_episode(place, told)
+        line.episodes[name] = episode
+    prefix = WINDOW + key + b"\0"
+    for place, told in store.scan(prefix):
+        stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short)
+    _recall(line, rules)
+    first = next(store.scan(EXPIRY + key + b"\0"), None)
+    line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
+    return line
 
 
 def changes(
@@ -70,10 +98,10 @@ def changes(
     fresh: Changes,
     expiring: Mapping[tuple[bytes, int], list[bytes]],
 ) -> Changes:
-    """Return what a batch changes in the store, the offset among it.
+    """Return what a step changes in the store, the offset among it.
 
     `fresh` has the new ledger entries, `expiring` their keys by (line, bucket of time); `fresh` is
-    what is returned, with all else added to it.
+    what is returned, with all else added to it. The head comes last.
     """
     rules = partition.rules
     made, room = fresh, SWEPT_KEYS_MAX
@@ -82,20 +110,24 @@ def changes(
         if line.watermark >= line.sweep_due and room > 0:
             swept = _swept(partition, line, room)
             room -= len(swept)
-            for key, gone in swept:  # what has expired may have been accepted anew in this batch
+            for key, gone in swept:  # what has expired may have been accepted anew in this step
                 if key not in made:
                     made[key] = gone
                     partition.ledger_grown -= not key.startswith(EXPIRY)
         if partition.lasting:
-            made.update(_line_changes(line, rules))
+            made.update(_line_changes(partition, line))
         line.changed_episodes.clear()
-        line.changed_windows.clear()
-    offset = _bytes(partition.offset)
+        line.changed_pages.clear()
     for (line_key, number), keys in expiring.items():
         begin = number * rules.bucket
         line = partition.lines[line_key]
         line.oldest_bucket = min(line.oldest_bucket, begin)
-        made[EXPIRY + line_key + b"\0" + _bytes(begin) + offset] = _encode(keys)
+        made.update(stored.expiry_changes(line, begin, partition.offset, keys))
+    if partition.lasting and (partition.format_stored >= PAGED) != (partition.format >= PAGED):
+        for key in [key for key in made if key.startswith(WINDOW)]:
+            made[key] = None
+        made.update(_all_anew(partition))
+    partition.format_stored = partition.format
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
     head = Head(
@@ -104,27 +136,63 @@ def changes(
         codes=dict(told.codes),
         left=dict(told.left),
         shape=partition.shape,
+        ticks=partition.ticks,
+        floors=partition.floors,
     )
-    made[HEAD] = head_bytes(head, rules.state_format)
+    made[HEAD] = head_bytes(head, partition.format)
     return made
 
 
-def _line_changes(line: Line, rules: Rules) -> Iterator[Change]:
-    yield LINE + line.key, _line_bytes(line)
-    prefix = line.key + b"\0"
-    for name in line.changed_episodes:
-        episode = line.episodes.get(name)
-        yield EPISODE + prefix + name.encode(), None if episode is None else _episode_bytes(episode)
-    for index, carrier in line.changed_windows:
-        rows = line.windows[index].get(carrier)
-        key = WINDOW + prefix + rules.kinds[index].short.encode() + b"\0" + _bytes(carrier)
-        yield key, None if rows is None else rows_bytes(rows)
+def due(line: Line, rules: Rules) -> int:
+    """Return the watermark at which something is to be done for a line, `FOREVER` if never."""
+    dues = [
+        carrier + kind.length + rules.grace
+        for kind, carried in zip(rules.kinds, line.windows, strict=True)
+        for carrier in carried
+    ]
+    dues += line.pending.values()
+    if line.live:
+        length = rules.downtime.length
+        dues.append(horizon(line.watermark, length, rules.grace) + length + rules.grace)
+    limit = rules.episode_limit
+    dues += [episodes.last_known(e, limit) + rules.retention + 1 for e in line.episodes.values()]
+    if line.oldest_bucket < FOREVER:
+        dues.append(max(line.oldest_bucket + rules.bucket + rules.retention, line.sweep_due))
+    return min(dues, default=FOREVER)
+
+
+def _line_changes(partition: Partition, line: Line) -> Iterator[Change]:
+    rules = partition.rules
+    if partition.format >= PAGED:
+        yield LINE + line.key, stored.line_bytes(line, partition.ticks, rules)
+        yield from stored.page_changes(line, line.changed_pages, rules.kinds)
+    else:
+        yield LINE + line.key, stored.first_line_bytes(line)
+        windows = dict.fromkeys((index, carrier) for index, carrier, _ in line.changed_pages)
+        for key, value in stored.window_changes(line, windows, rules.kinds):
+            if value is not None and len(value) > WINDOW_BYTES_MAX:
+                partition.format = PAGED
+            yield key, value
+    yield from stored.episode_changes(line, line.changed_episodes)
+
+
+def _all_anew(partition: Partition) -> Iterator[Change]:
+    """Yield all lines and windows in another layout; all lines are in memory."""
+    for key, _ in partition.store.scan(WINDOW):
+        yield key, None
+    for line in partition.lines.values():
+        for index, carried in enumerate(line.windows):
+            for carrier, rows in carried.items():
+                for row_key, row in rows.items():
+                    line.changed_pages[index, carrier, row.page] = row_key
+        yield from _line_changes(partition, line)
+        line.changed_pages.clear()
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     """Return the deletions of the line's ledger entries that no longer count; forget episodes.
 
-    Once there are `room` of them the rest is left for the line's next batch.
+    Once there are `room` of them the rest is left for the line's next step.
     """
     rules = partition.rules
     oldest = line.watermark - rules.retention
@@ -133,20 +201,21 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
         forget(line, name, rules)
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
-        prefix = EXPIRY + line.key + b"\0"
-        for index_key, stored in partition.store.scan(prefix):
-            bucket = _instant(index_key[len(prefix) : len(prefix) + 8])
+        line_oldest = FOREVER
+        for index_key, value in partition.store.scan(EXPIRY + line.key + b"\0"):
+            bucket = stored.read_expiry(line, index_key)
             if bucket + rules.bucket > oldest:
+                line_oldest = bucket
                 break
             if len(gone) >= room:
                 return gone
-            keys: list[bytes] = _decode(stored)
+            keys = stored.read_expiring(value)
             for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
                 # An identity may have been accepted anew since, with a later time.
                 if entry is not None and entry_time(entry) < oldest:
                     gone.append((key, None))
             gone.append((index_key, None))
-        line.oldest_bucket = oldest - oldest % rules.bucket
+        line.oldest_bucket = line_oldest
     line.sweep_due = line.watermark + rules.bucket
     return gone
 
@@ -162,81 +231,3 @@ def _recall(line: Line, rules: Rules) -> None:
         if episode.end is None and not episode.planned and not episode.notified:
             line.pending[name] = episode.start + rules.breakdown
             line.due = min(line.due, line.pending[name])
-
-
-def _line_bytes(line: Line) -> bytes:
-    told: list[Any] = [
-        line.plant,
-        line.line,
-        line.watermark,
-        numbers(line.accepted),
-        numbers(line.emitted),
-        line.forgotten_micros,
-        line.accepted_events,
-        line.late_events,
-        line.state,
-    ]
-    return _encode(told)
-
-
-def _read_line(stored: bytes, rules: Rules) -> Line:
-    plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
-    line = new_line(plant, name, watermark, rules)
-    line.oldest_bucket = -(2**63)  # unknown: the first sweep looks
-    line.accepted = [[int(sum_) for sum_ in sums] for sums in accepted]
-    line.emitted = [[int(sum_) for sum_ in sums] for sums in emitted]
-    line.forgotten_micros = forgotten
-    line.accepted_events, line.late_events, line.state = events, late, state
-    return line
-
-
-def _episode_bytes(episode: Episode) -> bytes:
-    return _encode(
-        [
-            episode.work_unit,
-            episode.start,
-            episode.end,
-            episode.reason,
-            episode.planned,
-            episode.cause,
-            episode.notified,
-        ]
-    )
-
-
-def rows_bytes_plain(rows: Mapping[tuple[int, tuple[Any, ...]], Row]) -> bytes:
-    return _encode(
-        [
-            (start, members, [_stored(measure) for measure in row.measures], row.count, row.causes)
-            for (start, members), row in rows.items()
-        ]
-    )
-
-
-def numbers_plain(sums: list[list[int]]) -> Any:
-    """Return lists of integers so that they can be encoded."""
-    return [[_stored(number) for number in each] for each in sums]
-
-
-def _stored(measure: int) -> int | str:
-    # MessagePack stops at 64 bits; billionths don't.
-    return measure if -(2**63) <= measure < 2**63 else str(measure)
-
-
-def _bytes(instant: int) -> bytes:
-    return (instant + 2**63).to_bytes(8, "big")
-
-
-def _instant(stored: bytes) -> int:
-    return int.from_bytes(stored, "big") - 2**63
-
-
-try:
-    from tables.rows import numbers_bytes, rows_bytes
-except ImportError:  # they weren't built: see hatch_build.py
-    rows_bytes, numbers = rows_bytes_plain, numbers_plain
-else:
-
-    def numbers(sums: list[list[int]]) -> Any:
-        """Return what `numbers_plain` does, encoded already."""
-        return msgspec.Raw(numbers_bytes(sums))

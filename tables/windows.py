@@ -1,11 +1,16 @@
 """Tumbling windows of one line: rows that add up, carried until a window closes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from tables.rules import Kind, RowMembers, Rules
+
+PAGE_ROWS: Final = 16
+SHARED_PAGES: Final = 4
+"""Rows of one window are written in pages, so that a change writes little: the first 64 rows share
+four pages, each further row has one of its own. A window of ordinary size is one page."""
 
 
 class PlainRow(Struct, gc=False):
@@ -17,6 +22,8 @@ class PlainRow(Struct, gc=False):
     measures: list[int]
     count: int = 0
     causes: list[str] = []
+    page: int = 0
+    """Which page of its window it is written in."""
 
     def add(self, slot: int, amount: int) -> None:
         """Add billionths to a sum."""
@@ -54,17 +61,6 @@ def carrier_of(at: int, watermark: int, length: int, grace: int) -> int:
     if start + length + grace > watermark:
         return start
     return watermark - watermark % length
-
-
-def row_of(carried: Carried, kind: Kind, carrier: int, start: int, members: RowMembers) -> Row:
-    """Return the row to add to, made anew if need be."""
-    rows = carried.get(carrier)
-    if rows is None:
-        rows = carried[carrier] = {}
-    row = rows.get((start, members))
-    if row is None:
-        row = rows[start, members] = Row([0] * len(kind.measures), 0, [])
-    return row
 
 
 def closable(

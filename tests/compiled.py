@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from streams import kafka_batches, kafka_writer, logfile
-from tables import line, partition, snapshot, windows
+from tables import line, partition, stored, windows
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None
 
@@ -33,10 +33,10 @@ def all_plain() -> Iterator[None]:
         patch.setattr(partition, "advance", line.advance_plain)
         patch.setattr(line, "advance", line.advance_plain)
         patch.setattr(line, "close", line.close_plain)
-        for module in (line, snapshot, windows):
+        for module in (line, stored, windows):
             patch.setattr(module, "Row", windows.PlainRow)
-        patch.setattr(snapshot, "rows_bytes", snapshot.rows_bytes_plain)
-        patch.setattr(snapshot, "numbers", snapshot.numbers_plain)
+        patch.setattr(stored, "rows_bytes", stored.rows_bytes_plain)
+        patch.setattr(stored, "numbers", stored.numbers_plain)
         patch.setattr(logfile, "placed_by", logfile.placed_by_plain)
         patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
         yield

@@ -19,6 +19,8 @@ M_TYPES = [
 ]  # fmt: skip
 E_TYPES = ["machine.count.v1", "machine.state.v1", "machine.telemetry.v1"]
 M, E = "mes.events.v1", "machine.events.v1"
+WHOLE = ["application/cloudevents+json", "Application/CloudEvents+JSON; charset=UTF-8"]
+"""Content types that say: the value is the event."""
 DOWNTIME_TYPES = ["downtime.started.v1", "downtime.ended.v1"]
 REVERSIBLE = {
     "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
@@ -60,8 +62,8 @@ def random_log(seed: int, size: int) -> list[bytes]:
 def printed_log(seed: int, size: int, partitions: int = 1) -> list[bytes]:
     """Return a random log as `kcat -J` prints it: keys, timestamps, headers, gaps in the offsets.
 
-    Some keys are another's, some timestamps hours early, some events in binary mode, some values
-    null; a tick is on each partition.
+    Some keys are another's, some timestamps hours early, some events in binary mode, or in structured
+    mode with the headers of both, some values null; a tick is on each partition.
     """
     rng = Random(~seed)
     return list(_printed(rng, random_log(seed, size), partitions))
@@ -81,12 +83,17 @@ def _printed(rng: Random, lines: Iterable[bytes], partitions: int) -> Iterator[b
         early = rng.choice([0, 0, 0, 3_599, 3_600, 3_601, 90_000])
         record = {
             "ts": rng.choice([-1, None, round((_seconds(event) - early) * 1000)]),
-            "headers": rng.choice([None, [], ["a", "b", "c", None]]),
+            "headers": rng.choice(
+                [None, [], ["a", "b", "c", None], ["content-type", rng.choice(WHOLE)]]
+            ),
             "key": key if rng.random() < 0.97 else rng.choice([None, "", "DE01/L1", "x"]),
             "payload": payload if rng.random() < 0.99 else None,
         }
         if event.keys() >= {"specversion", "data"} and rng.random() < 0.1:
             record |= _binary(event)
+            if rng.random() < 0.2:  # the same in structured mode, with the headers all the same
+                record |= {"headers": [*record["headers"][2:], "content-type", rng.choice(WHOLE)]}
+                record["payload"] = payload
         for target in targets:
             offsets[target] += rng.choice([1, 1, 1, 2])
             place = {"topic": target[0], "partition": target[1], "offset": offsets[target]}

@@ -551,7 +551,12 @@ def read_envelope(record: Record) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Rejected("malformed", "value is not a JSON object")
     # "Binary mode (a `ce_specversion` header; attributes in `ce_*` headers, `data` as the value)"
-    if any(name == "ce_specversion" for name, _ in record.headers):
+    # "unless its `content-type` says that the value is a whole CloudEvent"
+    whole = any(
+        name == "content-type" and re.match("application/cloudevents", value or "", re.IGNORECASE)
+        for name, value in record.headers
+    )
+    if not whole and any(name == "ce_specversion" for name, _ in record.headers):
         envelope: dict[str, Any] = {n[3:]: v for n, v in record.headers if n.startswith("ce_")}
         envelope["data"] = document
         return envelope

@@ -51,7 +51,7 @@ def access(tmp_path: Path) -> Access:
     )
 
 
-def status() -> dict[str, Any]:
+async def status() -> dict[str, Any]:
     return {"version": "0", "secret": "of the plant"}
 
 
@@ -358,7 +358,7 @@ async def test_what_isnt_http_is_answered_without_a_word_of_it(
 
 
 async def test_an_error_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
-    def broken() -> dict[str, Any]:
+    async def broken() -> dict[str, Any]:
         raise LookupError("the password is hunter2")
 
     runner = await serve(create_web(broken), "127.0.0.1", 0)
@@ -389,15 +389,25 @@ async def test_too_many_requests_are_a_429_until_some_time_has_passed(
     clock = Clock()
     monkeypatch.setattr(access_module, "time", clock)
     async with visited() as session:
-        codes = [await code(session, "ready") for _ in range(int(REQUESTS_AT_ONCE) + 5)]
+        codes = [await code(session, "page.js") for _ in range(int(REQUESTS_AT_ONCE) + 5)]
         assert codes == [200] * int(REQUESTS_AT_ONCE) + [429] * 5
         for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
-            assert await code(session, "ready", headers={name: "10.0.0.9"}) == 429
+            assert await code(session, "page.js", headers={name: "10.0.0.9"}) == 429
         async with session.get("api/status") as refused:
             assert refused.status == 429
             assert refused.headers["Retry-After"] == "1"
         clock.now += 2.5 / REQUESTS_PER_SECOND
-        assert [await code(session, "ready") for _ in range(3)] == [200, 200, 429]
+        assert [await code(session, "page.js") for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_probe_is_answered_however_much_its_address_has_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(access_module, "time", Clock())
+    async with visited() as session:
+        codes = [await code(session, "page.js") for _ in range(int(REQUESTS_AT_ONCE) + 5)]
+        assert codes[-1] == 429
+        assert await code(session, "ready") == 200
 
 
 def test_rates_are_of_each_address_and_in_a_bounded_memory() -> None:
@@ -465,17 +475,27 @@ async def test_a_slow_client_is_hung_up_on(
         assert 0.3 < await closed_after(runner, first, drip) < 3
 
 
-async def test_connections_past_the_bound_are_hung_up_on_and_others_served(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("size", [100_000, 30_000_000], ids=["all is written", "it still writes"])
+async def test_an_answer_that_nobody_takes_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(http_server, "CONNECTIONS_MAX", 3)
-    async with served() as runner, ClientSession(url_of(runner)) as session:
-        assert await code(session, "ready") == 200
-        idle = [socket.create_connection(runner.addresses[0]) for _ in range(10)]
-        try:
-            await asyncio.sleep(0.2)
-            assert len(runner.server.connections) == 3  # type: ignore[union-attr]
-            assert await code(session, "ready") == 200  # on the connection that it has
-        finally:
-            for one in idle:
-                one.close()
+    for bound in ("ANSWER_SECONDS_MAX", "HEAD_SECONDS_MAX", "LINGER_SECONDS"):
+        monkeypatch.setattr(http_server, bound, 0.3)
+
+    async def much(_: web.Request) -> web.Response:
+        return web.Response(body=b"x" * size)
+
+    app = create_web(status)
+    app.router.add_get("/much", much)
+    runner = await serve(app, "127.0.0.1", 0)
+    try:
+        with socket.socket() as lazy:
+            lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            lazy.connect(runner.addresses[0])
+            lazy.sendall(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await asyncio.sleep(0.1)
+            assert len(runner.server.connections) == 1  # type: ignore[union-attr]
+            await asyncio.sleep(1)
+            assert runner.server.connections == []  # type: ignore[union-attr]
+    finally:
+        await runner.cleanup()

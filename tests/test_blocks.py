@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from compiled import needs_core
 from draws import rngs, seeds
+from streams.headers import headers_of
 from streams.kafka_batches import HEADER, SealedBatch, _Kept, _records_or_blocks, joined, whole
 from streams.kafka_writer import grouped, grouped_plain
 from streams.record import Outgoing, Record
@@ -18,6 +19,7 @@ from streams.record import Outgoing, Record
 UNCOMMITTED, COMMITTED = 0, 1
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = [0, GZIP, SNAPPY, LZ4, ZSTD]
+STRUCTURED = ("content-type", b"application/cloudevents+json")
 TP = TopicPartition("t", 0)
 
 
@@ -157,7 +159,7 @@ def test_what_is_sealed_aiokafka_reads_back(
 
 
 @given(rngs)
-def test_a_trace_leaves_as_a_header_and_nothing_else_does(rng: Random) -> None:
+def test_each_record_leaves_as_a_cloud_event_and_with_its_trace(rng: Random) -> None:
     from streams.blocks import outgoing_payload
 
     records = [
@@ -173,13 +175,18 @@ def test_a_trace_leaves_as_a_header_and_nothing_else_does(rng: Random) -> None:
         (each.key, each.value, list(each.headers)) for each in DefaultRecordBatch(sealed._build())
     ]
     assert found == [
-        (one.key, one.value, [] if one.trace is None else [("traceparent", one.trace)])
+        (one.key, one.value, [STRUCTURED, *([("traceparent", one.trace)] if one.trace else [])])
         for one in records
     ]
+    assert found == [(one.key, one.value, headers_of(one)) for one in records]
 
 
 @given(rngs, st.sampled_from([100, 1_000, 10_000]))
-def test_outputs_are_grouped_as_plainly(rng: Random, bytes_max: int) -> None:
+def test_outputs_are_grouped_as_plainly_and_no_group_is_too_large(
+    rng: Random, bytes_max: int
+) -> None:
+    from streams.blocks import outgoing_payload
+
     records = [
         Outgoing(
             rng.choice(["a", "b"]),
@@ -198,3 +205,5 @@ def test_outputs_are_grouped_as_plainly(rng: Random, bytes_max: int) -> None:
     found = grouped(records, {}, place_of, bytes_max)
     assert found == grouped_plain(records, {}, place_of, bytes_max)
     assert sorted((each for _, group in found for each in group), key=records.index) == records
+    for _, group in found:
+        assert len(group) == 1 or len(outgoing_payload(group)[0]) <= bytes_max

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -319,3 +321,207 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_an_unknown_setting_that_resembles_none_is_one_sentence(tmp_path: Path) -> None:
+    done = lineside("worker", LINESIDE_LOG_LEVEL="debug")
+    assert_one_sentence(done, 2, "LINESIDE_LOG_LEVEL isn't a setting: docs/settings.md")
+    (tmp_path / "lineside.toml").write_text("foo = 1\n")
+    done = lineside("audit", "--config", tmp_path / "lineside.toml")
+    assert_one_sentence(done, 2, "foo isn't a setting: docs/settings.md")
+
+
+def test_an_option_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "lineside.toml"
+    file.write_text('group = "a b"\nbroker = "file:"\n')
+    given = {"LINESIDE_GROUP": "c d", "LINESIDE_BROKER": "environment:"}
+    assert_one_sentence(lineside("worker", "--config", file), 2, "broker is 'file:'")
+    assert_one_sentence(lineside("worker", "--config", file, **given), 2, "'environment:'")
+    options = ("--config", file, "--broker", "option:")
+    assert_one_sentence(lineside("worker", *options, **given), 2, "broker is 'option:'")
+    options = ("--config", file, "--broker", "kafka://localhost:1")
+    assert_one_sentence(lineside("worker", *options, **given), 2, "group is 'c d'")
+    assert_one_sentence(lineside("worker", *options, "--group", "e f", **given), 2, "'e f'")
+
+
+def test_a_worker_takes_its_everyday_settings_as_options(tmp_path: Path) -> None:
+    shown = lineside("worker", "--help").stdout
+    for option in ("--broker", "--group", "--instance", "--data-dir", "--host", "--port"):
+        assert option in shown
+    (log := tmp_path / "log.ndjson").write_text(EVENT)
+    data = tmp_path / "data"
+    done = lineside("worker", "--data-dir", data, "--port", 0, "--feed", log, "--until-drained")
+    assert done.returncode == 0, done.stderr
+    assert f"on the embedded log - data in {data}" in done.stderr
+    assert re.search(r"lineside\.worker: core: (compiled|partly|plain)", done.stderr)
+    assert (data / "state").is_dir()
+
+
+def test_a_feed_to_a_broker_is_one_sentence_with_the_way_out(tmp_path: Path) -> None:
+    (log := tmp_path / "log.ndjson").write_text(EVENT)
+    done = lineside("worker", "--feed", log, "--broker", "kafka://localhost:1")
+    assert_one_sentence(done, 2, "--feed", "kafka://localhost:1", "lineside simulate --log")
+
+
+def test_a_demo_has_nothing_to_do_with_a_broker(tmp_path: Path) -> None:
+    done = lineside("demo", "--seconds", 1, "--port", 0, LINESIDE_BROKER="kafka://localhost:1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_demo_that_others_reach_has_a_token_in_its_link() -> None:
+    process = subprocess.Popen(
+        [LINESIDE, "demo", "--port", "0", "--host", "0.0.0.0", "--seconds", "30"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        told = re.match(
+            r"lineside demo: (http://127\.0\.0\.1:\d+/)#token=(\S{20,}) ", process.stdout.readline()
+        )
+        assert told is not None
+        url, token = told.groups()
+        for headers, code in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
+            request = urllib.request.Request(f"{url}api/status", headers=headers)
+            try:
+                with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
+                    assert answer.status == code
+            except urllib.error.HTTPError as error:
+                assert error.code == code
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=SECONDS_MAX)
+
+
+CSV = "order;item;quantity\n" + "".join(f"{1_000_000 + n};M-{n};{n}.5\n" for n in range(3_000))
+"""What is in a spreadsheet: no line of it is an event."""
+
+
+def test_a_log_without_any_event_ends_with_the_reasons_and_exit_code_1(tmp_path: Path) -> None:
+    (log := tmp_path / "log.csv").write_text(CSV)
+    done = lineside("replay", log, "--out", tmp_path / "out")
+    assert_one_sentence(done, 1, "nothing of", "log.csv", "3,001 refused", "docs/contract.md")
+    assert re.search(r"3,000  malformed: the value isn't JSON: .* \(first: line 2\)", done.stderr)
+    assert re.search(r"1  malformed: the value isn't JSON: .* \(first: line 1\)", done.stderr)
+    report = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert report["exceptions"] == {"malformed": 3_001}
+
+
+def test_a_feed_without_any_event_ends_with_the_reasons_and_exit_code_1(tmp_path: Path) -> None:
+    (log := tmp_path / "log.csv").write_text(CSV)
+    feed = ("worker", "--port", 0, "--data-dir", tmp_path / "data", "--feed", log)
+    done = lineside(*feed, "--until-drained")
+    assert_one_sentence(done, 1, "nothing of", "log.csv", "3,001 refused")
+    assert re.search(r"3,000  malformed: .* \(first: mes\.events\.v1/0/1\)", done.stderr)
+    told = [int(n) for n in re.findall(r"(\d+) more were refused within a second", done.stderr)]
+    assert sum(told) + done.stderr.count("lineside.refused: mes.events.v1/0/") == 3_001
+    assert_one_sentence(lineside(*feed, "--until-drained"), 1, "nothing of", "log.csv")
+
+
+def test_records_of_other_topics_alone_are_nothing_accepted(tmp_path: Path) -> None:
+    line = '{"topic":"other","partition":0,"offset":0,"payload":"x"}'
+    done = lineside("replay", "-", "--out", tmp_path, stdin=line.encode())
+    assert_one_sentence(done, 1, "nothing of the standard input", "1 of other topics")
+
+
+def test_a_log_with_nothing_in_it_is_no_error(tmp_path: Path) -> None:
+    done = lineside("replay", "-", "--out", tmp_path, stdin=b"\n\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_accepted_event_among_refused_ones_is_no_error_but_they_are_told(tmp_path: Path) -> None:
+    done = lineside("replay", "-", "--out", tmp_path, stdin=f"{EVENT}\nnot JSON\n".encode())
+    assert done.returncode == 0
+    assert "1  malformed: the value isn't JSON" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("worker", "--host", "a..b"), 2, ["host is 'a..b'"]),
+        (("worker", "--data-dir", ""), 2, ["data_dir is empty"]),
+        (("worker", "--port", "99999"), 2, ["99999"]),
+        (("worker", "--broker", "kafka://localhost:99999"), 2, ["broker is", "99999"]),
+        (("audit", "--broker", "kafka://a..b"), 2, ["broker is", "a..b"]),
+        (("audit", "--broker", "localhost"), 2, ["broker is", "kafka://"]),
+        (("audit", "--broker", "kafka://localhost:1"), 3, ["no Kafka broker answers"]),
+        (("topics", "check", "--broker", "kafka://localhost:1"), 1, ["no Kafka broker answers"]),
+        (("topics", "create"), 2, ["broker is empty", "--broker"]),
+        (("topics", "create", "--broker", "x", "--partitions", "-1"), 2, ["--partitions"]),
+        (("simulate", "--broker", "kafka://localhost:1", "--log", "/"), 1, ["directory"]),
+        (("simulate", "--events", "5", "--out", "/"), 1, []),
+        (("simulate", "--events", "5", "--out", "-", "--mess", "late=nan"), 2, ["late is nan"]),
+        (("replay", "/dev/null", "--out", "/dev/null"), 1, ["/dev/null"]),
+        (("demo", "--rate", "-1"), 2, ["--rate"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_argument_is_one_sentence(
+    arguments: tuple[str, ...], code: int, words: list[str]
+) -> None:
+    assert_one_sentence(lineside(*arguments), code, *words)
+
+
+def test_what_cannot_be_written_is_one_sentence_that_names_it(tmp_path: Path) -> None:
+    out = tmp_path / "log.ndjson"
+    for command in (
+        f"ulimit -f 100; {LINESIDE} simulate --events 20000 --out {out}",
+        f"{LINESIDE} simulate --events 5 --out /dev/full",
+        f"{LINESIDE} --help > /dev/full",
+        f"{LINESIDE} topics acls > /dev/full",
+    ):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+        assert_one_sentence(done, 1, str(out) if "ulimit" in command else "No space left")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", ">&- 2>&-"])
+def test_a_standard_stream_that_is_closed_is_an_empty_one(closed: str, tmp_path: Path) -> None:
+    for arguments in (
+        f"replay - --out {tmp_path}", "simulate --events 5 --out -", "demo --seconds 1 --port 0"
+    ):  # fmt: skip
+        done = subprocess.run(
+            ["bash", "-c", f"exec {LINESIDE} {arguments} {closed}"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS_MAX,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_long_command_and_leaves_nothing_half_written(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "part" / "log.ndjson"
+    process = subprocess.Popen(
+        [LINESIDE, "simulate", "--events", "10000000", "--out", log],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob("part/*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    assert not list(log.parent.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("broker", [False, True])
+def test_a_worker_that_is_only_starting_ends_in_order(
+    number: signal.Signals, broker: bool, tmp_path: Path
+) -> None:
+    with socket.socket() as silent:  # a broker that takes connections, and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        options = ["--broker", f"kafka://127.0.0.1:{silent.getsockname()[1]}"] if broker else []
+        process = subprocess.Popen(
+            [LINESIDE, "worker", "--port", "0", "--data-dir", tmp_path, *options],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        assert "core: " in process.stderr.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=SECONDS_MAX)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err

@@ -18,7 +18,7 @@ from draws import seeds
 from logs import random_log
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, value_of, watched
 from streams.codec import Decoded, decode, decode_plain, read_original
-from streams.document import NESTING_MAX, VALUE_BYTES_MAX, Headers
+from streams.document import NESTING_MAX, VALUE_BYTES_MAX, Headers, _nesting
 from streams.events import TYPES, MachineTelemetry, ProductionConfirmed, Tick, TransactionReversed
 from streams.members import Member, members
 from streams.record import Record
@@ -209,6 +209,12 @@ def _in_binary_mode(value: bytes) -> tuple[bytes, Headers]:
     data = told.pop("data")
     headers = [(f"ce_{name}", attribute.encode()) for name, attribute in told.items()]
     return json.dumps(data).encode(), [("content-type", b"application/json"), *headers]
+
+
+@pytest.mark.parametrize("brackets", ["[", "{", "[{", "[]["])
+def test_how_much_deeper_than_allowed_nobody_counts(brackets: str) -> None:
+    # 64 KiB of brackets kept the event loop for 25 ms, and a batch has thousands of records.
+    assert _nesting(brackets * 30_000) == NESTING_MAX + 1
 
 
 def test_a_hundred_thousand_bad_lines_in_a_row_become_exceptions_and_slow_nothing() -> None:
@@ -504,6 +510,23 @@ def test_data_comes_from_the_value_and_no_header() -> None:
     value, headers = _in_binary_mode(consumed(0))
     more = [*headers, ("ce_data", b"{}"), ("ce_", b"x"), ("other", b"\xff"), ("x", None)]
     assert same(decode(value, more, MES_EVENTS), decode_plain(consumed(0), (), MES_EVENTS))
+
+
+@pytest.mark.parametrize(
+    ("kind", "binary"),
+    [(b"application/cloudevents+json", False), (b"application/cloudevents", False),
+     (b"Application/CloudEvents+JSON; charset=UTF-8", False), (b"application/json", True),
+     (b"application/cloud", True), (b"", True), (None, True)],
+)  # fmt: skip
+def test_the_content_type_says_which_mode_it_is(kind: bytes | None, binary: bool) -> None:
+    """A record in structured mode may have its attributes as headers, too."""
+    value, headers = _in_binary_mode(consumed(0))
+    event = decode_plain(consumed(0), (), MES_EVENTS)
+    told = [("content-type", kind), *headers[1:]]
+    for each in (told, told[::-1]):
+        right, wrong = (value, consumed(0)) if binary else (consumed(0), value)
+        assert same(decode(right, each, MES_EVENTS), event)
+        assert isinstance(decode(wrong, each, MES_EVENTS), Rejection)
 
 
 def test_a_tick_may_come_in_binary_mode() -> None:

@@ -53,7 +53,10 @@ def _headers(rng: Random) -> tuple[tuple[str, bytes | None], ...]:
     if rng.random() < 0.9:
         return ()
     trace = rng.choice([b"00-1", TRACEPARENT.encode(), None])
-    return (("traceparent", trace), (rng.choice(["empty", "ce_specversion"]), None))
+    kind = rng.choice([b"application/json", b"Application/CloudEvents", b"application/cloud", None])
+    told = [("traceparent", trace), (rng.choice(["empty", "ce_specversion"]), None)]
+    told.append(("content-type", kind))
+    return tuple(rng.sample(told, rng.choice([1, 2, 3])))
 
 
 def as_block(records: Sequence[Record]) -> Any:

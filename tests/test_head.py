@@ -87,23 +87,22 @@ def bench_with_a_state(topic: str = MES_EVENTS) -> Bench:
     return bench
 
 
-def test_a_state_is_written_in_the_format_that_is_wanted_and_in_the_first_otherwise() -> None:
+def test_a_state_keeps_its_format_unless_another_is_wanted_and_a_new_one_has_the_latest() -> None:
     bench = bench_with_a_state()
-    for wanted in (STATE_FORMAT, 2, 1):
+    for wanted, written in ((STATE_FORMAT, FORMATS[-1]), (2, 2), (0, 2), (1, 1), (0, 1), (3, 3)):
         bench.rules = rules_for(MES_EVENTS, state_format=wanted)
         bench.reopen()
-        bench.send(confirmed(3))
+        bench.send(confirmed(3, id=f"{wanted} {written}"))
         (head,) = bench.store.get_many([HEAD])
-        assert msgspec.msgpack.decode(head or b"")[0] == wanted
-    assert STATE_FORMAT == 1, "raised by the release after the one that brought the format"
+        assert msgspec.msgpack.decode(head or b"")[0] == written
 
 
 @pytest.mark.parametrize(
     ("head", "told"),
     [
-        ([3, "0.9.0", 7, "more"], "run lineside 0.9.0, which wrote it"),
-        ([3], "run a later lineside, which wrote it"),
-        ([3, 7, 8], "run a later lineside, which wrote it"),
+        ([4, "0.9.0", 7, "more"], "run lineside 0.9.0, which wrote it"),
+        ([4], "run a later lineside, which wrote it"),
+        ([4, 7, 8], "run a later lineside, which wrote it"),
         ([0, 7], "has format 0, which there never was"),
         (["two", 7], "has format 'two', which there never was"),
     ],
@@ -115,7 +114,7 @@ def test_a_state_of_another_format_is_refused_with_a_sentence(head: object, told
         bench.reopen()
     text = str(refusal.value)
     assert text.startswith(f"{WHERE} has format ")
-    assert f"this is lineside {VERSION}, which reads formats 1 to 2" in text
+    assert f"this is lineside {VERSION}, which reads formats 1 to 3" in text
     assert told in text
     assert "\n" not in text
 

@@ -1,7 +1,9 @@
 """The image and `compose.yaml`: what they call and set is what lineside has."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +29,13 @@ HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or sh
 )
 
 
+IN_IMAGE = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE.rpartition("FROM")[2]))
+"""What the image sets."""
+
+
 def settings_of(service: str) -> Settings:
     """Return what a service of ours is set to, in its image."""
-    given = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE.rpartition("FROM")[2]))
+    given = dict(IN_IMAGE)
     own = OURS[service]["environment"]
     return read_settings(given | {name: own[name] for name in own if name.startswith("LINESIDE_")})
 
@@ -62,6 +68,41 @@ def test_settings_are_understood_and_safe_enough(monkeypatch: pytest.MonkeyPatch
         access_of(settings)
         assert f"/#token={token[1]}" in (ROOT / "compose.yaml").read_text("utf-8")
     assert settings_of("worker").instance
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["demo", "--seconds", "1", "--port", "0"], 0),
+        (["demo", "--seconds", "1", "--port", "0", "--host", "0.0.0.0"], 0),
+        (["worker", "--port", "0"], 0),
+        (["worker", "--port", "0", "--host", "0.0.0.0"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_in_the_image_runs_with_nothing_else_set(
+    words: list[str], code: int, tmp_path: Path
+) -> None:
+    """As `docker run IMAGE WORDS` would; a page that others reach takes a token."""
+    assert IN_IMAGE.keys() == {"LINESIDE_DATA_DIR"}
+    own = {name: value for name, value in os.environ.items() if "LINESIDE" not in name}
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("lineside")), *words],
+        env={**own, **IN_IMAGE, "LINESIDE_DATA_DIR": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        if words[0] == "worker" and not code:
+            assert process.stderr is not None
+            begun = next(line for line in process.stderr if line.startswith("lineside worker: "))
+            assert begun.startswith("lineside worker: http://127.0.0.1:")
+            process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code, err
+    assert ("set read_tokens, or leave host at 127.0.0.1" in err) == (code == 2)
 
 
 def test_state_is_on_the_volume_and_the_page_on_the_port() -> None:

@@ -237,8 +237,8 @@ def test_a_late_event_of_a_held_line_waits_with_the_others() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"late": -0.1}, "late is -0.1: negative"),
-        ({"replay_every": -1}, "replay_every is -1: negative"),
+        ({"late": -0.1}, "late is -0.1: not 0 or more"),
+        ({"replay_every": -1}, "replay_every is -1: not 0 or more"),
         ({"late": 0.6, "duplicates": 0.6}, "the rates .* add up to 1.2"),
     ],
 )

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from streams import cluster, kafka_writer
 from streams.document import VALUE_BYTES_MAX
+from streams.headers import headers_of
 from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
-from streams.record import Record
+from streams.record import Outgoing, Record
 from streams.rejection import Rejection, exception_data
 from streams.topics import (
     CATALOGUE,
@@ -269,7 +270,8 @@ def exception_bytes(
     data = exception_data(Rejection("invalid", reason), MACHINE_EVENTS, 1_023, record)
     id = f"{MACHINE_EVENTS}/1023/{2**62}"
     text = encode(EXCEPTION, id, "2026-11-21T06:00:00.123456Z", place, place, data)
-    return batch_bytes(key, text, ())
+    left = Outgoing(EXCEPTIONS, key, id, EXCEPTION, text, b"0" * 55)
+    return batch_bytes(key, text, headers_of(left))
 
 
 def batch_bytes(

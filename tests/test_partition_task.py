@@ -23,9 +23,10 @@ from streams.record import Outgoing, Record
 from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
 from streams.writing import Fenced, Lost, StateChange, StateChanges
+from tables.head import HEAD, read_head
 from tables.rules import Timing, rules_for
-from tables.snapshot import EXPIRY, HEAD
 from tables.store import MemoryStore
+from tables.stored import EXPIRY, LINE, read_line
 
 SECONDS_MAX = 20.0
 """For what takes milliseconds."""
@@ -85,7 +86,7 @@ class Cluster:
     def lasting(self) -> int:
         """The offset after what has become of the input for good."""
         (head,) = self.state.get_many([HEAD])
-        return self.start if head is None else int(msgspec.msgpack.decode(head)[1]) + 1
+        return self.start if head is None else read_head(head, MES_EVENTS).offset + 1
 
     @property
     def end(self) -> int:
@@ -812,12 +813,18 @@ def by_line(left: Iterable[Outgoing]) -> dict[tuple[str, bytes | None], list[Out
 
 
 def content(store: MemoryStore) -> dict[bytes, object]:
-    """Return what a state amounts to, however its batches were cut: that parts the expiries."""
+    """Return what a state amounts to, however its batches were cut: that parts the expiries, and
+    decides which ticks a line was written after."""
     found: dict[bytes, object] = {}
+    rules = rules_for(MES_EVENTS)
+    (head,) = store.get_many([HEAD])
+    floors = read_head(head, MES_EVENTS).floors if head is not None else []
     expiries: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for key, value in store.scan(b""):
         if key.startswith(EXPIRY):
             expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
+        elif key.startswith(LINE):
+            found[key] = read_line(value, rules, floors)
         elif key != NOTE:
             found[key] = msgspec.msgpack.decode(value) if key == HEAD else value
     return found | expiries

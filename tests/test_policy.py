@@ -1,5 +1,6 @@
 """The policy is data: read whole, refused by name, and a change of `when` changes no total."""
 
+import json
 import re
 import tomllib
 from collections import Counter
@@ -15,7 +16,16 @@ import rows
 from draws import logs, rngs
 from runs import LASTING, Bench, confirmed, consumed, reversed_, run
 from streams.events import TYPES
-from streams.policy import DOWNTIME, Policy, PolicyError, default_policy, read_policy
+from streams.policy import (
+    CONTRIBUTIONS_MAX,
+    DOWNTIME,
+    KINDS_MAX,
+    MEASURES_MAX,
+    Policy,
+    PolicyError,
+    default_policy,
+    read_policy,
+)
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from tables.rules import rules_for
 
@@ -194,6 +204,25 @@ def test_by_window_a_confirmation_has_the_key_of_its_row() -> None:
       'when = "sometimes"\nrow = ["order", "operation", "item", "lot", "storage"', ["'sometimes'"]),
      ('event = true', 'evnet = true', ["evnet"]),
      ('short = "pc"', 'short = 5', ["short"]),
+     ('short = "gr"', 'short = "gé"', ["erp.goods_receipt.v1", "'gé'"]),
+     ('{ result = "fail" }', '{ result = "failed" }',
+      ["erp.quality_notification.v1", "'result' of inspection.completed.v1", "'failed'", "pass, fail"]),
+     ('{ result = "fail" }', '{ characteristic = "" }', ["'characteristic'", "''", "empty"]),
+     ('inputs = { "production.confirmed.v1"',
+      'where = { "production.confirmed.v1" = { final = "true" } }\ninputs = { "production.confirmed.v1"',
+      ["erp.production_confirmation.v1", "'final'", "no text"]),
+     ('inputs = { "production.confirmed.v1"',
+      'where = { "production.confirmed.v1" = { quantity = "1" } }\ninputs = { "production.confirmed.v1"',
+      ["erp.production_confirmation.v1", "'quantity'", "no text"]),
+     ('leave_out = ["person"]', 'leave_out = ["persn"]', ["erp.labor_confirmation.v1", "'persn'"]),
+     ('row = ["order", "operation", "activity"]', 'row = ["order", "order"]',
+      ["erp.labor_confirmation.v1", "'order' is twice"]),
+     ('measures = ["seconds"]\nleave_out', 'measures = ["seconds", "revision"]\nleave_out',
+      ["erp.labor_confirmation.v1", "'revision'"]),
+     ('{ seconds = "seconds" }', '{}', ["erp.labor_confirmation.v1", "never leave"]),
+     ('[transactions."erp.goods_issue.v1"]', '[transactions."erp goods"]', ["'erp goods'"]),
+     ('[transactions."erp.goods_issue.v1"]', '[transactions."erp.reversal.v1"]',
+      ["'erp.reversal.v1'"]),
      ('[transactions."erp.goods_issue.v1"]', '[transactions.', ["can't be read"])],
 )  # fmt: skip
 def test_a_wrong_policy_is_refused_naming_the_entry(
@@ -227,7 +256,7 @@ inputs = { "machine.count.v1" = {} }
     windowed = told.replace(
         'short = "mc"\nwhen = "at_once"',
         'short = "mc"\nwhen = "window"\nrow = ["work_unit"]\nmeasures = ["good"]',
-    )
+    ).replace('"machine.count.v1" = {}', '"machine.count.v1" = { good = "good" }')
     assert "erp.machine_count.v1" in read_policy(windowed).transactions
     assert MACHINE_EVENTS == TYPES["machine.count.v1"].TOPIC
 
@@ -253,3 +282,92 @@ inputs = {{ "{kind}" = {{}} }}
 
 def test_the_shipped_policy_is_toml_with_nothing_else() -> None:
     assert tomllib.loads(SHIPPED).keys() == {"transactions", "summaries"}
+
+
+MORE = """
+[transactions."erp.more.v1"]
+short = "mo"
+when = "window"
+row = ["order"]
+measures = {measures}
+inputs = {{ "material.consumed.v1" = {{ {fed} }} }}
+"""
+
+
+def test_a_row_may_have_as_many_measures_as_the_bound_says_and_no_more() -> None:
+    names = [f"m{number}" for number in range(MEASURES_MAX + 1)]
+    for count in (MEASURES_MAX, MEASURES_MAX + 1):
+        fed = ", ".join(f'{name} = "quantity"' for name in names[:count])
+        told = SHIPPED + MORE.format(measures=json.dumps(names[:count]), fed=fed)
+        if count > MEASURES_MAX:
+            with pytest.raises(PolicyError, match=rf"erp\.more\.v1 has {count} measures: at most"):
+                read_policy(told)
+            return
+        bench = Bench(policy=read_policy(told))
+        bench.send(consumed(0, "2.5"))
+        (left,) = [each for each in bench.close() if each["type"] == "erp.more.v1"]
+        assert [left["data"][name] for name in names[:count]] == ["2.5"] * count
+
+
+@pytest.mark.parametrize(
+    ("kind", "room", "words"),
+    [
+        ("labor.booked.v1", CONTRIBUTIONS_MAX - 1, "labor.booked.v1 feeds 7 record types"),
+        (None, KINDS_MAX - 8, "25 record types go by window: at most 24"),
+    ],
+)
+def test_there_may_be_as_many_record_types_as_the_bounds_say_and_no_more(
+    kind: str | None, room: int, words: str
+) -> None:
+    fed = ["labor.booked.v1", "goods.received.v1", "production.confirmed.v1", "rework.declared.v1"]
+    told = SHIPPED
+    for number in range(room + 1):
+        given = kind or fed[number % 4]
+        member = "seconds" if given == "labor.booked.v1" else "quantity"
+        if number == room:
+            bench = Bench(policy=read_policy(told))
+            bench.send(consumed(0, "2.5"))
+            assert [each for each in bench.close() if each["type"] == "erp.goods_issue.v1"]
+        told += f"""
+[transactions."erp.more{number}.v1"]
+short = "m{number}x"
+when = "window"
+row = ["order"]
+measures = ["amount"]
+inputs = {{ "{given}" = {{ amount = "{member}" }} }}
+"""
+    with pytest.raises(PolicyError, match=re.escape(words)):
+        read_policy(told)
+
+
+TEXTS = sorted(set(re.findall(r'"[^"\n]*"', SHIPPED)))
+
+
+@given(
+    changes=st.lists(
+        st.tuples(
+            st.integers(0, SHIPPED.count('"') // 2 - 1),
+            st.sampled_from(
+                [*TEXTS, '""', '"a b"', r'"a\"b"', r'"\u0000"', '"é"', '"count"', '"_"', '"class"',
+                 '"exception.raised.v1"', "true", "1", "9" * 5_000, "[" * 5_000]
+            ),
+        ),
+        max_size=3,
+    ),
+    lines=logs(),
+    rng=rngs,
+)  # fmt: skip
+def test_a_policy_is_refused_in_a_sentence_or_can_be_followed(
+    changes: list[tuple[int, str]], lines: list[bytes], rng: Random
+) -> None:
+    pieces = re.split(r'("[^"\n]*")', SHIPPED)
+    for number, text in changes:
+        pieces[2 * number + 1] = text
+    try:
+        policy = read_policy("".join(pieces))
+    except PolicyError as refusal:
+        assert "\n" not in str(refusal)
+        return
+    done = run(lines[:50], timing=LASTING, close=True, policy=policy, batches=rng)
+    for output in done.records:
+        json.loads(output.value)

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agents.worker.differences import Differences, Place, line_of
-from agents.worker.proof import Proof
+from agents.worker.proof import Headers, Proof
 from agents.worker.totals import billionths, check_totals
 from logs import random_log
 from runs import At, Run, confirmed, consumed, event, run, started
@@ -278,6 +278,73 @@ def test_another_spelling_of_equal_content_is_no_change(done: Run, found: Laid) 
         for at, records in found.items()
     }
     assert hold(proof_of(done), found).first() is None
+
+
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER_TRACE = TRACE.replace(b"0af7", b"0af8")
+
+
+@pytest.mark.parametrize(
+    ("headers", "member"),
+    [
+        ([("ce_specversion", b"1.0"), ("ce_type", b"erp.reversal.v1")], "header ce_specversion"),
+        ([("content-type", b"application/json")], "header content-type"),
+        ([("traceparent", OTHER_TRACE)], "header traceparent"),
+    ],
+)
+@pytest.mark.parametrize("repeat", [True, False])
+def test_headers_that_lineside_doesnt_write_are_a_change(
+    done: Run, found: Laid, headers: Headers, member: str, repeat: bool
+) -> None:
+    proof = proof_of(done)
+    place = of_line(found)[0]
+    key, value = found[AT][place]
+    if repeat:
+        differences = hold(proof, found)
+        proof.find(Place(*AT, 99, key), value, headers)
+    else:
+        del found[AT][place]
+        proof.find(Place(*AT, 0, key), value, headers)
+        differences = hold(proof, found, begin=1)
+    first = only(differences, "reused" if repeat else "changed")
+    assert first.member == member
+
+
+def test_a_record_has_the_trace_of_its_event_or_as_earlier_versions_wrote_it_none() -> None:
+    traced = json.dumps({**json.loads(LOG[0]), "traceparent": TRACE.decode()}).encode()
+    done = run([traced])
+    (left,) = done.outputs[M]
+    assert left.trace == TRACE
+    structured = ("content-type", b"application/cloudevents+json")
+    for headers, kinds in [
+        ([("traceparent", TRACE)], set()),
+        ([("traceparent", TRACE), structured], set()),
+        ([structured], set()),
+        ([], set()),
+        ([("traceparent", OTHER_TRACE)], {"changed"}),
+        ([("traceparent", TRACE), ("traceparent", TRACE)], {"changed"}),
+    ]:
+        proof = proof_of(done)
+        proof.find(Place(*AT, 0, KEY), left.value, headers)
+        proof.finish()
+        assert set(proof.differences.counts) == kinds
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_member_that_is_there_twice_is_a_change_though_the_last_one_is_right(
+    done: Run, found: Laid, repeat: bool
+) -> None:
+    place = of_line(found)[3]
+    key, value = found[AT][place]
+    forged = value.replace(b'"data":{', b'"data":{"quantity":"999999",', 1)
+    assert forged != value
+    if repeat:
+        found[AT].append((key, forged))
+    else:
+        found[AT][place] = key, forged
+    first = only(hold(proof_of(done), found), "reused" if repeat else "changed")
+    assert (first.member, first.found) == ("data.quantity", ["999999", "4"])
+    assert "data.quantity is there 2 times: '999999' and '4'" in first.says
 
 
 def test_a_record_that_comes_too_late_is_named_with_what_came_before(

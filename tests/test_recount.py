@@ -187,3 +187,25 @@ def test_a_state_of_another_format_isnt_judged() -> None:
     later = FORMATS[-1] + 1
     with pytest.raises(FormatError, match=f"format {later}"):
         read_head(msgspec.msgpack.encode([later, *told[1:]]), M, rules())
+
+
+def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:
+    for number in range(1, len(RECORDS)):
+        stored = MemoryStore()
+        stepped(new_task(M, store=stored), RECORDS[:number])
+        (bytes_,) = stored.get_many([HEAD])
+        assert bytes_ is not None
+        head = read_head(bytes_, M, rules())
+        for erased in (None, b"w", b"l"):
+            store = MemoryStore()
+            store.write(pair for pair in stored.scan(b"") if pair[0][:1] != erased)
+            assert (len(store) < len(stored)) == (erased is not None)
+            differences = Differences()
+            proof = Proof(BytesIO(), differences, {})
+            recount = Recount(M, rules(), MemoryStore(), head, 0, 8, proof, store)
+            recount.take(RECORDS)
+            recount.finish()
+            assert recount.compare(differences)
+            assert bool(differences.counts) == (erased is not None)
+            first = differences.first()
+            assert first is None or (first.topic, first.offset) == (MES_EVENTS, head.offset)

@@ -71,6 +71,21 @@ def test_a_posting_key_with_another_content_is_told_of() -> None:
     assert one.id in first.says
 
 
+@pytest.mark.parametrize("kind", ["twice", "headers"])
+def test_what_readers_could_take_for_something_else_is_told_of(kind: str) -> None:
+    one, *_ = late_windows()
+    twice = one.value.replace(b'"data":{', b'"data":{"quantity":"999999",', 1)
+    remains = Remains(Differences())
+    if kind == "twice":
+        remains.find(Place(one.topic, 0, 5, one.key), twice)
+    else:
+        remains.find(Place(one.topic, 0, 5, one.key), one.value, [("ce_type", b"x")])
+    assert remains.differences.counts == {"changed": 1}
+    first = remains.differences.first()
+    assert first is not None
+    assert first.member == ("data.quantity" if kind == "twice" else "header ce_type")
+
+
 def test_a_repeat_refutes_exactly_once_only() -> None:
     one, *_ = late_windows()
     assert hold([one, one]).differences.first() is None

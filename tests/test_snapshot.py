@@ -31,7 +31,7 @@ from tables.rules import Timing, rules_for
 from tables.store import MemoryStore
 
 UNSTORED = {
-    "due", "sweep_due", "oldest_bucket",  # bounds
+    "due", "sweep_due", "oldest_bucket", "next_page", "leaving",  # bounds, and what is in course
     "duplicate_events", "refused_events", "corrections",  # counted since the opening
 }  # fmt: skip
 
@@ -65,7 +65,7 @@ def test_a_reopened_partition_equals_the_one_that_went_on(
 def test_the_store_of_a_partition_is_bounded_by_what_it_knows(
     lines: list[bytes], timing: Timing, rng: Random
 ) -> None:
-    """A key for each line, episode and open window; nothing lingers of what is over."""
+    """A key for each line, episode and page of an open window; nothing lingers of what is over."""
     for at, records in placed(lines).items():
         task = new_task(at, timing)
         for batch in cut(records, rng):
@@ -75,7 +75,12 @@ def test_the_store_of_a_partition_is_bounded_by_what_it_knows(
         assert found == {
             b"h": len(lines_),
             b"e": sum(len(line.episodes) for line in lines_),
-            b"w": sum(len(carried) for line in lines_ for carried in line.windows),
+            b"w": sum(
+                len({row.page for row in rows.values()})
+                for line in lines_
+                for carried in line.windows
+                for rows in carried.values()
+            ),
         }
 
 

@@ -12,6 +12,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from compiled import all_plain, needs_core
 from runs import Bench, confirmed, consumed, reversed_
 from streams import kafka_batches
+from streams.headers import STRUCTURED
 from streams.record import Outgoing, Record
 from streams.tracing import trace_id, traceparent, well_formed
 
@@ -105,7 +106,7 @@ def test_one_that_is_not_well_formed_is_left_out(broken: str) -> None:
     assert traceparent(None, [("traceparent", broken.encode())]) is None
 
 
-def test_without_the_core_aiokafka_writes_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_core_aiokafka_writes_the_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_batches, "COMPILED", False)
     builder = BatchBuilder(1 << 16, 0, is_transactional=False)
     producer = SimpleNamespace(create_batch=lambda: builder)
@@ -113,7 +114,7 @@ def test_without_the_core_aiokafka_writes_the_header(monkeypatch: pytest.MonkeyP
     batch = kafka_batches.outgoing_batch(producer, outputs, 1_795_240_800_000, 1 << 16)
     assert batch is builder
     found = [list(each.headers) for each in DefaultRecordBatch(bytes(builder._build()))]
-    assert found == [[("traceparent", GIVEN.encode())], []]
+    assert found == [[STRUCTURED, ("traceparent", GIVEN.encode())], [STRUCTURED]]
 
 
 def test_the_id_is_that_of_the_trace() -> None:

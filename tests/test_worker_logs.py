@@ -109,3 +109,15 @@ def test_a_flood_of_refusals_is_a_few_lines_and_a_count(
     refusals.tell(refused(b"{"))
     untold = 50 - logs.REFUSALS_PER_SECOND_MAX
     assert said.records[-2].getMessage() == f"{untold} more were refused within a second"
+
+
+def test_what_was_not_told_is_counted_though_nothing_comes_after_it(
+    said: pytest.LogCaptureFixture,
+) -> None:
+    refusals = Refusals()
+    refusals.tell(refused(b"{") * 50)
+    refusals.tell_untold()
+    untold = 50 - logs.REFUSALS_PER_SECOND_MAX
+    assert said.records[-1].getMessage() == f"{untold} more were refused within a second"
+    refusals.tell_untold()
+    assert len(said.records) == logs.REFUSALS_PER_SECOND_MAX + 1

@@ -25,12 +25,6 @@ from tables.rocksdb import RocksStore
 from tables.rules import Rules
 from tables.store import Room, SpillingStore, Store
 
-HEAD_REACH: Final = 20_000
-"""A state's head is looked for among so many of the last offsets of its changelog, then further
-back: it's written with every batch, so that it's rarely far from the end."""
-
-HEAD_REACH_FACTOR: Final = 8
-
 FETCH_WAIT_MS: Final = 20
 """One fetch at a time is open at each broker: it mustn't wait long for partitions that are read."""
 
@@ -96,28 +90,35 @@ async def _audit(
     progress: Progress | None,
 ) -> Audited:
     counts = await _partition_counts(cluster, group)
-    # In this order, since the system may be running: what the states have counted has left before
-    # the ends of the outputs are asked for, and what has left was input before its ends are.
-    heads = await _heads(consumer, group, rules, counts)
-    # All that is there, of open transactions, too: a state and its outputs are committed together,
-    # but one topic may show it a moment before the other.
-    async with cluster.reader(isolation_level="read_uncommitted") as everything:
-        outputs = await bounds(everything, _partitions(OUTPUTS, counts))
-    inputs = await bounds(consumer, _partitions(INPUTS, counts))
-    if progress is not None:
-        progress.length = sum(end - begin for begin, end in [*inputs.values(), *outputs.values()])
-    differences = Differences()
-    removed = [tp for tp, (begin, _) in outputs.items() if begin > 0]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineside-audit-")))
+        room = Room()
+
+        def new_store(name: str) -> Store:
+            store = SpillingStore(_rocks(folder / name), room)
+            stack.callback(store.close)
+            return store
+
+        # In this order, since the system may be running: what the states have counted has left
+        # before the ends of the outputs are asked for, and what has left was input before.
+        states = await _states(consumer, group, counts, new_store, progress)
+        heads = _heads(states, rules)
+        # All that is there, of open transactions, too: a state and its outputs are committed
+        # together, but one topic may show it a moment before the other.
+        async with cluster.reader(isolation_level="read_uncommitted") as everything:
+            outputs = await bounds(everything, _partitions(OUTPUTS, counts))
+        inputs = await bounds(consumer, _partitions(INPUTS, counts))
+        _expect(progress, [*inputs.values(), *outputs.values()])
+        differences = Differences()
+        removed = [tp for tp, (begin, _) in outputs.items() if begin > 0]
         spool = stack.enter_context((folder / "expected").open("w+b"))
         proof = Proof(spool, differences, _windowed(rules), exactly_once, removed)
-        recounts, room = {}, Room()
+        recounts = {}
         for tp, (begin, end) in inputs.items():
-            store = SpillingStore(_rocks(folder / f"{tp.topic}-{tp.partition}"), room)
-            stack.callback(store.close)
-            head = heads.get(tp)
-            recounts[tp] = Recount(tp, rules[tp.topic], store, head, begin, end, proof)
+            store = new_store(f"{tp.topic}-{tp.partition}")
+            recounts[tp] = Recount(
+                tp, rules[tp.topic], store, heads.get(tp), begin, end, proof, states[tp]
+            )
         async for tp, records in _read(consumer, inputs, progress):
             recounts[tp].take([record_of(record) for record in records])
         for recount in recounts.values():
@@ -129,7 +130,7 @@ async def _audit(
         async for tp, records in _read(consumer, outputs, progress):
             for record in records:
                 place = Place(tp.topic, tp.partition, record.offset, record.key)
-                taker.find(place, record.value)
+                taker.find(place, record.value, record.headers)
         measures = 0
         if by_input:
             to_come = proof.finish()
@@ -171,31 +172,40 @@ def _partitions(topics: Iterable[str], counts: Mapping[str, int]) -> list[TopicP
     return [TopicPartition(topic, number) for topic in topics for number in range(counts[topic])]
 
 
-async def _heads(
-    consumer: AIOKafkaConsumer, group: str, rules: Mapping[str, Rules], counts: Mapping[str, int]
-) -> dict[TopicPartition, Head]:
-    """Return how far the states are, by input partition; those that haven't begun are left out."""
+async def _states(
+    consumer: AIOKafkaConsumer,
+    group: str,
+    counts: Mapping[str, int],
+    new_store: Callable[[str], Store],
+    progress: Progress | None,
+) -> dict[TopicPartition, Store]:
+    """Return the states as the changelogs have them, by input partition."""
     sources = {
         TopicPartition(changelog(group, tp.topic), tp.partition): tp
         for tp in _partitions(INPUTS, counts)
     }
-    stored: dict[TopicPartition, bytes | None] = {}
-    left = dict(await bounds(consumer, sources))
-    reach = HEAD_REACH
-    while left := {tp: span for tp, span in left.items() if span[0] < span[1]}:
-        lots = {tp: (max(begin, end - reach), end) for tp, (begin, end) in left.items()}
-        async for tp, records in _read(consumer, lots):
-            for record in records:
-                if record.key == HEAD:
-                    stored[tp] = record.value
-        left = {tp: (left[tp][0], lots[tp][0]) for tp in left if tp not in stored}
-        reach *= HEAD_REACH_FACTOR
-    heads = {source: stored.get(tp) for tp, source in sources.items()}
+    spans = await bounds(consumer, sources)
+    _expect(progress, spans.values())
+    states = {source: new_store(f"{tp.topic}-{tp.partition}") for tp, source in sources.items()}
+    async for tp, records in _read(consumer, spans, progress):
+        states[sources[tp]].write([(each.key, each.value) for each in records if each.key])
+    return states
+
+
+def _heads(
+    states: Mapping[TopicPartition, Store], rules: Mapping[str, Rules]
+) -> dict[TopicPartition, Head]:
+    """Return how far the states are; those that haven't begun are left out."""
+    heads = {tp: store.get_many([HEAD])[0] for tp, store in states.items()}
     return {
-        source: read_head(value, source, rules[source.topic])
-        for source, value in heads.items()
-        if value is not None
+        tp: read_head(head, tp, rules[tp.topic]) for tp, head in heads.items() if head is not None
     }
+
+
+def _expect(progress: Progress | None, spans: Iterable[tuple[int, int]]) -> None:
+    if progress is not None:
+        more = sum(end - begin for begin, end in spans)
+        progress.length = (progress.length or 0) + more
 
 
 async def _read(
@@ -205,6 +215,7 @@ async def _read(
 
     Those of one partition come in order.
     """
+    spans = {tp: (begin, end) for tp, (begin, end) in spans.items() if begin < end}
     consumer.assign(list(spans))
     reached = {tp: begin for tp, (begin, _) in spans.items()}
     for tp, begin in reached.items():
@@ -216,6 +227,12 @@ async def _read(
                 tp, records = await anext(lumps)
         except StopAsyncIteration:
             return
+        except UnicodeDecodeError as error:  # aiokafka's, of a header's name
+            behind = ", ".join(sorted(f"{tp.topic}/{tp.partition}" for tp in reached))
+            raise AuditError(
+                f"a record has a header whose name isn't UTF-8 ({error.object!r}), which the audit "
+                f"can't read; it's in one of {behind}"
+            ) from None
         except TimeoutError:
             behind = next(tp for tp, (_, end) in spans.items() if reached[tp] < end)
             raise AuditError(

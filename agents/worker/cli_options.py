@@ -2,17 +2,20 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
-from msgspec import structs
 
 from streams.trouble import Trouble
+
+if TYPE_CHECKING:
+    from agents.worker.reasons import Reasons
 
 CONFIG = click.option(
     "--config",
@@ -26,9 +29,15 @@ BROKER = click.option(
     "--broker", metavar="URL", help="kafka://host:port[,host:port...], or LINESIDE_BROKER."
 )
 GROUP = click.option("--group", help="Of the workers: LINESIDE_GROUP, or lineside.")
+HOST = click.option(
+    "--host", help="Where the page listens: LINESIDE_HOST, or 127.0.0.1, this machine alone."
+)
 
 EXIT_FAILED: Final = 1
 """The work couldn't be done."""
+
+EXIT_TERMINATED: Final = 128 + signal.SIGTERM
+"""As a shell counts it."""
 
 
 def told_in_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +49,36 @@ def told_in_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
 
     return wrapped
+
+
+class Commands(click.Group):
+    """Commands that end with a sentence, also where their help can't be written."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; a standard stream that is closed is as good as /dev/null."""
+        for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+            if getattr(sys, name) is None:
+                # Under its own number: it would be that of the next file that is opened.
+                os.dup2(os.open(os.devnull, os.O_RDWR), number)
+                setattr(sys, name, os.fdopen(number, mode))
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            click.echo(f"Error: {error.strerror or error}", err=True)
+            sys.exit(EXIT_FAILED)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Let what is begun at a path be cleared up on SIGTERM, and an error say where it was."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Failure(click.ClickException):
@@ -73,26 +112,37 @@ def _sentences() -> Iterator[None]:
         raise _Failure(f"{where}{error.strerror or error}", EXIT_FAILED) from None
 
 
-def settings_of(config: Path | None, port: int | None = None) -> Any:
-    """Return the settings of the environment and a file, with this option in them."""
+def settings_of(config: Path | None, **options: object) -> Any:
+    """Return the settings: of options by the setting's name, the environment, and a file."""
     from agents.worker.settings import read_settings
 
-    settings = read_settings(os.environ, config)
-    return settings if port is None else structs.replace(settings, port=port)
+    return read_settings({**os.environ, **_as_variables(options)}, config)
+
+
+def say_reasons(reasons: "Reasons", say: Callable[[str], object] | None = None) -> None:
+    """Say why records were refused, if any were."""
+    for line in reasons.lines():
+        if say is None:
+            click.echo(line, err=True)
+        else:
+            say(line)
 
 
 def kafka_settings_of(config: Path | None, broker: str | None, group: str | None) -> Any:
     """Return the settings with these options in them, refused where they name no broker."""
-    from agents.worker.settings import SettingsError, read_settings
+    from agents.worker.settings import SettingsError
 
-    settings = read_settings({**os.environ, **as_variables(broker, group)}, config)
+    settings = settings_of(config, broker=broker, group=group)
     if not settings.broker:
         raise SettingsError("broker is empty: give --broker kafka://host:9092 or LINESIDE_BROKER")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a sentence of ours says it
     return settings
 
 
-def as_variables(broker: str | None, group: str | None) -> dict[str, str]:
-    """Return these options as the environment would give them."""
-    given = {"LINESIDE_BROKER": broker, "LINESIDE_GROUP": group}
-    return {name: value for name, value in given.items() if value is not None}
+def _as_variables(options: dict[str, object]) -> dict[str, str]:
+    """Return the options that were given as the environment would give them."""
+    return {
+        f"LINESIDE_{name.upper()}": str(value)
+        for name, value in options.items()
+        if value is not None
+    }

@@ -1,13 +1,20 @@
 """The command line's `simulate`: what goes together with what, and what it says."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agents.worker.cli_options import BROKER, kafka_settings_of, told_in_sentences
+from agents.worker.cli_options import (
+    BROKER,
+    CONFIG,
+    kafka_settings_of,
+    say_reasons,
+    settings_of,
+    told_in_sentences,
+    writing,
+)
 
 
 @click.command()
@@ -34,11 +41,12 @@ from agents.worker.cli_options import BROKER, kafka_settings_of, told_in_sentenc
     "--mess", "rates", multiple=True, metavar="NAME=VALUE",
     help="One of the mess's rates, e.g. late=0.2, duplicates=0 (see docs/simulator.md).",
 )  # fmt: skip
+@CONFIG
 @told_in_sentences
 def simulate(
     out: Path | None, broker: str | None, log: Path | None, events: int | None,
     seconds: float | None, rate: float | None, seed: int, plants: int | None, lines: int | None,
-    tick_seconds: int | None, clean: bool, rates: tuple[str, ...],
+    tick_seconds: int | None, clean: bool, rates: tuple[str, ...], config: Path | None,
 ) -> None:  # fmt: skip
     """Write the log of a believable factory to a file, or produce to Kafka as an MES would.
 
@@ -61,7 +69,7 @@ def simulate(
         "--events": events, "--seconds": seconds, "--plants": plants, "--lines": lines,
         "--tick-seconds": tick_seconds, "--clean": clean or None, "--mess": rates or None,
     }  # fmt: skip
-    if out is None and not (broker or os.environ.get("LINESIDE_BROKER")):
+    if out is None and not settings_of(config, broker=broker).broker:
         raise click.UsageError("give --out FILE, or --broker kafka://host:port")
     if out is not None:
         _refuse("--out", to_broker)
@@ -74,12 +82,12 @@ def simulate(
         _write_log(plan, events, out)
     elif log is not None:
         _refuse("--log", of_factory)
-        _produce_log(broker, log, rate)
+        _produce_log(config, broker, log, rate)
     else:
         rate = 500 if (rate, plants, lines) == (None, None, None) else rate
         mess = mess_of(rates, clean)
         plan = plan_of_now(seed, rate, plants, lines, tick_seconds or 0, mess)
-        _produce_factory(broker, plan, rate, seconds, events)
+        _produce_factory(config, broker, plan, rate, seconds, events)
 
 
 def _refuse(option: str, others: dict[str, Any]) -> None:
@@ -94,36 +102,47 @@ def _write_log(plan: Any, events: int, out: Path) -> None:
     if str(out) == "-":
         write_log(plan, events, sys.stdout.buffer)
         return
-    with click.progressbar(length=events, label="simulating", file=sys.stderr) as bar:
+    with writing(out), click.progressbar(length=events, label="simulating", file=sys.stderr) as bar:
         write_log(plan, events, out, bar.update)
 
 
-def _produce_log(broker: str | None, path: Path, rate: float | None) -> None:
+def _produce_log(config: Path | None, broker: str | None, path: Path, rate: float | None) -> None:
     from agents.worker.produce import log
+    from agents.worker.reasons import WHAT_A_LOG_IS, NothingAcceptedError, Reasons
 
+    reasons = Reasons()
     with path.open("rb"):  # before anything is asked of the broker: is it there?
-        _produce(broker, log(path, rate), f"{path}{f', {rate:g} lines/s' if rate else ''}")
+        what = f"{path}{f', {rate:g} lines/s' if rate else ''}"
+        sent = _produce(config, broker, log(path, rate, reasons), what)
+    say_reasons(reasons)
+    if reasons.count and reasons.count == sent:
+        raise NothingAcceptedError(
+            f"{path} was sent as it is, and nothing of it is an event: {WHAT_A_LOG_IS}"
+        )
 
 
 def _produce_factory(
-    broker: str | None, plan: Any, rate: float | None, seconds: float | None, events: int | None
-) -> None:
+    config: Path | None, broker: str | None, plan: Any, rate: float | None, seconds: float | None,
+    events: int | None,
+) -> None:  # fmt: skip
     from agents.worker.produce import factory
     from agents.worker.simulate import rate_of
 
     rate = rate or rate_of(plan)
     what = f"{plan.plants} x {plan.lines} lines, about {rate:,.0f} events/s"
-    _produce(broker, factory(plan, rate, seconds, events), what)
+    _produce(config, broker, factory(plan, rate, seconds, events), what)
 
 
-def _produce(broker: str | None, work: Any, what: str) -> None:
+def _produce(config: Path | None, broker: str | None, work: Any, what: str) -> int:
+    """Produce; return how many events that made."""
     import asyncio
 
     from agents.worker.security import cluster_of
     from agents.worker.sink import produce
 
-    settings = kafka_settings_of(None, broker, None)
+    settings = kafka_settings_of(config, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
     sent = asyncio.run(produce(cluster_of(settings), work))
     ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""
     click.echo(f"sent {sent.events:,} events{ticks} in {sent.seconds:.1f} s", err=True)
+    return int(sent.events)

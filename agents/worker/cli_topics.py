@@ -1,6 +1,5 @@
 """The command line's `topics`: make them, look at them, copy one, and say who needs which right."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from agents.worker.cli_options import (
     CONFIG,
     EXIT_FAILED,
     GROUP,
-    as_variables,
     kafka_settings_of,
+    settings_of,
     told_in_sentences,
 )
 
@@ -133,7 +132,6 @@ def acls_of_topics(
     """
     import msgspec
 
-    from agents.worker.settings import read_settings
     from streams.acls import ROLES, commands, rights_of
     from streams.address import read_servers
 
@@ -143,7 +141,7 @@ def acls_of_topics(
             raise click.UsageError(f"{role!r} isn't a role: {', '.join(ROLES)}")
     if not all(name for _, name in named):
         raise click.UsageError("--principal is ROLE=NAME, e.g. mes=User:mes-de01")
-    settings = read_settings({**os.environ, **as_variables(broker, group)}, config)
+    settings = settings_of(config, broker=broker, group=group)
     rights = {role: rights_of(role, settings.group) for role in ROLES if not roles or role in roles}
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(rights)))

@@ -3,6 +3,8 @@
 import asyncio
 import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_urlsafe
 from time import monotonic
 from typing import Final, TextIO
 
@@ -14,6 +16,7 @@ from agents.worker.feed import feed_factory
 from agents.worker.report import Report, report
 from agents.worker.run import Worker, run_worker
 from agents.worker.settings import Settings
+from streams.address import is_loopback
 from streams.factory import Plan
 
 DRAIN_SECONDS_MAX: Final = 8.0
@@ -35,12 +38,22 @@ class Outcome(Struct):
 def run_demo(
     settings: Settings, plan: Plan, rate: float, seconds: float | None, out: TextIO
 ) -> bool:
-    """Run the demonstration; return whether all was processed and the totals add up exactly."""
+    """Run the demonstration; return whether all was processed and the totals add up exactly.
+
+    Where others reach the page and no token is set, the link that is printed has one of its own.
+    """
     with tempfile.TemporaryDirectory(prefix="lineside-demo-") as folder:
-        own = structs.replace(settings, data_dir=folder, tick_seconds=0)
+        own = structs.replace(settings, broker="", data_dir=folder, tick_seconds=0)
+        mark = ""
+        if not own.read_tokens and not is_loopback(own.host):
+            token = token_urlsafe()
+            file = Path(folder) / "token"
+            file.write_text(token)  # the folder is its owner's alone
+            own = structs.replace(own, read_tokens=f"file:{file}")
+            mark = f"#token={token}"
 
         async def main(worker: Worker) -> Outcome:
-            return await _demonstrate(worker, plan, rate, seconds, out)
+            return await _demonstrate(worker, f"{worker.url}{mark}", plan, rate, seconds, out)
 
         outcome: Outcome | None = run_worker(own, "demo", main)
     if outcome is None:
@@ -50,10 +63,10 @@ def run_demo(
 
 
 async def _demonstrate(
-    worker: Worker, plan: Plan, rate: float, seconds: float | None, out: TextIO
+    worker: Worker, url: str, plan: Plan, rate: float, seconds: float | None, out: TextIO
 ) -> Outcome:
     until = f"for {seconds:g} s" if seconds is not None else "until Ctrl-C"
-    print(f"lineside demo: {worker.url} - {rate:g} events/s {until}", file=out, flush=True)
+    print(f"lineside demo: {url} - {rate:g} events/s {until}", file=out, flush=True)
     begun = monotonic()
     progress = asyncio.ensure_future(_tell_progress(worker, begun, out))
     try:
@@ -70,14 +83,15 @@ async def _demonstrate(
 async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
-        status = worker.views.status()
+        status = await worker.views.status()
+        error = (status["conservation"] or {"error": "?"})["error"]
         counts = status["counts"]
         line = (
             f"{monotonic() - begun:5.0f} s  in {counts['in']:,}  accepted {counts['accepted']:,}  "
-            f"duplicates {counts['duplicate']:,}  late {status['late']:,}  "
+            f"duplicates {counts['duplicate']:,}  late {status['late'] or 0:,}  "
             f"exceptions {counts['exception']:,}  "
             f"ERP {sum(status['transactions'].values()):,}  "
-            f"{status['rate']:,.0f} events/s  error {status['conservation']['error']}"
+            f"{status['rate']:,.0f} events/s  error {error}"
         )
         if out.isatty():
             print(f"\r\x1b[K{line}", end="", file=out, flush=True)

@@ -3,10 +3,9 @@
 from collections import Counter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-import msgspec
 from msgspec import Struct
 
-from streams.rejection import shown
+from agents.worker.content import Unlike, quoted
 from streams.topics import INPUTS, OUTPUTS
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
@@ -16,11 +15,13 @@ LAWS: Final[tuple[Law, ...]] = get_args(Law)
 
 Kind = Literal[
     "totals", "reused", "twice", "changed", "extra", "repeated", "reordered", "scattered",
-    "missing", "counts", "single",
+    "missing", "counts", "single", "state", "ledger",
 ]  # fmt: skip
 
 LAW_OF: Final[dict[Kind, Law]] = {
     "totals": "conservation",
+    "state": "conservation",
+    "ledger": "idempotence",
     "reused": "idempotence",
     "twice": "idempotence",
     "changed": "determinism",
@@ -94,37 +95,22 @@ class Differences:
         return min(self._first.values(), key=_order, default=None)
 
 
-class Unlike(NamedTuple):
-    """The first member of two values that differs, as a path; None stands for absent."""
-
-    member: str
-    expected: Any
-    found: Any
-
-    def __str__(self) -> str:
-        return f"{self.member} is {_quoted(self.found)}, not {_quoted(self.expected)}"
-
-
-def unlike(expected: bytes, found: bytes) -> Unlike | None:
-    """Return the first difference in content of two JSON values, None if there's none."""
-    if expected == found:
-        return None
-    try:
-        return _unlike("", msgspec.json.decode(expected), msgspec.json.decode(found))
-    except (ValueError, RecursionError):
-        return Unlike("value", *(text.decode("utf-8", "replace") for text in (expected, found)))
-
-
 def changed(place: Place, id: str, what: Unlike) -> Difference:
     """Tell of a record that has another content than the input gives."""
     says = f"{id} has another content than the input gives: {what}"
-    return _difference("changed", place, says, *what)
+    return _difference("changed", place, says, *what[:3])
+
+
+def forged(place: Place, id: str, what: Unlike) -> Difference:
+    """Tell of a record that lineside can't have written so."""
+    says = f"{id} isn't what lineside writes: {what}"
+    return _difference("changed", place, says, *what[:3])
 
 
 def reused(place: Place, id: str, what: Unlike) -> Difference:
     """Tell of a posting key that comes again with another content."""
     says = f"{id} is there again with another content: {what}"
-    return _difference("reused", place, says, *what)
+    return _difference("reused", place, says, *what[:3])
 
 
 def twice(place: Place, id: str) -> Difference:
@@ -143,7 +129,7 @@ def surplus(place: Place, id: str, next_id: str | None, owner: Place | None) -> 
     if owner is None:
         return _difference("extra", place, f"{id} follows from no input", "id", next_id, id)
     own, given = line_of(owner.key), line_of(place.key)
-    says = f"{id} has the key {_quoted(given)}, not {_quoted(own)}"
+    says = f"{id} has the key {quoted(given)}, not {quoted(own)}"
     return _difference("extra", place, says, "key", own, given)
 
 
@@ -177,6 +163,18 @@ def missing(place: Place, id: str, instead: str | None) -> Difference:
 def miscounted(place: Place, member: str, expected: int, found: int, says: str) -> Difference:
     """Tell of a count of a state that isn't that of its records."""
     return _difference("counts", place, says, member, expected, found)
+
+
+def misstated(
+    kind: Literal["state", "ledger"], place: Place, member: str, expected: object, found: object
+) -> Difference:
+    """Tell of what a state holds of a line, where its records give something else."""
+    of = "the state" if place.key is None else f"the state of {line_of(place.key)}"
+    says = (
+        f"{of} holds another {member} than the records give: "
+        f"{quoted(found)}, not {quoted(expected)}"
+    )
+    return _difference(kind, place, says, member, expected, found)
 
 
 def single(place: Place, id: str) -> Difference:
@@ -219,26 +217,3 @@ def _order(difference: Difference) -> tuple[float, float, float]:
         _LAST if partition is None else partition,
         _LAST if offset is None else offset,
     )
-
-
-def _unlike(path: str, expected: Any, found: Any) -> Unlike | None:
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for name in [*expected, *(name for name in found if name not in expected)]:
-            below = f"{path}.{name}" if path else name
-            different = _unlike(below, expected.get(name), found.get(name))
-            if different is not None:
-                return different
-        return None
-    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for index, pair in enumerate(zip(expected, found, strict=True)):
-            different = _unlike(f"{path}[{index}]", *pair)
-            if different is not None:
-                return different
-        return None
-    # True and 1 are equal in Python, and different in JSON.
-    same = expected == found and isinstance(expected, bool) == isinstance(found, bool)
-    return None if same else Unlike(path, expected, found)
-
-
-def _quoted(value: Any) -> str:
-    return "absent" if value is None else shown(value)

@@ -10,7 +10,7 @@ from agents.topology import App, create_app
 from agents.worker.settings import Settings, SettingsError
 from streams.embedded import Broker, LogTicker, LogWriter
 from streams.embedded_log import EmbeddedLog
-from streams.topics import MES_EVENTS
+from streams.topics import INPUTS, MES_EVENTS
 from tables.rocksdb import RocksStore
 
 
@@ -76,6 +76,11 @@ class EmbeddedHost:
     def committed_end(self, tp: TP) -> int:
         """Return the same: all that is in the log is committed."""
         return self.end_offset(tp)
+
+    @property
+    def partitions_in_all(self) -> int:
+        """Of both inputs."""
+        return len(INPUTS) * self.broker.partitions
 
     def standbys(self) -> dict[TP, int]:
         """Return that there are none."""

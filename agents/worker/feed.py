@@ -9,7 +9,9 @@ from typing import Final
 from agents.worker.pace import PULSE_SECONDS, Pace, clock
 from agents.worker.run import Worker
 from streams.embedded import Broker
+from streams.embedded_log import Entry
 from streams.factory import Arrival, Plan
+from streams.headers import STRUCTURED
 from streams.logfile import LogReader, lines_of
 from streams.record import Record, partition_of
 from streams.topics import INPUTS
@@ -101,11 +103,11 @@ async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float |
 
 
 def _append(broker: Broker, due: list[Arrival], now: int) -> None:
-    entries: dict[tuple[str, int], list[tuple[int, bytes | None, bytes, tuple[()]]]] = {}
+    entries: dict[tuple[str, int], list[Entry]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
         for at in _targets(broker, arrival, key):
-            entries.setdefault(at, []).append((now, key, arrival.value, ()))
+            entries.setdefault(at, []).append((now, key, arrival.value, (STRUCTURED,)))
     for (topic, number), records in entries.items():
         broker.append(topic, number, records)
 

@@ -1,13 +1,17 @@
-"""The page's HTTP server: how many connections, how long for a request, what an error says."""
+"""The page's HTTP server: how long a connection may take for what, and what an error says."""
 
 import asyncio
 import logging
+import socket
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
+
+from agents.worker.access import network_of
+from agents.worker.connections import ANSWERED, IDLE, LISTENING, Connections, descriptors_max
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -25,32 +29,92 @@ HEADERS: Final = {
 }
 """On every response, errors included."""
 
-CONNECTIONS_MAX: Final = 250
-"""Each takes a file descriptor, which the states need, too; who comes past that is hung up on."""
-
 HEAD_SECONDS_MAX: Final = 15.0
 """A connection whose next request isn't there in whole by then is closed, idle or slow."""
 
+ANSWER_SECONDS_MAX: Final = 20.0
+"""A connection on which an answer hasn't left by then is dropped: nobody takes it."""
+
 LINGER_SECONDS: Final = 1.0
 """What comes of a request that was refused is read for so long, so that it can read the answer."""
+
+ACCEPTED_AT_ONCE: Final = 32
+"""By asyncio's own loop: between two lots those that are there are read, so that one that asks at
+once isn't the oldest before it has asked."""
+
+QUEUE_MAX: Final = 1_024
+"""Connections that the kernel keeps until they're accepted. One that finds no room there tries
+again after a second, which is a long time for a probe."""
 
 SHUTDOWN_SECONDS_MAX: Final = 2.0
 
 log = logging.getLogger("lineside.page")
 
 
-class _Handler(RequestHandler):
+class Handler(RequestHandler):
     """A connection; errors are answered without a word of what was asked."""
 
-    __slots__ = ()
+    __slots__ = ("_deadline", "_line", "address", "doing")
+
+    address: str
+    doing: int
+    _deadline: asyncio.TimerHandle | None
+    _line: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection, or hang up on one past the bound."""
+        """Take a connection."""
         super().connection_made(transport)
-        manager = self._manager
-        if manager is not None and len(manager.connections) > CONNECTIONS_MAX:
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+        # No isinstance: uvloop's transports aren't asyncio's, and have the same methods.
+        self._line = cast("asyncio.Transport", transport)
+        self.address = network_of((transport.get_extra_info("peername") or ("",))[0])
+        self._deadline = None
+        self._do(IDLE)
+        self._seats().add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let go of a connection."""
+        self._end_by(None)
+        if self._manager is not None:
+            self._seats().remove(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; as soon as a request is there in whole, the connection isn't idle."""
+        super().data_received(data)
+        if self._messages and self.doing == IDLE:
+            self._do(ANSWERED)
+
+    async def _handle_request(self, *request: Any) -> tuple[web.StreamResponse, bool]:
+        try:
+            return await super()._handle_request(*request)
+        finally:
+            self._do(ANSWERED if self._messages else IDLE)
+
+    def listen(self) -> None:
+        """Let the answer take as long as it likes: whoever writes it sees to its listener."""
+        self._do(LISTENING)
+
+    def hang_up(self) -> None:
+        """Close the connection at once, whatever is still to be sent."""
+        self._line.abort()
+
+    def _do(self, what: int) -> None:
+        self.doing = what
+        if self._manager is None:  # it's closed
+            return
+        self._seats().touch(self)
+        # aiohttp closes idle ones before that; where nobody takes the rest, that doesn't end.
+        seconds = {IDLE: HEAD_SECONDS_MAX + LINGER_SECONDS, ANSWERED: ANSWER_SECONDS_MAX}
+        self._end_by(seconds.get(what))
+
+    def _end_by(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self._loop.call_later(seconds, self.hang_up)
+
+    def _seats(self) -> Connections:
+        assert isinstance(self._manager, _Server)
+        return self._manager.seats
 
     def handle_error(
         self,
@@ -78,8 +142,12 @@ class _Handler(RequestHandler):
 class _Server(Server):
     """Gives each connection its handler."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.seats = Connections(descriptors_max())
+
     def __call__(self) -> RequestHandler:
-        return _Handler(self, loop=self._loop, **self._kwargs)
+        return Handler(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
@@ -105,3 +173,12 @@ class Runner(web.AppRunner):
             loop=asyncio.get_running_loop(),
             **made._kwargs,
         )
+
+
+async def listen(runner: Runner, host: str, port: int) -> None:
+    """Listen on `host` and `port`, until the runner's `cleanup`. Raises `OSError`."""
+    site = web.TCPSite(runner, host, port, backlog=ACCEPTED_AT_ONCE)
+    await site.start()
+    for listening in getattr(site._server, "sockets", ()):
+        with socket.fromfd(listening.fileno(), listening.family, listening.type) as one:
+            one.listen(QUEUE_MAX)  # the same socket by another descriptor

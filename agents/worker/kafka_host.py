@@ -226,6 +226,11 @@ class KafkaHost:
         """Whether a broker has answered lately."""
         return self._ends is not None and self._ends.answers
 
+    @property
+    def partitions_in_all(self) -> int:
+        """Of both inputs, as they were when this worker started."""
+        return sum(self._counts[topic] for topic in INPUTS)
+
     def standbys(self) -> dict[TP, int]:
         """Return how many changelog records each standby lacks, by changelog partition."""
         if self._standby is None:

@@ -103,14 +103,19 @@ class Refusals:
         for record in [one for one in outputs if one.topic == EXCEPTIONS]:
             second = int(monotonic())
             if second != self._second:
-                if self._untold:
-                    log.info("%d more were refused within a second", self._untold)
-                self._second, self._told, self._untold = second, 0, 0
+                self.tell_untold()
+                self._second, self._told = second, 0
             if self._told < REFUSALS_PER_SECOND_MAX:
                 self._told += 1
                 _tell(record)
             else:
                 self._untold += 1
+
+    def tell_untold(self) -> None:
+        """Log how many weren't told singly, if any: from time to time, and at the end."""
+        if self._untold:
+            log.info("%d more were refused within a second", self._untold)
+            self._untold = 0
 
 
 def _tell(record: Outgoing) -> None:

@@ -89,7 +89,8 @@ METRICS: Final = (
     Described("disk_size_bytes", "gauge", (), "The size of the file system of data_dir"),
     Described("disk_free_bytes", "gauge", (), "What is free of it"),
     Described("build_info", "gauge", ("version", "python", "core", "guarantee"),
-        "1; core is compiled or plain"),
+        "1; core is compiled, partly (a compiled module couldn't be loaded: the log says which) or "
+        "plain"),
     Described("batch_records", "histogram", (), "Records that were computed in one step"),
     Described("stage_seconds", "histogram", ("stage",),
         "Of steps: compute, send (outputs), write (the state), settle (the local copy)"),

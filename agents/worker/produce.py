@@ -1,18 +1,20 @@
 """What is produced to a cluster's input topics: a factory at work, or the lines of a log."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, Final
 
 from agents.worker.pace import PULSE_SECONDS, Pace, clock
+from agents.worker.reasons import Reasons
 from agents.worker.sink import At, ProduceError, Sent, Sink, Work
-from streams.codec import Decoded
 from streams.events import Tick
 from streams.factory import Arrival, Plan
-from streams.logfile import LogReader, lines_of
+from streams.headers import STRUCTURED
+from streams.logfile import LogReader, Placed, lines_of
 from streams.record import Record, partition_of
+from streams.rejection import Rejection
 
 LAG_SECONDS_MAX: Final = 90
 """A factory that is further behind the clock delivers twice as fast: below the grace that the
@@ -45,16 +47,18 @@ def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) 
     return work
 
 
-def log(path: Path, rate: float | None) -> Work:
+def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
     """Return the work of producing a log: `rate` lines a second, or as many as it can.
 
+    It is sent as it is; `reasons` gets what of it is no event, and why.
+
     A bare event goes to the partition of its key, a bare tick to all, a record of `kcat -J` to the
-    partition that it's printed with.
+    partition that it's printed with, with the headers that it has.
     """
 
     async def work(sink: Sink) -> None:
         (count,) = set(sink.counts.values())
-        reader = LogReader(count)
+        reader = LogReader(count, (STRUCTURED,))
         begun = monotonic()
         with path.open("rb") as file:
             for lines in _chunks(file, rate):
@@ -66,7 +70,7 @@ def log(path: Path, rate: float | None) -> Work:
                             f"{at[0]}, which has {count}: produce it to a cluster with more"
                         )
                     await sink.send(at, placed.records)
-                    _count(sink.sent, placed.decoded)
+                    _count(sink.sent, placed, reasons)
                 if rate is not None:
                     ahead = reader.line_number / rate - (monotonic() - begun)
                     await _pause(sink, max(ahead, 0))
@@ -89,7 +93,7 @@ async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
     placed: dict[At, list[Record]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
-        record = Record(0, None, key, arrival.value)
+        record = Record(0, None, key, arrival.value, (STRUCTURED,))
         if arrival.tick:
             for topic, count in sink.counts.items():
                 for number in range(count):
@@ -103,10 +107,14 @@ async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
         await sink.send(at, records)
 
 
-def _count(sent: Sent, decoded: Sequence[Decoded | None]) -> None:
-    ticks = sum(isinstance(event, Tick) for event in decoded)
-    sent.ticks += ticks
-    sent.events += len(decoded) - ticks
+def _count(sent: Sent, placed: Placed, reasons: Reasons) -> None:
+    for number, event in zip(placed.numbers, placed.decoded, strict=True):
+        if isinstance(event, Tick):
+            sent.ticks += 1
+            continue
+        sent.events += 1
+        if isinstance(event, Rejection):
+            reasons.add(f"line {number:,}", event.code, event.reason)
 
 
 def _chunks(file: BinaryIO, rate: float | None) -> Iterator[list[bytes]]:

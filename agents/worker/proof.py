@@ -1,64 +1,25 @@
 """Records found on the output topics, held against those that the input gives."""
 
-from array import array
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from typing import BinaryIO
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 from xxhash import xxh3_64_intdigest as hash_of
 
 from agents.worker import differences as tell
-from agents.worker.differences import Differences, Place, unlike
+from agents.worker.content import unlike, unlike_headers
+from agents.worker.differences import Differences, Place
+from agents.worker.lanes import Lane, Series, Source
 from agents.worker.totals import Sums, add_up, decoders
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
+from streams.headers import TRACE
 
-Source = tuple[str, int]
-"""An input partition: its topic and its number."""
-
-
-class Series(Struct):
-    """What one input partition gives for one line of an output topic, in the order of leaving.
-
-    Of each record: hashes of its id and of its bytes, and where the spool has it. The first `due`
-    must be there; the first `next` have been found, or left a gap.
-    """
-
-    ids: "array[int]" = field(default_factory=lambda: array("Q"))
-    contents: "array[int]" = field(default_factory=lambda: array("Q"))
-    spooled: "array[int]" = field(default_factory=lambda: array("Q"))
-    due: int = 0
-    next: int = 0
-    begun: bool = False
-    """Whether a record of it was found."""
-    gaps: dict[int, tuple[Place, str]] = {}
-    """Records passed over: where, and the id of what was there."""
-
-
-class Lane(Struct):
-    """The series of one line on one output topic: most often one."""
-
-    series: list[Series]
-    partition: int | None = None
-    """Of the output topic, where the first record was found."""
-    index: dict[int, tuple[Series, int]] | None = None
-    """Where each id is expected; made when it's first needed."""
-
-    def find(self, id: int) -> tuple[Series, int] | None:
-        """Return where a record is expected, None if it isn't."""
-        if len(self.series) == 1:
-            series = self.series[0]
-            if series.next < len(series.ids) and series.ids[series.next] == id:
-                return series, series.next
-        if self.index is None:
-            self.index = {
-                each: (series, place)
-                for series in self.series
-                for place, each in enumerate(series.ids)
-            }
-        return self.index.get(id)
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Figures(Struct):
@@ -113,6 +74,7 @@ class Proof:
         self._spool, self._spooled = spool, 0
         self._windowed = decoders(windowed)
         self._exactly_once = exactly_once
+        self._secret = secrets.token_bytes(16)
         self._gone = frozenset(gone)
 
     def expect(self, source: Source, outputs: Iterable[Outgoing]) -> None:
@@ -125,9 +87,10 @@ class Proof:
                 series = known[at] = Series()
                 self.lanes.setdefault(at, Lane([])).series.append(series)
             series.ids.append(hash_of(record.id.encode()))
-            series.contents.append(hash_of(record.value))
+            series.contents.append(self._digest(record.value, record.trace))
             series.spooled.append(self._spooled)
-            self._spooled += self._spool.write(record.value + b"\n")
+            lines = b"%b\n%b\n" % (record.value, record.trace or b"")
+            self._spooled += self._spool.write(lines)
             alone = record.topic == ERP_TRANSACTIONS and record.type not in self._windowed
             if alone and source[0] == MACHINE_EVENTS:
                 place = Place(record.topic, key=record.key)
@@ -138,7 +101,7 @@ class Proof:
         for series in self._series.get(source, {}).values():
             series.due = len(series.ids)
 
-    def find(self, place: Place, value: bytes | None) -> None:
+    def find(self, place: Place, value: bytes | None, headers: Headers = ()) -> None:
         """Take the next record of an output partition."""
         figures = self.figures.setdefault(place.topic, Figures())
         figures.records += 1
@@ -155,9 +118,12 @@ class Proof:
             self._note_extra(place, found.id, lane)
             return
         series, index = expected
-        what = None
-        if series.contents[index] != hash_of(value):
-            what = unlike(self._value(series, index), value)
+        what, trace = None, dict(headers).get(TRACE)
+        if series.contents[index] != self._digest(value, trace):
+            right, trace = self._record(series, index)
+            what = unlike(right, value)
+        if what is None and headers:
+            what = unlike_headers(trace, headers)
         if index < series.next and index not in series.gaps:
             figures.repeats += 1
             if what is not None:
@@ -185,7 +151,7 @@ class Proof:
                 self._check_missing(end, series)
                 for index in range(max(series.due, series.next), len(series.ids)):
                     figures.to_come += 1
-                    record = read_found(self._value(series, index))
+                    record = read_found(self._record(series, index)[0])
                     add_up(to_come, record.type, record.data, self._windowed)
         return to_come
 
@@ -245,11 +211,20 @@ class Proof:
         return None
 
     def _id(self, series: Series, index: int) -> str:
-        return read_found(self._value(series, index)).id
+        return read_found(self._record(series, index)[0]).id
 
-    def _value(self, series: Series, index: int) -> bytes:
+    def _record(self, series: Series, index: int) -> tuple[bytes, bytes | None]:
+        """Return the value of an expected record, and its trace."""
         self._spool.seek(series.spooled[index])
-        return self._spool.readline()[:-1]
+        value, trace = self._spool.readline()[:-1], self._spool.readline()[:-1]
+        return value, trace or None
+
+    def _digest(self, value: bytes, trace: bytes | None) -> int:
+        """Return a hash that nobody can aim at: its key is this proof's own."""
+        digest = blake2b(value, digest_size=8, key=self._secret)
+        if trace is not None:
+            digest.update(b"\n" + trace)
+        return int.from_bytes(digest.digest(), "big")
 
     def _add_up(self, found: Found) -> None:
         try:

@@ -13,16 +13,17 @@ from faust.types import TP
 from agents.meter import Histogram, Meter
 from agents.partition_task import PartitionTask
 from agents.process_events import Job
+from agents.worker.core import core_of
 from agents.worker.liveness import Liveness
 from agents.worker.metrics import Families
 from agents.worker.views import Host
 from streams import instant, quantity
-from streams.kafka_batches import COMPILED
 from streams.rejection import BUSINESS, codes
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
 from streams.version import VERSION
 from tables import conservation
+from tables.cold import Cold
 from tables.line import Line
 from tables.rules import Rules
 
@@ -36,8 +37,7 @@ class Readings:
     def __init__(self, job: Job, host: Host, liveness: Liveness, data_dir: str) -> None:
         self._job, self._host, self._liveness = job, host, liveness
         self._folder = Path(data_dir)
-        core = "compiled" if COMPILED else "plain"
-        self._build = (VERSION, platform.python_version(), core, host.guarantee)
+        self._build = (VERSION, platform.python_version(), core_of().name, host.guarantee)
 
     def read(self, families: Families) -> Iterator[None]:
         """Add every sample that there is now, in slices: a line at least is read in one go."""
@@ -51,6 +51,7 @@ class Readings:
         at_lines, errors = AtLines(self._job.meter), Errors()
         for partition in self._job.partitions.values():
             errors.expect(partition.rules)
+            errors.look_at_cold(partition.cold)
         for begin in range(0, len(lines), SLICE_LINES):
             for line, partition in lines[begin : begin + SLICE_LINES]:
                 at_lines.look(line, partition.topic)
@@ -90,7 +91,7 @@ class Readings:
         if end is not None:
             families.add("consumer_lag_records", max(end - task.lasting, 0), *where)
         families.add("changelog_lag_records", partition.offset + 1 - task.lasting, *where)
-        families.add("lines", len(partition.lines), *where)
+        families.add("lines", len(partition.lines) + partition.cold.count, *where)
         if partition.lines:
             oldest = min(line.watermark for line in partition.lines.values())
             families.add("watermark_lag_seconds", time() - oldest / instant.SECOND, *where)
@@ -156,6 +157,10 @@ class Errors:
         """Tell of these types and measures, even where no line has any."""
         for kind in rules.kinds:
             self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
+
+    def look_at_cold(self, cold: Cold) -> None:
+        """Look at the lines that are in the store only."""
+        self._errors.update(cold.errors)
 
     def look(self, line: Line, rules: Rules) -> None:
         """Look at a line."""

@@ -1,22 +1,21 @@
 """An input partition processed anew, held against what the system's own state says of it."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from agents.worker import differences as tell
-from agents.worker.differences import Differences, Place
-from agents.worker.proof import Proof, Source
+from agents.worker.differences import Difference, Differences, Place
+from agents.worker.lanes import Source
+from agents.worker.proof import Proof
+from agents.worker.states import OUTCOMES, counted, otherwise
 from streams.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.head import OtherRulesError as StateOfOtherRulesError
-from tables.partition import Counts, Partition
+from tables.partition import Partition
 from tables.rules import Rules
 from tables.store import MemoryStore, Store
-
-OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 
 
 class OtherRulesError(Trouble):
@@ -50,17 +49,8 @@ def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
     return Head(partition.offset, counted(partition.counts))
 
 
-def counted(counts: Counts) -> dict[str, int]:
-    """Return counts by name: outcomes, exceptions by code, what left by type."""
-    return {
-        **{name: getattr(counts, name) for name in OUTCOMES},
-        **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
-        **{f"left {kind}": count for kind, count in sorted(counts.left.items())},
-    }
-
-
 class Recount:
-    """Processes a partition from its first record on, and looks at the counts at the head's offset.
+    """Processes a partition from its first record on, and looks at its state at the head's offset.
 
     What the records give goes to `proof`: up to the head it's due. `begin` and `end` are the first
     offset that there is and the one past the last.
@@ -75,11 +65,14 @@ class Recount:
         begin: int,
         end: int,
         proof: Proof,
+        stored: Store | None = None,
     ) -> None:
+        """Take the input partition, a store for its ledger, and what the changelog has `stored`."""
         self.source, self.head, self.begin, self.end = source, head, begin, end
         self.partition = Partition(*source, rules, store, lasting=False)
         self.records = 0
         self.proof = proof
+        self._rules, self._stored = rules, stored
         self._at_head: dict[str, int] | None = None
 
     def take(self, records: Sequence[Record]) -> None:
@@ -90,12 +83,16 @@ class Recount:
             records = records[len(before) :]
             if records:
                 self._reach()
+                self._step(records[:1])
+                self._look_at(records[:1])
+                records = records[1:]
         self._step(records)
 
     def finish(self) -> None:
         """Say that there are no more records."""
         if self.head is not None and self._at_head is None:
             self._reach()
+            self._look_at(())
 
     def compare(self, differences: Differences) -> bool:
         """Hold the state's counts against the records; return False if they can't be.
@@ -124,11 +121,12 @@ class Recount:
             says = f"the state has counted {head.records} of {read} records up to its offset"
             differences.note(tell.miscounted(place, "records", read, head.records, says))
             return True
+        if self._stored is not None:
+            return True  # `_look_at` has seen to the counts, too
         for name in [*self._at_head, *(name for name in head.counts if name not in self._at_head)]:
             expected, found = self._at_head.get(name, 0), head.counts.get(name, 0)
             if expected != found:
-                says = f"the state has counted {found} {name}, and the records give {expected}"
-                differences.note(tell.miscounted(place, name, expected, found, says))
+                differences.note(_miscounted(place, name, expected, found))
         return True
 
     def _step(self, records: Sequence[Record]) -> None:
@@ -141,3 +139,24 @@ class Recount:
     def _reach(self) -> None:
         self._at_head = counted(self.partition.counts)
         self.proof.due(self.source)
+
+    def _look_at(self, taken: Sequence[Record]) -> None:
+        """Hold all that the state holds against what the records give, `taken` since the head."""
+        head, at_head = self.head, self._at_head
+        if self._stored is None or head is None or at_head is None:
+            return
+        if head.records != sum(at_head[name] for name in OUTCOMES) or head.offset >= self.end:
+            return  # `compare` tells of it
+        for each in otherwise(self.source, self._rules, self._stored, self.partition, taken):
+            place = Place(*self.source, head.offset, each.key)
+            if each.kind == "counts":
+                difference = _miscounted(place, each.member, each.expected or 0, each.found or 0)
+            else:
+                told = each.member, each.expected, each.found
+                difference = tell.misstated(each.kind, place, *told)
+            self.proof.differences.note(difference)
+
+
+def _miscounted(place: Place, name: str, expected: int, found: int) -> Difference:
+    says = f"the state has counted {found} {name}, and the records give {expected}"
+    return tell.miscounted(place, name, expected, found, says)

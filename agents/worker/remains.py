@@ -5,8 +5,10 @@ from msgspec import Struct
 from xxhash import xxh3_64_intdigest as hash_of
 
 from agents.worker import differences as tell
-from agents.worker.differences import Differences, Place, Unlike
-from agents.worker.proof import Figures, read_found
+from agents.worker.content import Unlike, ambiguous, read, unlike_headers
+from agents.worker.differences import Differences, Place
+from agents.worker.proof import Figures, Headers, read_found
+from streams.headers import TRACE
 
 
 class _Windowed(Struct):
@@ -34,16 +36,20 @@ class Remains:
         self._revisions: dict[tuple[str, int], int] = {}
         self._partitions: dict[tuple[str, bytes | None], int | None] = {}
 
-    def find(self, place: Place, value: bytes | None) -> None:
+    def find(self, place: Place, value: bytes | None, headers: Headers = ()) -> None:
         """Take the next record of an output partition."""
         figures = self.figures.setdefault(place.topic, Figures())
         figures.records += 1
         try:
             found = read_found(value or b"")
-            content = _content(value or b"")
+            document = read(value or b"")
         except (ValueError, RecursionError):
             self.differences.note(tell.unreadable(place))
             return
+        odd = ambiguous(document) or unlike_headers(dict(headers).get(TRACE), headers)
+        if odd is not None:
+            self.differences.note(tell.forged(place, found.id, odd))
+        content = hash_of(msgspec.json.encode(document, order="sorted"))
         at = place.topic, hash_of(found.id.encode())
         before = self._contents.setdefault(at, content)
         if len(self._contents) == self.keys:
@@ -71,7 +77,3 @@ class Remains:
         if before > revision:
             self.differences.note(tell.reordered(place, id, f"{row}:{before}"))
         self._revisions[at] = max(before, revision)
-
-
-def _content(value: bytes) -> int:
-    return hash_of(msgspec.json.encode(msgspec.json.decode(value), order="sorted"))

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from agents.worker.reasons import Reasons
 from agents.worker.report import Report, report
 from streams.logfile import LogReader, Placed, lines_of
 from streams.record import Outgoing
@@ -27,10 +28,12 @@ def replay(
     partitions: int = 1,
     close: bool = False,
     progress: Callable[[int], object] | None = None,
+    reasons: Reasons | None = None,
 ) -> Report:
     """Run the job over `log` and write DIR/<topic>.ndjson and DIR/report.json.
 
-    The files appear under their names when all are complete; `progress` gets the bytes read.
+    The files appear under their names when all are complete; `progress` gets the bytes read,
+    `reasons` what is refused and why.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=out) as scratch:
@@ -61,8 +64,10 @@ def replay(
                     refused += _numbered(step.outputs, placed)
                     task.commit(step)
                 # A line's exceptions may come from two partitions: they leave in the log's order.
-                for _, value in sorted(refused, key=lambda one: one[0]):
+                for number, value in sorted(refused, key=lambda one: one[0]):
                     files[EXCEPTIONS].write(value + b"\n")
+                    if reasons is not None:
+                        reasons.add_exception(f"line {number:,}", value)
             if close:
                 for task in tasks.values():
                     leave(task.close_all())
@@ -80,14 +85,14 @@ def _rocks(path: Path) -> Callable[[], Store]:
 
 def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, value) of the exceptions among `outputs`."""
-    records = zip(placed.records, placed.numbers, strict=True)
-    for output in outputs:
-        if output.topic == EXCEPTIONS:
-            offset = int(output.id.rpartition("/")[2])
-            yield (
-                next(number for record, number in records if record.offset == offset),
-                output.value,
-            )
+    refused = [output for output in outputs if output.topic == EXCEPTIONS]
+    if not refused:
+        return
+    numbers: dict[int, int] = {}
+    for record, number in zip(placed.records, placed.numbers, strict=True):
+        numbers.setdefault(record.offset, number)
+    for output in refused:
+        yield numbers[int(output.id.rpartition("/")[2])], output.value
 
 
 def _chunks(

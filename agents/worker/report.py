@@ -1,7 +1,7 @@
 """What a run amounts to: counts, what is still open, and the conservation check."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -9,8 +9,11 @@ from msgspec import Struct, field
 from streams import instant, quantity
 from streams.topics import OUTPUTS
 from tables import conservation, episodes
+from tables.cold import Cold
 from tables.conservation import Balance
+from tables.line import Line
 from tables.partition import Partition
+from tables.rules import Rules
 
 LISTED_EPISODES_MAX: Final = 100
 """So many episodes are named; all are counted."""
@@ -36,87 +39,153 @@ class Report(Struct, kw_only=True):
 def report(partitions: Iterable[Partition], passed_over: int = 0) -> Report:
     """Return the report on these partitions and on what has left them."""
     partitions = list(partitions)
+    codes, transactions, summaries = left_of(partitions)
+    totals = Totals()
+    for partition in partitions:
+        for line in partition.lines.values():
+            totals.add(line, partition.rules)
+        totals.add_cold(partition.cold)
+    return Report(
+        counts=counts_of(partitions),
+        exceptions=codes,
+        transactions=transactions,
+        summaries=summaries,
+        passed_over=passed_over,
+        lines=len({key for partition in partitions for key in partition.lines})
+        + sum(partition.cold.count for partition in partitions),
+        **totals.told(),
+    )
+
+
+def counts_of(partitions: Iterable[Partition]) -> dict[str, int]:
+    """Return what became of the records of partitions."""
+    names = ("accepted", "duplicate", "exception", "tick")
+    counts = [partition.counts for partition in partitions]
+    return {name: sum(getattr(one, name) for one in counts) for name in names}
+
+
+def left_of(
+    partitions: Iterable[Partition],
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Return what has left partitions: exceptions by code, transactions and summaries by type."""
     codes, left = Counter[str](), Counter[str]()
     for partition in partitions:
         codes.update(partition.counts.codes)
         left.update(partition.counts.left)
-    summaries = {kind: count for kind, count in sorted(left.items()) if kind in OUTPUTS}
-    lines = [line for partition in partitions for line in partition.lines.values()]
-    listed = [entry for partition in partitions for entry in _odd_episodes(partition)]
-    return Report(
-        counts={
-            name: sum(getattr(partition.counts, name) for partition in partitions)
-            for name in ("accepted", "duplicate", "exception", "tick")
-        },
-        exceptions=dict(sorted(codes.items())),
-        transactions={kind: count for kind, count in sorted(left.items()) if kind not in summaries},
-        summaries=summaries,
-        late=sum(line.late_events for line in lines),
-        passed_over=passed_over,
-        lines=len({line.key for line in lines}),
-        open_windows=sum(conservation.open_windows(line) for line in lines),
-        waiting_ends=sum(entry["problem"] == WAITING for entry in listed),
-        overlong_episodes=sum(entry["problem"] == OVERLONG for entry in listed),
-        episodes=listed[:LISTED_EPISODES_MAX],
-        conservation=conservation_check(partitions),
-    )
+    kinds = sorted(left.items())
+    transactions = {kind: count for kind, count in kinds if kind not in OUTPUTS}
+    summaries = {kind: count for kind, count in kinds if kind in OUTPUTS}
+    return dict(sorted(codes.items())), transactions, summaries
+
+
+class Totals:
+    """Adds up lines, each as it is at one moment."""
+
+    def __init__(self) -> None:
+        self._late = self._open_windows = self._waiting = self._overlong = 0
+        self._episodes: list[dict[str, str]] = []
+        self._sums = Sums()
+
+    def add(self, line: Line, rules: Rules) -> None:
+        """Add a line."""
+        self._late += line.late_events
+        self._open_windows += conservation.open_windows(line)
+        self._sums.add(line, rules)
+        for name, problem in _odd_episodes(line, rules.episode_limit):
+            self._waiting += problem == WAITING
+            self._overlong += problem == OVERLONG
+            if len(self._episodes) < LISTED_EPISODES_MAX:
+                self._episodes.append(_listed(line, name, problem))
+
+    def add_cold(self, cold: Cold) -> None:
+        """Add the lines of a partition that are in its store only; their episodes aren't listed."""
+        self._late += cold.late_events
+        self._open_windows += cold.open_windows
+        self._sums.add_cold(cold)
+
+    def told(self) -> dict[str, Any]:
+        """Return the sums, by their names in a report."""
+        return {
+            "late": self._late,
+            "open_windows": self._open_windows,
+            "waiting_ends": self._waiting,
+            "overlong_episodes": self._overlong,
+            "episodes": self._episodes,
+            "conservation": self._sums.told(),
+        }
 
 
 def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
-    """Return accepted, emitted, open, parked and error by record type and measure.
+    """Return accepted, emitted, open, parked and error by record type and measure."""
+    sums = Sums()
+    for partition in partitions:
+        for line in partition.lines.values():
+            sums.add(line, partition.rules)
+        sums.add_cold(partition.cold)
+    return sums.told()
+
+
+class Sums:
+    """Adds up the balances of lines.
 
     `error` is the sum over lines of the size of each error, so that two can't cancel out.
     """
-    sums: dict[tuple[str, str], Balance] = {}
-    errors: Counter[tuple[str, str]] = Counter()
-    for partition in partitions:
-        for line in partition.lines.values():
-            for name, balance in conservation.balances(line, partition.rules).items():
-                total = sums.setdefault(name, Balance())
-                total.accepted += balance.accepted
-                total.emitted += balance.emitted
-                total.open += balance.open
-                total.parked += balance.parked
-                errors[name] += abs(balance.error)
-    return {
-        "error": quantity.text(errors.total()),
-        "rows": [
-            {
-                "type": kind,
-                "measure": measure,
-                "accepted": quantity.text(balance.accepted),
-                "emitted": quantity.text(balance.emitted),
-                "open": quantity.text(balance.open),
-                "parked": quantity.text(balance.parked),
-                "error": quantity.text(errors[kind, measure]),
-            }
-            for (kind, measure), balance in sorted(sums.items())
-            if balance != Balance()
-        ],
-    }
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str, str], Balance] = {}
+        self._errors: Counter[tuple[str, str]] = Counter()
+
+    def add(self, line: Line, rules: Rules) -> None:
+        """Add a line."""
+        for name, balance in conservation.balances(line, rules).items():
+            self._sums.setdefault(name, Balance()).add(balance)
+            self._errors[name] += abs(balance.error)
+
+    def add_cold(self, cold: Cold) -> None:
+        """Add the lines of a partition that are in its store only."""
+        for name, balance in cold.balances.items():
+            self._sums.setdefault(name, Balance()).add(balance)
+        self._errors.update(cold.errors)
+
+    def told(self) -> dict[str, Any]:
+        """Return the sums as decimal strings, by record type and measure."""
+        return {
+            "error": quantity.text(self._errors.total()),
+            "rows": [
+                {
+                    "type": kind,
+                    "measure": measure,
+                    "accepted": quantity.text(balance.accepted),
+                    "emitted": quantity.text(balance.emitted),
+                    "open": quantity.text(balance.open),
+                    "parked": quantity.text(balance.parked),
+                    "error": quantity.text(self._errors[kind, measure]),
+                }
+                for (kind, measure), balance in sorted(self._sums.items())
+                if balance != Balance()
+            ],
+        }
 
 
 WAITING: Final = "its end waits for a start"
 OVERLONG: Final = "open for longer than the limit"
 
 
-def _odd_episodes(partition: Partition) -> Iterable[dict[str, str]]:
-    limit = partition.rules.episode_limit
-    for line in partition.lines.values():
-        for name, episode in line.episodes.items():
-            overlong = (
-                episode.start is not None
-                and episode.end is None
-                and line.watermark - episode.start > limit
-            )
-            if episode.start is not None and not overlong:
-                continue
-            known = episodes.last_known(episode, 0)
-            yield {
-                "plant": line.plant,
-                "line": line.line,
-                "episode": name,
-                "work_unit": episode.work_unit,
-                "problem": OVERLONG if overlong else WAITING,
-                "time": instant.text(known),
-            }
+def _odd_episodes(line: Line, limit: int) -> Iterator[tuple[str, str]]:
+    for name, episode in line.episodes.items():
+        if episode.start is None:
+            yield name, WAITING
+        elif episode.end is None and line.watermark - episode.start > limit:
+            yield name, OVERLONG
+
+
+def _listed(line: Line, name: str, problem: str) -> dict[str, str]:
+    episode = line.episodes[name]
+    return {
+        "plant": line.plant,
+        "line": line.line,
+        "episode": name,
+        "work_unit": episode.work_unit,
+        "problem": problem,
+        "time": instant.text(episodes.last_known(episode, 0)),
+    }

@@ -2,18 +2,19 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvloop
 
 from agents.process_events import Job
 from agents.topology import App
 from agents.worker.access import access_of
+from agents.worker.core import core_of
 from agents.worker.embedded_host import EmbeddedHost
+from agents.worker.garbage import collect_seldom
 from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals, set_up_logs
 from agents.worker.metrics import Exposition
@@ -24,10 +25,6 @@ from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
 from streams.embedded import Broker
 from streams.trouble import Trouble
-
-GC_THRESHOLD: Final = 400_000
-"""Allocations between two collections: a few batches' worth, so that most are gone by then. The
-default of 700 costs a tenth of the time."""
 
 STOP_SECONDS_MAX: Final = 10.0
 """A stop takes no longer than this, whatever is still to be processed."""
@@ -49,15 +46,21 @@ class StalledError(Trouble):
     """The worker no longer asks for records."""
 
 
+class _StoppedEarly(Exception):
+    """A signal came before the worker was there."""
+
+
 class Worker:
     """A running worker: what those who feed it or wait for it need."""
 
-    def __init__(self, job: Job, host: Host, views: Views, url: str) -> None:
+    def __init__(
+        self, job: Job, host: Host, views: Views, url: str, stopping: asyncio.Event
+    ) -> None:
         self.job = job
         self.host = host
         self.views = views
         self.url = url
-        self.stopping = asyncio.Event()
+        self.stopping = stopping
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do `work`, but no longer than until the worker is to stop."""
@@ -93,6 +96,8 @@ class Worker:
         return True
 
 
+T = TypeVar("T")
+
 Main = Callable[[Worker], Coroutine[Any, Any, Any]]
 
 
@@ -101,25 +106,26 @@ def run_worker(settings: Settings, name: str, main: Main) -> Any:
 
     Raises the error that ended the job, if one did.
     """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 50, 50)
+    collect_seldom()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, name, main))
 
 
 async def _run(settings: Settings, name: str, main: Main) -> Any:
-    async with _running(settings, name) as worker:
-        result = await _until_stopped(worker, main)
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # before there's anything that could miss one
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        async with _running(settings, name, stopping) as worker:
+            result = await _until_stopped(worker, main)
+    except _StoppedEarly:
+        return None
     if worker.job.failed.done():  # while it was being stopped
         worker.job.failed.result()
     return result
 
 
 async def _until_stopped(worker: Worker, main: Main) -> Any:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, worker.stopping.set)
     work = asyncio.ensure_future(main(worker))
     stopped = asyncio.ensure_future(worker.stopping.wait())
     try:
@@ -138,19 +144,22 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
+async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     set_up_logs(settings.log_format)
+    log.info("core: %s", core_of().text)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         access = access_of(settings)
-        host = await _host(settings)
+        host = await _unless_stopped(_host(settings), stopping)
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
         views = Views(name, job, host)
-        job.watchers.append(Refusals().tell)
+        refusals = Refusals()
+        job.watchers.append(refusals.tell)
+        stack.callback(refusals.tell_untold)
         liveness = Liveness(job, host)
-        web = create_web(views.status, views.ready, access)
+        web = create_web(views.status, views.ready, access, views.lines)
         exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)
@@ -158,13 +167,14 @@ async def _running(settings: Settings, name: str) -> AsyncIterator[Worker]:
         stack.push_async_callback(page.cleanup)
         app = host.create_app(job)
         stack.push_async_callback(_stop, app.stop)
-        await _unless_failed(app.start(), job)
+        await _unless_stopped(_unless_failed(app.start(), job), stopping)
         stack.push_async_callback(_release, app)
-        watching = asyncio.ensure_future(_watch(app, job, liveness))
+        watching = asyncio.ensure_future(_watch(app, job, liveness, refusals))
         stack.push_async_callback(_cancel, watching)
-        worker = Worker(job, host, views, url_of(page))
-        if isinstance(host, EmbeddedHost):
-            await worker.opened()  # an unreadable state is told before anything starts
+        worker = Worker(job, host, views, url_of(page), stopping)
+        if isinstance(host, EmbeddedHost):  # an unreadable state is told before anything starts
+            await _unless_stopped(worker.opened(), stopping)
+        stack.push_async_callback(views.end)
         yield worker
 
 
@@ -174,6 +184,19 @@ async def _host(settings: Settings) -> Host:
     from agents.worker.kafka_host import KafkaHost
 
     return await KafkaHost.connect(settings)
+
+
+async def _unless_stopped(start: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T:
+    """Do a part of the start, or raise `_StoppedEarly` as soon as a signal comes."""
+    starting = asyncio.ensure_future(start)
+    stopped = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait([starting, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            raise _StoppedEarly
+        return starting.result()
+    finally:
+        await _cancel(starting, stopped)
 
 
 async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
@@ -188,12 +211,13 @@ async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
         await _cancel(starting)
 
 
-async def _watch(app: App, job: Job, liveness: Liveness) -> None:
+async def _watch(app: App, job: Job, liveness: Liveness, refusals: Refusals) -> None:
     """End the job when the consumer stands still: a process that only looks alive helps nobody."""
     polls, checks, waited = -1, 0, 0.0
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         liveness.look()
+        refusals.tell_untold()
         waited = 0.0 if job.joined else waited + WATCH_SECONDS
         if waited and waited % WAITING_SECONDS == 0:
             log.warning("no partitions for %.0f s: the group's coordinator doesn't answer", waited)

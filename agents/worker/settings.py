@@ -1,43 +1,49 @@
 """Settings of a worker: defaults, a TOML file, and the environment, in that order."""
 
-import difflib
 import re
-import tomllib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import structs
 
 from agents.worker.security import REFERENCES, problem_of_security
-from streams.address import read_servers
+from agents.worker.settings_given import SettingsError as SettingsError
+from agents.worker.settings_given import given_settings, read_file
+from streams.address import is_name, read_servers
 from streams.policy import PolicyError, default_policy, read_policy
+from streams.rejection import shown
 from streams.topics import INPUTS
-from streams.trouble import Trouble
 from tables.head import FORMATS
-from tables.rules import STATE_FORMAT, Rules, Timing, rules_for
-
-ENVIRONMENT_PREFIX: Final = "LINESIDE_"
-NOT_SETTINGS: Final = ("LINESIDE_TEST_", "LINESIDE_CONFIG", "LINESIDE_CORE")
-"""Of the environment: what tests use, the name of the TOML file, how the core was built."""
+from tables.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
 
 PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3
 SESSION_SECONDS_MAX: Final = 39
 """Below the time after which a request counts as lost."""
 
+DAY_SECONDS: Final = 86_400
+
+RANGES: Final[dict[str, tuple[int, int]]] = {
+    "standbys": (0, STANDBYS_MAX),
+    "session_timeout_seconds": (1, SESSION_SECONDS_MAX),
+    "state_format": (0, FORMATS[-1]),
+    "partitions": (1, PARTITIONS_MAX),
+    "port": (0, 65_535),
+    "tick_seconds": (0, DAY_SECONDS),
+}
+HINTS: Final = {
+    "session_timeout_seconds": ", and no less than the broker's group.min.session.timeout.ms"
+}
+
 GROUP: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 """It becomes part of topic names, which Kafka bounds at 249 characters."""
 
 INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Kafka takes what it takes for topic names; it becomes a host's name in a URL, too."""
-
-
-class SettingsError(Trouble):
-    """A setting that can't be; its text names it and its value."""
-
-    exit_code = 2
 
 
 class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,20 +100,7 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def read_settings(environment: Mapping[str, str], file: Path | None = None) -> Settings:
     """Return the settings, or raise `SettingsError` on the first that is wrong or unknown."""
-    given: dict[str, Any] = {}
-    path = file or (
-        Path(environment["LINESIDE_CONFIG"]) if environment.get("LINESIDE_CONFIG") else None
-    )
-    if path is not None:
-        given.update(_read_file(path))
-    for name in given:
-        _check_known(name, name)
-    for variable, value in environment.items():
-        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(NOT_SETTINGS):
-            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            _check_known(name, variable)
-            given[name] = _from_text(name, variable, value)
-    settings = _converted(given)
+    settings = _converted(given_settings(environment, file, Settings.__struct_fields__))
     problem = _problem(settings)
     if problem is not None:
         raise SettingsError(problem)
@@ -118,12 +111,9 @@ def rules_of(settings: Settings) -> dict[str, Rules]:
     """Return the rules for each input topic."""
     policy = default_policy()
     if settings.policy:
+        text = read_file(Path(settings.policy), f"policy {settings.policy!r}")
         try:
-            policy = read_policy(Path(settings.policy).read_text("utf-8"))
-        except OSError as error:
-            raise SettingsError(
-                f"policy {settings.policy!r} can't be read: {error.strerror}"
-            ) from None
+            policy = read_policy(text)
         except PolicyError as error:
             raise SettingsError(f"policy {settings.policy!r}: {error}") from None
     zones = {plant: _zone(plant, name) for plant, name in settings.time_zones.items()}
@@ -132,51 +122,22 @@ def rules_of(settings: Settings) -> dict[str, Rules]:
     }
 
 
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"settings file {path} can't be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {path} isn't TOML: {error}") from None
-
-
-def _check_known(name: str, shown: str) -> None:
-    known = Settings.__struct_fields__
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {shown[: len(shown) - len(name)]}{_like(near[0], shown)}?"
-        raise SettingsError(f"{shown} isn't a setting{hint if near else ''}")
-
-
-def _like(name: str, shown: str) -> str:
-    return name.upper() if shown.isupper() else name
-
-
 def _converted(given: dict[str, Any]) -> Settings:
     for name, value in given.items():
         try:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as error:
-            shown = "of another type" if name in REFERENCES else repr(value)
-            raise SettingsError(f"{name} is {shown}: {str(error).partition(' - at')[0]}") from None
+            what = "of another type" if name in REFERENCES else shown(value)
+            raise SettingsError(f"{name} is {what}: {str(error).partition(' - at')[0]}") from None
     return msgspec.convert(given, Settings, strict=False)
 
 
-def _from_text(name: str, variable: str, value: str) -> Any:
-    if name == "plaintext_brokers":
-        return [host.strip() for host in value.split(",") if host.strip()]
-    if name != "time_zones":
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        raise SettingsError(
-            f'{variable} is {value!r}: not a JSON object like {{"DE01": "Europe/Berlin"}}'
-        ) from None
-
-
 def _problem(settings: Settings) -> str | None:
+    for name, value in structs.asdict(settings).items():
+        if isinstance(value, str) and not _is_text(value):
+            return f"{name} has a character in it that is no text"
+    if not settings.data_dir:
+        return "data_dir is empty: it must name a folder, e.g. lineside-data"
     if "@" in settings.broker:
         return (
             "broker has an '@' in it, and isn't shown, since what is before that may be a secret: "
@@ -187,6 +148,8 @@ def _problem(settings: Settings) -> str | None:
             read_servers(settings.broker)
         except ValueError as error:
             return f"broker is {settings.broker!r}: {error}; a right one is kafka://host:9092"
+    if not is_name(settings.host):
+        return f"host is {shown(settings.host)}: it must be the name of a host, or an address"
     if not GROUP.fullmatch(settings.group):
         return f"group is {settings.group!r}: it must be 1 to 100 letters, digits, '.', '_' or '-'"
     if settings.instance and not INSTANCE.fullmatch(settings.instance):
@@ -194,28 +157,24 @@ def _problem(settings: Settings) -> str | None:
             f"instance is {settings.instance!r}: it must be 1 to 100 letters, digits, '.', '_' or "
             "'-', and begin with a letter or a digit"
         )
-    if not 0 <= settings.standbys <= STANDBYS_MAX:
-        return f"standbys is {settings.standbys}: it must be 0 to {STANDBYS_MAX}"
-    if not 1 <= settings.session_timeout_seconds <= SESSION_SECONDS_MAX:
+    for name, (least, most) in RANGES.items():
+        value = getattr(settings, name)
+        if not least <= value <= most:
+            hint = HINTS.get(name, "")
+            return f"{name} is {value}: it must be {least} to {most}{hint}"
+    if not 0 < settings.no_progress_seconds_max <= SECONDS_MAX:
         return (
-            f"session_timeout_seconds is {settings.session_timeout_seconds}: it must be 1 to "
-            f"{SESSION_SECONDS_MAX}, and no less than the broker's group.min.session.timeout.ms"
+            f"no_progress_seconds_max is {settings.no_progress_seconds_max}: it must be more than "
+            f"0, and at most {SECONDS_MAX}"
         )
-    if settings.state_format not in FORMATS:
-        return f"state_format is {settings.state_format}: it must be {FORMATS[0]} to {FORMATS[-1]}"
-    if not 1 <= settings.partitions <= PARTITIONS_MAX:
-        return f"partitions is {settings.partitions}: it must be 1 to {PARTITIONS_MAX}"
-    if not 0 <= settings.port <= 65_535:
-        return f"port is {settings.port}: it must be 0 to 65535"
-    if not settings.no_progress_seconds_max > 0:
-        return (
-            f"no_progress_seconds_max is {settings.no_progress_seconds_max}: it must be more than 0"
-        )
-    if not settings.tick_seconds >= 0:
-        return f"tick_seconds is {settings.tick_seconds}: it must be at least 0"
     for plant, name in settings.time_zones.items():
         _zone(plant, name)
     return problem_of_security(settings) or settings.problem()
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a value has no control character, and no byte that isn't UTF-8."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in value)
 
 
 def _zone(plant: str, name: str) -> ZoneInfo:

@@ -24,7 +24,7 @@ UNACKNOWLEDGED_RECORDS_MAX: Final = 20_000
 """A producer waits while more aren't acknowledged: bounds memory, and what a stop waits for."""
 
 BATCH_BYTES: Final = 256 << 10
-"""Of values and keys, before compression: well below what a topic takes at once."""
+"""Of values, keys and headers, before compression: well below what a topic takes at once."""
 
 STOP_SECONDS_MAX: Final = 10.0
 """What isn't acknowledged so long after a signal isn't waited for."""
@@ -208,6 +208,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     size = 0
     for record in records:
         more = len(record.value or b"") + len(record.key or b"")
+        more += sum(len(name) + len(value or b"") for name, value in record.headers)
         if batch and size + more > BATCH_BYTES:
             yield batch
             batch, size = [], 0

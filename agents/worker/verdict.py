@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from agents.worker.differences import LAWS, Difference, Differences, Law
 from agents.worker.proof import Figures
-from agents.worker.recount import OUTCOMES, Recount
+from agents.worker.recount import Recount
+from agents.worker.states import OUTCOMES
 
 Verdict = Literal["proven", "refuted", "not provable"]
 

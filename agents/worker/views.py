@@ -1,7 +1,7 @@
 """What people see of a running job: the status document of the page and of `/api/status`."""
 
-from collections import Counter, deque
-from collections.abc import Iterable
+import asyncio
+from collections import deque
 from time import monotonic, time
 from typing import Any, Final, Protocol
 
@@ -13,28 +13,40 @@ from agents.partition_opening import Opened, Progress
 from agents.partition_task import PartitionTask
 from agents.process_events import Job
 from agents.topology import App
-from agents.worker.report import report
+from agents.worker.lines import Query, find
+from agents.worker.report import counts_of, left_of
+from agents.worker.survey import RATE_SECONDS, Surveys
+from agents.worker.turns import Turns
 from streams import instant
 from streams.record import Outgoing
-from streams.topics import EXCEPTIONS, MES_EVENTS
+from streams.topics import EXCEPTIONS
+from streams.trouble import Trouble
 from streams.version import VERSION
-from tables import conservation
-from tables.line import Line
-from tables.partition import Partition
 
-RATE_SECONDS: Final = 5.0
-"""Rates are over about so long."""
+SURVEY_SECONDS_MAX: Final = 0.5
+"""A status waits no longer for a look at the lines: then it tells what the last one found."""
+
+END_SECONDS_MAX: Final = 1.0
+"""The last status of all waits for so long."""
+
+QUERIES_MAX: Final = 16
+"""Different questions for lines at the same time: each may be a look at all of them."""
+
+QUERY_SECONDS_MAX: Final = 10.0
+"""Who has waited for so long is told to ask again; the search goes on meanwhile."""
+
+ANSWER_KEPT_SECONDS: Final = 5.0
+"""An answer is kept for so long, for whoever asks the same."""
 
 ORIGINAL_CHARACTERS_MAX: Final = 8_192
 """Of the base64 of a refused record; the exception on its topic has all of it. A multiple of 4."""
 
 
 class Sample(Struct):
-    """How far the job was at a moment: records in, and events accepted by line."""
+    """How far the job was at a moment: records that this process has computed."""
 
     at: float
-    records: int
-    accepted: Counter[bytes]
+    records: float
 
 
 class Host(Protocol):
@@ -71,28 +83,75 @@ class Host(Protocol):
         """Return how many records each copy of another worker's state lacks."""
         ...
 
+    @property
+    def partitions_in_all(self) -> int:
+        """Of all inputs, this worker's and others'."""
+        ...
+
     async def close(self) -> None:
         """Let go of everything."""
         ...
 
 
+class BusyError(Trouble):
+    """More is asked for than can be answered."""
+
+
 class Views:
     """The status of a job, worked out when somebody asks."""
 
-    def __init__(self, name: str, job: Job, host: Host) -> None:
+    def __init__(self, name: str, job: Job, host: Host, turns: Turns | None = None) -> None:
         self._name = name
         self._job = job
         self._host = host
         self._started = monotonic()
         self._samples: deque[Sample] = deque()
+        self._turns = turns or Turns()
+        self._surveys = Surveys(job, self._turns)
+        self._asked: dict[Query, asyncio.Future[dict[str, Any]]] = {}
+        self._final: dict[str, Any] | None = None
 
-    def status(self) -> dict[str, Any]:
-        """Return the status document; every number on the page comes from it."""
+    async def status(self, seconds_max: float = SURVEY_SECONDS_MAX) -> dict[str, Any]:
+        """Return the status document; every number on the page comes from it.
+
+        What is of lines (`surveyed` says of when it is) may be older than the rest where there are
+        many. When the job has ended, it's the last one that there was.
+        """
+        if self._final is not None:
+            return self._final
+        head = self._head()
+        of_lines = await self._surveys.newest(seconds_max)
+        return self._final or {**head, **of_lines}
+
+    async def lines(self, query: Query) -> dict[str, Any]:
+        """Return the lines that somebody asks for. Raises `BusyError`."""
+        asked = self._asked.get(query)
+        if asked is None:
+            if len(self._asked) >= QUERIES_MAX:
+                raise BusyError(f"{QUERIES_MAX} questions for lines wait already: ask again later")
+            partitions = list(self._job.partitions.values())
+            work = find(query, partitions, self._surveys.newest_watermark)
+            asked = self._asked[query] = asyncio.ensure_future(self._turns.run(work))
+            later = asyncio.get_running_loop().call_later
+            asked.add_done_callback(lambda _: later(ANSWER_KEPT_SECONDS, self._asked.pop, query))
+        await asyncio.wait([asked], timeout=QUERY_SECONDS_MAX)
+        if not asked.done():
+            raise BusyError("there are many lines to look at: ask the same again")
+        return asked.result()
+
+    async def end(self) -> None:
+        """Keep the figures as they are now: partitions are about to be let go of."""
+        told = await self.status(END_SECONDS_MAX)
+        self._final = {**told, "ended": True, "rate": 0.0}
+        await self._surveys.close()
+        for asked in self._asked.values():
+            asked.cancel()
+
+    def _head(self) -> dict[str, Any]:
+        """Return what takes no look at the lines."""
         partitions = list(self._job.partitions.values())
-        told = report(partitions)
-        sample = _sample(partitions)
-        since = self._since(sample)
-        seconds = max(sample.at - since.at, 1e-3)
+        codes, transactions, summaries = left_of(partitions)
+        counts = counts_of(partitions)
         return {
             "version": VERSION,
             "job": self._name,
@@ -101,14 +160,13 @@ class Views:
             "now": instant.text(round(time()) * instant.SECOND),
             "uptime_seconds": round(monotonic() - self._started, 1),
             "ready": self.ready(),
-            "counts": {"in": sample.records, **told.counts},
-            "rate": round((sample.records - since.records) / seconds, 1),
-            **{
-                name: value
-                for name, value in structs.asdict(told).items()
-                if name not in ("counts", "lines", "passed_over")
-            },
-            "lines": _lines(partitions, sample, since, seconds),
+            "ended": False,
+            "share": {"partitions": len(self._job.tasks), "of": self._host.partitions_in_all},
+            "counts": {"in": sum(counts.values()), **counts},
+            "rate": round(self._rate(), 1),
+            "exceptions": codes,
+            "transactions": transactions,
+            "summaries": summaries,
             "partitions": [self._partition(tp, one) for tp, one in sorted(self._job.tasks.items())],
             "standbys": [
                 {"topic": tp.topic, "partition": tp.partition, "left": left}
@@ -147,15 +205,16 @@ class Views:
             "recovery": None if task.partition is not None else structs.asdict(task.progress),
         }
 
-    def _since(self, sample: Sample) -> Sample:
-        """Return the sample to compare with, and keep this one for later."""
+    def _rate(self) -> float:
+        """Return how many records this process computes in a second, whatever comes and goes."""
+        now = Sample(monotonic(), self._job.meter.batches.sum)
         samples = self._samples
-        while len(samples) > 1 and sample.at - samples[1].at >= RATE_SECONDS:
+        while len(samples) > 1 and now.at - samples[1].at >= RATE_SECONDS:
             samples.popleft()
-        since = samples[0] if samples else sample
-        if not samples or sample.at - samples[-1].at >= RATE_SECONDS / 10:
-            samples.append(sample)
-        return since
+        since = samples[0] if samples else now
+        if not samples or now.at - samples[-1].at >= RATE_SECONDS / 10:
+            samples.append(now)
+        return (now.records - since.records) / max(now.at - since.at, 1e-3)
 
 
 def _shown(record: Outgoing) -> dict[str, Any]:
@@ -166,59 +225,3 @@ def _shown(record: Outgoing) -> dict[str, Any]:
         event["data"]["value"] = original[:ORIGINAL_CHARACTERS_MAX]
         event["data"]["value_cut"] = True
     return event
-
-
-def _sample(partitions: Iterable[Partition]) -> Sample:
-    records, accepted = 0, Counter[bytes]()
-    for partition in partitions:
-        counts = partition.counts
-        records += counts.accepted + counts.duplicate + counts.exception + counts.tick
-        for key, line in partition.lines.items():
-            accepted[key] += line.accepted_events
-    return Sample(monotonic(), records, accepted)
-
-
-def _lines(
-    partitions: Iterable[Partition], sample: Sample, since: Sample, seconds: float
-) -> list[dict[str, Any]]:
-    """Return what there is to see of each line; its two input partitions make one entry."""
-    halves: dict[bytes, dict[str, tuple[Line, Partition]]] = {}
-    for partition in partitions:
-        for key, line in partition.lines.items():
-            halves.setdefault(key, {})[partition.topic] = line, partition
-    newest = max(
-        (line.watermark for half in halves.values() for line, _ in half.values()), default=0
-    )
-    return [
-        _line(half, newest, (sample.accepted[key] - since.accepted[key]) / seconds)
-        for key, half in sorted(halves.items())
-    ]
-
-
-def _line(half: dict[str, tuple[Line, Partition]], newest: int, rate: float) -> dict[str, Any]:
-    lines = [line for line, _ in half.values()]
-    watermarks = {topic: instant.text(line.watermark) for topic, (line, _) in half.items()}
-    idle_grace = next(partition.rules.idle_grace for _, partition in half.values())
-    down = [
-        f"{episode.work_unit}: {episode.reason}"
-        for line in lines
-        for name in sorted(line.live)
-        if (episode := line.episodes[name]).end is None
-    ]
-    state = "running"
-    if down:
-        state = "down"
-    elif max(line.watermark for line in lines) <= newest - idle_grace:
-        state = "silent"
-    return {
-        "plant": lines[0].plant,
-        "line": lines[0].line,
-        "state": state,
-        "detail": ", ".join(down) or next((line.state for line in lines if line.state), ""),
-        "rate": round(rate, 1),
-        "accepted": sum(line.accepted_events for line in lines),
-        "late": sum(line.late_events for line in lines),
-        "mes_watermark": watermarks.pop(MES_EVENTS, None),
-        "machine_watermark": next(iter(watermarks.values()), None),
-        "open_windows": sum(conservation.open_windows(line) for line in lines),
-    }

@@ -3,22 +3,28 @@
 import asyncio
 import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from importlib import resources
 from ipaddress import ip_address
 from typing import Any, Final
 
+import msgspec
 import orjson
 from aiohttp import hdrs, web
 
 from agents.worker.access import STILL, Access
-from agents.worker.http_server import HEADERS, Runner
+from agents.worker.http_server import HEADERS, Handler, Runner, listen
+from agents.worker.lines import Query
 from agents.worker.probes import readiness
+from agents.worker.turns import Timed
 from streams.trouble import Trouble
 
-Status = Callable[[], dict[str, Any]]
+Status = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
 """Returns the status document of now."""
+
+Lines = Callable[[Query], Awaitable[dict[str, Any]]]
+"""Returns the lines that somebody asks for."""
 
 FILES: Final = {
     "/": ("index.html", "text/html"),
@@ -33,11 +39,12 @@ INTERVAL_SECONDS_MIN: Final = 0.05
 PAUSE_SECONDS_MAX: Final = 5.0
 """However dear a status is, listeners hear one this often: the page calls more silence a loss."""
 
-STATUS_TIME_SHARE: Final = 0.05
-"""Making and encoding the status for listeners takes no more of the event loop than this."""
+STATUS_TIME_SHARE: Final = 0.01
+"""Making and encoding the status takes no more of the event loop than this, whoever asks how often:
+who asks in between gets the last one. Lines are looked at in a time of their own (turns.py)."""
 
 BYTES_PER_SECOND_MAX: Final = 20_000_000
-"""To all listeners together: a status of 10,000 lines is 2.5 MB."""
+"""To all listeners together: a status of 500 lines is 0.2 MB."""
 
 SLICE_BYTES: Final = 65_536
 """What is written before a listener's socket has to have taken it: bounds each one's buffer."""
@@ -54,20 +61,25 @@ def create_web(
     status: Status,
     ready: Callable[[], bool] = lambda: True,
     access: Access | None = None,
+    lines: Lines | None = None,
     *,
     interval_seconds: float = 0.5,
 ) -> web.Application:
     """Return the page's application; it can be mounted below another one's path.
 
     GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
-    Events, the status about every interval; `/ready`: `/readyz` by its older name. It only reads:
-    any method but GET and HEAD is a 405. Without `access` no token is asked for.
+    Events, the status about every interval; `/api/lines`: those of a `plant`, a `line`, with a
+    `text`, `after` another; `/ready`: `/readyz` by its older name. It only reads: any method but
+    GET and HEAD is a 405. Without `access` no token is asked for.
     """
     app = web.Application(middlewares=[(access or Access()).guard])
-    feed = _Feed(status, max(interval_seconds, INTERVAL_SECONDS_MIN))
+    newest = _Newest(status)
+    feed = _Feed(newest, max(interval_seconds, INTERVAL_SECONDS_MIN))
     for path, (name, kind) in FILES.items():
         app.router.add_get(path, _file(name, kind))
-    app.router.add_get("/api/status", _status(status))
+    app.router.add_get("/api/status", _status(newest))
+    if lines is not None:
+        app.router.add_get("/api/lines", _lines(lines))
     app.router.add_get("/api/stream", feed.stream)
     app.router.add_get("/ready", readiness(ready))
     app.on_response_prepare.append(_secure)
@@ -83,7 +95,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     runner = Runner(app)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await listen(runner, host, port)
     except (OSError, OverflowError) as error:
         await runner.cleanup()
         raise WebError(_refusal(error, host, port)) from error
@@ -115,11 +127,50 @@ def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Respons
     return file
 
 
-def _status(status: Status) -> Callable[[web.Request], Awaitable[web.Response]]:
+class _Newest:
+    """The status as JSON, made for all who ask."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._text = b""
+        self._due = 0.0
+        self._one = asyncio.Lock()
+
+    async def text(self, *, anew: bool = False) -> bytes:
+        """Return it, made anew if that is due or must be."""
+        async with self._one:
+            if time.perf_counter() < self._due and not anew:
+                return self._text
+            making = Timed(self._status())
+            status = await making
+            began = time.thread_time()
+            self._text = orjson.dumps(status)
+            taken = making.seconds + time.thread_time() - began
+            self._due = time.perf_counter() + taken / STATUS_TIME_SHARE
+            return self._text
+
+
+def _status(newest: _Newest) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def status_now(_: web.Request) -> web.Response:
-        return web.Response(body=orjson.dumps(status()), content_type="application/json")
+        return web.Response(body=await newest.text(), content_type="application/json")
 
     return status_now
+
+
+def _lines(lines: Lines) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def lines_now(request: web.Request) -> web.Response:
+        try:
+            query = msgspec.convert(dict(request.query), Query)
+            found = await lines(query)
+        except msgspec.ValidationError:
+            known = ", ".join(Query.__struct_fields__)
+            return web.Response(status=400, text=f"lines are asked for by these only: {known}\n")
+        except Trouble as error:
+            headers = {hdrs.RETRY_AFTER: "5"}
+            return web.Response(status=503, text=f"{error}\n", headers=headers)
+        return web.Response(body=orjson.dumps(found), content_type="application/json")
+
+    return lines_now
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:
@@ -127,14 +178,15 @@ async def _secure(_: web.Request, response: web.StreamResponse) -> None:
 
 
 class _Feed:
-    """The newest status, encoded once per tick, and those who listen to it.
+    """The newest status, one for each tick, and those who listen to it.
 
     There is no queue: a listener is sent the newest status when it has taken the one before.
     """
 
-    def __init__(self, status: Status, interval: float) -> None:
-        self._status = status
+    def __init__(self, newest: _Newest, interval: float) -> None:
+        self._status = newest
         self._interval = interval
+        self._one = asyncio.Lock()
         self._message = b""
         self._due = 0.0
         self._listeners = 0
@@ -151,6 +203,8 @@ class _Feed:
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
         self._listeners += 1
         try:
+            if isinstance(request.protocol, Handler):
+                request.protocol.listen()
             await response.prepare(request)
             if request.method != hdrs.METH_HEAD:
                 await self._send_statuses(request, response)
@@ -162,9 +216,13 @@ class _Feed:
 
     async def _send_statuses(self, request: web.Request, response: web.StreamResponse) -> None:
         sent = b""
-        while not self._closing.is_set() and request[STILL]():
-            message = self._newest()
-            if message is not sent and not await self._send(request, response, message):
+        while request[STILL]():
+            ending = self._closing.is_set()
+            message = await self._newest(ending)
+            news = message != sent if ending else message is not sent
+            if news and not await self._send(request, response, message):
+                return
+            if ending:
                 return
             sent = message
             with suppress(TimeoutError):
@@ -190,23 +248,22 @@ class _Feed:
             self._writing.discard(transport)
         return True
 
-    def _newest(self) -> bytes:
+    async def _newest(self, ending: bool) -> bytes:
         """Return the message of this tick; whoever asks first makes it for all."""
-        now = asyncio.get_running_loop().time()
-        if now < self._due:
+        loop = asyncio.get_running_loop()
+        async with self._one:
+            if loop.time() < self._due:
+                return self._message
+            text = await self._status.text(anew=ending)
+            self._message = b"data: " + text + b"\n\n"
+            fan_out = len(self._message) * self._listeners / BYTES_PER_SECOND_MAX
+            pause = min(max(self._interval, fan_out), PAUSE_SECONDS_MAX)
+            self._due = loop.time() + pause
             return self._message
-        began = time.perf_counter()
-        self._message = b"data: " + orjson.dumps(self._status()) + b"\n\n"
-        pause = max(
-            self._interval,
-            (time.perf_counter() - began) / STATUS_TIME_SHARE,
-            len(self._message) * self._listeners / BYTES_PER_SECOND_MAX,
-        )
-        self._due = now + min(pause, PAUSE_SECONDS_MAX)
-        return self._message
 
     async def close(self, _: web.Application) -> None:
         """End all streams: those that wait for a tick properly, those stuck in a write at once."""
         self._closing.set()
+        self._due = 0.0  # what is said last is of now
         for transport in self._writing:
             transport.abort()

@@ -3,14 +3,20 @@
 import os
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.worker.feed import _append
 from streams import embedded_log
+from streams.embedded import Broker, LogTicker
 from streams.embedded_log import EmbeddedLog, Entry, LogError, PartitionLog
+from streams.factory import Plan, arrivals
+from streams.headers import STRUCTURED
+from streams.topics import INPUTS
 
 entries = st.lists(
     st.tuples(
@@ -158,3 +164,15 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     assert "is in use by another lineside" in done.stderr
     log.close()
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+async def test_events_that_are_made_here_say_that_they_are_events(tmp_path: Path) -> None:
+    broker = Broker(EmbeddedLog(tmp_path), 2)
+    await LogTicker(broker).tick(1_795_240_800_000_000, b"{}")
+    _append(broker, list(islice(arrivals(Plan()), 300)), 1_795_240_800_000_000)
+    for topic in INPUTS:
+        for number in range(2):
+            found = broker.log.partition(topic, number).read(0, 1_000)
+            assert len(found) > 1
+            assert {tuple(record.headers) for record in found} == {(STRUCTURED,)}
+    broker.log.close()

@@ -1,6 +1,8 @@
 """The page of a running job: its numbers are the job's, and those of a replay of the same log."""
 
+import asyncio
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -42,3 +44,26 @@ async def test_numbers_on_the_page_equal_the_jobs(browser: Browser, tmp_path: Pa
         for kind, count in report[name].items():
             assert told[f"{name}.{kind}"] == str(count)
     assert told["conservation.error"] == "0"
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_demo_that_has_ended_leaves_its_last_figures_on_the_page(browser: Browser) -> None:
+    demo = await asyncio.create_subprocess_exec(
+        LINESIDE, "demo", "--seconds", "8", "--rate", "400", "--port", "0",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    url = (await demo.stdout.readline()).decode().split()[2]
+    async with shown(browser, url, quiet=False) as page:
+        said, _ = await demo.communicate()
+        assert demo.returncode == 0
+        await page.wait_for_selector("body[data-state=ended]")
+        told = await texts(page, "data-path")
+        verdict = await page.locator("#verdict").inner_text()
+    table = dict(re.findall(r"│ (\w[^│]*?) +│ +([\d,]+) │", said.decode()))
+    assert told["counts.in"] == table["records in"].replace(",", "")
+    assert told["counts.accepted"] == table["accepted"].replace(",", "")
+    assert told["open_windows"] == table["open windows"].replace(",", "")
+    assert int(told["counts.in"]) > 400
+    assert "exact, error 0" in verdict

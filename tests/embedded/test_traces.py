@@ -4,6 +4,7 @@ from pathlib import Path
 
 from runs import confirmed
 from streams.embedded_log import EmbeddedLog
+from streams.headers import STRUCTURED
 from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 from workers import WorkerProcess
@@ -22,4 +23,4 @@ def test_what_leaves_at_once_has_the_trace_of_its_event(tmp_path: Path) -> None:
         for record in found.partition(ERP_TRANSACTIONS, number).read(0, 10)
     ]
     found.close()
-    assert headers == [[("traceparent", GIVEN.encode())], []]
+    assert headers == [[STRUCTURED, ("traceparent", GIVEN.encode())], [STRUCTURED]]

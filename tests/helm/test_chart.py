@@ -147,7 +147,8 @@ def test_a_worker_takes_the_settings(values: dict[str, Any], tmp_path: Path) -> 
     assert settings.port == container(made)["ports"][0]["containerPort"]
     image = dict(re.findall(r"(LINESIDE_\w+)=(\S+)", DOCKERFILE))
     assert settings.data_dir == image["LINESIDE_DATA_DIR"]
-    assert settings.host == image["LINESIDE_HOST"]
+    assert settings.host == "0.0.0.0"
+    assert "LINESIDE_HOST" not in image  # it would go before the chart's
 
 
 @WAYS

@@ -15,6 +15,7 @@ from jars import missing_programs
 from kafka_cluster import KafkaCluster
 from kafka_workers import LINESIDE, KafkaJob, kafka_job
 from not_run import Key, Lacked, count, skip_for_want_of, tell
+from sdks import java_sdk_lacks, javascript_sdk_lacks
 
 KCAT_SECONDS_MAX = 30
 
@@ -135,6 +136,16 @@ def kcat(broker: Broker) -> Kcat:
     return run
 
 
+@pytest.fixture
+def java_sdk() -> None:
+    """Says that a test needs Java's SDK of CloudEvents."""
+
+
+@pytest.fixture
+def javascript_sdk() -> None:
+    """Says that a test needs JavaScript's SDK of CloudEvents."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -154,7 +165,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _sentence(lacked: Lacked) -> str:
     lacking = dict.fromkeys(program for each in lacked for program in each)
     otherwise = (
-        "" if os.environ.get("LINESIDE_TEST_BROKER") or set(lacking) == {"kcat"} else OTHERWISE
+        OTHERWISE
+        if set(lacking) & set(missing_programs()) and "LINESIDE_TEST_BROKER" not in os.environ
+        else ""
     )
     return f"{count(lacked, 'Kafka test')}. Install {', '.join(lacking)}{otherwise}."
 
@@ -171,4 +184,8 @@ def _lacking(fixtures: frozenset[str]) -> list[str]:
         lacking = missing_programs()
     if "kcat" in fixtures and shutil.which("kcat") is None:
         lacking.append("kcat")
+    if "java_sdk" in fixtures:
+        lacking += [each for each in java_sdk_lacks() if each not in lacking]
+    if "javascript_sdk" in fixtures:
+        lacking += javascript_sdk_lacks()
     return lacking

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
@@ -16,7 +15,7 @@ from kafka_workers import wait_until
 from runs import OUTCOMES, At
 from streams.cluster import BrokerError, Cluster, bounds
 from streams.topics import INPUTS, changelog
-from tables.head import HEAD
+from tables.head import HEAD, read_head
 
 POLL_MS = 50
 
@@ -133,5 +132,7 @@ class Heads:
                 heads = [record for record in records if record.key == HEAD]
                 self.written += len(heads)
                 if heads:
-                    _, offset, counts, *_ = msgspec.msgpack.decode(heads[-1].value)
-                    self.heads[self._inputs[tp]] = Head(offset, heads[-1].timestamp, counts)
+                    told = read_head(heads[-1].value, str(tp))
+                    self.heads[self._inputs[tp]] = Head(
+                        told.offset, heads[-1].timestamp, told.counts
+                    )

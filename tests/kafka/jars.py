@@ -1,4 +1,4 @@
-"""The jars of a Kafka broker for tests, from Maven Central into a cache outside the repository."""
+"""Jars for tests, from Maven Central into a cache outside the repository: a Kafka broker's."""
 
 import contextlib
 import fcntl
@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 KAFKA_VERSION: Final = "4.1.0"
 """As in pom.xml."""
@@ -22,6 +22,18 @@ JAVA_VERSION_MIN: Final = 17
 
 POM: Final = Path(__file__).with_name("pom.xml")
 
+
+class Jars(NamedTuple):
+    """What a pom.xml asks for: how its folder begins, whose jars they are, and one of them."""
+
+    name: str
+    whose: str
+    pom: Path
+    one: str
+
+
+BROKER: Final = Jars(f"kafka-{KAFKA_VERSION}", "Kafka", POM, "kafka_*.jar")
+
 JARS_SECONDS_MAX: Final = 240
 """Some 50 MB: a few seconds; where that doesn't do, nothing comes."""
 
@@ -30,37 +42,46 @@ class JarsError(Exception):
     """Java and Maven are here, and the jars couldn't be had."""
 
 
-def provide_jars() -> Path:
-    """Return the folder of the broker's jars, and fill it first if nobody has done so yet.
+def provide_jars(jars: Jars = BROKER) -> Path:
+    """Return the folder of jars, and fill it first if nobody has done so yet. Raises `JarsError`."""
+    return provide(jars_folder(jars), lambda filling: _copy_jars(jars, filling))
 
-    A folder that is there is complete: it is filled under another name. Raises `JarsError`.
+
+def provide(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Return a folder of the cache, and fill it first if nobody has done so yet.
+
+    A folder that is there is complete: it is filled under another name.
     """
-    folder = jars_folder()
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.parent / "lock"):  # Maven's own cache bears one at a time
         if not folder.is_dir():
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix="filling-") as filling:
-                filled = Path(filling, "jars")
-                _copy_jars(filled)
+                filled = Path(filling, "filled")
+                fill(filled)
                 filled.replace(folder)
     return folder
 
 
-def jars_folder() -> Path:
-    """Return where the jars are or will be: another pom.xml has another folder."""
+def jars_folder(jars: Jars = BROKER) -> Path:
+    """Return where jars are or will be: another pom.xml has another folder."""
+    return cache_folder(jars.name, jars.pom)
+
+
+def cache_folder(name: str, by: Path) -> Path:
+    """Return the folder of the cache for what a file asks for: another content has another one."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:8]
-    return cache / "lineside" / f"kafka-{KAFKA_VERSION}-{digest}"
+    digest = hashlib.sha256(by.read_bytes()).hexdigest()[:8]
+    return cache / "lineside" / f"{name}-{digest}"
 
 
-def missing_programs() -> list[str]:
-    """Return what has to be installed here before a broker can run."""
+def missing_programs(jars: Jars = BROKER) -> list[str]:
+    """Return what has to be installed here before jars can be run."""
     missing = []
     if java_version() < JAVA_VERSION_MIN:
         missing.append(f"Java {JAVA_VERSION_MIN} or later")
-    if shutil.which("mvn") is None and not jars_folder().is_dir():
+    if shutil.which("mvn") is None and not jars_folder(jars).is_dir():
         missing.append("Maven")
     return missing
 
@@ -91,9 +112,9 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def _copy_jars(folder: Path) -> None:
+def _copy_jars(jars: Jars, folder: Path) -> None:
     command = [
-        "mvn", "--quiet", "--batch-mode", "--strict-checksums", f"--file={POM}",
+        "mvn", "--quiet", "--batch-mode", "--strict-checksums", f"--file={jars.pom}",
         "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}",
     ]  # fmt: skip
     try:
@@ -102,12 +123,12 @@ def _copy_jars(folder: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise JarsError(
-            f"Maven didn't bring Kafka's jars within {JARS_SECONDS_MAX} s: "
+            f"Maven didn't bring {jars.whose}'s jars within {JARS_SECONDS_MAX} s: "
             "does it reach its repository?"
         ) from None
-    if done.returncode != 0 or not list(folder.glob("kafka_*.jar")):
+    if done.returncode != 0 or not list(folder.glob(jars.one)):
         raise JarsError(
-            f"Maven couldn't bring Kafka's jars:\n{(done.stdout + done.stderr)[-2_000:]}"
+            f"Maven couldn't bring {jars.whose}'s jars:\n{(done.stdout + done.stderr)[-2_000:]}"
         )
 
 

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 
 import agents.worker.audit
 from agents.worker.audit import AuditError, audit
+from agents.worker.content import STRUCTURED
 from agents.worker.settings import Settings, rules_of
 from agents.worker.verdict import Audited
 from broker import run_apart
@@ -471,17 +472,64 @@ async def remove(system: System, tp: TopicPartition, before: int) -> None:
         await admin.delete_records({tp: RecordsToDelete(before)})
 
 
-async def test_a_head_is_found_however_far_back_it_is(
+@pytest.mark.parametrize(("prefix", "kind"), [(b"w", "state"), (b"l", "ledger")])
+async def test_a_state_of_which_something_was_erased_is_refuted(
+    system: System, prefix: bytes, kind: str
+) -> None:
+    await system.work()
+    tp, done = next(
+        (tp, done) for tp, done in system.done.items() if tp.topic == MES_EVENTS and done.outputs
+    )
+    held = {key: value for key, value in done.state if key.startswith(prefix)}
+    key = min(key for key, value in held.items() if value is not None)
+    done.state.append((key, None))
+    await system.lay()
+    told = lineside(system, "--json")
+    assert told.returncode == 1, told.stdout + told.stderr
+    first = json.loads(told.stdout)["first_difference"]
+    assert (first["kind"], first["topic"], first["partition"]) == (kind, *tp)
+    assert first["line"] == key[1:].split(b"\0")[0].decode()
+    assert "found" not in first
+
+
+@pytest.mark.parametrize("forgery", ["headers", "twice"])
+async def test_a_copy_that_a_reader_takes_for_something_else_is_refuted(
+    system: System, forgery: str
+) -> None:
+    await system.work()
+    await system.lay()
+    assert (await system.audit()).verdict == "proven"
+    record = next(
+        record
+        for record in system.left()
+        if record.topic == ERP_TRANSACTIONS and b'"quantity"' in record.value
+    )
+    value, headers, member = record.value, [STRUCTURED], "data.quantity"
+    if forgery == "headers":
+        headers = [("ce_specversion", b"1.0"), ("ce_type", b"erp.reversal.v1")]
+        member = "header ce_specversion"
+    else:
+        value = value.replace(b'"data":{', b'"data":{"quantity":"999999",', 1)
+    number = partition_of(record.key, PARTITIONS)
+    async with producing(system.cluster) as producer:
+        await producer.send_and_wait(record.topic, value, record.key, number, headers=headers)
+    found = await system.audit()
+    assert found.verdict == "refuted"
+    first = found.first_difference
+    assert first is not None
+    assert (first.kind, first.topic, first.member) == ("reused", record.topic, member)
+
+
+async def test_a_header_that_no_client_reads_is_a_sentence(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agents.worker.audit, "HEAD_REACH", 10)
-    await system.work()
-    for done in system.done.values():
-        done.state += [(b"l%d" % number, b"entry") for number in range(1_000)]
-    await system.lay()
-    found = await system.audit()
-    assert found.verdict == "proven"
-    assert {each.state == each.end - 2 for each in found.inputs} == {True}
+    async def unreadable(*_: Any) -> AsyncIterator[None]:
+        b"\xff".decode()
+        yield None
+
+    monkeypatch.setattr(agents.worker.audit, "read_to", unreadable)
+    with pytest.raises(AuditError, match=r"a header whose name isn't UTF-8"):
+        await system.audit()
 
 
 async def test_a_state_of_other_settings_is_refused_with_the_way_out(system: System) -> None:

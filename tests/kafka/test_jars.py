@@ -110,6 +110,12 @@ def test_without_java_the_last_line_says_what_didnt_run(tmp_path: Path) -> None:
     assert "LINESIDE_TEST_BROKER=kafka://" in lines[-1]
 
 
+def test_without_nodejs_the_last_line_says_so_too(tmp_path: Path) -> None:
+    lines = last_lines(tmp_path, "tests/kafka/test_sdks.py", "tests/test_quantity.py")
+    assert lines[-1].startswith("NOT RUN: 3 Kafka tests. Install Java 17 or later, Maven, ")
+    assert "Node.js 20 or later, npm" in lines[-1]
+
+
 def test_what_nobody_asked_for_isnt_missed(tmp_path: Path) -> None:
     for arguments in (
         ["tests/kafka/test_broker.py", "tests/test_quantity.py", "-m", "not kafka"],

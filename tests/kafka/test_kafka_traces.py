@@ -4,6 +4,7 @@ import pytest
 
 from kafka_workers import KafkaJob
 from runs import confirmed
+from streams.headers import STRUCTURED
 from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 
@@ -14,4 +15,4 @@ def test_what_leaves_at_once_has_the_trace_of_its_event(job: KafkaJob, guarantee
     job.drain(guarantee=guarantee)
     found = job.read([ERP_TRANSACTIONS])
     headers = [record.headers for records in found.values() for record in records]
-    assert headers == [(("traceparent", GIVEN.encode()),), ()]
+    assert headers == [(STRUCTURED, ("traceparent", GIVEN.encode())), (STRUCTURED,)]

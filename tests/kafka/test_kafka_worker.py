@@ -130,6 +130,9 @@ def test_a_standby_takes_over_from_its_copy(job: KafkaJob, lines: list[bytes]) -
         return all(owned) and sum(map(len, owned)) == sum(map(len, copies)) == 2 * job.partitions
 
     wait_until("each has some partitions, and copies of the other's", shared)
+    parts = [each.status()["share"] for each in (first, second)]
+    assert {part["of"] for part in parts} == {2 * job.partitions}
+    assert sum(part["partitions"] for part in parts) == 2 * job.partitions
     job.write(lines[:half])
     job.wait_until_processed()
     for worker in (first, second):
@@ -139,7 +142,11 @@ def test_a_standby_takes_over_from_its_copy(job: KafkaJob, lines: list[bytes]) -
         )
     run_apart(forget_changelogs(job))
     assert first.end() == 0, first.said
-    second.wait_for("it has all", lambda status: len(status["partitions"]) == 2 * job.partitions)
+    status = second.wait_for(
+        "it has all", lambda status: len(status["partitions"]) == 2 * job.partitions
+    )
+    assert status["share"] == {"partitions": 2 * job.partitions, "of": 2 * job.partitions}
+    assert 0 <= status["rate"] < half  # what the other one counted is none of its doing
     job.write(lines[half:])
     job.wait_until_processed()
     assert second.end() == 0, second.said

@@ -16,6 +16,7 @@ from broker import KafkaBroker, run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from runs import At, placed
 from streams.cluster import bounds, read_broker, read_to
+from streams.headers import STRUCTURED
 from streams.record import Record, partition_of
 from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog, topics_of
 
@@ -97,6 +98,7 @@ def test_a_factory_sends_at_its_rate_as_things_happen(topics: Broker) -> None:
             assert event["type"].startswith("machine.") == (topic == MACHINE_EVENTS)
             assert record.key == f"{event['plant']}/{event['line']}".encode()
             assert partition_of(record.key, PARTITIONS) == number
+            assert record.headers == (STRUCTURED,)
             assert event["time"][:10] >= time.strftime("%Y-%m-%d", time.gmtime(before - 90))
             lines.add(record.key)
     assert len(lines) > 100
@@ -128,6 +130,7 @@ def test_ticks_are_sent_where_they_are_asked_for(topics: Broker) -> None:
     assert f"sent 60 events and {len(ticks)} ticks" in said
     assert len(ticks) >= 2 * PARTITIONS
     assert {record.key for record in ticks} == {None}
+    assert {record.headers for record in ticks} == {(STRUCTURED,)}
 
 
 def test_a_log_is_sent_in_its_order_each_line_once(topics: Broker, log: Path) -> None:
@@ -138,6 +141,7 @@ def test_a_log_is_sent_in_its_order_each_line_once(topics: Broker, log: Path) ->
     assert {at: pairs(records) for at, records in found.items()} == {
         at: pairs(records) for at, records in expected.items()
     }
+    assert {r.headers for records in found.values() for r in records} == {(STRUCTURED,)}
 
 
 def test_a_broker_that_was_killed_gets_each_line_once(own_broker: KafkaBroker, log: Path) -> None:
@@ -208,14 +212,22 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
     told = {"topic": MES_EVENTS, "partition": 2, "offset": 70, "tstype": "create",
             "ts": 1_700_000_000_123, "broker": 0, "key": "DE01/L1", "payload": "x",
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
+    bare = {**told, "headers": []}
     other = {**told, "topic": "other", "partition": 0}
-    path.write_text(f"{json.dumps(told)}\n{json.dumps(other)}\n")
-    assert "sent 1 events" in simulate("--broker", topics.url, "--log", path)
+    path.write_text(f"{json.dumps(told)}
+{json.dumps(other)}
+{json.dumps(bare)}
+")
+    said = simulate("--broker", topics.url, "--log", path, exit_code=1)
+    assert "sent 2 events" in said
+    assert "2  malformed: the value isn't JSON" in said
+    assert f"{path} was sent as it is, and nothing of it is an event" in said
     (at,) = found = on_topics(topics)
     assert at == (MES_EVENTS, 2)
-    (record,) = found[at]
+    record, last = found[at]
     assert (record.key, record.value) == (b"DE01/L1", b"x")
     assert record.headers == (("ce_id", b"1"), ("none", None))
+    assert last.headers == ()
 
 
 def test_a_printed_record_of_a_partition_that_isnt_there_is_refused(

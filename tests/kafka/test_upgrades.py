@@ -98,14 +98,14 @@ def test_the_first_version_refuses_a_later_format_and_goes_on_once_it_is_set_bac
     job.drain("one", code=first_version, guarantee="exactly_once")
     assert set(formats(job)) == {1}
 
-    raised = job.worker("two", state_format=2, **kept)
+    raised = job.worker("two", state_format=3, **kept)
     job.write(parts[1])
-    wait_until("all states have the later format", lambda: formats(job) == [2] * 8)
+    wait_until("all states have the later format", lambda: formats(job) == [3] * 8)
     assert raised.end() == 0, raised.said
 
     refused = job.worker("three", code=first_version, guarantee="exactly_once")
     assert refused.wait() == 1
-    assert "has format 2; this version reads format 1" in one_sentence(refused)
+    assert "has format 3; this version reads format 1" in one_sentence(refused)
     job.write(parts[2])
     set_back = job.worker("two", state_format=1, **kept)
     wait_until("all states have the first format", lambda: formats(job) == [1] * 8)
@@ -120,7 +120,7 @@ def test_this_version_names_the_one_that_can_read_a_later_format(
     job: KafkaJob, lines: list[bytes]
 ) -> None:
     job.write(lines[:1_000])
-    job.drain("one", state_format=2)
+    job.drain("one")
     state = job.read([changelog(job.group, topic) for topic in INPUTS])
     at, head = next(
         (tp, record.value)
@@ -129,10 +129,10 @@ def test_this_version_names_the_one_that_can_read_a_later_format(
         if record.key == HEAD
     )
     _, _, *told = msgspec.msgpack.decode(head)
-    later = msgspec.msgpack.encode([3, "0.9.0", *told, "more"])
+    later = msgspec.msgpack.encode([4, "0.9.0", *told, "more"])
     run_apart(write(job.cluster, {tuple(at): [Record(0, None, HEAD, later)]}))
     worker = job.worker("two")
     assert worker.wait() == 1
     told = one_sentence(worker)
-    assert f"/{at.partition} has format 3" in told
+    assert f"/{at.partition} has format 4" in told
     assert "run lineside 0.9.0, which wrote it" in told

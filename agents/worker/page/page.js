@@ -5,6 +5,8 @@ const LINES_SHOWN_MAX = 200;
 const ORIGINAL_SHOWN_MAX = 16384; // characters of a refused record's original value
 const QUIET_MS = 8000; // the worker speaks at least every 5 s
 const GIVE_UP_MS = 30000; // a connection this silent is dead: open another
+const OLD_MS = 5000; // a look at the lines that is older is said to be
+const ASK_MS = 2000; // between two questions for lines that a status doesn't list
 const RETRY_MS = [1000, 2000, 4000];
 const TOKEN = "lineside-token"; // its name in the tab's storage
 
@@ -118,6 +120,10 @@ const rate = (cell, item, now, member) => setNumber(cell, item[member], rateText
 const placeOf = ({ plant, line }) => [plant, line].filter((part) => part != null).join("/");
 const shortType = (type) =>
   String(type).replace(/^(erp|summary)\./, "").replace(/\.v\d+$/, "").replaceAll("_", " ");
+// Which part of the inputs the figures are of: other workers have the rest.
+const isPart = ({ share }) => share !== undefined && share.partitions < share.of;
+const shareText = ({ share }) =>
+  share === undefined ? "–" : `${share.partitions} of ${share.of}`;
 const rateText = (value) =>
   typeof value === "number" ? value.toFixed(value < 100 ? 1 : 0) : "–";
 
@@ -172,23 +178,36 @@ const drawConservationRows = tableOf(
   },
 );
 
-function drawConservation({ error = "–", rows = [] } = {}) {
+function drawConservation(status) {
+  const { error = "–", rows = [] } = status.conservation ?? {};
+  const none = status.share?.partitions === 0;
+  const known = status.conservation != null && !none;
   const wrong = rows.filter((row) => !isExact(row)).length;
   const exact = isZero(error) && wrong === 0;
-  setFixed("conservation.error", error);
-  setText(byId("formula"), `accepted ${exact ? "=" : "≠"} emitted + open + parked`);
-  setText(byId("outcome"), exact ? "exact" : "NOT exact");
+  setFixed("conservation.error", known ? error : null, known ? error : "–");
+  setText(byId("formula"), `accepted ${exact || !known ? "=" : "≠"} emitted + open + parked`);
+  setText(byId("outcome"), !known ? "not known yet" : exact ? "exact" : "NOT exact");
   setText(
     byId("verdict-note"),
-    wrong ? `Measures that don't add up: ${wrong} of ${rows.length}, marked below.`
+    none ? "This worker has no partition now: others have them, or they are being handed out."
+    : !known ? "The worker is looking at its lines."
+    : wrong ? `Measures that don't add up: ${wrong} of ${rows.length}, marked below.`
     : !exact ? "The worker reports an error that no row below shows."
-    : rows.length ? `${rows.length} measures, added up again by this page at every update.`
-    : "Nothing has been accepted yet.",
+    : rows.length
+      ? `${rows.length} measures, added up again by this page at every update.${partText(status)}`
+    : `Nothing has been accepted yet.${partText(status)}`,
   );
-  setData(byId("conservation"), "exact", String(exact));
-  drawConservationRows(rows);
-  return exact;
+  setData(byId("conservation"), "exact", known ? String(exact) : "unknown");
+  drawConservationRows(known ? rows : []);
+  return exact || !known;
 }
+
+const partText = (status) => {
+  const part = isPart(status)
+    ? ` Of ${shareText(status)} partitions: other workers have the rest.` : "";
+  const old = Date.parse(status.now) - Date.parse(status.surveyed) > OLD_MS;
+  return part + (old ? ` As of ${timeOf(status.surveyed, status.now)}.` : "");
+};
 
 // Counters.
 
@@ -200,15 +219,16 @@ function drawCounters(status) {
   for (const name of ["late", "open_windows", "waiting_ends", "overlong_episodes"]) {
     setFixed(name, status[name]);
   }
+  const of = isPart(status) ? ` Of this worker's ${shareText(status)} partitions.` : "";
   for (const element of document.querySelectorAll(".warn")) {
-    setData(element, "some", String(element.lastElementChild.dataset.value !== "0"));
+    setData(element, "some", String(!["0", "null"].includes(element.lastElementChild.dataset.value)));
   }
   const missing = counts.in - COUNTS.reduce((sum, name) => sum + counts[name], 0);
   setData(byId("counters"), "whole", String(missing === 0));
   setText(
     byId("sum-note"),
     missing === 0
-      ? "Every event that came in is exactly one of the four."
+      ? `Every event that came in is exactly one of the four.${of}`
       : `The four don't add up to what came in: the difference is ${missing}.`,
   );
   drawKinds("transactions", "transactions-by-type", status.transactions, shortType);
@@ -241,7 +261,9 @@ function drawKinds(member, id, counts = {}, nameOf) {
 
 // Lines: those that are down first, then by name, numbers in names by size.
 
-const STATES = ["down", "silent", "running"];
+const STATES = ["down", "planned", "silent", "running"];
+const WORDS = { planned: "planned stop" };
+const wordOf = (state) => WORDS[state] ?? state;
 const sortKeys = new Map();
 
 function sortKey(line) {
@@ -257,7 +279,7 @@ function sortKey(line) {
 function chosen(lines, words) {
   const matching = words.length
     ? lines.filter((line) => {
-        const all = `${placeOf(line)} ${line.state} ${line.detail}`.toLowerCase();
+        const all = `${placeOf(line)} ${line.state} ${line.detail}`.toLowerCase(); // as lines.py has it
         return words.every((word) => all.includes(word));
       })
     : lines;
@@ -271,7 +293,7 @@ const drawLineRows = tableOf(
   "lines-table",
   placeOf,
   [
-    ["state", text],
+    ["state", (cell, line) => setText(cell, wordOf(line.state))],
     ["line", place, "rowheader"],
     ["detail", text],
     ["rate", rate, "number"],
@@ -284,22 +306,52 @@ const drawLineRows = tableOf(
   (row, line) => setData(row, "state", line.state),
 );
 
-function drawLines({ lines = [], now }) {
-  const words = byId("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const matching = chosen(lines, words);
-  const rest = Math.max(0, matching.length - LINES_SHOWN_MAX);
+function drawLines(status) {
+  const { lines = [], now } = status;
+  const total = status.line_count ?? lines.length;
+  const filter = byId("filter").value;
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const asked = total > lines.length && words.length > 0;
+  const found = asked && answered?.text === filter ? answered : null;
+  const matching = found === null ? chosen(lines, words) : chosen(found.lines, []);
+  const count = found?.matching ?? (words.length ? matching.length : total);
+  const rest = Math.max(0, count - LINES_SHOWN_MAX);
   drawLineRows(matching.slice(0, LINES_SHOWN_MAX), now);
-  drawStates(lines);
+  drawStates(lines, status.line_states);
   setText(
     byId("lines-note"),
-    lines.length === 0 ? "No line has been seen yet."
+    status.line_count === null ? "The worker is looking at its lines."
+    : total === 0 ? "No line has been seen yet."
+    : asked && found === null ? "Looking for more …"
     : rest ? `${rest} more ${words.length ? "match" : "lines"}: filter to see them.`
-    : words.length ? `${matching.length} of ${lines.length} lines match.`
+    : words.length ? `${count} of ${total} lines match.`
     : "",
   );
+  if (asked) ask(filter);
 }
 
-function drawStates(lines) {
+// A status lists only so many lines: for others the worker is asked, one question after the other.
+
+let answered = null;
+let asking = false;
+
+async function ask(text) {
+  if (asking || (answered?.text === text && performance.now() - answered.at < ASK_MS)) return;
+  asking = true;
+  try {
+    const query = new URLSearchParams({ text });
+    const response = await fetch(`api/lines?${query}`, { headers: credentials(), cache: "no-store" });
+    if (response.ok) answered = { ...(await response.json()), text, at: performance.now() };
+    else await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+  } catch {
+    // the stream tells of lost connections
+  } finally {
+    asking = false;
+  }
+  if (latest !== null) drawLines(latest);
+}
+
+function drawStates(lines, counts) {
   const list = byId("lines-states");
   if (list.childElementCount === 0) {
     list.append(
@@ -308,13 +360,13 @@ function drawStates(lines) {
         const count = document.createElement("b");
         item.dataset.state = state;
         count.dataset.count = state;
-        item.append(count, ` ${state}`);
+        item.append(count, ` ${wordOf(state)}`);
         return item;
       }),
     );
   }
   STATES.forEach((state, index) => {
-    const count = lines.filter((line) => line.state === state).length;
+    const count = counts?.[state] ?? lines.filter((line) => line.state === state).length;
     setNumber(list.children[index].firstElementChild, count);
     setData(list.children[index], "some", String(count > 0));
   });
@@ -454,14 +506,25 @@ const drawPartitions = tableOf(
     ["lag", number, "number"],
     ["state", (cell, one) => setText(cell, stateOf(one))],
   ],
+  (row, one) => setData(row, "state", markOf(one)),
 );
 
-function stateOf({ standby, ready, recovery }) {
-  if (standby !== undefined) return standby ? `standby, ${standby} records behind` : "standby, up to date";
-  if (ready || recovery == null) return "processing";
+const records = (count) => `${count} record${count === 1 ? "" : "s"}`;
+
+function stateOf({ standby, ready, recovery, lag }) {
+  if (standby !== undefined) return standby ? `standby, ${records(standby)} behind` : "standby, up to date";
+  if (ready || recovery == null) {
+    return lag == null ? "at work, its end isn't known" : lag ? `${records(lag)} behind` : "up to date";
+  }
   if (recovery.left === null) return "opening";
   const time = recovery.seconds === null ? "" : `, about ${Math.ceil(recovery.seconds)} s`;
-  return `recovering: ${recovery.left} records left${time}`;
+  return `recovering: ${records(recovery.left)} left${time}`;
+}
+
+function markOf({ standby, ready, recovery, lag }) {
+  if (standby !== undefined) return standby ? "behind" : "current";
+  if (!ready && recovery != null) return "recovering";
+  return lag === 0 ? "current" : "behind";
 }
 
 // Copies of other workers' states stand below the worker's own partitions.
@@ -490,7 +553,8 @@ function draw(status) {
   setText(fixed.get("ready"), status.ready ? "ready" : "not ready");
   setData(fixed.get("ready"), "value", String(status.ready));
   setTime(fixed.get("now"), status.now, status.now);
-  const exact = drawConservation(status.conservation);
+  setText(fixed.get("share"), shareText(status));
+  const exact = drawConservation(status);
   drawCounters(status);
   drawLines(status);
   drawTransactions(status.recent?.transactions ?? [], status.now);
@@ -513,6 +577,7 @@ byId("hold").addEventListener("click", () => {
 // The connection: said in words, and made again whenever it's lost.
 
 const NOTICES = {
+  ended: "The job has ended: the figures below are its last, of",
   lost: "Connection lost: the figures below are those of",
   quiet: "No news from the worker: the figures below are those of",
 };
@@ -528,13 +593,14 @@ let token = null;
 function say(state) {
   linked = state;
   const shown = state === "live" && held ? "held" : state;
-  const words = { lost: "lost, reconnecting", quiet: "no news", locked: "token needed" }[shown] ?? shown;
+  const words = { lost: "lost, reconnecting", quiet: "no news", locked: "token needed", ended: "job has ended" }[shown] ?? shown;
   setText(byId("connection"), words);
   setData(byId("connection"), "state", shown);
   setData(document.body, "state", shown);
   byId("login").hidden = shown !== "locked";
   const notice = NOTICES[shown];
   byId("notice").hidden = notice === undefined;
+  setData(byId("notice"), "state", shown);
   const since = latest === null ? "nothing yet" : `${timeOf(latest.now, latest.now)} UTC`;
   setText(byId("notice"), notice === undefined ? "" : `${notice} ${since}.`);
 }
@@ -551,15 +617,16 @@ function connect() {
 
 function lose() {
   source.abort();
-  say("lost");
+  say(latest?.ended ? "ended" : "lost"); // another job may begin there
   retry = setTimeout(connect, RETRY_MS[Math.min(failures, RETRY_MS.length - 1)]);
   failures += 1;
 }
 
+const credentials = () => (token === null ? {} : { Authorization: `Bearer ${token}` });
+
 // Server-Sent Events by hand: EventSource can't carry a token.
 async function listen(signal) {
-  const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-  const response = await fetch("api/stream", { headers, signal, cache: "no-store" });
+  const response = await fetch("api/stream", { headers: credentials(), signal, cache: "no-store" });
   if (response.status === 401 || response.status === 403) return askForToken(response.status);
   if (!response.ok) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -625,15 +692,16 @@ window.addEventListener("hashchange", () => {
 function drawPending() {
   const data = pending;
   pending = null;
-  if (held && latest !== null) return;
   const status = JSON.parse(data);
+  if (held && latest !== null && !status.ended) return;
   version ??= status.version;
   if (status.version !== version) location.reload(); // the worker was replaced, and so its page
   draw(status);
+  if (status.ended) say("ended");
 }
 
 setInterval(() => {
-  if (document.hidden || linked === "lost" || linked === "locked") return;
+  if (document.hidden || ["lost", "locked", "ended"].includes(linked)) return;
   const silence = performance.now() - heardAt;
   if (silence > GIVE_UP_MS) lose();
   else if (silence > QUIET_MS && linked === "live") say("quiet");

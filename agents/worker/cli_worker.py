@@ -1,0 +1,166 @@
+"""The command line's `worker` and `demo`: what runs the whole job, with its page."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec import structs
+
+from agents.worker.cli_options import (
+    BROKER,
+    CONFIG,
+    EXIT_FAILED,
+    GROUP,
+    HOST,
+    PORT,
+    say_reasons,
+    settings_of,
+    told_in_sentences,
+)
+
+if TYPE_CHECKING:
+    from agents.worker.run import Worker
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End by itself.")
+@click.option(
+    "--rate", type=click.FloatRange(1, 100_000), default=500, show_default=True, help="Events/s."
+)
+@click.option("--plants", type=click.IntRange(1, 99), default=2, show_default=True)
+@click.option(
+    "--lines", type=click.IntRange(1, 99), default=4, show_default=True, help="Per plant."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@HOST
+@PORT
+@CONFIG
+@told_in_sentences
+def demo(
+    seconds: float | None, rate: float, plants: int, lines: int, seed: int, host: str | None,
+    port: int | None, config: Path | None,
+) -> None:  # fmt: skip
+    """Run a simulated factory through the whole job, with a web page to watch it.
+
+    Everything is in one process and in a temporary folder: nothing is needed, nothing stays.
+    Ctrl-C ends it. The exit code is 0 if everything was processed and the totals add up exactly.
+
+    In a container, where 127.0.0.1 is the container's own, the page is seen from outside with
+    `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`; the link that is printed
+    has a token, without which nobody sees anything.
+    """
+    from agents.worker.demo import demo_start, run_demo
+    from streams.factory import Plan
+
+    plan = Plan(seed=seed, plants=plants, lines=lines, start=demo_start())
+    settings = settings_of(config, host=host, port=port)
+    if not run_demo(settings, plan, rate, seconds, sys.stdout):
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@BROKER
+@GROUP
+@click.option("--instance", help="On Kafka, this worker's name in its group: LINESIDE_INSTANCE.")
+@click.option(
+    "--data-dir",
+    help="The folder for log and state, on Kafka for copies of states: LINESIDE_DATA_DIR, or "
+    "lineside-data.",
+)
+@HOST
+@PORT
+@CONFIG
+@click.option(
+    "--feed",
+    type=click.Path(path_type=Path),
+    help="Append the lines of a log to the embedded log, going on where an earlier run stopped.",
+)
+@click.option("--until-drained", is_flag=True, help="End when all that came has been processed.")
+@told_in_sentences
+def worker(
+    broker: str | None, group: str | None, instance: str | None, data_dir: str | None,
+    host: str | None, port: int | None, config: Path | None, feed: Path | None, until_drained: bool,
+) -> None:  # fmt: skip
+    """Run the processor: on the topics of a Kafka cluster, or on a log of its own.
+
+    \b
+    On Kafka:              lineside worker --broker kafka://localhost:9092
+    On the embedded log:   lineside worker
+    A log, and then end:   lineside worker --feed LOG.ndjson --until-drained
+
+    Without a broker it has an embedded log in the data directory, for a first run and for tests; a
+    restart goes on from there, as it does on Kafka.
+
+    \b
+    Each setting comes from the first of these that has it:
+      an option, e.g. --port 8080
+      the environment, e.g. LINESIDE_PORT=8080
+      the TOML file of --config, or of LINESIDE_CONFIG, e.g. port = 8080
+      its default
+    docs/settings.md lists all settings: logins, windows and other lengths of time among them.
+    """
+    from agents.worker.run import run_worker
+    from agents.worker.settings import SettingsError
+
+    settings = settings_of(
+        config, broker=broker, group=group, instance=instance, data_dir=data_dir, host=host,
+        port=port,
+    )  # fmt: skip
+    if feed is not None:
+        if settings.broker:
+            raise SettingsError(
+                f"--feed {feed} goes to the embedded log, and broker is {settings.broker!r}: use "
+                "`lineside simulate --log` to produce a log to a broker, or leave broker out"
+            )
+        with feed.open("rb") as file:  # before anything starts: can it be read?
+            file.peek(1)
+        settings = structs.replace(settings, tick_seconds=0)
+    say = _say_in_log if settings.log_format == "json" else _say
+
+    async def work(running: "Worker") -> None:
+        on = f"broker {settings.broker}" if settings.broker else "the embedded log"
+        say(f"lineside worker: {running.url} - on {on} - data in {settings.data_dir}")
+        await running.unless_stopped(_process(running, feed, until_drained, say))
+
+    run_worker(settings, "worker", work)
+
+
+async def _process(
+    running: "Worker", feed: Path | None, until_drained: bool, say: Callable[[str], Any]
+) -> None:
+    if feed is not None:
+        await _feed(running, feed, until_drained, say)
+    if until_drained:
+        await running.drained(float("inf"))
+    else:
+        await running.stopping.wait()
+
+
+async def _feed(
+    running: "Worker", path: Path, until_drained: bool, say: Callable[[str], Any]
+) -> None:
+    """Feed a log, wait until it's processed, and say what of it was refused."""
+    from agents.worker.feed import feed_file
+    from agents.worker.reasons import Reasons, check_accepted
+
+    reasons = Reasons()
+    running.job.watchers.append(reasons.watch)
+    fed = await feed_file(running, path)
+    say(f"fed {fed:,} records of {path}")
+    await running.drained(float("inf"))
+    say_reasons(reasons, say)
+    if until_drained:
+        counts = [partition.counts for partition in running.job.partitions.values()]
+        refused = sum(count.exception for count in counts)
+        check_accepted(path, sum(count.accepted for count in counts), refused)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _say_in_log(text: str) -> None:
+    logging.getLogger("lineside.worker").info("%s", text)

@@ -1,0 +1,147 @@
+"""What a record says, held against what it has to say: its JSON value, and its headers."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from streams.headers import STRUCTURED, TRACE
+from streams.rejection import shown
+
+
+class Unlike(NamedTuple):
+    """The first member of two values that differs, as a path; None stands for absent.
+
+    A member that is given `twice` is found as the list of its values.
+    """
+
+    member: str
+    expected: Any
+    found: Any
+    twice: bool = False
+
+    def __str__(self) -> str:
+        if self.twice:
+            found = " and ".join(map(quoted, self.found))
+            return f"{self.member} is there {len(self.found)} times: {found}"
+        return f"{self.member} is {quoted(self.found)}, not {quoted(self.expected)}"
+
+
+class _Twice(list[Any]):
+    """The values of a member that an object has more than once: which counts, readers decide."""
+
+
+def read(value: bytes) -> Any:
+    """Return what a JSON value in UTF-8 says, where all readers take it for the same.
+
+    Raises `ValueError` or `RecursionError` for what isn't one. A member that is there twice is
+    found by `ambiguous` and `unlike`.
+    """
+    return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_refuse)
+
+
+def ambiguous(document: Any, path: str = "") -> Unlike | None:
+    """Return the first member that a document has twice, None if there's none."""
+    if isinstance(document, _Twice):
+        return Unlike(path, None, list(document), twice=True)
+    inside: Iterable[tuple[str, Any]] = ()
+    if isinstance(document, dict):
+        inside = ((_below(path, name), value) for name, value in document.items())
+    elif isinstance(document, list):
+        inside = ((f"{path}[{index}]", value) for index, value in enumerate(document))
+    return next((found for at, value in inside if (found := ambiguous(value, at))), None)
+
+
+def unlike(expected: bytes, found: bytes) -> Unlike | None:
+    """Return the first difference in content of two JSON values, None if there's none."""
+    if expected == found:
+        return None
+    try:
+        return _unlike("", read(expected), read(found))
+    except (ValueError, RecursionError):
+        return Unlike(
+            "value", expected.decode("utf-8", "replace"), found.decode("utf-8", "replace")
+        )
+
+
+def unlike_headers(
+    trace: bytes | None, headers: Iterable[tuple[str, bytes | None]]
+) -> Unlike | None:
+    """Return the first header that lineside doesn't write, None if there's none.
+
+    `trace` is what a traceparent has to be. One that isn't there is no difference: versions before
+    one that wrote it left none.
+    """
+    right = {STRUCTURED[0]: STRUCTURED[1], TRACE: trace}
+    seen: set[str] = set()
+    for name, value in headers:
+        expected = right.get(name)
+        if expected is None or value != expected:
+            return Unlike(
+                f"header {name}", _text(expected), "null" if value is None else _text(value)
+            )
+        if name in seen:
+            return Unlike(f"header {name}", None, [_text(expected)] * 2, twice=True)
+        seen.add(name)
+    return None
+
+
+def quoted(value: Any) -> str:
+    """Return a value as a sentence has it; None is absent."""
+    return "absent" if value is None else shown(value)
+
+
+def _unlike(path: str, expected: Any, found: Any) -> Unlike | None:
+    if isinstance(found, _Twice):
+        return Unlike(path, expected, list(found), twice=True)
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name in [*expected, *(name for name in found if name not in expected)]:
+            below = _below(path, name)
+            if name not in expected or name not in found:
+                sides = [_given(each, name) for each in (expected, found)]
+                return ambiguous(found.get(name), below) or Unlike(below, *sides)
+            different = _unlike(below, expected[name], found[name])
+            if different is not None:
+                return different
+        return None
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for index, pair in enumerate(zip(expected, found, strict=True)):
+            different = _unlike(f"{path}[{index}]", *pair)
+            if different is not None:
+                return different
+        return None
+    # True, 1 and 1.0 are equal in Python, and not for whoever reads a record.
+    same = expected.__class__ is found.__class__ and expected == found
+    return None if same else Unlike(path, expected, "null" if found is None else found)
+
+
+def _given(document: dict[str, Any], name: str) -> Any:
+    value = document.get(name)
+    return "null" if name in document and value is None else value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        values: dict[str, list[Any]] = {}
+        for name, value in pairs:
+            values.setdefault(name, []).append(value)
+        for name, each in values.items():
+            if len(each) > 1:
+                document[name] = _Twice(each)
+    return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _shown(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,47 @@
+"""Which core this process runs: the compiled modules that were loaded, and why one wasn't."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, Literal
+
+from msgspec import Struct
+
+MODULES: Final = (
+    "streams.blocks",
+    "streams.scanning",
+    "tables.rows",
+    "tables.closing",
+    "tables.folding",
+)
+"""All that is compiled; each has plain code in its place where it can't be loaded."""
+
+
+class Core(Struct, frozen=True):
+    """Which of the compiled modules are loaded: `name` is a label, `text` a sentence."""
+
+    name: Literal["compiled", "partly", "plain"]
+    text: str
+
+
+def core_of(modules: Sequence[str] = MODULES) -> Core:
+    """Return what these modules amount to; the first that is missing says why."""
+    reasons = [reason for module in modules if (reason := _missing(module)) is not None]
+    if not reasons:
+        return Core("compiled", "compiled")
+    if len(reasons) == len(modules):
+        return Core("plain", f"plain, because {reasons[0]}")
+    loaded = f"{len(modules) - len(reasons)} of {len(modules)} modules"
+    return Core("partly", f"partly compiled ({loaded}), because {reasons[0]}")
+
+
+def _missing(module: str) -> str | None:
+    """Return why a module isn't loaded, None if it is."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name == module:
+            return f"{module} wasn't built, which takes gcc and python3-dev"
+        return f"{module} can't be loaded: {error}"
+    except ImportError as error:
+        return f"{module} can't be loaded: {error}"
+    return None

@@ -1,0 +1,164 @@
+"""A state as a changelog has it, held against the one that the records give."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from agents.worker.lanes import Source
+from streams import instant, quantity
+from streams.record import Record
+from streams.transactions import row_text
+from streams.trouble import Trouble
+from tables import episodes
+from tables.head import NEVER
+from tables.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
+from tables.line import BILLIONTHS_PER_MICRO, Line
+from tables.partition import Counts, Partition
+from tables.rules import Rules
+from tables.store import Store
+from tables.stored import EPISODE, WINDOW
+
+OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
+
+Kind = Literal["counts", "state", "ledger"]
+
+OF_LINES: Final = (EPISODE, WINDOW)
+"""Prefixes of keys that go on with a line's."""
+
+UNREADABLE: Final = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError,
+)  # fmt: skip
+"""What comes of a state that somebody else has written to."""
+
+
+class Otherwise(NamedTuple):
+    """What a state holds otherwise: of which line, what, and how it should be; None is absent."""
+
+    kind: Kind
+    key: bytes | None
+    member: str
+    expected: Any
+    found: Any
+
+
+def otherwise(
+    source: Source, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
+) -> Iterator[Otherwise]:
+    """Yield what a stored state holds otherwise than the partition that the records give.
+
+    Both are after the same record, or `right` has `taken` some more, which the stored state takes,
+    too: it may be in the middle of one, with some of what that closes gone already. What says
+    nothing any more is passed over, since it goes at other times in another process: ledger entries
+    and episodes that are too old to count.
+    """
+    try:
+        found = Partition(*source, rules, stored, plain=True)
+        if taken:
+            found.commit(found.step(taken))
+        yield from _unlike("counts", None, counted(right.counts), counted(found.counts))
+        for key in sorted(right.lines.keys() | found.lines.keys()):
+            yield from _unlike("state", key, *(_of_line(each, key) for each in (right, found)))
+        yield from _strays(right, stored)
+        yield from _ledger(right, stored)
+    except Trouble:
+        raise
+    except UNREADABLE as error:
+        yield Otherwise("state", None, "form", "one that can be read", repr(error))
+
+
+def counted(counts: Counts) -> dict[str, int]:
+    """Return counts by name: outcomes, exceptions by code, what left by type."""
+    return {
+        **{name: getattr(counts, name) for name in OUTCOMES},
+        **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
+        **{f"left {kind}": count for kind, count in sorted(counts.left.items())},
+    }
+
+
+def _unlike(
+    kind: Kind, key: bytes | None, expected: dict[str, Any], found: dict[str, Any]
+) -> Iterator[Otherwise]:
+    for member in [*expected, *(name for name in found if name not in expected)]:
+        if expected.get(member) != found.get(member):
+            yield Otherwise(kind, key, member, expected.get(member), found.get(member))
+
+
+def _strays(right: Partition, stored: Store) -> Iterator[Otherwise]:
+    """Yield what is stored of lines that nobody has seen: it would be theirs once they are."""
+    for prefix in OF_LINES:
+        for key, _ in stored.scan(prefix):
+            line, _, rest = key[1:].partition(b"\0")
+            if line not in right.lines:
+                yield Otherwise("state", line, "line", None, repr(prefix + rest))
+
+
+def _of_line(partition: Partition, key: bytes) -> dict[str, Any]:
+    """Return what a partition holds of a line, by what it is."""
+    line = partition.lines.get(key)
+    if line is None:
+        return {}
+    rules = partition.rules
+    told: dict[str, Any] = {
+        "plant": line.plant,
+        "line": line.line,
+        "watermark": instant.text(line.watermark),
+        "accepted events": line.accepted_events,
+        "late events": line.late_events,
+        "machine state": line.state,
+    }
+    for kind in rules.kinds:
+        for slot, measure in enumerate(kind.measures):
+            for name, sums in (("accepted", line.accepted), ("emitted", line.emitted)):
+                told[f"{name} {measure} of {kind.record}"] = quantity.text(sums[kind.index][slot])
+        for carrier, rows in line.windows[kind.index].items():
+            for (start, members), row in rows.items():
+                name = f"row {row_text(members)} of {kind.record}, window {instant.text(start)}"
+                if carrier != start:
+                    name += f" carried by {instant.text(carrier)}"
+                told[name] = [*map(quantity.text, row.measures), row.count, *row.causes]
+    told.update(_episodes(line, rules))
+    return told
+
+
+def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
+    forgotten = line.forgotten_micros
+    for name, episode in line.episodes.items():
+        if episodes.last_known(episode, rules.episode_limit) >= line.watermark - rules.retention:
+            yield f"episode {name}", list(msgspec.structs.astuple(episode))
+        elif episode.start is not None:
+            forgotten += episodes.counted_until(episode, rules.episode_limit) - episode.start
+    yield "seconds of forgotten episodes", quantity.text(forgotten * BILLIONTHS_PER_MICRO)
+
+
+def _ledger(right: Partition, stored: Store) -> Iterator[Otherwise]:
+    """Yield the ledger's entries that one side has and the other hasn't, or has otherwise."""
+    ours, theirs = (_counting(right, store) for store in (right.store, stored))
+    one, other = next(ours, None), next(theirs, None)
+    while one is not None or other is not None:
+        if one == other:
+            one, other = next(ours, None), next(theirs, None)
+            continue
+        key = min(pair[0] for pair in (one, other) if pair is not None)
+        sides: list[str | None] = [None, None]
+        if one is not None and one[0] == key:
+            sides[0], one = _entry(one[1]), next(ours, None)
+        if other is not None and other[0] == key:
+            sides[1], other = _entry(other[1]), next(theirs, None)
+        line, _, event = key[1:].partition(b"\0")
+        name = event.replace(b"\0", b" ").decode("utf-8", "backslashreplace")
+        yield Otherwise("ledger", line, f"ledger entry {name}", *sides)
+
+
+def _counting(right: Partition, store: Store) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entries of a ledger that still count for their lines."""
+    for key, entry in store.scan(PREFIX.encode()):
+        line = right.lines.get(key[1:].partition(b"\0")[0])
+        oldest = NEVER if line is None else line.watermark - right.rules.retention
+        if entry_time(entry) >= oldest:
+            yield key, entry
+
+
+def _entry(entry: bytes) -> str:
+    reversed_ = ", reversed" if entry_reversed(entry) else ""
+    return f"{instant.text(entry_time(entry))} {entry_fingerprint(entry).hex()}{reversed_}"

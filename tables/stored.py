@@ -1,0 +1,258 @@
+"""The keys and values of a partition's store: lines, episodes, and the rows of windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from tables.episodes import Episode
+from tables.line import Line, new_line
+from tables.rules import Kind, Rules
+from tables.store import Change
+from tables.windows import PAGE_ROWS, SHARED_PAGES, Row, RowKey, horizon
+
+LINE: Final = b"h"
+EPISODE: Final = b"e"
+WINDOW: Final = b"w"
+EXPIRY: Final = b"x"
+"""Prefixes: lines, episodes, windows, and which ledger entries expire when. A line's keys go on
+with its Kafka key and a zero byte. The head has a key, the ledger a prefix of its own."""
+
+EXPIRING_BYTES: Final = 64 << 10
+"""So many bytes of keys that expire are one value, about."""
+
+PAGE_BYTES: Final = 6
+"""Of a page's number in a key."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
+    """Return a line as formats from 3 on have it: sums by the short name of their type.
+
+    `ticks` is how many ticks it has seen; sums that are all zero are left out.
+    """
+    sums = {}
+    for kind, accepted, emitted in zip(rules.kinds, line.accepted, line.emitted, strict=True):
+        if any(accepted) or any(emitted):
+            sums[kind.short] = [*map(_stored, accepted)], [*map(_stored, emitted)]
+    told: list[Any] = [
+        line.plant,
+        line.line,
+        line.watermark,
+        ticks,
+        sums,
+        line.forgotten_micros,
+        line.accepted_events,
+        line.late_events,
+        line.state,
+    ]
+    if line.closed_to > horizon(line.watermark, rules.downtime.length, rules.grace):
+        told.append(line.closed_to)
+    return _encode(told)
+
+
+def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Line:
+    """Return a line of a format from 3 on, raised by the ticks that it hasn't been written since.
+
+    `floors` are `tables.partition.Partition.floors`.
+    """
+    plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
+    for number, floor in floors:
+        if number > ticks:
+            watermark = max(watermark, floor)
+            break  # those behind it are lower
+    line = new_line(plant, name, watermark, rules)
+    for kind in rules.kinds:
+        if kind.short in sums:
+            accepted, emitted = sums[kind.short]
+            line.accepted[kind.index] = [*map(int, accepted)]
+            line.emitted[kind.index] = [*map(int, emitted)]
+    line.forgotten_micros = forgotten
+    if more:
+        line.closed_to = more[0]
+    line.accepted_events, line.late_events, line.state = events, late, state
+    return line
+
+
+def first_line_bytes(line: Line) -> bytes:
+    """Return a line as formats 1 and 2 have it."""
+    told: list[Any] = [
+        line.plant,
+        line.line,
+        line.watermark,
+        numbers(line.accepted),
+        numbers(line.emitted),
+        line.forgotten_micros,
+        line.accepted_events,
+        line.late_events,
+        line.state,
+    ]
+    return _encode(told)
+
+
+def read_first_line(stored: bytes, rules: Rules) -> Line:
+    """Return a line of format 1 or 2."""
+    plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
+    line = new_line(plant, name, watermark, rules)
+    line.accepted = [[int(sum_) for sum_ in sums] for sums in accepted]
+    line.emitted = [[int(sum_) for sum_ in sums] for sums in emitted]
+    line.forgotten_micros = forgotten
+    line.accepted_events, line.late_events, line.state = events, late, state
+    return line
+
+
+def episode_changes(line: Line, names: Iterable[str]) -> Iterator[Change]:
+    """Yield what is to be stored of these episodes; one that is forgotten has no value."""
+    prefix = EPISODE + line.key + b"\0"
+    for name in names:
+        episode = line.episodes.get(name)
+        yield prefix + name.encode(), None if episode is None else _episode_bytes(episode)
+
+
+def read_episode(key: bytes, stored: bytes) -> tuple[bytes, str, Episode]:
+    """Return the line's key, the episode's name, and the episode."""
+    line_key, name = key[1:].split(b"\0")
+    return line_key, name.decode(), Episode(*_decode(stored))
+
+
+def page_changes(
+    line: Line, pages: Mapping[tuple[int, int, int], RowKey], kinds: tuple[Kind, ...]
+) -> Iterator[Change]:
+    """Yield what is to be stored of these pages: see `tables.line.Line.changed_pages`."""
+    prefix = WINDOW + line.key + b"\0"
+    for (index, carrier, page), key in pages.items():
+        rows = line.windows[index].get(carrier)
+        found = None if rows is None else _on_page(rows, page, key)
+        where = prefix + kinds[index].short.encode() + b"\0" + instant_bytes(carrier)
+        yield where + page.to_bytes(PAGE_BYTES, "big"), rows_bytes(found) if found else None
+
+
+def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey) -> dict[RowKey, Row]:
+    """Return the rows of a page; `key` is that of one which is or was on it."""
+    if page >= SHARED_PAGES:
+        row = rows.get(key)
+        return {} if row is None else {key: row}
+    if len(rows) <= PAGE_ROWS and page == 0:
+        return rows
+    shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
+    return {each: row for each, row in shared if row.page == page}
+
+
+def window_changes(
+    line: Line, windows: Iterable[tuple[int, int]], kinds: tuple[Kind, ...]
+) -> Iterator[Change]:
+    """Yield what formats 1 and 2 store of these windows: all rows in one value."""
+    prefix = WINDOW + line.key + b"\0"
+    for index, carrier in windows:
+        rows = line.windows[index].get(carrier)
+        where = prefix + kinds[index].short.encode() + b"\0" + instant_bytes(carrier)
+        yield where, None if rows is None else rows_bytes(rows)
+
+
+def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]) -> None:
+    """Put the rows of a stored page, or of a whole window, into their line; pages come in order.
+
+    `key` is what follows the line's key and its zero byte.
+    """
+    short, place = key.split(b"\0", 1)
+    kind, carrier = kinds[short], instant_of(place[:8])
+    paged = len(place) > 8
+    page = int.from_bytes(place[8:], "big")
+    rows = line.windows[kind.index].setdefault(carrier, {})
+    for start, members, measures, count, causes in _decode(stored):
+        row = Row([int(measure) for measure in measures], count, causes)
+        if paged:
+            row.page = page
+        elif len(rows) < SHARED_PAGES * PAGE_ROWS:
+            row.page = len(rows) // PAGE_ROWS
+        else:
+            row.page = line.next_page
+        line.next_page = max(line.next_page, row.page + 1)
+        rows[start, tuple(members)] = row
+
+
+def expiry_changes(line: Line, bucket: int, offset: int, keys: Iterable[bytes]) -> Iterator[Change]:
+    """Yield the notes on which ledger entries of a bucket of time came with a step, in parts."""
+    where = EXPIRY + line.key + b"\0" + instant_bytes(bucket) + instant_bytes(offset)
+    part: list[bytes] = []
+    number = size = 0
+    for key in keys:
+        part.append(key)
+        size += len(key)
+        if size >= EXPIRING_BYTES:
+            yield where + number.to_bytes(2, "big") if number else where, _encode(part)
+            part, size, number = [], 0, number + 1
+    if part:
+        yield where + number.to_bytes(2, "big") if number else where, _encode(part)
+
+
+def read_expiry(line: Line, key: bytes) -> int:
+    """Return the begin of the bucket of time that such a note is on."""
+    at = len(EXPIRY) + len(line.key) + 1
+    return instant_of(key[at : at + 8])
+
+
+def read_expiring(stored: bytes) -> list[bytes]:
+    """Return the ledger keys of such a note."""
+    keys: list[bytes] = _decode(stored)
+    return keys
+
+
+def _episode_bytes(episode: Episode) -> bytes:
+    return _encode(
+        [
+            episode.work_unit,
+            episode.start,
+            episode.end,
+            episode.reason,
+            episode.planned,
+            episode.cause,
+            episode.notified,
+        ]
+    )
+
+
+def rows_bytes_plain(rows: Mapping[RowKey, Row]) -> bytes:
+    """Return rows in MessagePack: [start, members, sums, count, causes] of each."""
+    return _encode(
+        [
+            (start, members, [_stored(measure) for measure in row.measures], row.count, row.causes)
+            for (start, members), row in rows.items()
+        ]
+    )
+
+
+def numbers_plain(sums: list[list[int]]) -> Any:
+    """Return lists of integers so that they can be encoded."""
+    return [[_stored(number) for number in each] for each in sums]
+
+
+def _stored(measure: int) -> int | str:
+    # MessagePack stops at 64 bits; billionths don't.
+    return measure if -(2**63) <= measure < 2**63 else str(measure)
+
+
+def instant_bytes(instant: int) -> bytes:
+    """Return 8 bytes that sort as instants do."""
+    return (instant + 2**63).to_bytes(8, "big")
+
+
+def instant_of(stored: bytes) -> int:
+    """Return the instant of 8 bytes."""
+    return int.from_bytes(stored, "big") - 2**63
+
+
+try:
+    from tables.rows import numbers_bytes, rows_bytes
+except ImportError:  # they weren't built: see hatch_build.py
+    rows_bytes, numbers = rows_bytes_plain, numbers_plain
+else:
+
+    def numbers(sums: list[list[int]]) -> Any:
+        """Return what `numbers_plain` does, encoded already."""
+        return msgspec.Raw(numbers_bytes(sums))

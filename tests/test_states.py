@@ -1,0 +1,169 @@
+"""A stored state held against its records: the right one passes, whatever is forged is named."""
+
+from random import Random
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from agents.worker.states import Otherwise, otherwise
+from logs import random_log
+from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
+from streams.record import Record
+from streams.topics import MES_EVENTS
+from tables.head import HEAD
+from tables.ledger import entry_bytes, entry_time
+from tables.partition import Partition
+from tables.rules import Timing, rules_for
+from tables.store import MemoryStore, Store
+
+M = (MES_EVENTS, 0)
+
+SHORT = Timing(
+    mes_retention_seconds=900, machine_retention_seconds=900, ledger_bucket_seconds=60,
+    episode_limit_seconds=300,
+)  # fmt: skip
+"""Ledger entries and episodes expire all the time."""
+
+LOG = [
+    consumed(0, "1.5", id="a"), consumed(1, "2", id="b"), started(2), ended(100),
+    started(200, "EP2"), consumed(700, "3", id="c"),
+]  # fmt: skip
+
+
+def worked(at: At, records: list[Record], rng: Random, timing: Timing | None) -> Store:
+    """Return the store of a worker that has taken the records in batches."""
+    store = MemoryStore()
+    task = new_task(at, timing, store=store)
+    for batch in cut(records, rng):
+        stepped(task, batch)
+    return store
+
+
+def recounted(at: At, records: list[Record], rng: Random, timing: Timing | None) -> Partition:
+    """Return a task that has taken the records in batches, and keeps its ledger only."""
+    task = Partition(*at, rules_for(at[0], timing), MemoryStore(), lasting=False)
+    for batch in cut(records, rng):
+        stepped(task, batch)
+    return task
+
+
+def differing(
+    stored: Store, right: Partition, at: At = M, timing: Timing | None = None
+) -> list[Otherwise]:
+    return list(otherwise(at, rules_for(at[0], timing), stored, right))
+
+
+@given(
+    st.integers(0, 10**6), st.integers(1, 150), st.randoms(use_true_random=False),
+    st.sampled_from([None, SHORT]),
+)  # fmt: skip
+def test_a_state_is_what_its_records_give_however_they_were_cut(
+    seed: int, size: int, rng: Random, timing: Timing | None
+) -> None:
+    for at, records in placed(random_log(seed, size)).items():
+        stored = worked(at, records, rng, timing)
+        assert differing(stored, recounted(at, records, rng, timing), at, timing) == []
+
+
+@given(
+    st.integers(0, 10**6), st.integers(20, 120), st.randoms(use_true_random=False),
+    st.sampled_from(["erased", "another's"]),
+)  # fmt: skip
+def test_no_key_that_counts_is_erased_or_exchanged_unseen(
+    seed: int, size: int, rng: Random, wrong: str
+) -> None:
+    at, records = rng.choice(sorted(placed(random_log(seed, size)).items()))
+    stored, right = worked(at, records, rng, None), recounted(at, records, rng, None)
+    oldest = {key: line.watermark - right.rules.retention for key, line in right.lines.items()}
+    counting = [
+        (key, value)
+        for prefix in (b"h", b"w", b"e", b"l")
+        for key, value in stored.scan(prefix)
+        if prefix != b"l" or entry_time(value) >= oldest[key[1:].partition(b"\0")[0]]
+    ]
+    assume(counting)
+    key, value = rng.choice(counting)
+    if wrong == "erased":
+        stored.write([(key, None)])
+    else:
+        others = [other for one, other in counting if one[:1] == key[:1] and other != value]
+        assume(others)
+        stored.write([(key, rng.choice(others))])
+    assert differing(stored, right, at)
+
+
+@pytest.fixture
+def right() -> Partition:
+    return recounted(M, placed(LOG)[M], Random(1), None)
+
+
+@pytest.fixture
+def stored() -> Store:
+    return worked(M, placed(LOG)[M], Random(1), None)
+
+
+def test_an_open_window_that_was_erased_is_named_with_its_row(
+    stored: Store, right: Partition
+) -> None:
+    assert differing(stored, right) == []
+    windows = list(stored.scan(b"w"))
+    assert windows
+    stored.write([(key, None) for key, _ in windows])
+    first, *_ = differing(stored, right)
+    assert (first.kind, first.key, first.found) == ("state", b"DE01/L1", None)
+    assert first.member.startswith("row ")
+    assert "window 2026-11-21T" in first.member
+    assert first.expected is not None
+
+
+def test_a_ledger_entry_too_many_or_too_few_is_named(stored: Store, right: Partition) -> None:
+    (key, entry), *_ = stored.scan(b"l")
+    stored.write([(key, None)])
+    (first,) = differing(stored, right)
+    assert (first.kind, first.key, first.found) == ("ledger", b"DE01/L1", None)
+    name = key.split(b"\0")[-1].decode()
+    assert first.member == f"ledger entry /mes {name}"
+    stored.write([(key, entry), (key + b"9", entry)])
+    (first,) = differing(stored, right)
+    assert (first.member, first.expected) == (f"ledger entry /mes {name}9", None)
+    ghost = b"lDE09/L9\0/mes\0x"
+    stored.write([(key + b"9", None), (ghost, entry)])
+    (first,) = differing(stored, right)
+    assert (first.key, first.member) == (b"DE09/L9", "ledger entry /mes x")
+
+
+def test_a_ledger_entry_that_was_reversed_by_nobody_is_named(
+    stored: Store, right: Partition
+) -> None:
+    (key, entry), *_ = stored.scan(b"l")
+    stored.write([(key, entry_bytes(entry_time(entry), entry[8:24], reversed=True))])
+    (first,) = differing(stored, right)
+    assert str(first.found).removesuffix(", reversed") == first.expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b"hDE01/L1", b"\xc1"), (b"hDE01/L1", b"\x90"), (b"hDE01/L9", b"\x01"), (b"w", b"\x90"),
+        (b"wDE09/L9\0gi\0" + bytes(8), b"\x90"), (b"eDE01/L1\0\xff", b"\x90"), (b"e", b""),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_state_that_cant_be_read_or_is_of_lines_unseen_is_told_of(
+    stored: Store, right: Partition, change: tuple[bytes, bytes]
+) -> None:
+    stored.write([change])
+    found = differing(stored, right)
+    assert {each.kind for each in found} == {"state"}
+    assert found[-1].member in ("form", "line")
+
+
+def test_only_a_head_is_a_state_that_has_lost_the_rest(stored: Store, right: Partition) -> None:
+    (head,) = stored.get_many([HEAD])
+    bare = MemoryStore()
+    bare.write([(HEAD, head)])
+    found = differing(bare, right)
+    assert {each.kind for each in found} == {"state", "ledger"}
+    assert found[0].member == "plant"
+    assert run(LOG).tasks[M].offset == right.offset
