@@ -214,10 +214,7 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
     bare = {**told, "headers": []}
     other = {**told, "topic": "other", "partition": 0}
-    path.write_text(f"{json.dumps(told)}
-{json.dumps(other)}
-{json.dumps(bare)}
-")
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (told, other, bare)))
     said = simulate("--broker", topics.url, "--log", path, exit_code=1)
     assert "sent 2 events" in said
     assert "2  malformed: the value isn't JSON" in said
