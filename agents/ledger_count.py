@@ -7,6 +7,7 @@ from typing import Final
 
 from tables.ledger import PREFIX
 from tables.partition import Partition
+from tables.rocksdb import StateError
 
 SLICE_ENTRIES: Final = 500
 """Counted in one go: half a millisecond."""
@@ -45,7 +46,10 @@ class LedgerCount:
         over = False
         while not over:
             began = perf_counter()
-            over = self._count_some()
+            try:
+                over = self._count_some()
+            except StateError:  # the next write of the state tells
+                return
             await asyncio.sleep((perf_counter() - began) / TIME_SHARE_MAX)
         self._counting = None
 

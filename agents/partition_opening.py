@@ -6,12 +6,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from streams.record import Record
 from streams.trouble import Trouble
 from streams.writing import Lost, Writer
-from tables.store import Store
+from tables.binding import (
+    Binding,
+    binding_change,
+    binding_of,
+    copied_record,
+    read_binding,
+    same_record,
+)
+from tables.head import HEAD
+from tables.store import Changes, Store
 
 AHEAD_TRIES_MAX: Final = 4
 """A topic that ends before what its state has seen so often was made anew, or has lost records."""
+
+FROM_ITS_START: Final = (
+    "set another LINESIDE_GROUP (on the embedded log, another data_dir) to process it from its "
+    "start, without what the state knows"
+)
 
 log = logging.getLogger("lineside.partition")
 
@@ -21,7 +36,7 @@ class DeletedError(Trouble):
 
 
 class RenewedError(Trouble):
-    """An input topic ends before what its state has seen."""
+    """An input topic isn't the one that the state was made of, or has lost records of it."""
 
 
 class Opened(Struct):
@@ -37,6 +52,12 @@ class Opened(Struct):
     """The offset after the last record; None where no state can be ahead of it."""
     skip_deleted: bool = False
     """Go on at `first` where what the state would go on with was deleted."""
+    topic_id: bytes = b""
+    """Of the input topic; empty where nobody can say."""
+    last: Record | None = None
+    """What the input has at the offset of the state's binding; None where nothing is there."""
+    same_log: bool = False
+    """Go on with a topic of another id, if it has the state's last record where that was."""
 
 
 class Progress(Struct):
@@ -52,26 +73,39 @@ Open = Callable[[Progress], Awaitable[Opened]]
 
 
 class Resumption:
-    """Where a partition goes on, from one opening to the next."""
+    """Where a partition goes on, from one opening to the next, and with which log."""
 
     def __init__(self, name: str) -> None:
+        self.deleted = 0
+        """Records that were deleted before they could be processed, as the state has it."""
         self._name = name
+        self._topic_id = b""
         self._ahead = 0
         """How often in a row the topic has ended before what the state has seen."""
 
     def offset(self, at: int, opened: Opened) -> int:
         """Return where to go on, for a state that would at `at`; raise where it can't."""
+        binding = read_binding(opened.store)
+        self._topic_id = opened.topic_id or (binding.topic_id if binding else b"")
+        self.deleted = binding.deleted if binding else 0
         if at == 0:
             return opened.start
+        other = binding is not None and _other_id(binding, opened)
+        if binding is not None and other:
+            self._check_copy(binding, at, opened)
         if opened.end is not None and at > opened.end:
             self._ahead += 1
             # For a moment after a broker has come back its partitions may look shorter.
             raise (Lost if self._ahead < AHEAD_TRIES_MAX else RenewedError)(
                 f"the state of {self._name} goes on at offset {at}, and the topic ends at "
-                f"{opened.end}: it was made anew, or has lost records; set another LINESIDE_GROUP "
-                "to process it from its start, without what the state knows"
+                f"{opened.end}: it was made anew, or has lost records; {FROM_ITS_START}"
             )
         self._ahead = 0
+        if binding is not None and not other and _other_record(binding, at, opened.last):
+            raise RenewedError(
+                f"the state of {self._name} has seen another record at offset {at - 1} than the "
+                f"topic has there: it was made anew, or has lost records; {FROM_ITS_START}"
+            )
         if at >= opened.first:
             return at
         gone = f"records {at} to {opened.first - 1} of {self._name} were deleted"
@@ -81,4 +115,43 @@ class Resumption:
                 "without them, and a longer retention.ms on the topic"
             )
         log.warning("%s before they were processed: going on without them", gone)
+        self.deleted += opened.first - at
         return opened.first
+
+    def bind(self, changes: Changes, record: Record) -> None:
+        """Add what binds a state to its log, before the head: `record` is the last it has seen."""
+        binding = binding_of(record, self._topic_id, self.deleted)
+        head = changes.pop(HEAD)
+        changes.update([binding_change(binding)])
+        changes[HEAD] = head
+
+    def _check_copy(self, binding: Binding, at: int, opened: Opened) -> None:
+        """Raise unless a topic of another id is a copy, as far as can be seen, and may be one."""
+        last = opened.last
+        if (
+            opened.same_log
+            and binding.offset == at - 1
+            and last is not None
+            and copied_record(binding, last)
+        ):
+            log.warning(
+                "%s: its topic has another id, and the same record at offset %d: going on, as "
+                "LINESIDE_SAME_LOG says", self._name, at - 1,
+            )  # fmt: skip
+            return
+        raise RenewedError(
+            f"the topic of {self._name} isn't the one that its state is of: it was made anew, and "
+            f"offset {at} means another record now; {FROM_ITS_START}, or LINESIDE_SAME_LOG=true if "
+            "it's a copy of the old one, record by record"
+        )
+
+
+def _other_id(binding: Binding, opened: Opened) -> bool:
+    """Whether the log has another id than the one that a state is bound to."""
+    known = bool(binding.topic_id and opened.topic_id)
+    return known and binding.topic_id != opened.topic_id
+
+
+def _other_record(binding: Binding, at: int, last: Record | None) -> bool:
+    """Whether the log has another record where a state that goes on at `at` has seen its last."""
+    return binding.offset == at - 1 and last is not None and not same_record(binding, last)

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import logging
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import takewhile
+from operator import attrgetter
 from time import perf_counter
 from typing import Final
 
@@ -95,6 +97,8 @@ class PartitionTask:
         self.progress = Progress()
         self.lasting = 0
         """The next offset: all before it is acknowledged, outputs and state."""
+        self.has_state = False
+        """Whether a state says so: before the first one there is only where it begins."""
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._meter = Meter() if meter is None else meter
@@ -105,9 +109,16 @@ class PartitionTask:
         self._next = 0
         self._moved = asyncio.Event()
         self._closing = False
+        self._reopening: str | None = None
+        """Why the partition is to be opened anew."""
         self._pause = REOPEN_SECONDS_MIN
         self._resumption = Resumption(self.name)
         self._running = asyncio.create_task(self._run(), name=self.name)
+
+    @property
+    def deleted(self) -> int:
+        """Records that were deleted before they could be processed, and that it went on without."""
+        return self._resumption.deleted
 
     @property
     def hungry(self) -> bool:
@@ -133,6 +144,11 @@ class PartitionTask:
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
             await self._seek(self._next)
+
+    def reopen(self, why: str) -> None:
+        """Throw the computed-ahead away, and open the partition anew: what it's of has changed."""
+        self._reopening = why
+        self._moved.set()
 
     async def close(self) -> None:
         """Finish what is being written, drop what isn't begun, and let go of everything."""
@@ -166,6 +182,7 @@ class PartitionTask:
 
     async def _work(self, stack: contextlib.AsyncExitStack) -> None:
         self.progress = Progress()
+        self._reopening = None
         self._meter.opening(self._topic, self._number)
         opened = await self._open(self.progress)
         stack.push_async_callback(opened.writer.close)
@@ -176,6 +193,7 @@ class PartitionTask:
             self._topic, self._number, self._rules, overlay, bounds=STEP_BOUNDS,
             lines_max=self._lines_max,
         )  # fmt: skip
+        self.has_state = partition.offset >= 0
         partition.offset = self._resumption.offset(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1
         self.partition = partition
@@ -203,12 +221,17 @@ class PartitionTask:
 
     async def _compute(self, partition: Partition, overlay: Overlay) -> None:
         while not self._closing:
+            if self._reopening is not None:
+                raise Lost(self._reopening)
             if not self._batches or _fill(self._steps, 1):
                 await self._wait()
                 continue
             batch, began = self._batches.popleft(), perf_counter()
             before = partition.counts.records
             step = partition.step(batch)
+            last = batch[bisect_right(batch, partition.offset, key=_offset) - 1]
+            if last.offset == partition.offset:  # else nothing of the batch was taken
+                self._resumption.bind(step.changes, last)
             overlay.hold(step.changes)
             count = partition.counts.records - before
             rest = partition.offset < batch[-1].offset
@@ -259,6 +282,7 @@ class PartitionTask:
             for _ in range(count):
                 self._steps.popleft()
             self.lasting = steps[-1].offset + 1
+            self.has_state = True
             self._pause = REOPEN_SECONDS_MIN
             self._moved.set()
             self._observe(outputs)
@@ -301,6 +325,9 @@ def _fill(steps: Collection[_Step], share: float) -> bool:
         or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
         or sum([step.bytes_ for step in steps]) >= share * BYTES_AHEAD_MAX
     )
+
+
+_offset = attrgetter("offset")
 
 
 def _bytes(step: Step) -> int:

@@ -100,11 +100,11 @@ class Job:
     async def release(self) -> dict[TP, int]:
         """Close every partition: finish what is being written, and let go of the states.
 
-        Return how far each is.
+        Return how far the states are.
         """
         self.joined = False
         await asyncio.gather(*(task.close() for task in self.tasks.values()))
-        offsets = {tp: task.lasting for tp, task in self.tasks.items() if task.lasting}
+        offsets = {tp: task.lasting for tp, task in self.tasks.items() if task.has_state}
         self.tasks.clear()
         return offsets
 
@@ -113,8 +113,15 @@ class Job:
         return {tp for tp, task in self.tasks.items() if task.hungry}
 
     def offsets(self) -> dict[TP, int]:
-        """Return how far each open partition is: all before that offset is lasting."""
-        return {tp: task.lasting for tp, task in self.tasks.items() if task.partition is not None}
+        """Return how far the states of open partitions are: all before that offset is lasting.
+
+        One without a state is left out: what somebody has set for its first start stays.
+        """
+        return {
+            tp: task.lasting
+            for tp, task in self.tasks.items()
+            if task.partition is not None and task.has_state
+        }
 
     async def process(self, batch: Batch) -> None:
         """Hand a batch to its partition's task."""

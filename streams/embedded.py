@@ -165,6 +165,9 @@ class Consumer(BatchConsumer):
         return True
 
     async def _seek(self, partition: TP, offset: int) -> None:
+        log = self._broker.log.partition(*partition)
+        if log.needed_from is None:  # from now on, and not from the first commit on
+            log.needed_from = offset
         self._position[partition] = offset
         self._broker.wake()
 

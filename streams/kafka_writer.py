@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 from aiokafka import TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, Cluster
@@ -22,7 +23,7 @@ from streams.kafka_producer import (
     told_apart,
 )
 from streams.record import Outgoing, partition_of
-from streams.writing import StateChange, StateChanges
+from streams.writing import Lost, StateChange, StateChanges
 
 FENCE: Final = b"f"
 """Prefix of the changelog key that a new owner writes first, with the count of partitions."""
@@ -33,6 +34,9 @@ OUTPUT_BATCH_BYTES: Final = 900_000
 CHANGES_BATCH_BYTES: Final = 900_000
 """The same of changes of a state: a write of any size is as many RecordBatches, and one commit."""
 
+LINE_KEY_BYTES_MAX: Final = 1_025
+"""Of the key of a line: twice 128 characters, and a slash."""
+
 WRITE_SECONDS_MAX: Final = 120.0
 """A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
 
@@ -42,6 +46,9 @@ milliseconds of CPU, and a crash repeats what has left since the last one."""
 
 TOGETHER_PAUSE_SECONDS: Final = 0.02
 """Between two transactions that outputs wait for."""
+
+RESTORE_SECONDS_MAX: Final = 50.0
+"""For writing a state anew as a whole: less than a transaction may take."""
 
 TRANSACTION_SECONDS_MAX: Final = 60.0
 """A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
@@ -81,6 +88,10 @@ class KafkaWriter:
         self._counts = counts
         self._places: dict[tuple[str, bytes | None], Target] = {}
         """Where records of a topic and key go."""
+        self.changelog_id = b""
+        """Of the changelog's topic, as it was found; empty where that isn't known."""
+        self._reached = -1
+        """The last changelog offset that was acknowledged: the next is past it."""
         self._producer = cluster.producer(
             transactional_id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
         )
@@ -112,7 +123,21 @@ class KafkaWriter:
                 last = await self._transact(self._batches(outputs), changes)
         if last < 0:  # the broker knows this batch, but not where it is any more
             return ()
-        return [position_note(last + 1, now_ms())]
+        return position_notes(last + 1, now_ms(), self.changelog_id, whole=True)
+
+    async def restore(self, entries: Iterable[tuple[bytes, bytes]]) -> int:
+        """Write a whole state to a changelog that has none, in one transaction.
+
+        Return the offset after it. Raises `Lost`.
+        """
+        with told_apart():
+            async with asyncio.timeout(RESTORE_SECONDS_MAX):
+                await self._producer.begin_transaction()
+                for part in parted(entries):
+                    (told,) = await acknowledged([await self._put(part)])
+                    self._check_place(told.offset, len(part))
+                await self._producer.commit_transaction()
+        return self._reached + 1
 
     async def _transact(
         self,
@@ -124,47 +149,65 @@ class KafkaWriter:
         That is below 0 where the broker knows the batch from an earlier try.
         """
         await self._producer.begin_transaction()
-        name, number = self._changelog
-        futures, last_count = [], 0
-        for some in parted(changes):
-            batch = changes_batch(self._producer, some, now_ms(), BATCH_BYTES_MAX)
-            assert batch is not None  # a part is far smaller
-            futures.append(await self._producer.send_batch(batch, name, partition=number))
-            last_count = len(some)
-        parts = len(futures)
+        parts = list(parted(changes.items()))
+        futures = [await self._put(part) for part in parts]
         futures += await sent(self._producer, batches)
-        told = await acknowledged(futures)
+        last = -1
+        for part, told in zip(parts, await acknowledged(futures), strict=False):
+            self._check_place(told.offset, len(part))
+            last = told.offset if told.offset < 0 else told.offset + len(part) - 1
         await self._producer.commit_transaction()
-        offset: int = told[parts - 1].offset
-        return offset if offset < 0 else offset + last_count - 1
+        return last
+
+    async def _put(self, changes: Sequence[StateChange]) -> asyncio.Future[RecordMetadata]:
+        batch = changes_batch(self._producer, changes, now_ms(), BATCH_BYTES_MAX)
+        assert batch is not None  # a part is far smaller
+        name, number = self._changelog
+        put: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
+            batch, name, partition=number
+        )
+        return put
+
+    def _check_place(self, offset: int, count: int) -> None:
+        """Raise `Lost` before a state is committed to another changelog than the last one was.
+
+        Nobody else may write, so the offsets of a changelog rise. What was written remains of a
+        transaction that the next owner's fence gives up.
+        """
+        if 0 <= offset <= self._reached:
+            name = f"{self._changelog.topic}/{self._changelog.partition}"
+            raise Lost(
+                f"the changelog {name} was made anew: it took a state at offset {offset}, and the "
+                f"one before it ended at {self._reached}"
+            )
+        self._reached = max(self._reached, offset + count - 1)
 
     def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
         """Return outputs by topic and partition, in order, cut to a size that brokers take."""
         return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
 
     def _place(self, topic: str, key: bytes | None) -> Target:
-        return keep(self._places, (topic, key), (topic, partition_of(key, self._counts[topic])))
+        place = topic, partition_of(key, self._counts[topic])
+        if key is not None and len(key) > LINE_KEY_BYTES_MAX:  # a refused record's, of any size
+            return place
+        return keep(self._places, (topic, key), place)
 
     async def close(self) -> None:
         """Stop the producer: an open transaction is aborted by the next writer's fence."""
         await stop(self._producer)
 
 
-def parted(changes: StateChanges) -> Iterator[Sequence[StateChange]]:
+def parted(changes: Iterable[StateChange]) -> Iterator[Sequence[StateChange]]:
     """Yield changes in their order, in parts of at most `CHANGES_BATCH_BYTES` or of one change."""
-    size = sum(map(len, changes)) + sum(map(len, filter(None, changes.values())))
-    size += RECORD_BYTES_MAX * len(changes)
-    if size <= CHANGES_BATCH_BYTES:
-        yield list(changes.items())
-        return
     part: list[StateChange] = []
     room = CHANGES_BATCH_BYTES
-    for key, value in changes.items():
+    for change in changes:
+        key, value = change
         size = len(key) + len(value or b"") + RECORD_BYTES_MAX
         if size > room and part:
             yield part
             part, room = [], CHANGES_BATCH_BYTES
-        part.append((key, value))
+        part.append(change)
         room -= size
     yield part
 
@@ -172,10 +215,20 @@ def parted(changes: StateChanges) -> Iterator[Sequence[StateChange]]:
 POSITION: Final = b"c"
 """The key under which a local store notes how much of the changelog it has."""
 
+ORIGIN: Final = b"k"
+"""The key under which it notes which changelog that is."""
 
-def position_note(offset: int, at_ms: int) -> StateChange:
-    """Return the change that notes: all of the changelog before `offset` is here, as of `at_ms`."""
-    return POSITION, msgspec.msgpack.encode([offset, at_ms])
+
+def position_notes(offset: int, at_ms: int, changelog_id: bytes, whole: bool) -> list[StateChange]:
+    """Return the changes that note: all of the changelog before `offset` is here, as of `at_ms`.
+
+    And, under a key that earlier versions don't know, the id of the changelog's topic, and whether
+    the store is `whole`: a state as it was written, and not some records of one.
+    """
+    return [
+        (POSITION, msgspec.msgpack.encode([offset, at_ms])),
+        (ORIGIN, msgspec.msgpack.encode([offset, changelog_id, whole])),
+    ]
 
 
 def grouped_plain(

@@ -1,21 +1,24 @@
 """EDGE: states in Kafka changelogs: recovery into a local store, and standbys that follow."""
 
 import asyncio
+import contextlib
 import logging
-import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic, time
 from typing import Final, Protocol
 
-import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.cluster import Cluster, asked_to_end, bounds
-from streams.kafka_writer import FENCE, POSITION, fence_key, position_note
+from streams.kafka_identity import identity
+from streams.kafka_writer import FENCE, fence_key, position_notes
 from streams.trouble import Trouble
 from streams.writing import Lost
-from tables.rocksdb import RocksStore, StateError
+from tables.head import HEAD
+from tables.local_copy import apply, is_its, note_whole, open_store, position, start_of
+from tables.rocksdb import CopyDamagedError, RocksStore
 
 REPORT_SECONDS: Final = 5.0
 """A recovery that takes longer tells how far it is this often."""
@@ -37,31 +40,9 @@ class Progress(Protocol):
     seconds: float | None
 
 
-def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int) -> RocksStore:
-    """Open the local copy of a changelog partition, or start an empty one.
-
-    A copy that is older than half of what the changelog keeps tombstones for may have missed some:
-    it's thrown away. No write-ahead log: the changelog is one.
-    """
-    path = folder / f"{changelog.topic}-{changelog.partition}"
-    store = _opened(path)
-    noted = _position(store)
-    if noted is not None and time() * 1000 - noted[1] > keeps_tombstones_ms / 2:
-        log.warning("%s is too old to go on with: recovering all of it", path)
-        store.clear()
-    return store
-
-
-def _opened(path: Path) -> RocksStore:
-    """Open a copy; one that can't be read (a disk was full) is made anew, unless it's in use."""
-    try:
-        return RocksStore(path, wal=False)
-    except StateError as error:
-        if not path.exists() or "lock hold" in str(error) or "While lock" in str(error):
-            raise
-        log.warning("%s; it's made again from its changelog", error)
-        shutil.rmtree(path)
-        return RocksStore(path, wal=False)
+Restore = Callable[[RocksStore], Awaitable[int | None]]
+"""Writes a local state to its changelog, and returns the offset after it; None if it may not: the
+state isn't one of this job's input."""
 
 
 async def recover(
@@ -71,25 +52,37 @@ async def recover(
     fence: int,
     partitions: int,
     progress: Progress,
-) -> None:
+    restore: Restore,
+) -> bytes:
     """Bring a store up to the record at the offset `fence`, that record included.
 
-    Raises `Lost` if the broker goes away, `GrownError` if an earlier owner knew of another count of
-    partitions.
+    A store of a changelog that is there no more, and whose place one without a state has taken, is
+    the only copy of its state: it is written to the new one.
+
+    Return the id of the changelog's topic. Raises `Lost` if the broker goes away, `GrownError` if
+    an earlier owner knew of another count of partitions.
     """
     name = f"{changelog.topic}/{changelog.partition}"
     try:
         async with cluster.reader() as consumer:
             consumer.assign([changelog])
             begin, _ = (await bounds(consumer, [changelog]))[changelog]
-            await _keep_if_its(consumer, changelog, store, fence)
-            at = start = _start(store, begin)
+            changelog_id = (await identity(consumer, changelog)).id
+            if not await is_its(consumer, changelog, store, fence, changelog_id):
+                if await _restored(
+                    consumer, changelog, store, (begin, fence), changelog_id, restore
+                ):
+                    begin = fence + 1
+                else:
+                    log.warning("%s isn't the one that the local state is of: recovering all", name)
+                    store.clear()
+            at = start = start_of(store, begin)
             consumer.seek(changelog, start)
             began = told = monotonic()
             while at <= fence:
                 progress.left = fence + 1 - at
                 for records in (await consumer.getmany(changelog, timeout_ms=500)).values():
-                    at = _apply(store, records)
+                    at = apply(store, records, changelog_id)
                 seconds = monotonic() - began
                 if at > start:
                     progress.seconds = seconds / (at - start) * max(fence + 1 - at, 0)
@@ -99,10 +92,12 @@ async def recover(
                         "recovering %s: %d records left, %.0f s", name, progress.left,
                         progress.seconds or 0,
                     )  # fmt: skip
+            note_whole(store)
     except KafkaError as error:
         raise Lost(f"{name} can't be read ({error!r})") from error
     progress.left, progress.seconds = 0, 0.0
     _check_count(store, changelog, partitions)
+    return changelog_id
 
 
 class Standby:
@@ -114,15 +109,25 @@ class Standby:
         self.left: dict[TopicPartition, int] = {}
         """Records that a copy lacks, by partition."""
         self._cluster = cluster
-        self._stores = {tp: open_store(folder, tp, keeps_tombstones_ms) for tp in sorted(tps)}
+        self._folder, self._keeps_tombstones_ms = folder, keeps_tombstones_ms
+        self._stores: dict[TopicPartition, RocksStore] = {}
+        with contextlib.ExitStack() as opened:
+            for tp in sorted(tps):
+                self._stores[tp] = self._open(tp)
+                opened.callback(self._stores[tp].close)
+            opened.pop_all()
         self._following = asyncio.ensure_future(self._follow())
+
+    def _open(self, tp: TopicPartition) -> RocksStore:
+        return open_store(self._folder, tp, self._keeps_tombstones_ms)
 
     async def close(self) -> None:
         """Stop following, and let go of the stores."""
         self._following.cancel()
         await asyncio.wait([self._following])
-        for store in self._stores.values():
-            store.close()
+        with contextlib.ExitStack() as closing:
+            for store in self._stores.values():
+                closing.callback(store.close)
 
     async def _follow(self) -> None:
         while True:
@@ -132,22 +137,33 @@ class Standby:
             except asyncio.CancelledError:
                 if asked_to_end():
                     raise
+            except CopyDamagedError as error:
+                log.warning("%s", error)
+                self._replace_damaged()
             except Exception as error:  # whatever it is: partitions that are at work go on
                 log.warning("standbys stand still for a while: %r", error)
                 await asyncio.sleep(FOLLOW_PAUSE_SECONDS)
 
+    def _replace_damaged(self) -> None:
+        for tp, store in self._stores.items():
+            if store.damaged:
+                store.close()
+                self._stores[tp] = self._open(tp)
+
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         tps = list(self._stores)
         consumer.assign(tps)
-        at = {}
+        at, ids = {}, {}
         for tp, (begin, end) in (await bounds(consumer, tps)).items():
-            await _keep_if_its(consumer, tp, self._stores[tp], end)
-            at[tp] = _start(self._stores[tp], begin)
+            ids[tp] = (await identity(consumer, tp)).id
+            if not await is_its(consumer, tp, self._stores[tp], end, ids[tp]):
+                self._stores[tp].clear()
+            at[tp] = start_of(self._stores[tp], begin)
             self.left[tp] = max(end - at[tp], 0)
             consumer.seek(tp, at[tp])
         while True:
             for tp, records in (await consumer.getmany(timeout_ms=500)).items():
-                at[tp] = _apply(self._stores[tp], records)
+                at[tp] = apply(self._stores[tp], records, ids[tp])
                 await asyncio.sleep(0)
             for tp in tps:
                 end = consumer.highwater(tp)
@@ -155,47 +171,46 @@ class Standby:
                     self.left[tp] = max(end - await consumer.position(tp), 0)
 
 
-async def _keep_if_its(
-    consumer: AIOKafkaConsumer, changelog: TopicPartition, store: RocksStore, end: int
-) -> None:
-    """Throw away a local state of another changelog of that name: of before it was made anew.
+async def _restored(
+    consumer: AIOKafkaConsumer,
+    changelog: TopicPartition,
+    store: RocksStore,
+    bounds_: tuple[int, int],
+    changelog_id: bytes,
+    restore: Restore,
+) -> bool:
+    """Write a local state to a changelog that was made anew and has none; return whether it was.
 
-    It is ahead of it, or the changelog has something younger before where the state is.
+    The state may be older than the last one that was lost: then what followed leaves again, the
+    same, as after a crash.
     """
-    noted = _position(store)
-    if noted is None:
-        return
-    offset, at_ms = noted
-    younger = (await consumer.offsets_for_times({changelog: at_ms + 1}))[changelog]
-    if offset > end or (younger is not None and younger.offset < offset):
-        name = f"{changelog.topic}/{changelog.partition}"
-        log.warning("%s isn't the one that the local state is of: recovering all", name)
-        store.clear()
+    noted = position(store)
+    if noted is None or not noted.whole or store.get_many([HEAD])[0] is None:
+        return False
+    if await _has_state(consumer, changelog, *bounds_):
+        return False
+    offset = await restore(store)
+    if offset is None:
+        return False
+    store.write(position_notes(offset, round(time() * 1000), changelog_id, whole=True))
+    log.warning(
+        "%s/%d was made anew, and has no state: the local one, which is whole, was written to it",
+        *changelog,
+    )
+    return True
 
 
-def _apply(store: RocksStore, records: list[ConsumerRecord]) -> int:
-    """Write records of a changelog to a store, and return the offset to go on with."""
-    last = records[-1]
-    noted = _position(store)
-    at_ms = max(last.timestamp, 0 if noted is None else noted[1])  # workers' clocks differ
-    changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
-    store.write([*changes.items(), position_note(last.offset + 1, at_ms)])
-    at: int = last.offset + 1
-    return at
-
-
-def _start(store: RocksStore, begin: int) -> int:
-    noted = _position(store)
-    return begin if noted is None else max(noted[0], begin)
-
-
-def _position(store: RocksStore) -> tuple[int, int] | None:
-    """Return (offset, milliseconds): up to where the store has its changelog, as of when."""
-    (stored,) = store.get_many([POSITION])
-    if stored is None:
-        return None
-    offset, at_ms, *_ = msgspec.msgpack.decode(stored)  # a later version may note more
-    return offset, at_ms
+async def _has_state(
+    consumer: AIOKafkaConsumer, changelog: TopicPartition, begin: int, fence: int
+) -> bool:
+    at = begin
+    consumer.seek(changelog, begin)
+    while at <= fence:
+        for records in (await consumer.getmany(changelog, timeout_ms=500)).values():
+            if any(record.key == HEAD for record in records):
+                return True
+            at = records[-1].offset + 1
+    return False
 
 
 def _check_count(store: RocksStore, changelog: TopicPartition, partitions: int) -> None:

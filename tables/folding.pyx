@@ -298,7 +298,7 @@ cdef class Folding:
         self.at_work = []
         self.batch += 1
         for number in range(block.count):
-            if bounded and number and len(out) != counted:
+            if bounded and number and (len(out) != counted or batch.changed):
                 counted = len(out)
                 if batch.full():
                     taken = number
@@ -391,6 +391,7 @@ cdef class Folding:
                 self._flush(line)
                 begin = len(out)
                 learn(line.line, stop, self.rules, out)
+                batch.changed = max(batch.changed, len(line.changed_pages))
                 if len(out) > begin:
                     _mark(out, begin, _trace(event, block, number))
                 _recall(line)

@@ -322,6 +322,7 @@ def learn(
     carrier = line.watermark - line.watermark % kind.length
     for start, (micros, stops) in gained.items():
         _add_downtime(line, after, kind, carrier, start, micros, stops)
+        _drop_empty(line, after, kind, carrier, start)
     line.late_events += bool(gained)
     if after.start is None:
         return
@@ -384,6 +385,19 @@ def _add_downtime(
     row = row_of(line, kind.index, carrier, (start, members), len(kind.measures))
     row.add(0, micros * BILLIONTHS_PER_MICRO)
     row.add(1, stops * quantity.SCALE)
+
+
+def _drop_empty(line: Line, episode: Episode, kind: Kind, carrier: int, start: int) -> None:
+    """Drop a row that an end has brought back to nothing: it would leave nowhere.
+
+    A start that comes late adds to each window up to the watermark until its end is known.
+    """
+    rows = line.windows[kind.index][carrier]
+    key = start, (episode.work_unit, episode.reason, episode.planned)
+    if not any(rows[key].measures):
+        del rows[key]
+        if not rows:
+            del line.windows[kind.index][carrier]
 
 
 def close_plain(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None:

@@ -96,7 +96,7 @@ class Bounds(Struct, frozen=True):
 
     output_bytes: int
     rows: int
-    """That leave because one record closes their windows."""
+    """That leave because one record closes their windows; four times as many of a line change."""
     lines: int
     """That a tick changes."""
 
@@ -300,6 +300,8 @@ class _Batch:
         """The keys of `fresh` by (line, bucket of time)."""
         self.touched: dict[bytes, Line] = {}
         self.out: list[Outgoing] = []
+        self.changed = 0
+        """Pages of rows of one line that this step has changed, where stops have been learnt."""
         self._counted = self._output_bytes = 0
 
     def full(self) -> bool:
@@ -311,7 +313,11 @@ class _Batch:
             more = islice(self.out, self._counted, None)
             self._output_bytes += sum([len(record.value) for record in more])
             self._counted = len(self.out)
-        return self._output_bytes >= bounds.output_bytes or len(self.touched) >= bounds.lines
+        return (
+            self._output_bytes >= bounds.output_bytes
+            or len(self.touched) >= bounds.lines
+            or self.changed >= 4 * bounds.rows
+        )
 
     def take(
         self, records: Sequence[Record], decoded: Sequence[Decoded], keys: Sequence[bytes | None]
@@ -386,6 +392,8 @@ class _Batch:
                     self._take_back(event, line)
                 else:
                     fold(line, event, rules, out)
+                    if event.__class__ in JUDGED_FURTHER:
+                        self.changed = max(self.changed, len(line.changed_pages))
                 if len(out) > begin:
                     out[begin:] = traced(out[begin:], record)
         self.counts.accepted += accepted

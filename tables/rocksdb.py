@@ -9,6 +9,7 @@ from typing import Any, Final
 import rocksdict
 
 from streams.trouble import Trouble
+from streams.writing import Lost
 from tables.store import Change
 
 BLOCK_CACHE_BYTES: Final = 64 << 20
@@ -29,11 +30,38 @@ BLOOM_BITS_PER_KEY: Final = 10
 SIZES: Final = ("rocksdb.total-sst-files-size", "rocksdb.cur-size-all-mem-tables")
 """RocksDB's names of what adds up to the size of a database; its log is left out."""
 
+DAMAGE: Final = ("Corruption", "No such file or directory")
+"""In RocksDB's words for files that aren't as it wrote them. All else (no room, no descriptors, no
+rights) is of the machine: a store that is made anew has it, too."""
+
+IN_USE: Final = ("lock hold", "While lock")
+"""In RocksDB's words for a directory that another process has."""
+
 _cache: rocksdict.Cache | None = None
 
 
 class StateError(Trouble):
     """A state directory that can't be used."""
+
+
+class DamagedError(StateError):
+    """Files of a state that are damaged, and that nothing makes anew."""
+
+    def __init__(self, path: Path, error: object) -> None:
+        super().__init__(
+            f"the state in {path} is damaged ({_told(error)}): restore the folder that it is in "
+            "from a backup, or begin anew in another one (data_dir)"
+        )
+
+
+class CopyDamagedError(StateError, Lost):
+    """Files of a copy that are damaged: it's thrown away when it's closed, and made anew."""
+
+    def __init__(self, path: Path, error: object) -> None:
+        super().__init__(
+            f"the copy of the state in {path} is damaged ({_told(error)}): it's thrown away, and "
+            "made again from its changelog"
+        )
 
 
 class RocksStore:
@@ -42,18 +70,29 @@ class RocksStore:
     With the write-ahead log on, what was written outlives the process (`kill -9`); it isn't synced
     to the medium, so a power cut may take the last moments. Off suits a store that is made anew, or
     whose last moments come from a changelog.
+
+    Damaged files raise `DamagedError` when they're read, and when anything is written after that. A
+    `copy` raises `CopyDamagedError`, and closing it throws it away.
     """
 
-    def __init__(self, path: Path, wal: bool = True) -> None:
+    def __init__(self, path: Path, wal: bool = True, copy: bool = False) -> None:
         self._path = path
         self._wal = wal
+        self._copy = copy
+        self._damage: StateError | None = None
         self._db = self._opened()
 
     def _opened(self) -> rocksdict.Rdict:
+        there = self._path.exists()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             db = rocksdict.Rdict(str(self._path), options=_options())
         except Exception as error:  # rocksdict raises plain Exceptions
+            if self._copy and there and not _mentions(error, IN_USE):
+                shutil.rmtree(self._path) if self._path.is_dir() else self._path.unlink()
+                raise CopyDamagedError(self._path, error) from None
+            if _mentions(error, DAMAGE):
+                raise DamagedError(self._path, error) from None
             raise StateError(f"the state in {self._path} can't be opened: {error}") from None
         if not self._wal:
             options = rocksdict.WriteOptions()
@@ -69,20 +108,40 @@ class RocksStore:
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None where there's none."""
-        found: Any = self._db.get(list(keys)) if keys else []
+        try:
+            found: Any = self._db.get(list(keys)) if keys else []
+        except Exception as error:  # rocksdict raises plain Exceptions
+            raise self._read_error(error) from None
         values: list[bytes | None] = found
         return values
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        key: Any
+        key: Any = prefix
         for key, value in self._db.items(from_key=prefix):
             if not key.startswith(prefix):
                 return
             yield key, value
+        self._check_end(key)
+
+    def _check_end(self, last: bytes) -> None:
+        """Raise if no end of the keys follows `last`, but a file that can't be read.
+
+        rocksdict's iterators end there without a word.
+        """
+        following = self._db.iter()
+        try:
+            following.seek(last)
+            if following.valid():
+                following.next()
+            following.status()
+        except Exception as error:  # rocksdict raises plain Exceptions
+            raise self._read_error(error) from None
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
+        if self._damage is not None:
+            raise self._damage
         batch = rocksdict.WriteBatch(raw_mode=True)
         # Neighbours go in together: that halves what the write costs, and is worth the sort, which
         # keeps the order of changes of one key.
@@ -94,21 +153,51 @@ class RocksStore:
         try:
             self._db.write(batch)
         except Exception as error:  # rocksdict raises plain Exceptions
-            raise StateError(f"the state in {self._db.path()} can't be written: {error}") from None
+            if _mentions(error, DAMAGE):  # merging has come upon it
+                raise self._damaged(error) from None
+            raise StateError(f"the state in {self._path} can't be written: {error}") from None
+
+    def _read_error(self, error: Exception) -> StateError:
+        if _mentions(error, DAMAGE):
+            return self._damaged(error)
+        return StateError(f"the state in {self._path} can't be read: {error}")
+
+    def _damaged(self, error: Exception) -> StateError:
+        """Note that files are damaged: nothing more is written."""
+        kind = CopyDamagedError if self._copy else DamagedError
+        self._damage = kind(self._path, error)
+        return self._damage
+
+    @property
+    def damaged(self) -> bool:
+        """Whether a read or a write came upon damaged files."""
+        return self._damage is not None
 
     def size_bytes(self) -> int:
         """Return how much the files and the write buffers take."""
         return sum(self._db.property_int_value(name) or 0 for name in SIZES)
 
     def close(self) -> None:
-        """Flush and let go of the directory."""
+        """Flush and let go of the directory; throw it away if it's a damaged copy."""
         try:
             self._db.close()
         except Exception as error:  # rocksdict raises plain Exceptions
-            raise StateError(f"the state in {self._path} can't be written: {error}") from None
+            if self._damage is None and not _mentions(error, DAMAGE):
+                raise StateError(f"the state in {self._path} can't be written: {error}") from None
+        if self._damage is not None and self._copy:
+            shutil.rmtree(self._path, ignore_errors=True)  # it may be what is damaged
 
 
 _key = itemgetter(0)
+
+
+def _mentions(error: Exception, words: Sequence[str]) -> bool:
+    return any(each in str(error) for each in words)
+
+
+def _told(error: object) -> str:
+    """Return RocksDB's words without the end of a line: two sums are of no use to anybody."""
+    return str(error).split(": stored(")[0].strip()
 
 
 def _options() -> rocksdict.Options:

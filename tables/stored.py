@@ -137,8 +137,6 @@ def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey) -> dict[RowKey, Ro
     if page >= SHARED_PAGES:
         row = rows.get(key)
         return {} if row is None else {key: row}
-    if len(rows) <= PAGE_ROWS and page == 0:
-        return rows
     shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
     return {each: row for each, row in shared if row.page == page}
 

@@ -6,12 +6,13 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.msgpack import decode
 
 from compiled import all_plain
 from departed import Records, by_line
 from draws import Log, rngs, seeds
 from logs import random_log
-from runs import At, consumed, cut, event, new_task, placed, started, stepped
+from runs import At, consumed, cut, ended, event, new_task, placed, started, stepped
 from streams.record import Outgoing, Record
 from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
 from tables.conservation import balances
@@ -210,6 +211,27 @@ def test_episodes_that_closed_windows_of_a_whole_day_leave_in_pieces() -> None:
     whole = stepped(wanted, records)
     assert len(whole) > 10_000
     assert told([each for step in steps for each in step.outputs]) == told(whole)
+
+
+def test_a_backlog_of_short_stops_keeps_no_rows_and_learns_them_in_pieces() -> None:
+    """A start that comes a day late adds to each window since, until its end is known."""
+    task = opened((MES_EVENTS, 0), None, MemoryStore(), Bounds(1 << 20, 500, 100))
+    fill(task, [consumed(86_000, id="now")])
+    stops = [
+        each
+        for n in range(20)
+        for each in (
+            started(n * 60, f"EP{n}", work_unit=f"U{n}"),
+            ended(n * 60 + 300, f"EP{n}", work_unit=f"U{n}"),
+        )
+    ]
+    steps = fill(task, stops, 1)
+    assert len(steps) > 5
+    assert max(len(step.changes) for step in steps) < 5_000
+    (line,) = task.lines.values()
+    kept = sum(len(rows) for rows in line.windows[task.rules.downtime.index].values())
+    assert kept == sum(1 for _, value in task.store.scan(b"w") for row in decode(value)) - 2
+    assert kept <= 20 * 6
 
 
 def test_a_state_of_an_older_format_goes_on_in_the_latest_where_it_must_be_cut() -> None:

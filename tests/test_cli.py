@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -251,6 +252,46 @@ def test_a_state_of_another_format_is_refused(tmp_path: Path) -> None:
     store.write([(b"o", bytes([head[0], 99]) + head[2:])])
     store.close()
     assert_one_sentence(lineside(*feed, **data), 1, "format 99", "mes.events.v1/0")
+
+
+def test_a_state_without_its_log_is_refused(tmp_path: Path) -> None:
+    """It would pass over what is fed to another one, up to where it was."""
+    lines = [EVENT.replace('"id":"1"', f'"id":"{number}"') for number in range(20)]
+    log = tmp_path / "log.ndjson"
+    log.write_text("\n".join(lines[:8]))
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+    assert lineside(*feed, **data).returncode == 0
+    (tmp_path / "data" / "log").rename(tmp_path / "log")
+    assert_one_sentence(
+        lineside(*feed, **data),
+        1,
+        "goes on at offset 8, and the topic ends at 0",
+        "another data_dir",
+    )
+    shutil.rmtree(tmp_path / "data" / "log")
+    (tmp_path / "data" / "state").rename(tmp_path / "state")
+    log.write_text("\n".join(lines[8:]))
+    assert lineside(*feed, **data).returncode == 0
+    shutil.rmtree(tmp_path / "data" / "state")
+    (tmp_path / "state").rename(tmp_path / "data" / "state")
+    assert_one_sentence(lineside(*feed, **data), 1, "has seen another record at offset 7")
+
+
+def test_a_damaged_state_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """On the embedded log it's the only one that there is."""
+    log = tmp_path / "log.ndjson"
+    log.write_text(EVENT)
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+    assert lineside(*feed, **data).returncode == 0
+    (file,) = (tmp_path / "data" / "state" / "mes.events.v1-0").glob("*.sst")
+    whole = file.read_bytes()
+    file.write_bytes(bytes(byte ^ 0xFF for byte in whole[:64]) + whole[64:])
+    assert_one_sentence(lineside(*feed, **data), 1, "is damaged", "from a backup")
+    assert lineside(*feed, **data).returncode == 1
+    file.write_bytes(whole)
+    assert lineside(*feed, **data).returncode == 0
 
 
 def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -> None:

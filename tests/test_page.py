@@ -882,3 +882,13 @@ async def test_an_empty_status_is_shown_without_complaint(browser: Browser) -> N
         assert await page.locator("[data-path=ready]").inner_text() == "not ready"
         assert await page.locator("#episodes").is_hidden()
         assert await page.locator("#lines-note").inner_text() == "No line has been seen yet."
+
+
+@browser_test
+async def test_records_that_a_partition_goes_on_without_are_shown(browser: Browser) -> None:
+    status = document()
+    for number, row in enumerate(status["partitions"]):
+        row |= {"ready": True, "recovery": None, "deleted": 70 * number}
+    async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
+        states = [row["state"] for row in (await rows(page, "partitions-table")).values()]
+    assert states == ["processing", "goes on without 70 records that were deleted unprocessed"]

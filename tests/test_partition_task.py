@@ -17,12 +17,13 @@ from agents.partition_opening import DeletedError, Opened, Progress, RenewedErro
 from agents.partition_task import BATCHES_WAITING_MAX, STEPS_AHEAD_MAX, PartitionTask
 from draws import rngs, seeds, timings
 from logs import printed_log
-from runs import LASTING, confirmed, new_task, placed, stepped
+from runs import LASTING, START, confirmed, new_task, placed, stepped
 from streams.batches import Batch
 from streams.record import Outgoing, Record
 from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
 from streams.writing import Fenced, Lost, StateChange, StateChanges
+from tables.binding import BINDING, binding_change, binding_of, read_binding
 from tables.head import HEAD, read_head
 from tables.rules import Timing, rules_for
 from tables.store import MemoryStore
@@ -66,7 +67,8 @@ class Cluster:
         """Called before a partition opens; it may raise."""
         self.start = self.first = 0
         self.end_of_topic: int | None = None
-        self.skip_deleted = False
+        self.skip_deleted = self.same_log = False
+        self.topic_id = b"the first topic."
         self.openings = 0
         self.together = False
         """Whether outputs and state are written together."""
@@ -102,8 +104,18 @@ class Cluster:
         self.store = FakeStore(self)
         self.store.write(self.state.scan(b""))
         self.writer = FakeWriter(self)
+        binding = read_binding(self.store)
+        last = [each for each in self.records if binding and each.offset == binding.offset]
         return Opened(
-            self.store, self.writer, self.start, self.first, self.end_of_topic, self.skip_deleted
+            self.store,
+            self.writer,
+            self.start,
+            self.first,
+            self.end_of_topic,
+            self.skip_deleted,
+            self.topic_id,
+            last[0] if last else None,
+            self.same_log,
         )
 
 
@@ -277,6 +289,8 @@ def test_whatever_is_lost_on_the_way_what_has_left_and_the_state_are_as_if_nothi
     assert by_line(left) == by_line(expected)
     if timing is LASTING:
         assert content(cluster.state) == content(store)
+    if records:
+        assert read_binding(cluster.state) == binding_of(records[-1], cluster.topic_id)
 
 
 async def _disturbed(cluster: Cluster, rng: Random, mishap: float) -> None:
@@ -787,6 +801,136 @@ async def test_a_state_that_is_ahead_of_its_topic_ends_the_job() -> None:
     await reader.task.close()
 
 
+# Another log.
+
+
+def others(count: int) -> list[Record]:
+    """Return the records of a topic made anew: none is as before."""
+    return [
+        Record(n, one.timestamp, one.key, one.value.replace(b"PART", b"ITEM"))
+        if one.value is not None and b"PART" in one.value
+        else Record(n, one.timestamp, one.key, (one.value or b"") + b" ")
+        for n, one in enumerate(confirmations(count))
+    ]
+
+
+async def refused(cluster: Cluster) -> str:
+    """Return with what a task refuses to go on."""
+    reader = Reader(cluster)
+    await turns()
+    assert isinstance(reader.failed, RenewedError), reader.failed
+    assert reader.seeks == []
+    await reader.task.close()
+    return str(reader.failed)
+
+
+async def seen(count: int) -> Cluster:
+    """Return a cluster whose state has seen so many records."""
+    cluster = Cluster(confirmations(count))
+    async with reading(cluster) as reader:
+        await reader.feed(3)
+    return cluster
+
+
+async def test_a_topic_of_another_id_ends_the_job() -> None:
+    cluster = await seen(10)
+    cluster.records, cluster.topic_id = others(30), b"the second topic"
+    told = await refused(cluster)
+    assert "the topic of mes.events.v1/0 isn't the one that its state is of" in told
+    assert "LINESIDE_GROUP" in told
+    assert "LINESIDE_SAME_LOG=true" in told
+    cluster.same_log = True  # it isn't
+    assert "isn't the one that its state is of" in await refused(cluster)
+
+
+@pytest.mark.parametrize("topic_id", [b"", b"the first topic."])
+async def test_a_topic_with_another_record_where_the_state_was_ends_the_job(
+    topic_id: bytes,
+) -> None:
+    """Refilled after a truncation; or the broker tells no ids."""
+    cluster = await seen(10)
+    cluster.topic_id = topic_id
+    cluster.records = others(30)
+    assert "has seen another record at offset 9" in await refused(cluster)
+
+
+async def test_a_copy_of_a_topic_goes_on_where_that_is_said() -> None:
+    cluster = await seen(10)
+    cluster.records = [
+        msgspec.structs.replace(one, timestamp=(START + 60) * 1_000_000)
+        for one in confirmations(30)
+    ]
+    cluster.topic_id = b"the second topic"
+    assert "LINESIDE_SAME_LOG=true" in await refused(cluster)
+    cluster.same_log = True
+    async with reading(cluster) as reader:
+        assert reader.seeks == [10]
+        await reader.feed(7)
+    cluster.same_log = False  # it's bound anew
+    async with reading(cluster):
+        told = undisturbed(cluster.records)[0]
+        assert [each.id for each in cluster.left] == [each.id for each in told]
+
+
+async def test_a_copy_that_no_longer_has_the_last_record_is_refused_whatever_is_said() -> None:
+    cluster = await seen(10)
+    cluster.records, cluster.topic_id, cluster.first = confirmations(30)[10:], b"another topic", 10
+    cluster.same_log = True
+    assert "isn't the one that its state is of" in await refused(cluster)
+
+
+async def test_a_last_record_that_retention_has_removed_is_no_other_log() -> None:
+    cluster = await seen(10)
+    cluster.records, cluster.first = confirmations(30)[10:], 10
+    async with reading(cluster) as reader:
+        assert reader.seeks == [10]
+
+
+async def test_a_state_without_a_binding_goes_on_and_is_bound_from_then_on() -> None:
+    cluster = await seen(10)
+    cluster.state.write([(BINDING, None)])
+    cluster.records = confirmations(30)
+    async with reading(cluster) as reader:
+        assert reader.seeks == [10]
+        await reader.feed(1)
+    cluster.records = others(40)
+    assert "has seen another record at offset 29" in await refused(cluster)
+
+
+async def test_a_binding_that_an_older_lineside_left_behind_says_the_id_only() -> None:
+    cluster = await seen(10)
+    stale = binding_of(others(6)[5], cluster.topic_id)
+    cluster.state.write([binding_change(stale)])
+    async with reading(cluster) as reader:
+        assert reader.seeks == [10]
+    cluster.topic_id = b"the second topic"
+    assert "isn't the one that its state is of" in await refused(cluster)
+
+
+async def test_a_broker_that_tells_no_ids_lets_the_one_that_was_known_stay() -> None:
+    cluster = await seen(10)
+    cluster.topic_id = b""
+    cluster.records = confirmations(12)
+    async with reading(cluster) as reader:
+        await reader.feed(1)
+    assert read_binding(cluster.state) == binding_of(cluster.records[-1], b"the first topic.")
+
+
+async def test_what_was_deleted_and_gone_on_without_is_counted_for_good() -> None:
+    cluster = await seen(3)
+    cluster.records, cluster.first, cluster.skip_deleted = confirmations(10), 7, True
+    async with reading(cluster) as reader:
+        assert reader.task.deleted == 4
+    async with reading(cluster) as reader:  # nothing was processed meanwhile
+        assert reader.task.deleted == 4
+        await reader.feed(1)
+    async with reading(cluster) as reader:
+        assert reader.task.deleted == 4
+    cluster.records, cluster.first = confirmations(20), 12
+    async with reading(cluster) as reader:
+        assert reader.task.deleted == 6
+
+
 def undisturbed(
     records: Sequence[Record], timing: Timing = LASTING
 ) -> tuple[list[Outgoing], MemoryStore]:
@@ -814,7 +958,8 @@ def by_line(left: Iterable[Outgoing]) -> dict[tuple[str, bytes | None], list[Out
 
 def content(store: MemoryStore) -> dict[bytes, object]:
     """Return what a state amounts to, however its batches were cut: that parts the expiries, and
-    decides which ticks a line was written after."""
+    decides which ticks a line was written after. What binds it to a log isn't of it.
+    """
     found: dict[bytes, object] = {}
     rules = rules_for(MES_EVENTS)
     (head,) = store.get_many([HEAD])
@@ -825,6 +970,6 @@ def content(store: MemoryStore) -> dict[bytes, object]:
             expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
         elif key.startswith(LINE):
             found[key] = read_line(value, rules, floors)
-        elif key != NOTE:
+        elif key not in (NOTE, BINDING):
             found[key] = msgspec.msgpack.decode(value) if key == HEAD else value
     return found | expiries

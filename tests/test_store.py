@@ -1,5 +1,6 @@
 """Stores behave alike: whatever one says, all say."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tables.rocksdb import RocksStore, StateError
+from tables.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
 from tables.store import Change, MemoryStore, Room, SpillingStore, Store
 
 keys = st.one_of(
@@ -159,3 +160,107 @@ def test_a_room_is_shared_and_bounds_what_is_in_memory(tmp_path: Path) -> None:
     assert len(list(other.scan(b""))) == 101 - (ord("x") < 100)
     one.close()
     other.close()
+
+
+# Damaged files.
+
+KEPT: list[Change] = [(b"l%05d" % number, b"%060d" % number) for number in range(5_000)]
+"""Of many blocks."""
+
+
+def files_of(path: Path) -> list[Path]:
+    return sorted(path.glob("*.sst"))
+
+
+def flip(path: Path, at: float, size: int = 64) -> None:
+    """Turn all bits of some bytes of a store's files, at a share of their length."""
+    for file in files_of(path):
+        found = bytearray(file.read_bytes())
+        begin = int(len(found) * at)
+        found[begin : begin + size] = bytes(byte ^ 0xFF for byte in found[begin : begin + size])
+        file.write_bytes(found)
+
+
+def cut(path: Path) -> None:
+    for file in files_of(path):
+        os.truncate(file, 100)
+
+
+def remove(path: Path) -> None:
+    for file in files_of(path):
+        file.unlink()
+
+
+def cut_manifest(path: Path) -> None:
+    for file in path.glob("MANIFEST-*"):
+        os.truncate(file, file.stat().st_size // 2)
+
+
+def garble_current(path: Path) -> None:
+    (path / "CURRENT").write_bytes(b"MANIFEST-999999\n")
+
+
+def kept(path: Path, **options: bool) -> RocksStore:
+    """Return a store that was filled and closed: its files are there."""
+    store = RocksStore(path, **options)
+    store.write(KEPT)
+    store.close()
+    assert files_of(path)
+    return RocksStore(path, **options)
+
+
+DAMAGES: list[Callable[[Path], None]] = [
+    lambda path: flip(path, 0.0),
+    lambda path: flip(path, 0.5),
+    cut,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("how", ["get", "scan"])
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_read_that_comes_upon_damage_says_so(
+    tmp_path: Path, damage: Callable[[Path], None], how: str, copy: bool
+) -> None:
+    """None of them ends early, as if there were no more."""
+    store = kept(tmp_path / "a", copy=copy)
+    damage(tmp_path / "a")
+    with pytest.raises(CopyDamagedError if copy else DamagedError, match="damaged") as told:
+        _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
+    assert "\n" not in str(told.value)
+    assert store.damaged
+    with pytest.raises(StateError, match="damaged"):
+        store.write([(b"l", b"")])
+    store.close()
+    assert (tmp_path / "a").exists() is not copy
+
+
+@pytest.mark.parametrize("damage", [cut, remove, cut_manifest, garble_current])
+def test_an_opening_that_comes_upon_damage_says_so(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    kept(tmp_path / "a").close()
+    damage(tmp_path / "a")
+    with pytest.raises(StateError, match="restore the folder that it is in from a backup"):
+        RocksStore(tmp_path / "a")
+    assert (tmp_path / "a").exists()
+    with pytest.raises(CopyDamagedError, match="made again from its changelog"):
+        RocksStore(tmp_path / "a", copy=True)
+    RocksStore(tmp_path / "a", copy=True).close()
+
+
+def test_a_copy_that_is_in_use_isnt_thrown_away(tmp_path: Path) -> None:
+    store = kept(tmp_path / "a", copy=True)
+    with pytest.raises(StateError, match="can't be opened") as told:
+        RocksStore(tmp_path / "a", copy=True)
+    assert not isinstance(told.value, CopyDamagedError)
+    assert list(store.scan(b"l")) == KEPT
+    store.close()
+
+
+def test_a_scan_that_ends_at_its_last_key_finds_no_damage(tmp_path: Path) -> None:
+    store = kept(tmp_path / "a")
+    assert list(store.scan(b"l")) == KEPT
+    assert list(store.scan(b"m")) == []
+    assert not store.damaged
+    store.close()

@@ -11,6 +11,7 @@ from agents.worker.settings import Settings, SettingsError
 from streams.embedded import Broker, LogTicker, LogWriter
 from streams.embedded_log import EmbeddedLog
 from streams.topics import INPUTS, MES_EVENTS
+from tables.binding import read_binding
 from tables.rocksdb import RocksStore
 
 
@@ -45,7 +46,11 @@ class EmbeddedHost:
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Open a partition's state."""
         store = RocksStore(self._folder / "state" / f"{tp.topic}-{tp.partition}")
-        return Opened(store, LogWriter(self.broker))
+        log, binding = self.broker.log.partition(*tp), read_binding(store)
+        last = None
+        if binding is not None and log.start_offset <= binding.offset:
+            last = next(iter(log.read(binding.offset, 1)), None)
+        return Opened(store, LogWriter(self.broker), end=log.end_offset, last=last)
 
     def create_app(self, job: Job) -> App:
         """Return the app on this log."""

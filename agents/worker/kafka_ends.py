@@ -6,11 +6,11 @@ never see that it lags.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from time import monotonic
 from typing import Final
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
 from streams.cluster import Cluster, asked_to_end
@@ -26,13 +26,22 @@ log = logging.getLogger("lineside.worker")
 
 
 class Ends:
-    """Asks for the ends of the partitions that `owned` returns, every `ASK_PAUSE_SECONDS`."""
+    """Asks for the ends of the partitions that `owned` returns, every `ASK_PAUSE_SECONDS`.
 
-    def __init__(self, cluster: Cluster, owned: Callable[[], Collection[TP]]) -> None:
+    `look` is given the same connection, to ask for more.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        owned: Callable[[], Collection[TP]],
+        look: Callable[[AIOKafkaConsumer], Awaitable[None]],
+    ) -> None:
         self.known: dict[TP, int] = {}
         """The offset after the last committed record, as of the last answer."""
         self._cluster = cluster
         self._owned = owned
+        self._look = look
         self._heard = float("-inf")
         self._asking = asyncio.ensure_future(self._ask())
 
@@ -57,6 +66,8 @@ class Ends:
                                 ends = await reader.end_offsets(wanted)
                             self.known = {TP(*tp): end for tp, end in ends.items()}
                             self._heard = monotonic()
+                            async with asyncio.timeout(ASK_SECONDS_MAX):
+                                await self._look(reader)
                         await asyncio.sleep(ASK_PAUSE_SECONDS)
             except asyncio.CancelledError:
                 if asked_to_end():

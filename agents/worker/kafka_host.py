@@ -16,19 +16,20 @@ from agents.partition_opening import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.kafka_ends import Ends
+from agents.worker.kafka_inputs import opened_input, same_input
+from agents.worker.kafka_watch import Watch, grown
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
-from streams.cluster import BrokerError, Cluster, asked_to_end, bounds
+from streams.cluster import BrokerError, Cluster, asked_to_end
 from streams.kafka_clock import KafkaTicker
-from streams.kafka_member import OFFSET_NOTE
 from streams.kafka_producer import Outputs
 from streams.kafka_writer import KafkaWriter
 from streams.topics import INPUTS, MES_EVENTS, changelog
 from streams.trouble import Trouble
 from streams.writing import Lost
-from tables.changelog import GrownError, Standby, open_store, recover
-from tables.head import HEAD
-from tables.store import Store
+from tables.changelog import Restore, Standby, recover
+from tables.local_copy import open_store, state_entries
+from tables.rocksdb import RocksStore
 
 RECOVERIES_MAX: Final = 4
 """Partitions that read their changelogs at the same time; the others wait their turn."""
@@ -102,7 +103,8 @@ class KafkaHost:
         )
         app.host, app.cluster, app.outputs = self, self._cluster, self._outputs
         self._app = app
-        self._ends = Ends(self._cluster, job.tasks.keys)
+        self._watch = Watch(settings.group, self._counts, job)
+        self._ends = Ends(self._cluster, job.tasks.keys, self._watch.look)
         return app
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
@@ -110,10 +112,7 @@ class KafkaHost:
         name = changelog(self._settings.group, tp.topic)
         partitions = self._counts[tp.topic]
         if tp.partition >= partitions:
-            raise GrownError(
-                f"{tp.topic} had {partitions} partitions when this worker started, and has grown: "
-                "keys have moved away from their ledgers; see docs/topics.md"
-            )
+            raise grown(tp.topic, partitions)
         where = TopicPartition(name, tp.partition)
         exactly_once = self.guarantee == "exactly_once"
         store = open_store(self._folder, where, self._tombstones_ms)
@@ -127,44 +126,27 @@ class KafkaHost:
         try:
             async with self._recovering:
                 fence = await writer.fence(partitions, self._owner)
-                await recover(self._cluster, where, store, fence, partitions, progress)
-                first, end, start = await self._bounds(tp, store)
+                writer.changelog_id = await recover(
+                    self._cluster, where, store, fence, partitions, progress,
+                    self._restorer(tp, writer),
+                )  # fmt: skip
+                opened = await opened_input(self._cluster, self._settings, tp, store, writer)
         except BaseException as error:
             await writer.close()
             store.close()
             if isinstance(error.__cause__, TopicAuthorizationFailedError):  # no patience gives it
                 raise BrokerError(f"{error}: see what `lineside topics acls worker` says") from None
             raise
-        return Opened(store, writer, start, first, end, self._settings.skip_deleted)
+        self._watch.opened(tp, {tp.topic: opened.topic_id, name: writer.changelog_id})
+        return opened
 
-    async def _bounds(self, tp: TP, store: Store) -> tuple[int, int, int]:
-        """Return the first offset, the one after the last, and where to start without a state.
+    def _restorer(self, tp: TP, writer: KafkaWriter) -> Restore:
+        async def restore(store: RocksStore) -> int | None:
+            if not await same_input(self._cluster, tp, store):
+                return None
+            return await writer.restore(state_entries(store))
 
-        A first start is where somebody has set the group's offset; what lineside itself committed
-        doesn't count: if there's no state for it, that state was lost, and is made again.
-        """
-        try:
-            async with self._cluster.reader() as reader:
-                where = TopicPartition(*tp)
-                first, end = (await bounds(reader, [where]))[where]
-            if store.get_many([HEAD])[0] is not None:
-                return first, end, first
-            async with self._cluster.admin() as admin:
-                told = await admin.list_consumer_group_offsets(self._settings.group)
-        except KafkaError as error:
-            raise Lost(
-                f"the bounds of {tp.topic}/{tp.partition} aren't known ({error!r})"
-            ) from error
-        committed = told.get(where)
-        if committed is None or committed.offset < 0:
-            return first, end, first
-        if committed.metadata == OFFSET_NOTE:
-            log.warning(
-                "%s/%d has been processed, but its state is gone: all of it is processed again",
-                *tp,
-            )
-            return first, end, first
-        return first, end, max(first, committed.offset)
+        return restore
 
     def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
         """Open partitions, and follow those that this worker stands by for."""

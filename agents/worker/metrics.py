@@ -63,6 +63,8 @@ METRICS: Final = (
         "Records that aren't lasting yet, outputs and state; absent while the end isn't known"),
     Described("lasting_offset", "gauge", PARTITION,
         "The next offset: all before it is lasting, outputs and state"),
+    Described("deleted_records", "gauge", PARTITION,
+        "Records that were deleted before they were processed, and that the state goes on without"),
     Described("end_offset", "gauge", PARTITION, "Where the input's next record goes"),
     Described("changelog_lag_records", "gauge", PARTITION,
         "Records that are computed, and whose state isn't lasting yet"),

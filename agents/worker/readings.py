@@ -88,6 +88,7 @@ class Readings:
         if partition is None:
             return
         families.add("lasting_offset", task.lasting, *where)
+        families.add("deleted_records", task.deleted, *where)
         if end is not None:
             families.add("consumer_lag_records", max(end - task.lasting, 0), *where)
         families.add("changelog_lag_records", partition.offset + 1 - task.lasting, *where)

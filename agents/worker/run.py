@@ -13,6 +13,7 @@ from agents.process_events import Job
 from agents.topology import App
 from agents.worker.access import access_of
 from agents.worker.core import core_of
+from agents.worker.descriptors import allow_all
 from agents.worker.embedded_host import EmbeddedHost
 from agents.worker.garbage import collect_seldom
 from agents.worker.liveness import Liveness
@@ -107,6 +108,7 @@ def run_worker(settings: Settings, name: str, main: Main) -> Any:
     Raises the error that ended the job, if one did.
     """
     collect_seldom()
+    allow_all()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, name, main))
 

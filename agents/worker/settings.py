@@ -74,6 +74,8 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hosts that may be spoken to in plaintext, besides this one."""
     skip_deleted: bool = False
     """Go on where an input topic has deleted records before they were processed."""
+    same_log: bool = False
+    """Go on with a copy of an input topic, under another id, where it has the same last record."""
     data_dir: str = "lineside-data"
     state_format: int = STATE_FORMAT
     """In which states are written: docs/upgrading.md says when to raise it."""

@@ -201,6 +201,7 @@ class Views:
             "offset": task.lasting,
             "end_offset": self._host.end_offset(tp),
             "lag": self._lag(tp, task),
+            "deleted": task.deleted,
             "ready": task.partition is not None,
             "recovery": None if task.partition is not None else structs.asdict(task.progress),
         }

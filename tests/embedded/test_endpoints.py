@@ -22,7 +22,7 @@ EVENTS = 20_000
 
 STILL = {
     "consumer_lag_records", "changelog_lag_records", "recovery_left_records", "conservation_error",
-    "no_progress_seconds",
+    "deleted_records", "no_progress_seconds",
     "posting_latency_seconds",  # a bare log has no timestamps; tests/embedded/test_prometheus.py
 }  # fmt: skip
 """Zero in a worker that has nothing to do."""

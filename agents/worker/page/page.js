@@ -511,9 +511,10 @@ const drawPartitions = tableOf(
 
 const records = (count) => `${count} record${count === 1 ? "" : "s"}`;
 
-function stateOf({ standby, ready, recovery, lag }) {
+function stateOf({ standby, ready, recovery, lag, deleted }) {
   if (standby !== undefined) return standby ? `standby, ${records(standby)} behind` : "standby, up to date";
   if (ready || recovery == null) {
+    if (ready && deleted) return `goes on without ${records(deleted)} that were deleted unprocessed`;
     return lag == null ? "at work, its end isn't known" : lag ? `${records(lag)} behind` : "up to date";
   }
   if (recovery.left === null) return "opening";

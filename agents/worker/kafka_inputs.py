@@ -1,0 +1,92 @@
+"""What an input partition in a Kafka cluster is opened with: its bounds, its log, its start."""
+
+import logging
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from agents.partition_opening import Opened
+from agents.worker.settings import Settings
+from streams.cluster import Cluster, bounds
+from streams.kafka_identity import identity, record_at
+from streams.kafka_member import OFFSET_NOTE
+from streams.record import Record
+from streams.writing import Lost, Writer
+from tables.binding import Binding, read_binding, same_record
+from tables.head import HEAD
+from tables.store import Store
+
+log = logging.getLogger("lineside.worker")
+
+
+async def opened_input(
+    cluster: Cluster, settings: Settings, tp: TP, store: Store, writer: Writer
+) -> Opened:
+    """Return what a partition goes on with; raise `Lost` where the cluster doesn't tell."""
+    where = TopicPartition(*tp)
+    binding = read_binding(store)
+    try:
+        async with cluster.reader() as reader:
+            first, end = (await bounds(reader, [where]))[where]
+            topic_id = (await identity(reader, where)).id
+            last = None
+            if binding is not None and first <= binding.offset < end:
+                last = await _last(reader, where, binding, topic_id, settings.same_log)
+        start = first
+        if store.get_many([HEAD])[0] is None:
+            start = await _first_start(cluster, settings.group, where, first)
+    except KafkaError as error:
+        raise Lost(f"the bounds of {tp.topic}/{tp.partition} aren't known ({error!r})") from error
+    return Opened(
+        store, writer, start, first, end, settings.skip_deleted, topic_id, last, settings.same_log
+    )
+
+
+async def same_input(cluster: Cluster, tp: TP, store: Store) -> bool:
+    """Whether a state is one of the input topic that there is; not where that can't be told."""
+    where, binding = TopicPartition(*tp), read_binding(store)
+    if binding is None:
+        return False
+    async with cluster.reader() as reader:
+        topic_id = (await identity(reader, where)).id
+        if binding.topic_id and topic_id:
+            return binding.topic_id == topic_id
+        first, end = (await bounds(reader, [where]))[where]
+        if not first <= binding.offset < end:
+            return False
+        last = await record_at(reader, where, binding.offset)
+        return last is not None and same_record(binding, last)
+
+
+async def _last(
+    reader: AIOKafkaConsumer,
+    where: TopicPartition,
+    binding: Binding,
+    topic_id: bytes,
+    same_log: bool,
+) -> Record | None:
+    """Return what there is where the state has seen its last record, unless the id says enough."""
+    if binding.topic_id and topic_id and binding.topic_id != topic_id and not same_log:
+        return None
+    return await record_at(reader, where, binding.offset)
+
+
+async def _first_start(cluster: Cluster, group: str, where: TopicPartition, first: int) -> int:
+    """Return where to start without a state, in a partition that begins at `first`.
+
+    That is where somebody has set the group's offset; what lineside itself committed doesn't count:
+    it commits what a state says, so that state was lost, and is made again.
+    """
+    async with cluster.admin() as admin:
+        told = (await admin.list_consumer_group_offsets(group)).get(where)
+    if told is None or told.offset < 0:
+        return first
+    if told.metadata != OFFSET_NOTE:
+        return max(first, int(told.offset))
+    if told.offset > 0:
+        log.warning(
+            "%s/%d has been processed up to offset %d, but its state is gone: all that there is, "
+            "from offset %d on, is processed again", *where, told.offset, first,
+        )  # fmt: skip
+    return first

@@ -1,0 +1,120 @@
+"""EDGE: a local copy of a changelog partition: opened, brought up to date, told from another's."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from time import time
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from msgspec import Struct
+
+from streams.kafka_writer import FENCE, ORIGIN, POSITION, position_notes
+from tables.head import HEAD
+from tables.rocksdb import CopyDamagedError, RocksStore
+
+log = logging.getLogger("lineside.changelog")
+
+
+class Noted(Struct, frozen=True):
+    """Up to where a store has its changelog."""
+
+    offset: int
+    at_ms: int
+    changelog_id: bytes = b""
+    """Of the changelog's topic; empty where it isn't known."""
+    whole: bool = False
+    """Whether it's a state as it was written, and not some records of one."""
+
+
+def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int) -> RocksStore:
+    """Open the local copy of a changelog partition, or start an empty one.
+
+    A copy that is older than half of what the changelog keeps tombstones for may have missed some:
+    it's thrown away. No write-ahead log: the changelog is one.
+    """
+    path = folder / f"{changelog.topic}-{changelog.partition}"
+    try:
+        return _opened(path, keeps_tombstones_ms)
+    except CopyDamagedError as error:
+        log.warning("%s", error)
+        return _opened(path, keeps_tombstones_ms)
+
+
+def _opened(path: Path, keeps_tombstones_ms: int) -> RocksStore:
+    store = RocksStore(path, wal=False, copy=True)
+    try:
+        noted = position(store)
+        if noted is not None and time() * 1000 - noted.at_ms > keeps_tombstones_ms / 2:
+            log.warning("%s is too old to go on with: recovering all of it", path)
+            store.clear()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+async def is_its(
+    consumer: AIOKafkaConsumer,
+    changelog: TopicPartition,
+    store: RocksStore,
+    end: int,
+    changelog_id: bytes,
+) -> bool:
+    """Whether a local state is of this changelog, and not of another of that name, made before.
+
+    That has another id; where ids aren't known, the state is ahead of this one, or this one has
+    something younger before where the state is.
+    """
+    noted = position(store)
+    if noted is None:
+        return True
+    if noted.changelog_id and changelog_id and noted.changelog_id != changelog_id:
+        return False
+    younger = (await consumer.offsets_for_times({changelog: noted.at_ms + 1}))[changelog]
+    return noted.offset <= end and (younger is None or younger.offset >= noted.offset)
+
+
+def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes) -> int:
+    """Write records of a changelog to a store, and return the offset to go on with."""
+    last = records[-1]
+    noted = position(store)
+    at_ms = max(last.timestamp, 0 if noted is None else noted.at_ms)  # workers' clocks differ
+    changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
+    notes = position_notes(last.offset + 1, at_ms, changelog_id, whole=False)
+    store.write([*changes.items(), *notes])
+    at: int = last.offset + 1
+    return at
+
+
+def note_whole(store: RocksStore) -> None:
+    """Note that a store has all that was written to its changelog: nobody else writes any more."""
+    noted = position(store)
+    if noted is not None and not noted.whole:
+        store.write(position_notes(noted.offset, noted.at_ms, noted.changelog_id, whole=True))
+
+
+def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what a changelog has of a state: the head last, what is of the place left out."""
+    for key, value in store.scan(b""):
+        if key not in (HEAD, POSITION, ORIGIN) and not key.startswith(FENCE):
+            yield key, value
+    yield from ((key, value) for key, value in store.scan(HEAD) if key == HEAD)
+
+
+def start_of(store: RocksStore, begin: int) -> int:
+    noted = position(store)
+    return begin if noted is None else max(noted.offset, begin)
+
+
+def position(store: RocksStore) -> Noted | None:
+    """Return what a store notes of its place, None if it has none.
+
+    An earlier version leaves what it doesn't know as it was: of another offset than that.
+    """
+    place, origin = store.get_many([POSITION, ORIGIN])
+    if place is None:
+        return None
+    offset, at_ms, *_ = msgspec.msgpack.decode(place)  # a later version may note more
+    of, changelog_id, whole, *_ = msgspec.msgpack.decode(origin) if origin else (0, b"", False)
+    return Noted(offset, at_ms, changelog_id, whole and of == offset)
