@@ -27,6 +27,7 @@ BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""
 
 STEP_RECORDS_MAX: Final = 4_000
+STEP_BYTES_MAX: Final = 4 << 20
 """Computed in one go: bounds memory, and how long the loop is kept busy."""
 
 STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=4_000)
@@ -39,6 +40,12 @@ BYTES_AHEAD_MAX: Final = 32 << 20
 
 WRITE_BYTES_MAX: Final = 16 << 20
 """Outputs and state changes of one write, and the step that passes that: bounds a transaction."""
+
+HELD_BYTES_MAX: Final = 16 << 20
+"""Taken or computed, and not lasting yet; past that the partition isn't read."""
+
+RECORD_BYTES: Final = 128
+"""What a record takes besides its bytes until it's lasting."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
@@ -56,6 +63,10 @@ Observe = Callable[[Sequence[Outgoing]], None]
 
 Seek = Callable[[int], Awaitable[None]]
 """Tells the consumer where the partition goes on."""
+
+
+Cut = Callable[[int, int], Sequence[Sequence[Record]]]
+"""Returns a block's records in blocks of at most so many records and bytes."""
 
 
 class _Step(Struct):
@@ -104,6 +115,8 @@ class PartitionTask:
         self._meter = Meter() if meter is None else meter
         self._lines_max = lines_max
         self._batches: deque[Sequence[Record]] = deque()
+        self._held: deque[tuple[int, int]] = deque()
+        """(end, bytes) of the batches that have been taken and aren't lasting."""
         self._steps: deque[_Step] = deque()
         self._sending = False
         self._next = 0
@@ -127,7 +140,15 @@ class PartitionTask:
             self.partition is not None
             and not self._closing
             and len(self._batches) < BATCHES_WAITING_MAX
+            and self.held_bytes < HELD_BYTES_MAX
         )
+
+    @property
+    def held_bytes(self) -> int:
+        """What it has taken and not made lasting, with what that leads to, in bytes."""
+        while self._held and self._held[0][0] <= self.lasting:
+            self._held.popleft()
+        return sum([size for _, size in self._held]) + sum([step.bytes_ for step in self._steps])
 
     async def take(self, batch: Batch) -> None:
         """Take a batch that goes on where the last one ended, or that overlaps what was taken.
@@ -140,6 +161,7 @@ class PartitionTask:
         if batch.start <= self._next < batch.end:  # a step passes over what the state has seen
             self._next = batch.end
             self._batches.extend(_parts(batch.records))
+            self._held.append((batch.end, _bytes(batch.records)))
             self._moved.set()
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
@@ -217,6 +239,7 @@ class PartitionTask:
             self._meter.closed(self.partition)
         self.partition = None
         self._batches.clear()
+        self._held.clear()
         self._steps.clear()
 
     async def _compute(self, partition: Partition, overlay: Overlay) -> None:
@@ -241,7 +264,7 @@ class PartitionTask:
             sent = not (self._sending and step.outputs)
             posted = batch if step.outputs and not rest else ()
             self._steps.append(
-                _Step(step.outputs, partition.offset, count, posted, sent, _bytes(step))
+                _Step(step.outputs, partition.offset, count, posted, sent, _step_bytes(step))
             )
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
@@ -330,7 +353,7 @@ def _fill(steps: Collection[_Step], share: float) -> bool:
 _offset = attrgetter("offset")
 
 
-def _bytes(step: Step) -> int:
+def _step_bytes(step: Step) -> int:
     changes = step.changes
     return (
         sum(map(len, changes))
@@ -356,6 +379,30 @@ async def _all(running: Sequence[asyncio.Future[None]]) -> None:
 
 
 def _parts(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
-    """Return records in parts for steps; only blocks come with more than fit one."""
-    parts: Callable[[int], Sequence[Sequence[Record]]] | None = getattr(records, "parts", None)
-    return [records] if parts is None else parts(STEP_RECORDS_MAX)
+    """Return records in parts for steps."""
+    of_block: Cut | None = getattr(records, "parts", None)
+    if of_block is not None:
+        return of_block(STEP_RECORDS_MAX, STEP_BYTES_MAX)
+    found, begin, size = [], 0, 0
+    for end, record in enumerate(records):
+        more = _size(record)
+        if end > begin and size + more > STEP_BYTES_MAX:
+            found.append(records[begin:end])
+            begin, size = end, 0
+        size += more
+    return [*found, records[begin:]] if begin else [records]
+
+
+def _bytes(records: Sequence[Record]) -> int:
+    """Return what records take until they are lasting."""
+    size: int | None = getattr(records, "bytes", None)
+    if size is None:
+        size = sum(map(_size, records))
+    return size + RECORD_BYTES * len(records)
+
+
+def _size(record: Record) -> int:
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name) + len(value or b"")
+    return size

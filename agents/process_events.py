@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Opened, Progress
-from agents.partition_task import Observe, PartitionTask
+from agents.partition_task import HELD_BYTES_MAX, Observe, PartitionTask
 from streams.batches import Batch
 from streams.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
@@ -35,6 +35,10 @@ SEEN_ORIGINAL_CHARACTERS_MAX: Final = 8_192
 """Of a larger one only so much of the refused record's base64, and no headers. A multiple of 4."""
 
 SHELVES: Final = ("transactions", "summaries", "exceptions")
+
+JOB_HELD_BYTES_MAX: Final = 4 * HELD_BYTES_MAX
+"""Taken by all partitions together, and not lasting yet: past that, only one that holds nothing is
+read, so that those that stand still stop no other; past twice that, none."""
 
 OpenPartition = Callable[[TP, Progress], Awaitable[Opened]]
 Seek = Callable[[TP, int], Awaitable[None]]
@@ -110,7 +114,13 @@ class Job:
 
     def hungry(self) -> set[TP]:
         """Return the partitions that take another batch."""
-        return {tp for tp, task in self.tasks.items() if task.hungry}
+        held = {tp: task.held_bytes for tp, task in self.tasks.items()}
+        room = JOB_HELD_BYTES_MAX - sum(held.values())
+        return {
+            tp
+            for tp, task in self.tasks.items()
+            if task.hungry and (room > 0 or (not held[tp] and room > -JOB_HELD_BYTES_MAX))
+        }
 
     def offsets(self) -> dict[TP, int]:
         """Return how far the states of open partitions are: all before that offset is lasting.

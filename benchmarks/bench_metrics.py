@@ -200,7 +200,7 @@ async def scraped(lines: int, folder: Path) -> tuple[float, float, float, int]:
             await job.process(batch)
         while task.lasting < all_[-1].end:
             await asyncio.sleep(0.01)
-    exposition = Exposition(Readings(job, Host(), Liveness(job, Host()), str(folder)).read)
+    exposition = Exposition(Readings(job, Host(), Liveness(job, Host()), str(folder), 10.0).read)
     await exposition.text()
     read: list[list[float]] = []
     written, size = [], 0
@@ -218,6 +218,7 @@ class Host:
     """Where such a job runs: nowhere."""
 
     guarantee, answers = "at_least_once", True
+    clock_difference = 0.01
 
     def end_offset(self, tp: Any) -> int:
         """Return an end."""

@@ -90,14 +90,13 @@ def package_of(frame: FrameType | None) -> str:
 
 def instrument(clock: Clock) -> None:
     """Put the clock around the stages of a worker."""
-    from streams import kafka_batches, kafka_writer
+    from streams import kafka_batches, kafka_fetched, kafka_writer, unpacking
     from tables import closing, folding, line, partition, snapshot
     from tables.rocksdb import RocksStore
 
     around = clock.around
-    for codec, decode in kafka_batches.DECODERS.items():
-        kafka_batches.DECODERS[codec] = around("decompress what was fetched", decode)
-    block_from = kafka_batches.block_from
+    unpacking._Stream.next_chunk = around("unpack what was fetched", unpacking._Stream.next_chunk)
+    block_from = kafka_fetched.block_from
 
     def counted(*arguments: Any) -> Any:
         clock.begin()
@@ -105,7 +104,7 @@ def instrument(clock: Clock) -> None:
         clock.records += len(block)
         return block
 
-    kafka_batches.block_from = around("find the records", counted)
+    kafka_fetched.block_from = around("find the records", counted)
 
     class Timed(folding.Folding):  # type: ignore[misc]  # compiled: Any to mypy
         """The hot loop, with a clock around its halves."""

@@ -10,6 +10,7 @@ cdef struct Raw:
     const char* headers  # NULL: none; as a RecordBatch has them, the count first
     int key_size
     int value_size
+    int size  # of all of it
     bint binary  # a CloudEvent in binary mode
     bint traced  # a header names a trace
 
@@ -19,6 +20,8 @@ cdef class Block:
     cdef Py_ssize_t room
     cdef list kept
     cdef list records
+    cdef dict cuts  # the values of records that were cut, by offset; mostly None
+    cdef Block part(self, Py_ssize_t begin, Py_ssize_t end)
     cdef Raw* add(self) except NULL
     cdef object at(self, Py_ssize_t index)
     cdef object headers_at(self, Py_ssize_t index)

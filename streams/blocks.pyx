@@ -14,10 +14,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from streams.buffer cimport Buffer, grown, taken
 
 from streams import headers as headers_
-from streams.record import Record
+from streams.record import BatchError, Record
+from streams.rejection import HEADERS_BYTES_MAX as _HEADERS_BYTES_MAX
 
 cdef enum:
     BOUNDS_MAX = 32
+    VARINT_BYTES_MAX = 10
+
+cdef Py_ssize_t HEADERS_BYTES_MAX = _HEADERS_BYTES_MAX
+cdef Py_ssize_t HEADERS_BYTES_FEW = 4096
+cdef Py_ssize_t HEADERS_FACTOR = 12  # an exception spells a byte of them with up to 13
 
 cdef int64_t NO_TIMESTAMP = -0x8000000000000000
 cdef int HEADER_BYTES = 61
@@ -44,10 +50,6 @@ payload.data = NULL
 payload.size = payload.room = 0
 
 
-class BatchError(ValueError):
-    """Bytes that aren't a RecordBatch."""
-
-
 @cython.no_gc  # nothing in it leads back to it
 cdef class Block:
     """Records of one input partition, in the order of their offsets: a sequence of `Record`.
@@ -60,6 +62,7 @@ cdef class Block:
         self.count = self.room = 0
         self.kept = []
         self.records = None
+        self.cuts = None
 
     def __dealloc__(self):
         free(self.raw)
@@ -98,41 +101,67 @@ cdef class Block:
             raise IndexError(f"record {index} of {self.count}")
         return self.raw[index].offset
 
+    @property
+    def bytes(self):
+        """How many bytes its records have; those of many headers count as what they lead to."""
+        cdef Py_ssize_t index, headers, size = 0
+        cdef Raw* raw
+        for index in range(self.count):
+            raw = &self.raw[index]
+            size += raw.size
+            headers = raw.size - raw.key_size - raw.value_size
+            if headers > HEADERS_BYTES_FEW:
+                size += HEADERS_FACTOR * min(headers, HEADERS_BYTES_MAX)
+        return size
+
     def extend(self, Block more):
         """Take the records of another block, too."""
         cdef Py_ssize_t index
         if self.records is not None or more.records is not None:
-            raise ValueError("a block of given records isn't extended")
+            self.records = [*self, *more]
         for index in range(more.count):
             self.add()[0] = more.raw[index]
         self.kept += more.kept
+        if more.cuts is not None:
+            self.cuts = more.cuts if self.cuts is None else self.cuts | more.cuts
+
+    def mark_cut(self, value):
+        """Tell that the only record was cut: its value is this `CutValue`."""
+        self.cuts = {self.raw[0].offset: value}
+        self.raw[0].binary = True  # not for the fast way
 
     def after(self, int64_t offset):
         """Return the records behind an offset, as a block."""
+        cdef Py_ssize_t begin = 0
+        while begin < self.count and self.raw[begin].offset <= offset:
+            begin += 1
+        return self.part(begin, self.count)
+
+    def parts(self, Py_ssize_t records_max, Py_ssize_t bytes_max):
+        """Return the same records in blocks of at most so many, and so many bytes or one record."""
+        cdef Py_ssize_t begin = 0, end, size = 0
+        parts = []
+        for end in range(self.count):
+            if end > begin and (
+                end - begin == records_max or size + self.raw[end].size > bytes_max
+            ):
+                parts.append(self.part(begin, end))
+                begin, size = end, 0
+            size += self.raw[end].size
+        if begin == 0:
+            return [self]
+        parts.append(self.part(begin, self.count))
+        return parts
+
+    cdef Block part(self, Py_ssize_t begin, Py_ssize_t end):
         cdef Block block = Block()
         cdef Py_ssize_t index
-        block.kept = self.kept
-        for index in range(self.count):
-            if self.raw[index].offset > offset:
-                block.add()[0] = self.raw[index]
+        block.kept, block.cuts = self.kept, self.cuts
+        for index in range(begin, end):
+            block.add()[0] = self.raw[index]
         if self.records is not None:
-            block.records = [record for record in self.records if record.offset > offset]
+            block.records = self.records[begin:end]
         return block
-
-    def parts(self, Py_ssize_t records_max):
-        """Return the same records in blocks of at most so many."""
-        cdef Py_ssize_t begin, index
-        cdef Block block
-        if self.count <= records_max or self.records is not None:
-            return [self]
-        parts = []
-        for begin in range(0, self.count, records_max):
-            block = Block()
-            block.kept = self.kept
-            for index in range(begin, min(begin + records_max, self.count)):
-                block.add()[0] = self.raw[index]
-            parts.append(block)
-        return parts
 
     cdef Raw* add(self) except NULL:
         cdef Raw* grown
@@ -150,16 +179,22 @@ cdef class Block:
             return self.records[index]
         cdef Raw* raw = &self.raw[index]
         key = None if raw.key == NULL else PyBytes_FromStringAndSize(raw.key, raw.key_size)
-        value = None if raw.value == NULL else PyBytes_FromStringAndSize(raw.value, raw.value_size)
+        if self.cuts is not None and raw.offset in self.cuts:
+            value = self.cuts[raw.offset]
+        else:
+            value = _value(raw)
         timestamp = None if raw.timestamp == NO_TIMESTAMP else raw.timestamp
         return Record(raw.offset, timestamp, key, value, _headers(raw.headers))
-
 
     cdef object headers_at(self, Py_ssize_t index):
         """Return the headers of a record."""
         if self.records is not None:
             return self.records[index].headers
         return _headers(self.raw[index].headers)
+
+
+cdef inline object _value(const Raw* raw):
+    return None if raw.value == NULL else PyBytes_FromStringAndSize(raw.value, raw.value_size)
 
 
 def block_of(records):
@@ -182,34 +217,65 @@ def block_of(records):
             raw.value, raw.value_size = PyBytes_AS_STRING(data), <int>PyBytes_GET_SIZE(data)
         raw.binary = bool(record.headers) and headers_.is_binary(record.headers)
         raw.traced = bool(record.headers)
+        raw.size = raw.key_size + raw.value_size
+        for name, header in record.headers:
+            raw.size += <int>(len(name) + _length(header))
     return block
 
 
-def block_from(const unsigned char[::1] batch, bytes data, int64_t first):
-    """Return the records of a RecordBatch from the offset `first` on.
+def whole_records(const unsigned char[::1] data, int64_t count):
+    """Return how many of `count` records are whole in `data`, and where they end.
 
-    `data` is what follows the header, decompressed. The batch's timestamps are in milliseconds,
-    below zero where there is none. Raises `BatchError` if it isn't what the header says.
+    What `streams.unpacking.whole_records_plain` does.
+    """
+    if data.shape[0] == 0:
+        return 0, 0
+    cdef const char* begin = <const char*>&data[0]
+    cdef const char* at = begin
+    cdef const char* whole = begin
+    cdef const char* end = begin + data.shape[0]
+    cdef int64_t number, size
+    for number in range(count):
+        if not _varint(&at, end, &size):
+            if end - whole >= VARINT_BYTES_MAX:
+                raise BatchError("a number in it has no end")
+            return number, whole - begin
+        if size < 0:
+            raise BatchError("a record of it can't be read")
+        if size > end - at:
+            return number, whole - begin
+        whole = at = at + size
+    return count, whole - begin
+
+
+def block_from(const unsigned char[::1] batch, bytes data, int64_t first, int64_t count=-1):
+    """Return those of a RecordBatch's records that are in `data`, from the offset `first` on.
+
+    `data` is what follows the header, unpacked, or whole records of it: `count`, if it isn't all.
+    The batch's timestamps are in milliseconds, below zero where there is none. Raises `BatchError`
+    if it isn't what the header says.
     """
     cdef Block block = Block()
     cdef const unsigned char* header = &batch[0]
     cdef int64_t base = <int64_t>_big(header, 8)
     cdef int attributes = <int>_big(header + 21, 2)
     cdef int64_t begin_ms = <int64_t>_big(header + 27, 8), end_ms = <int64_t>_big(header + 35, 8)
-    cdef int64_t count = <int64_t>_big(header + 57, 4)
     cdef const char* at = PyBytes_AS_STRING(data)
     cdef const char* end = at + PyBytes_GET_SIZE(data)
     cdef int64_t ms, offset, size, number
     cdef const char* stop
     cdef Raw raw
     block.kept.append(data)
+    if count < 0:
+        count = <int64_t>_big(header + 57, 4)
     for number in range(count):
         if not _varint(&at, end, &size) or size < 0 or size > end - at:
-            raise BatchError(f"record {number} of the batch at offset {base} is cut short")
+            raise BatchError("a record of it is cut short")
         stop = at + size
+        raw.size = <int>size
         at += 1  # attributes: none are defined
         if not _varint(&at, stop, &ms) or not _varint(&at, stop, &offset):
-            raise BatchError(f"record {number} of the batch at offset {base} can't be read")
+            raise BatchError("a record of it can't be read")
         ms += begin_ms
         if attributes & 8:  # the broker's own time, on the whole batch
             ms = end_ms
@@ -220,7 +286,7 @@ def block_from(const unsigned char[::1] batch, bytes data, int64_t first):
             or not _bytes(&at, stop, &raw.value, &raw.value_size)
             or not _look_at_headers(at, stop, &raw)
         ):
-            raise BatchError(f"record {number} of the batch at offset {base} can't be read")
+            raise BatchError("a record of it can't be read")
         at = stop
         if raw.offset >= first:
             block.add()[0] = raw
@@ -326,7 +392,7 @@ cdef _headers(const char* at):
     _varint(&at, end, &count)
     for number in range(count):
         _bytes(&at, end, &found, &size)
-        name = PyBytes_FromStringAndSize(found, size).decode()
+        name = PyBytes_FromStringAndSize(found, size).decode("utf-8", "backslashreplace")
         _bytes(&at, end, &found, &size)
         headers.append((name, None if found == NULL else PyBytes_FromStringAndSize(found, size)))
     return tuple(headers)

@@ -8,22 +8,28 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.producer import sender
 from msgspec import Struct
 
+from streams import kafka_fetched
 from streams.address import read_servers
+from streams.kafka_client import let_go
 from streams.kafka_security import Attempt, Security, attempt
-from streams.record import Record
 from streams.trouble import Trouble
 from streams.writing import Lost
 
 COMPRESSION: Final = "lz4"
 
 FETCH_BYTES_MAX: Final = 1 << 20
-"""Of one partition at a time: bounds what lies fetched and unread."""
+FETCH_BYTES_MIN: Final = 64 << 10
+"""Of one partition at a time, compressed. A larger batch is fetched whatever its size."""
+
+FETCHED_BYTES_MAX: Final = 64 << 20
+"""Of all partitions of a consumer: bounds what lies fetched and unread."""
+
+ANSWER_BYTES_MAX: Final = 16 << 20
+"""Of one fetch, for all partitions that a broker leads."""
 
 RECORDS_MAX: Final = 5_000
 """Handed over at once by a reader."""
@@ -39,26 +45,12 @@ REACH_SECONDS_MAX: Final = 15.0
 """A cluster that hasn't answered a new client by then can't be reached."""
 
 
-_send = AIOKafkaConnection.send
+REQUEST_SECONDS_MAX: Final = 10.0
+"""A reader's or an admin client's request that hasn't been answered by then is sent again. (One to
+a broker that hangs is given up sooner; a producer's limit is also for how long a batch may wait.)
+"""
 
-
-def _send_or_break(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
-    """Take uvloop's error for a closed transport as what it is.
-
-    uvloop raises `RuntimeError` where asyncio's own loop raises nothing or an `OSError`; aiokafka
-    knows the latter only, and its client would wait for metadata for ever.
-    """
-    try:
-        return _send(self, request, expect_response)
-    except RuntimeError as error:
-        if isinstance(error, KafkaError):
-            raise
-        self.close(reason=CloseReason.CONNECTION_BROKEN)
-        raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken") from error
-
-
-AIOKafkaConnection.send = _send_or_break
-
+kafka_fetched.install()
 
 sender.BACKOFF_OVERRIDE = TRANSACTION_PAUSE_SECONDS
 
@@ -86,10 +78,12 @@ class Cluster(Struct, frozen=True):
             **self.security.options(),
             **{
                 "client_id": self.client_id,
+                "request_timeout_ms": round(REQUEST_SECONDS_MAX * 1000),
                 "enable_auto_commit": False,
                 "auto_offset_reset": "none",
                 "isolation_level": "read_committed",
                 "max_partition_fetch_bytes": FETCH_BYTES_MAX,
+                "fetch_max_bytes": ANSWER_BYTES_MAX,
                 "max_poll_records": RECORDS_MAX,
                 **options,
             },
@@ -115,13 +109,14 @@ class Cluster(Struct, frozen=True):
         client = AIOKafkaAdminClient(
             bootstrap_servers=list(self.servers),
             client_id=self.client_id,
+            request_timeout_ms=round(REQUEST_SECONDS_MAX * 1000),
             **self.security.options(),
         )
         await self._started(client)
         try:
             yield client
         finally:
-            await client.close()
+            await let_go(client._client, client.close)
 
     @asynccontextmanager
     async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
@@ -132,7 +127,7 @@ class Cluster(Struct, frozen=True):
             await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
             yield consumer
         finally:
-            await consumer.stop()
+            await let_go(consumer._client, consumer.stop)
 
     async def _started(self, client: Any) -> None:
         """Start a client; one that doesn't come up is let go. Raises `Unreachable`."""
@@ -143,7 +138,7 @@ class Cluster(Struct, frozen=True):
         except BaseException as error:
             stop = client.close if isinstance(client, AIOKafkaAdminClient) else client.stop
             with contextlib.suppress(Exception):
-                await stop()
+                await let_go(client._client, stop)
             if not isinstance(error, KafkaError | OSError | TimeoutError):
                 raise
             raise Unreachable(
@@ -161,6 +156,12 @@ def read_broker(url: str, security: Security | None = None) -> Cluster:
     Without `security` it is one on this machine.
     """
     return Cluster(read_servers(url), security=security or Security())
+
+
+def fetch_bytes(partitions: int) -> int:
+    """Return how much a consumer of so many partitions fetches of each at a time."""
+    share = FETCHED_BYTES_MAX // max(partitions, 1)
+    return max(min(share, FETCH_BYTES_MAX), FETCH_BYTES_MIN)
 
 
 def asked_to_end() -> bool:
@@ -181,15 +182,6 @@ async def bounds(
     first = await consumer.beginning_offsets(wanted)
     end = await consumer.end_offsets(wanted)
     return {tp: (first[tp], end[tp]) for tp in wanted}
-
-
-def hang_up(client: AIOKafkaClient) -> None:
-    """Close the connections of a client whose end was cut short.
-
-    One that is forgotten while it waits for an answer is told of in the log, with a traceback.
-    """
-    for connection in list(client._conns.values()):
-        connection.close(reason=CloseReason.SHUTDOWN)
 
 
 async def read_to(
@@ -220,15 +212,3 @@ async def _reached(
 ) -> bool:
     position: int = await consumer.position(tp)
     return position >= ends[tp]
-
-
-def record_of(found: ConsumerRecord) -> Record:
-    """Return a record as the job sees it: its timestamp in microseconds, None where it has none."""
-    timestamp = found.timestamp
-    return Record(
-        found.offset,
-        None if timestamp is None or timestamp < 0 else timestamp * 1000,
-        found.key,
-        found.value,
-        found.headers,
-    )

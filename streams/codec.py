@@ -39,7 +39,7 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
     which agrees with it.
     """
     if (
-        value is not None
+        value.__class__ is bytes  # neither None nor a part of a value
         and 92 not in value  # a backslash
         and (127 not in value if value.isascii() else _printable(value))  # DEL
         and (len(value) <= 2 * NESTING_MAX or _surely_shallow(value))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from streams.headers import is_binary
 from streams.members import JsonObject
 from streams.quantity import Number
+from streams.record import RECORD_BYTES_MAX, CutValue
 from streams.rejection import shown
 
 VALUE_BYTES_MAX: Final = 64 * 1024
@@ -23,8 +24,11 @@ def read_document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> Json
     """Return the JSON object in `value`, or a sentence on why it is malformed (check 1)."""
     if value is None:
         return "the value is null: not a JSON object"
-    if len(value) > bytes_max:
-        return f"the value has {len(value)} bytes: more than {bytes_max}"
+    size = value.value_bytes if isinstance(value, CutValue) else len(value)
+    if size > bytes_max:
+        return f"the value has {size} bytes: more than {bytes_max}"
+    if isinstance(value, CutValue):
+        return f"the record has {value.record_bytes} bytes: more than {RECORD_BYTES_MAX}"
     try:
         text = value.decode()
     except UnicodeDecodeError as error:

@@ -1,6 +1,7 @@
 """EDGE: the embedded log as a Faust transport: one process is broker, consumer and producer."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
@@ -20,6 +21,8 @@ from streams.writing import StateChange, StateChanges
 
 BATCH_RECORDS_MAX: Final = 2_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
+
+log = logging.getLogger("lineside.clock")
 
 
 class Broker:
@@ -90,13 +93,24 @@ class LogWriter:
 
 
 class LogTicker:
-    """Writes ticks to every input partition; the only one there is."""
+    """Writes ticks to every input partition; the only one there is.
+
+    A tick that comes again, since the clock went back, changes nothing; that it did is told.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._last = 0
 
     async def tick(self, slot: int, value: bytes) -> None:
         """Append the tick of an instant."""
+        if slot <= self._last:
+            log.warning(
+                "the clock of this machine has gone back by %.0f s: what happens until it is where "
+                "it was may be late, and leaves as a correction",
+                (self._last - slot) / 1e6,
+            )
+        self._last = slot
         for topic in INPUTS:
             for number in range(self._broker.partitions):
                 self._broker.append(topic, number, [(slot, None, value, (STRUCTURED,))])

@@ -24,6 +24,9 @@ RETENTION_BYTES: Final = 256 << 20
 INDEX_BYTES: Final = 64 << 10
 """One entry of the index covers about so much of a segment."""
 
+READ_BYTES_MAX: Final = 4 << 20
+"""Handed over at once; it's passed by a frame at most."""
+
 _FRAME = struct.Struct(">IIQI")
 """Length of the body, CRC of all that follows it here, first offset, number of records."""
 
@@ -202,9 +205,10 @@ class _Segment:
         index = self._index or [(self.base, 0)]
         _, position = index[max(0, bisect_right(index, (offset, self.size)) - 1)]
         found: list[Record] = []
+        read = 0
         with self.path.open("rb") as file:
             file.seek(position)
-            while len(found) < records_max:
+            while len(found) < records_max and read < READ_BYTES_MAX:
                 header = file.read(_FRAME.size)
                 if len(header) < _FRAME.size:
                     break
@@ -212,6 +216,7 @@ class _Segment:
                 if base + count <= offset:
                     file.seek(length, os.SEEK_CUR)
                     continue
+                read += length
                 for place, entry in enumerate(_decode(file.read(length)), base):
                     if place >= offset:
                         timestamp, key, value, headers = entry

@@ -1,33 +1,28 @@
-"""EDGE: Kafka's RecordBatches as wholes: read as blocks, and written from pairs, in one go.
+"""EDGE: Kafka's RecordBatches as wholes: written from pairs or outgoing records, in one go.
 
-aiokafka makes an object for each record that it reads, and a call for each that it writes; on this
-path nothing does. It needs the compiled core (`streams.blocks`) and names that are aiokafka's own
-(pinned in pyproject.toml); without the core, records go through aiokafka's public interface.
+aiokafka makes a call for each record that it writes; on this path nothing does. It needs the
+compiled core (`streams.blocks`) and names that are aiokafka's own (pinned in pyproject.toml);
+without the core, records go through aiokafka's public interface.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Union
 
 import cramjam
-from aiokafka import codec
-from aiokafka.consumer import fetcher
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
-from aiokafka.structs import TopicPartition
 
-from streams.cluster import record_of
 from streams.headers import Header, headers_of
 from streams.record import Outgoing
 
 try:
-    from streams.blocks import Block, block_from, block_of, outgoing_payload, pairs_payload
-except ImportError:  # it wasn't built: see hatch_build.py
-    Block = None  # type: ignore[assignment,misc]
+    from streams.blocks import outgoing_payload, pairs_payload
 
-COMPILED: Final = Block is not None
-"""Whether whole batches can be had."""
+    COMPILED = True
+except ImportError:  # it wasn't built: see hatch_build.py
+    COMPILED = False
+"""Whether whole batches can be written."""
 
 HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 """Of a RecordBatch, version 2: base offset, length, leader epoch, magic, CRC, attributes, last
@@ -40,121 +35,14 @@ UP_TO_CRC: Final = 21
 """The bytes of a header that its CRC doesn't cover."""
 
 MAGIC: Final = 2
-CODECS: Final = 0x07
 LZ4: Final = 3
 TRANSACTIONAL: Final = 0x10
 
 LZ4_LEVEL: Final = 1
 """aiokafka's level (9) makes batches a tenth smaller, in fifteen times the time."""
 
-DECODERS: Final[dict[int, Callable[[Any], bytes]]] = {
-    0: bytes,
-    1: codec.gzip_decode,
-    2: codec.snappy_decode,
-    LZ4: codec.lz4_decode,
-    4: codec.zstd_decode,
-}
-
 Pair = tuple[bytes | None, bytes | None]
 """Key and value of a record."""
-
-
-def whole(key: bytes | None) -> bytes | None:
-    """Mark a consumer, as its `key_deserializer`, as one that gets blocks instead of records."""
-    return key
-
-
-class _Batches:
-    """The RecordBatches of a fetch, each with its bytes; in place of aiokafka's `MemoryRecords`."""
-
-    def __init__(self, records: "_Kept") -> None:
-        self._records, self._data, self._at = records, memoryview(records.data), 0
-
-    def has_next(self) -> bool:
-        """Return whether there's another whole batch."""
-        return bool(self._records.has_next())
-
-    def next_batch(self) -> "_Batch":
-        """Return the next batch."""
-        begin = self._at
-        (length,) = struct.unpack_from(">i", self._data, begin + 8)
-        self._at = begin + UP_TO_LENGTH + length
-        return _Batch(self._records.next_batch(), self._data[begin : self._at])
-
-
-class _Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What was fetched, with its bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.data = data
-
-
-class _Batch:
-    """A RecordBatch that iterates over one block in place of its records."""
-
-    def __init__(self, batch: Any, data: memoryview) -> None:
-        self._batch, self._data = batch, data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __next__(self) -> Any:
-        return next(self._batch)
-
-    def __iter__(self) -> "Iterator[_Piece]":
-        if self._data[16] != MAGIC:
-            for record in self._batch:
-                yield _Piece(block_of([record_of(record)]))
-            return
-        codec_ = int.from_bytes(self._data[21:23], "big") & CODECS
-        payload = DECODERS[codec_](self._data[HEADER.size :])
-        block = block_from(self._data, payload, -1)
-        if len(block):
-            yield _Piece(block)
-
-
-class _Piece:
-    """A block that passes for a record: the last one of its own."""
-
-    def __init__(self, block: "Block") -> None:
-        self.block = block
-        self.offset = block.last_offset
-
-
-class _Blocks(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What was fetched of a partition, as blocks; transactions are aiokafka's business."""
-
-    def _consumer_record(self, tp: TopicPartition, record: _Piece) -> "Block":
-        block = record.block
-        if block.first_offset < self.next_fetch_offset:  # a batch goes out whole, or not at all
-            block = block.after(self.next_fetch_offset - 1)
-        return block
-
-
-_partition_records = fetcher.PartitionRecords
-
-
-def _records_or_blocks(
-    tp: TopicPartition, records: _Kept, aborted: Any, offset: int, key_deserializer: Any,
-    *more: Any,
-) -> Any:  # fmt: skip
-    if key_deserializer is whole:
-        return _Blocks(tp, _Batches(records), aborted, offset, None, *more)
-    return _partition_records(tp, records, aborted, offset, key_deserializer, *more)
-
-
-if COMPILED:
-    fetcher.MemoryRecords = _Kept
-    fetcher.PartitionRecords = _records_or_blocks
-
-
-def joined(blocks: "Sequence[Block]") -> "Block":
-    """Return blocks that follow one another as one."""
-    first = blocks[0]
-    for more in blocks[1:]:
-        first.extend(more)
-    return first
 
 
 class SealedBatch:

@@ -1,11 +1,40 @@
-"""EDGE: the clock's ticks on Kafka: written by one worker, no slot twice."""
+"""EDGE: the clock's ticks on Kafka: written by one worker, at the brokers' time, no slot twice."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic, time
+from typing import Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from streams.cluster import Cluster, bounds, read_to
 from streams.headers import STRUCTURED
 from streams.kafka_producer import Outputs, acknowledged, started, stop, told_apart
 from streams.topics import CLOCK, INPUTS
+
+DIFFERENCE_SECONDS_MAX: Final = 30.0
+"""Between the clocks of a worker and of the brokers: past that one of them is wrong, and no tick is
+written. NTP keeps them within milliseconds; a tick closes windows two minutes after its time."""
+
+SKEW_SECONDS_MAX: Final = 1.0
+"""Between clocks that are right."""
+
+SAY_SECONDS: Final = 60.0
+"""So often it is said that no ticks are written."""
+
+LOG_APPEND_TIME: Final = 1
+"""Kafka's number for a timestamp that is the broker's, not the producer's."""
+
+log = logging.getLogger("lineside.clock")
+
+
+class _NoTickError(Exception):
+    """The slot isn't to be claimed; its text says why."""
+
+
+class _WrittenError(Exception):
+    """The slot was written, or a later one: this worker comes late to it."""
 
 
 class KafkaTicker:
@@ -14,25 +43,47 @@ class KafkaTicker:
     Each slot is claimed on the clock's topic in a transaction of one id that all owners share, and
     only then written: so no slot is written twice, whoever was stopped or cut off when. A slot that
     was claimed by one that then died isn't written; the next one closes what it would have.
+
+    The clock's topic has the brokers' time: a claim whose worker's clock differs from it isn't
+    committed, and one that lies ahead of it (of a version that didn't look) doesn't count.
     """
 
-    def __init__(self, cluster: Cluster, outputs: Outputs, group: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        outputs: Outputs,
+        group: str,
+        seconds: float,
+        clock: Callable[[], float] = time,
+    ) -> None:
+        """Take the seconds between two ticks, and this machine's clock."""
+        self.difference: float | None = None
+        """This clock minus the brokers' in seconds, as of the last claim; None without one."""
         self._cluster = cluster
         self._outputs = outputs
         self._id = f"{group}-clock"
         self._key = group.encode()
+        self._interval = round(seconds * 1e6)
+        self._clock = clock
         self._producer: AIOKafkaProducer | None = None
         self._last = 0
+        self._silent = False
+        """Whether the last slot was refused."""
+        self._said = float("-inf")
 
     async def tick(self, slot: int, value: bytes) -> None:
         """Write the tick of an instant to all input partitions. Raises `Lost`."""
         with told_apart():
             claiming = self._producer or await self._begin()
-            if slot <= self._last:
+            if self._last - self._interval <= slot <= self._last:
                 return
-            self._last = slot
-            async with claiming.transaction():
-                await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
+            try:
+                await self._claim(claiming, slot)
+            except _NoTickError as error:
+                self._say(str(error))
+                return
+            except _WrittenError:
+                return
             producer = await self._outputs.producer()
             sent = []
             for topic in INPUTS:
@@ -43,6 +94,54 @@ class KafkaTicker:
                     )
                     sent.append(await producer.send_batch(batch, topic, partition=number))
             await acknowledged(sent)
+
+    async def _claim(self, claiming: AIOKafkaProducer, slot: int) -> None:
+        """Make a slot this worker's; one that isn't to be its isn't committed."""
+        async with claiming.transaction():
+            before = self._clock()
+            told = await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
+            self._check(slot, before, self._clock(), told)
+        self._last = slot
+        if self._silent:
+            log.warning("ticks go on")
+            self._silent, self._said = False, float("-inf")
+
+    def _check(self, slot: int, before: float, after: float, told: RecordMetadata) -> None:
+        if told.timestamp_type != LOG_APPEND_TIME:
+            self.difference = None
+            lead = self._last / 1e6 - after
+            if lead > self._interval / 1e6:
+                raise _NoTickError(
+                    f"the last tick is {lead:.0f} s ahead of this worker's clock, and topic "
+                    f"{CLOCK} doesn't have the brokers' time: set "
+                    "message.timestamp.type=LogAppendTime on it"
+                )
+            if slot < self._last:
+                raise _WrittenError
+            return
+        now = told.timestamp / 1000
+        self.difference = before - now if before > now else min(after - now, 0.0)
+        if abs(self.difference) > DIFFERENCE_SECONDS_MAX:
+            ahead = "ahead of" if self.difference > 0 else "behind"
+            raise _NoTickError(
+                f"this worker's clock is {abs(self.difference):.0f} s {ahead} the brokers': set "
+                "the clock that is wrong"
+            )
+        lead = self._last / 1e6 - now
+        if lead > self._interval / 1e6 + SKEW_SECONDS_MAX:
+            log.warning(
+                "the last tick was claimed for %.0f s from now, by a clock that was wrong: ticks "
+                "go on at the brokers' time",
+                lead,
+            )
+        elif slot < self._last:
+            raise _WrittenError
+
+    def _say(self, why: str) -> None:
+        self._silent = True
+        if monotonic() - self._said >= SAY_SECONDS:
+            self._said = monotonic()
+            log.warning("no tick is written, and silent lines close no windows: %s", why)
 
     async def _begin(self) -> AIOKafkaProducer:
         """Shut out the last owner, and learn which slot it claimed last."""
@@ -64,11 +163,14 @@ class KafkaTicker:
             begin, end = (await bounds(consumer, [tp]))[tp]
             consumer.seek(tp, begin)
             async for _, records in read_to(consumer, {tp: end}):
-                last = max([last, *(int(r.value) for r in records if r.key == self._key)])
+                for record in records:
+                    if record.key == self._key:
+                        last = int(record.value)
         return last
 
     async def close(self) -> None:
         """Give up the office."""
+        self.difference = None
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop(producer)

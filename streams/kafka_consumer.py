@@ -18,8 +18,9 @@ from aiokafka.errors import (
 from faust.types import TP
 
 from streams.batches import BatchConsumer
-from streams.cluster import Cluster, record_of
-from streams.kafka_batches import COMPILED, joined
+from streams.cluster import Cluster, fetch_bytes
+from streams.kafka_batches import COMPILED
+from streams.kafka_fetched import is_searching, joined, record_of
 from streams.kafka_instance import displacement
 from streams.kafka_member import commit, lacks_right, leave, new_member, refusal
 from streams.record import Record
@@ -145,6 +146,7 @@ class Consumer(BatchConsumer):
     async def assign(self, partitions: set[TP]) -> None:
         """Take over partitions; nothing is fetched before their tasks say from where."""
         self._joined = True
+        self.kafka._fetcher._max_partition_fetch_bytes = fetch_bytes(len(partitions))
         for tp in partitions:
             self.kafka.pause(TopicPartition(*tp))
             self.kafka.seek(TopicPartition(*tp), 0)
@@ -165,6 +167,9 @@ class Consumer(BatchConsumer):
             await asyncio.sleep(FULL_SECONDS)
             return {}
         patience = timeout if hungry == open_ == self.assignment() else FULL_SECONDS
+        if is_searching(self.kafka):
+            patience = 0
+            await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
         try:
             lumps = await self._lumps(hungry, patience)
         except IllegalStateError:  # partitions went while we waited

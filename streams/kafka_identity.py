@@ -22,7 +22,8 @@ from aiokafka.protocol.types import (
 )
 from msgspec import Struct
 
-from streams.cluster import read_to, record_of
+from streams.cluster import read_to
+from streams.kafka_fetched import record_of
 from streams.record import Record
 from streams.writing import Lost
 

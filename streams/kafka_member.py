@@ -1,7 +1,6 @@
 """EDGE: a member of a consumer group: how it joins and leaves, what it tells, what it's refused."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,8 +14,10 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
-from streams.cluster import BrokerError, Cluster, hang_up
-from streams.kafka_batches import COMPILED, whole
+from streams.cluster import REQUEST_SECONDS_MAX, BrokerError, Cluster
+from streams.kafka_batches import COMPILED
+from streams.kafka_client import let_go
+from streams.kafka_fetched import whole
 
 HEARTBEATS_PER_SESSION: Final = 5
 """A member is told of a rebalance with its next heartbeat, and may miss some."""
@@ -29,8 +30,6 @@ POLL_SECONDS_MAX: Final = 24 * 3600.0
 
 COMMIT_SECONDS_MAX: Final = 1.0
 """Nobody waits for longer to tell how far the states are."""
-
-LEAVE_SECONDS_MAX: Final = 1.0
 
 OFFSET_NOTE: Final = "lineside"
 """Metadata of committed offsets; those that others set have another, or none."""
@@ -52,6 +51,8 @@ def new_member(
         session_timeout_ms=round(session_seconds * 1000),
         heartbeat_interval_ms=round(session_seconds * 1000 / HEARTBEATS_PER_SESSION),
         rebalance_timeout_ms=round(REBALANCE_SECONDS_MAX * 1000),
+        # To join takes as long as the slowest of the others.
+        request_timeout_ms=round((REBALANCE_SECONDS_MAX + REQUEST_SECONDS_MAX) * 1000),
         max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
         key_deserializer=whole if COMPILED else None,
     )
@@ -62,10 +63,7 @@ async def leave(member: AIOKafkaConsumer) -> None:
 
     Not a static member: aiokafka leaves that to its session, or to its next start.
     """
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(LEAVE_SECONDS_MAX):
-            await member.stop()
-    hang_up(member._client)
+    await let_go(member._client, member.stop)
 
 
 async def commit(member: AIOKafkaConsumer, offsets: Mapping[TP, int]) -> bool:

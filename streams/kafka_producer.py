@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from time import time
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -17,15 +18,18 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
+from aiokafka.producer import producer as producer_
+from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster, hang_up
+from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
 from streams.kafka_batches import outgoing_batch
+from streams.kafka_client import let_go
 from streams.record import Outgoing
 from streams.writing import Fenced, Lost
 
 STOP_SECONDS_MAX: Final = 1.0
-"""A producer whose broker is away is left behind after that."""
+"""What a producer that was stopped may still take to notice: the pause before it sends again."""
 
 NOTHING_HELPS: Final = (
     MessageSizeTooLargeError,
@@ -36,6 +40,40 @@ NOTHING_HELPS: Final = (
 """Errors that no patience cures: they end the job, in a sentence."""
 
 Target = tuple[str, int]
+
+
+class _Pending(set[Any]):
+    """Batches on their way; aiokafka removes one that has failed although it isn't there."""
+
+    def remove(self, batch: Any) -> None:
+        """Let go of a batch, if it's here."""
+        self.discard(batch)
+
+
+class _Batches(MessageAccumulator):  # type: ignore[misc]  # aiokafka's is Any to mypy
+    """What waits to be sent, without what was given up: aiokafka would send that, and stumble."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._pending_batches = _Pending()
+
+    def fail_all(self, exception: Exception) -> None:
+        """Give up all batches; who waits for one is told."""
+        failed = [*chain.from_iterable(self._batches.values()), *self._pending_batches]
+        super().fail_all(exception)
+        self._batches.clear()
+        for batch in failed:
+            for future in (batch.future, batch._drain_waiter):
+                if future.done() and not future.cancelled():
+                    future.exception()  # nobody need ask: each record's own future has it, too
+
+    def reenqueue(self, batch: Any) -> None:
+        """Take back a batch that has to be sent once more, if somebody still waits for it."""
+        if not batch.future.done():
+            super().reenqueue(batch)
+
+
+producer_.MessageAccumulator = _Batches
 
 
 class Outputs:
@@ -97,14 +135,11 @@ async def stop(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task
     if sender is not None and sender.done():  # fenced: aiokafka's `stop` would wait for ever
         producer._closed = True
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await producer.stop()
-    with contextlib.suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await producer.client.close()
-    hang_up(producer.client)
+    await let_go(producer.client, producer.stop)
     producer._message_accumulator.fail_all(ProducerClosed())
+    if sender is not None:  # `stop` was cut short before it came to that
+        sender.cancel()
+        await asyncio.wait([sender], timeout=STOP_SECONDS_MAX)
 
 
 async def sent(

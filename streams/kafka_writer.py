@@ -23,6 +23,7 @@ from streams.kafka_producer import (
     told_apart,
 )
 from streams.record import Outgoing, partition_of
+from streams.topics import EXCEPTIONS
 from streams.writing import Lost, StateChange, StateChanges
 
 FENCE: Final = b"f"
@@ -188,7 +189,7 @@ class KafkaWriter:
 
     def _place(self, topic: str, key: bytes | None) -> Target:
         place = topic, partition_of(key, self._counts[topic])
-        if key is not None and len(key) > LINE_KEY_BYTES_MAX:  # a refused record's, of any size
+        if topic == EXCEPTIONS:  # anybody's keys: they repeat less, and may be long
             return place
         return keep(self._places, (topic, key), place)
 

@@ -189,6 +189,9 @@ def _clock(seen: _Seen) -> Iterator[Problem]:
     if _policies(seen) != {"compact"}:
         about = "the last tick would be forgotten while no worker runs"
         yield seen.warning("cleanup.policy", about, "compact")
+    if seen.found.config.get("message.timestamp.type") == "CreateTime":
+        about = "a worker whose clock is wrong doesn't notice, and writes ticks all the same"
+        yield seen.warning("message.timestamp.type", about, "LogAppendTime")
 
 
 def _counts(group: str, found: Mapping[str, Found]) -> Iterator[Problem]:

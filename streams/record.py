@@ -1,8 +1,34 @@
 """Records as a log holds them: what an input partition gives, what an output topic takes."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
+
+from streams.trouble import Trouble
+
+RECORD_BYTES_MAX: Final = 16 << 20
+"""A larger record is cut while it's read: no event is so large, and a state's changes are smaller
+(`BATCH_BYTES_MAX`, streams/cluster.py)."""
+
+
+class BatchError(Trouble, ValueError):
+    """Bytes that aren't a RecordBatch."""
+
+
+class CutValue(bytes):
+    """The beginning of the value of a record that was too large to be read whole."""
+
+    value_bytes: int
+    """How many there were; 0 for a null."""
+    record_bytes: int
+    """How many the record had, its key and its headers included."""
+
+    def __new__(cls, beginning: bytes, value_bytes: int, record_bytes: int) -> "CutValue":
+        """Return a beginning, and what it's the beginning of."""
+        value = super().__new__(cls, beginning)
+        value.value_bytes, value.record_bytes = value_bytes, record_bytes
+        return value
 
 
 class Record(Struct, frozen=True, gc=False):

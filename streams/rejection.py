@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from streams.record import Record
+from streams.record import CutValue, Record
 
 Code = Literal[
     "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
@@ -38,7 +38,7 @@ KEY_BYTES_MAX: Final = 4 << 10
 """So much of its key, both in the exception and as its key; an event's has 1,025 bytes at most."""
 
 HEADERS_BYTES_MAX: Final = 512 << 10
-"""So much of its headers."""
+"""So much of its headers, as a RecordBatch has them."""
 
 HEADERS_JSON_BYTES_MAX: Final = 7 << 20
 """So much they may take in JSON: those without name and value are many, and nothing else."""
@@ -48,6 +48,9 @@ ESCAPED_BYTES_MAX: Final = 6
 
 HEADER_BYTES_MAX: Final = 32
 """Of a header in JSON, beside its name and value: it may have neither."""
+
+HEADER_BYTES_MIN: Final = 2
+"""Of a header in a RecordBatch, beside its name and value: their lengths."""
 
 SHOWN_CHARACTERS_MAX: Final = 80
 """A value is quoted in a reason up to this length; the exception carries the whole record."""
@@ -83,6 +86,7 @@ def exception_data(
     there, and how much it was: an exception has to fit its topic, or it would stop the partition.
     """
     value, key = record.value or b"", record.key
+    value_bytes = value.value_bytes if isinstance(value, CutValue) else len(value)
     headers = _headers(record)
     data = {
         "class": "business" if rejection.code in BUSINESS else "data",
@@ -97,8 +101,8 @@ def exception_data(
     }
     if key is not None and len(key) > KEY_BYTES_MAX:
         data["key_bytes"] = len(key)
-    if len(value) > ORIGINAL_BYTES_MAX:
-        data["value_bytes"] = len(value)
+    if value_bytes > ORIGINAL_BYTES_MAX:
+        data["value_bytes"] = value_bytes
     if len(headers) < len(record.headers):
         data["headers_count"] = len(record.headers)
     return data
@@ -114,7 +118,7 @@ def _headers(record: Record) -> list[dict[str, str | None]]:
     told: list[dict[str, str | None]] = []
     size = 0
     for name, value in record.headers:
-        size += len(name) + len(value or b"")
+        size += HEADER_BYTES_MIN + len(name) + len(value or b"")
         in_json = HEADER_BYTES_MAX * (len(told) + 1) + ESCAPED_BYTES_MAX * size
         if size > HEADERS_BYTES_MAX or in_json > HEADERS_JSON_BYTES_MAX:
             break

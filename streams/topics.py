@@ -134,11 +134,13 @@ STATE: Final = {
 
 LAST_TICK: Final = {
     "cleanup.policy": "compact",
+    "message.timestamp.type": "LogAppendTime",
     "segment.bytes": str(CHANGELOG_SEGMENT_BYTES),
     "segment.ms": str(CHANGELOG_SEGMENT_MS),
     "compression.type": "producer",
 }
-"""The clock: one record for each group counts, the last."""
+"""The clock: one record for each group counts, the last. Its timestamp is the broker's: what a
+worker's clock is held against."""
 
 
 class Topic(Struct, frozen=True, kw_only=True):

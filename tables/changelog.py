@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.cluster import Cluster, asked_to_end, bounds
+from streams.cluster import Cluster, asked_to_end, bounds, fetch_bytes
 from streams.kafka_identity import identity
 from streams.kafka_writer import FENCE, fence_key, position_notes
 from streams.trouble import Trouble
@@ -104,12 +104,18 @@ class Standby:
     """Copies of changelog partitions that other workers own, kept up with them."""
 
     def __init__(
-        self, cluster: Cluster, folder: Path, tps: set[TopicPartition], keeps_tombstones_ms: int
+        self,
+        cluster: Cluster,
+        folder: Path,
+        tps: set[TopicPartition],
+        keeps_tombstones_ms: int,
+        states: int,
     ) -> None:
+        """Follow them; the process has so many `states` in all."""
         self.left: dict[TopicPartition, int] = {}
         """Records that a copy lacks, by partition."""
         self._cluster = cluster
-        self._folder, self._keeps_tombstones_ms = folder, keeps_tombstones_ms
+        self._folder, self._keeps_tombstones_ms, self._states = folder, keeps_tombstones_ms, states
         self._stores: dict[TopicPartition, RocksStore] = {}
         with contextlib.ExitStack() as opened:
             for tp in sorted(tps):
@@ -119,7 +125,7 @@ class Standby:
         self._following = asyncio.ensure_future(self._follow())
 
     def _open(self, tp: TopicPartition) -> RocksStore:
-        return open_store(self._folder, tp, self._keeps_tombstones_ms)
+        return open_store(self._folder, tp, self._keeps_tombstones_ms, self._states)
 
     async def close(self) -> None:
         """Stop following, and let go of the stores."""
@@ -132,7 +138,8 @@ class Standby:
     async def _follow(self) -> None:
         while True:
             try:
-                async with self._cluster.reader() as consumer:
+                fetched = fetch_bytes(len(self._stores))
+                async with self._cluster.reader(max_partition_fetch_bytes=fetched) as consumer:
                     await self._read(consumer)
             except asyncio.CancelledError:
                 if asked_to_end():

@@ -10,8 +10,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from streams.kafka_writer import FENCE, ORIGIN, POSITION, position_notes
+from streams.record import CutValue
 from tables.head import HEAD
-from tables.rocksdb import CopyDamagedError, RocksStore
+from tables.rocksdb import CopyDamagedError, RocksStore, StateError
 
 log = logging.getLogger("lineside.changelog")
 
@@ -27,22 +28,26 @@ class Noted(Struct, frozen=True):
     """Whether it's a state as it was written, and not some records of one."""
 
 
-def open_store(folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int) -> RocksStore:
+def open_store(
+    folder: Path, changelog: TopicPartition, keeps_tombstones_ms: int, states: int = 1
+) -> RocksStore:
     """Open the local copy of a changelog partition, or start an empty one.
+
+    It's one of so many `states` of the process, which share memory.
 
     A copy that is older than half of what the changelog keeps tombstones for may have missed some:
     it's thrown away. No write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
     try:
-        return _opened(path, keeps_tombstones_ms)
+        return _opened(path, keeps_tombstones_ms, states)
     except CopyDamagedError as error:
         log.warning("%s", error)
-        return _opened(path, keeps_tombstones_ms)
+        return _opened(path, keeps_tombstones_ms, states)
 
 
-def _opened(path: Path, keeps_tombstones_ms: int) -> RocksStore:
-    store = RocksStore(path, wal=False, copy=True)
+def _opened(path: Path, keeps_tombstones_ms: int, states: int) -> RocksStore:
+    store = RocksStore(path, wal=False, copy=True, states=states)
     try:
         noted = position(store)
         if noted is not None and time() * 1000 - noted.at_ms > keeps_tombstones_ms / 2:
@@ -81,6 +86,12 @@ def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes)
     noted = position(store)
     at_ms = max(last.timestamp, 0 if noted is None else noted.at_ms)  # workers' clocks differ
     changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
+    for value in changes.values():
+        if isinstance(value, CutValue):
+            raise StateError(
+                f"a record of {last.topic}/{last.partition} has {value.record_bytes} bytes: no "
+                "lineside writes such; the changelog is broken"
+            )
     notes = position_notes(last.offset + 1, at_ms, changelog_id, whole=False)
     store.write([*changes.items(), *notes])
     at: int = last.offset + 1

@@ -15,8 +15,16 @@ from tables.store import Change
 BLOCK_CACHE_BYTES: Final = 64 << 20
 """Shared by all partitions of a process."""
 
-MEMTABLE_BYTES: Final = 16 << 20
-"""Per partition, twice while one is flushed."""
+MEMTABLES_BYTES_MAX: Final = 256 << 20
+"""What isn't on disk yet, of all states of a process: write buffers, each twice while it's flushed.
+
+Not RocksDB's `WriteBufferManager`: with that, what idle states hold makes those at work flush with
+each write.
+"""
+
+MEMTABLE_BYTES_MAX: Final = 16 << 20
+MEMTABLE_BYTES_MIN: Final = 256 << 10
+"""Of one state. Smaller ones make more files, and more to merge."""
 
 L0_FILES: Final = 20
 """Files of the first level before they are merged: bloom filters make look-ups past them cheap, and
@@ -75,18 +83,20 @@ class RocksStore:
     `copy` raises `CopyDamagedError`, and closing it throws it away.
     """
 
-    def __init__(self, path: Path, wal: bool = True, copy: bool = False) -> None:
+    def __init__(self, path: Path, wal: bool = True, copy: bool = False, states: int = 1) -> None:
+        """Open it, one of so many `states` of the process."""
         self._path = path
         self._wal = wal
         self._copy = copy
         self._damage: StateError | None = None
+        self._memtable_bytes = memtable_bytes(states)
         self._db = self._opened()
 
     def _opened(self) -> rocksdict.Rdict:
         there = self._path.exists()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = rocksdict.Rdict(str(self._path), options=_options())
+            db = rocksdict.Rdict(str(self._path), options=_options(self._memtable_bytes))
         except Exception as error:  # rocksdict raises plain Exceptions
             if self._copy and there and not _mentions(error, IN_USE):
                 shutil.rmtree(self._path) if self._path.is_dir() else self._path.unlink()
@@ -200,13 +210,19 @@ def _told(error: object) -> str:
     return str(error).split(": stored(")[0].strip()
 
 
-def _options() -> rocksdict.Options:
+def memtable_bytes(states: int) -> int:
+    """Return how large a write buffer is where a process has so many states."""
+    share = MEMTABLES_BYTES_MAX // (2 * max(states, 1))
+    return max(min(share, MEMTABLE_BYTES_MAX), MEMTABLE_BYTES_MIN)
+
+
+def _options(write_buffer_bytes: int) -> rocksdict.Options:
     global _cache
     if _cache is None:
         _cache = rocksdict.Cache(BLOCK_CACHE_BYTES)
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(MEMTABLE_BYTES)
+    options.set_write_buffer_size(write_buffer_bytes)
     options.set_max_write_buffer_number(2)
     options.set_memtable_whole_key_filtering(True)
     options.set_memtable_prefix_bloom_ratio(0.1)

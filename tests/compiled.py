@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams import kafka_batches, kafka_writer, logfile
+from streams import kafka_batches, kafka_writer, logfile, unpacking
 from tables import line, partition, stored, windows
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None
@@ -39,4 +39,5 @@ def all_plain() -> Iterator[None]:
         patch.setattr(stored, "numbers", stored.numbers_plain)
         patch.setattr(logfile, "placed_by", logfile.placed_by_plain)
         patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
+        patch.setattr(unpacking, "whole_records", unpacking.whole_records_plain)
         yield

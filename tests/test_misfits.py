@@ -194,6 +194,20 @@ def test_a_clock_of_several_partitions_or_one_that_forgets_is_told() -> None:
     assert f"topic {CLOCK} has cleanup.policy 'delete'" in forgets.text
 
 
+def test_a_clock_without_the_brokers_time_is_told() -> None:
+    found = as_made()
+    made = found[CLOCK]
+    found[CLOCK] = Found(
+        partitions=1,
+        replication=3,
+        config={**made.config, "message.timestamp.type": "CreateTime"},
+    )
+    (problem,) = told(found)
+    assert problem.severity == "warning"
+    assert f"topic {CLOCK} has message.timestamp.type CreateTime" in problem.text
+    assert f"--topic {CLOCK} --add-config message.timestamp.type=LogAppendTime" in problem.text
+
+
 def test_outputs_may_have_any_number_of_partitions() -> None:
     found = as_made()
     for number, name in enumerate(OUTPUTS, 1):

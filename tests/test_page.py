@@ -891,4 +891,7 @@ async def test_records_that_a_partition_goes_on_without_are_shown(browser: Brows
         row |= {"ready": True, "recovery": None, "deleted": 70 * number}
     async with served(lambda: status) as runner, shown(browser, url_of(runner)) as page:
         states = [row["state"] for row in (await rows(page, "partitions-table")).values()]
-    assert states == ["processing", "goes on without 70 records that were deleted unprocessed"]
+    assert states == [
+        "3 records behind",
+        "goes on without 70 records that were deleted unprocessed",
+    ]

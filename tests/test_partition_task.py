@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 
 from agents import partition_task
 from agents.partition_opening import DeletedError, Opened, Progress, RenewedError
-from agents.partition_task import BATCHES_WAITING_MAX, STEPS_AHEAD_MAX, PartitionTask
+from agents.partition_task import (
+    BATCHES_WAITING_MAX,
+    HELD_BYTES_MAX,
+    STEP_BYTES_MAX,
+    STEPS_AHEAD_MAX,
+    PartitionTask,
+)
 from draws import rngs, seeds, timings
 from logs import printed_log
-from runs import LASTING, START, confirmed, new_task, placed, stepped
+from runs import LASTING, START, confirmed, new_task, placed, stepped, value_of
 from streams.batches import Batch
 from streams.record import Outgoing, Record
 from streams.topics import MES_EVENTS
@@ -397,6 +403,42 @@ async def test_it_computes_ahead_while_a_write_is_under_way_but_not_without_boun
         await reader.until(lambda: task.hungry)
         await reader.feed(1)
         assert cluster.left == expected
+
+
+def large(count: int, size: int) -> list[Record]:
+    """Return records with values that are refused for their size."""
+    return [Record(n, None, b"DE01/L1", bytes(size)) for n in range(count)]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_what_it_holds_is_bounded_in_bytes_too(together: bool) -> None:
+    cluster = Cluster(large(60, 1 << 20))
+    cluster.together = together
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        cluster.outlet.clear()
+        given = await full(reader)
+        assert HELD_BYTES_MAX <= reader.task.held_bytes < HELD_BYTES_MAX + (3 << 20)
+        assert len(given) < 17, "the records alone, without what they lead to"
+        cluster.gate.set()
+        cluster.outlet.set()
+        await reader.feed(1)
+        assert reader.task.held_bytes == 0
+        assert len(cluster.left) == 60
+
+
+async def test_a_batch_is_computed_in_steps_that_are_bounded_in_bytes() -> None:
+    cluster = Cluster(large(11, 1 << 20))
+    async with reading(cluster) as reader:
+        cluster.gate.clear()
+        cluster.outlet.clear()
+        await reader.deliver(11)
+        await reader.until(lambda: len(reader.task._steps) > 1)
+        assert max(step.records for step in reader.task._steps) == (STEP_BYTES_MAX >> 20) - 1
+        cluster.gate.set()
+        cluster.outlet.set()
+        await reader.feed(1)
+        assert [value_of(one)["data"]["offset"] for one in cluster.left] == [*range(11)]
 
 
 async def test_a_state_waits_for_what_leaves_before_it() -> None:

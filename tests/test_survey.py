@@ -52,7 +52,7 @@ class FakeJob:
             see(partition, name)
         self.meter.opening(topic, number)
         self.meter.opened(partition)
-        self.tasks[TP(topic, number)] = SimpleNamespace(partition=partition, lasting=0)
+        self.tasks[TP(topic, number)] = SimpleNamespace(partition=partition, lasting=0, deleted=0)
         return partition
 
     def close(self, topic: str, number: int) -> None:
@@ -127,7 +127,12 @@ async def test_an_answer_lists_a_bounded_number_of_lines_and_says_how_many_there
     assert [line["line"] for line in status["lines"][:4]] == ["L3", "L2003", "L0", "L1"]
     assert len(status["lines"]) == LINES_LISTED_MAX
     assert status["line_count"] == SOME
-    assert status["line_states"] == {**dict.fromkeys(STATES, 0), "down": 2, "running": SOME - 2}
+    assert status["line_states"] == {
+        **dict.fromkeys(STATES, 0),
+        "down": 2,
+        "running": SOME - 2,
+        "stored": 0,
+    }
     assert len(orjson.dumps(status)) < 300_000
     await views.end()
 
@@ -330,7 +335,7 @@ async def test_a_planned_stop_isnt_down_and_one_unplanned_beside_it_is() -> None
     status = await views_of(job).status(10)
     states = {line["line"]: line["state"] for line in status["lines"]}
     assert states == {"L1": "planned", "L2": "down", "L3": "running", "L4": "silent"}
-    assert status["line_states"] == dict.fromkeys(STATES, 1)
+    assert status["line_states"] == dict.fromkeys(STATES, 1) | {"stored": 0}
 
 
 async def test_a_status_says_which_part_of_the_inputs_it_is_of() -> None:

@@ -22,6 +22,8 @@ class EmbeddedHost:
     guarantee = "at_least_once"
     answers = True
     """The log can be reached: it's in this process."""
+    clock_difference = None
+    """There is no other clock."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -45,7 +47,8 @@ class EmbeddedHost:
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Open a partition's state."""
-        store = RocksStore(self._folder / "state" / f"{tp.topic}-{tp.partition}")
+        path = self._folder / "state" / f"{tp.topic}-{tp.partition}"
+        store = RocksStore(path, states=len(INPUTS) * self.broker.partitions)
         log, binding = self.broker.log.partition(*tp), read_binding(store)
         last = None
         if binding is not None and log.start_offset <= binding.offset:

@@ -58,9 +58,11 @@ class KafkaHost:
         self._tombstones_ms = tombstones_ms
         self._folder = Path(settings.data_dir) / "state"
         self._outputs = Outputs(cluster)
-        self._ticker = KafkaTicker(cluster, self._outputs, settings.group)
+        self._ticker = KafkaTicker(cluster, self._outputs, settings.group, settings.tick_seconds)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
+        self._states = 1
+        """Of this process, standbys included."""
         self._ends: Ends | None = None
         self._app: App | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
@@ -115,7 +117,7 @@ class KafkaHost:
             raise grown(tp.topic, partitions)
         where = TopicPartition(name, tp.partition)
         exactly_once = self.guarantee == "exactly_once"
-        store = open_store(self._folder, where, self._tombstones_ms)
+        store = open_store(self._folder, where, self._tombstones_ms, self._states)
         writer = KafkaWriter(
             self._cluster,
             None if exactly_once else self._outputs,
@@ -152,13 +154,16 @@ class KafkaHost:
         """Open partitions, and follow those that this worker stands by for."""
         if self._job.ending:
             return
+        self._states = len(actives | standbys)
         self._job.take_over(actives)
         tps = {
             TopicPartition(changelog(self._settings.group, tp.topic), tp.partition)
             for tp in standbys - actives
         }
         if tps:
-            self._standby = Standby(self._cluster, self._folder, tps, self._tombstones_ms)
+            self._standby = Standby(
+                self._cluster, self._folder, tps, self._tombstones_ms, self._states
+            )
 
     async def release(self) -> dict[TP, int]:
         """Close all partitions, finish what is being written; return how far they are."""
@@ -212,6 +217,11 @@ class KafkaHost:
     def partitions_in_all(self) -> int:
         """Of both inputs, as they were when this worker started."""
         return sum(self._counts[topic] for topic in INPUTS)
+
+    @property
+    def clock_difference(self) -> float | None:
+        """This worker's clock minus the brokers', None where it writes no ticks."""
+        return self._ticker.difference
 
     def standbys(self) -> dict[TP, int]:
         """Return how many changelog records each standby lacks, by changelog partition."""

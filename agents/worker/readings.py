@@ -34,8 +34,11 @@ SLICE_LINES: Final = 50
 class Readings:
     """Reads a running job; called in its event loop, between two steps."""
 
-    def __init__(self, job: Job, host: Host, liveness: Liveness, data_dir: str) -> None:
+    def __init__(
+        self, job: Job, host: Host, liveness: Liveness, data_dir: str, tick_seconds: float
+    ) -> None:
         self._job, self._host, self._liveness = job, host, liveness
+        self._tick_seconds = tick_seconds
         self._folder = Path(data_dir)
         self._build = (VERSION, platform.python_version(), core_of().name, host.guarantee)
 
@@ -68,6 +71,9 @@ class Readings:
         families.add("ready", self._job.ready)
         if self._job.tasks:  # it asks about its partitions
             families.add("broker_answers", self._host.answers)
+        families.add("tick_interval_seconds", self._tick_seconds)
+        if self._host.clock_difference is not None:
+            families.add("clock_difference_seconds", self._host.clock_difference)
         families.add("build_info", 1, *self._build)
         disk = shutil.disk_usage(self._folder)
         families.add("disk_size_bytes", disk.total)

@@ -85,14 +85,13 @@ def _rocks(path: Path) -> Callable[[], Store]:
 
 def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, value) of the exceptions among `outputs`."""
-    refused = [output for output in outputs if output.topic == EXCEPTIONS]
-    if not refused:
-        return
-    numbers: dict[int, int] = {}
-    for record, number in zip(placed.records, placed.numbers, strict=True):
-        numbers.setdefault(record.offset, number)
-    for output in refused:
-        yield numbers[int(output.id.rpartition("/")[2])], output.value
+    # Both go one way: a log may have two records of one offset.
+    records = zip(placed.records, placed.numbers, strict=True)
+    for output in outputs:
+        if output.topic == EXCEPTIONS:
+            offset = int(output.id.rpartition("/")[2])
+            number = next(number for record, number in records if record.offset == offset)
+            yield number, output.value
 
 
 def _chunks(

@@ -162,7 +162,8 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         stack.callback(refusals.tell_untold)
         liveness = Liveness(job, host)
         web = create_web(views.status, views.ready, access, views.lines)
-        exposition = Exposition(Readings(job, host, liveness, settings.data_dir).read)
+        readings = Readings(job, host, liveness, settings.data_dir, settings.tick_seconds)
+        exposition = Exposition(readings.read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)
         page = await serve(web, settings.host, settings.port)

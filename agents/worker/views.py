@@ -79,6 +79,11 @@ class Host(Protocol):
         """Whether the log can be reached."""
         ...
 
+    @property
+    def clock_difference(self) -> float | None:
+        """This worker's clock minus the brokers' in seconds, None where that isn't known."""
+        ...
+
     def standbys(self) -> dict[TP, int]:
         """Return how many records each copy of another worker's state lacks."""
         ...

@@ -29,7 +29,7 @@ from charts import (
     refusal,
     rendered,
 )
-from streams import kafka_member, kafka_producer
+from streams import kafka_client, kafka_member, kafka_producer
 
 DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
 PAGE = (CHART.parent.parent / "docs" / "operating.md").read_text("utf-8")
@@ -209,8 +209,9 @@ def test_a_worker_has_longer_to_stop_than_it_takes() -> None:
         kafka_member.COMMIT_SECONDS_MAX,
         run.FAUST_SECONDS_MAX,
         http_server.SHUTDOWN_SECONDS_MAX,
+        kafka_client.CLOSE_SECONDS_MAX + kafka_client.HANG_UP_SECONDS_MAX,  # the producer
         kafka_producer.STOP_SECONDS_MAX,
-        kafka_member.LEAVE_SECONDS_MAX,
+        kafka_client.CLOSE_SECONDS_MAX + kafka_client.HANG_UP_SECONDS_MAX,  # the member
     ))  # fmt: skip
     given = pod(objects(ON_KAFKA))["terminationGracePeriodSeconds"]
     assert max(longest, run.STOP_SECONDS_MAX) < 15 <= given

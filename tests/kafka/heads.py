@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
@@ -38,6 +38,9 @@ class Heads:
         """By input partition; one that hasn't processed anything has none."""
         self.written = 0
         """Heads that were seen."""
+        self.stood_ms: dict[At, int] = {}
+        """The longest time between two heads of a partition, since `watch`."""
+        self._watching = False
         self._cluster = cluster
         self._inputs = {
             TopicPartition(changelog(group, topic), number): (topic, number)
@@ -60,6 +63,11 @@ class Heads:
     def processed(self) -> int:
         """How many input records are in the states."""
         return sum(sum(head.counts) for head in self.heads.values())
+
+    def watch(self) -> None:
+        """Note from now on for how long partitions stand still."""
+        self.stood_ms = {}
+        self._watching = True
 
     def counts(self) -> dict[str, int]:
         """Return how many records became what."""
@@ -131,8 +139,13 @@ class Heads:
                 self._at[tp] = records[-1].offset + 1
                 heads = [record for record in records if record.key == HEAD]
                 self.written += len(heads)
-                if heads:
-                    told = read_head(heads[-1].value, str(tp))
-                    self.heads[self._inputs[tp]] = Head(
-                        told.offset, heads[-1].timestamp, told.counts
-                    )
+                for head in heads:
+                    self._see(self._inputs[tp], head)
+
+    def _see(self, at: At, record: ConsumerRecord) -> None:
+        told = read_head(record.value, str(at))
+        before = self.heads.get(at)
+        self.heads[at] = Head(told.offset, record.timestamp, told.counts)
+        if self._watching and before is not None:
+            stood = record.timestamp - before.written_ms
+            self.stood_ms[at] = max(self.stood_ms.get(at, 0), stood)

@@ -46,6 +46,8 @@ CLUSTER_PROPERTIES: Final = PROPERTIES | {
     "transaction.state.log.min.isr": "2",
     "share.coordinator.state.topic.replication.factor": str(REPLICATION),
     "share.coordinator.state.topic.min.isr": "2",
+    # What a coordinator of transactions has in flight to a node that hangs waits for so long.
+    "request.timeout.ms": str(round(BROKER_SESSION_SECONDS * 1000)),
     # Leaders go back to where they were soon after a node has come back.
     "leader.imbalance.check.interval.seconds": "5",
 }

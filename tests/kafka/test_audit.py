@@ -520,18 +520,6 @@ async def test_a_copy_that_a_reader_takes_for_something_else_is_refuted(
     assert (first.kind, first.topic, first.member) == ("reused", record.topic, member)
 
 
-async def test_a_header_that_no_client_reads_is_a_sentence(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def unreadable(*_: Any) -> AsyncIterator[None]:
-        b"\xff".decode()
-        yield None
-
-    monkeypatch.setattr(agents.worker.audit, "read_to", unreadable)
-    with pytest.raises(AuditError, match=r"a header whose name isn't UTF-8"):
-        await system.audit()
-
-
 async def test_a_state_of_other_settings_is_refused_with_the_way_out(system: System) -> None:
     await system.work()
     await system.lay()

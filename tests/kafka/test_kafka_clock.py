@@ -1,0 +1,170 @@
+"""Ticks on Kafka: at the brokers' time, whatever a worker's clock says, and no slot twice."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from agents.tick_clock import tick_bytes
+from contents import all_bounds
+from kafka_workers import KafkaJob
+from streams.instant import SECOND
+from streams.kafka_clock import KafkaTicker
+from streams.kafka_producer import Outputs
+from streams.topics import CLOCK, INPUTS
+
+TICK_SECONDS = 1.0
+
+LEAP_SECONDS = 3300.0
+"""Less than what brokers refuse by themselves (an hour)."""
+
+SLOW_SECONDS = 20.0
+"""Less than what is taken for wrong."""
+
+
+class Office:
+    """One who writes ticks, by a clock that a test sets."""
+
+    def __init__(self, job: KafkaJob) -> None:
+        self.outputs = Outputs(job.cluster)
+        self.ticker = KafkaTicker(
+            job.cluster, self.outputs, job.group, TICK_SECONDS, lambda: time.time() + self.ahead
+        )
+        self.ahead = 0.0
+        self._job = job
+        self._slot = 0
+
+    async def tick(self) -> int:
+        """Come to the next slot of this clock; return how many ticks are on the inputs then."""
+        now = (time.time() + self.ahead) * SECOND
+        self._slot = max(round(now // SECOND) * SECOND, self._slot + SECOND)
+        if self._slot > now + 2 * SECOND:  # the clock was set back
+            self._slot = round(now // SECOND) * SECOND
+        await self.ticker.tick(self._slot, tick_bytes(self._slot))
+        tps = [TopicPartition(name, n) for name in INPUTS for n in range(self._job.partitions)]
+        return sum(end for _, end in (await all_bounds(self._job.cluster, tps)).values())
+
+    async def close(self) -> None:
+        await self.ticker.close()
+        await self.outputs.close()
+
+
+NewOffice = Callable[[], Office]
+
+
+@pytest.fixture
+async def new_office(job: KafkaJob) -> AsyncIterator[NewOffice]:
+    """Gives one after the other; all are closed at the end."""
+    offices: list[Office] = []
+
+    def office() -> Office:
+        offices.append(Office(job))
+        return offices[-1]
+
+    yield office
+    for one in offices:
+        await one.close()
+
+
+@pytest.fixture
+def each(job: KafkaJob) -> int:
+    """How many records a tick is."""
+    return len(INPUTS) * job.partitions
+
+
+async def test_a_clock_that_leapt_writes_no_tick_and_ticks_go_on_when_it_is_right(
+    new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = new_office()
+    assert await office.tick() == each
+    assert abs(office.ticker.difference or 0.0) < SLOW_SECONDS
+    office.ahead = LEAP_SECONDS
+    for _ in range(3):
+        assert await office.tick() == each
+    assert office.ticker.difference == pytest.approx(LEAP_SECONDS, abs=SLOW_SECONDS)
+    (said,) = [one for one in caplog.messages if "no tick is written" in one]
+    assert "s ahead of the brokers': set the clock that is wrong" in said
+    office.ahead = 0.0
+    assert await office.tick() == 2 * each
+    assert "ticks go on" in caplog.messages
+    assert await new_office().tick() in (2 * each, 3 * each)  # the same slot, or the next
+
+
+async def test_a_worker_after_one_whose_clock_leapt_writes_ticks(
+    new_office: NewOffice, each: int
+) -> None:
+    wrong = new_office()
+    wrong.ahead = LEAP_SECONDS
+    assert await wrong.tick() == 0
+    assert await new_office().tick() == each
+
+
+async def test_a_clock_that_is_an_hour_behind_writes_no_tick(
+    new_office: NewOffice, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = new_office()
+    office.ahead = -3600.0
+    assert await office.tick() == 0
+    assert "s behind the brokers': set the clock that is wrong" in caplog.text
+
+
+async def test_a_slot_that_was_claimed_for_later_by_a_wrong_clock_holds_nothing_up(
+    job: KafkaJob, new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await claim(job, time.time() + LEAP_SECONDS)  # as versions did that didn't look
+    first = new_office()
+    assert await first.tick() == each
+    assert "the last tick was claimed for " in caplog.text
+    assert await first.tick() == 2 * each
+    await first.close()
+    caplog.clear()
+    office = new_office()
+    for _ in range(2):
+        await office.tick()
+    assert await office.tick() > 2 * each
+    assert "claimed for" not in caplog.text
+
+
+async def test_a_slow_clock_writes_no_slot_again(
+    new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, slow = new_office(), new_office()
+    assert await first.tick() == each
+    slow.ahead = -SLOW_SECONDS
+    assert await slow.tick() == each
+    assert not caplog.messages
+    slow.ahead = 0.0
+    assert await slow.tick() >= each
+
+
+async def test_without_the_brokers_time_a_worker_says_why_it_writes_no_tick(
+    job: KafkaJob, new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    await configure(job, {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"})
+    assert await new_office().tick() == each
+    await claim(job, time.time() + LEAP_SECONDS)
+    assert await new_office().tick() == each
+    assert "set message.timestamp.type=LogAppendTime on it" in caplog.text
+
+
+async def claim(job: KafkaJob, at: float) -> None:
+    """Claim the slot of an instant."""
+    producer = job.cluster.producer(f"{job.group}-clock")
+    await producer.start()
+    try:
+        async with producer.transaction():
+            value = str(round(at) * SECOND).encode()
+            await producer.send_and_wait(CLOCK, value, job.group.encode())
+    finally:
+        await producer.stop()
+
+
+async def configure(job: KafkaJob, configs: dict[str, str]) -> None:
+    """Give the clock's topic other settings; the next job has one of its own."""
+    resource = ConfigResource(ConfigResourceType.TOPIC, CLOCK, configs=configs)
+    async with job.cluster.admin() as admin:
+        for answer in await admin.alter_configs([resource]):
+            for code, message, *_ in answer.resources:
+                assert code == 0, message
