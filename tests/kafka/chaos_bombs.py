@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from bombs import Bomb
+from bombs import GZIP, LZ4, NAMES, SNAPPY, ZSTD, batch, packed, record, send
+from broker import run_apart
 from chaos_floods import APART, BEFORE, event
 from chaos_job import Chaos, now_ms
 from streams.record import partition_of
@@ -20,18 +21,18 @@ KEY: Final = b"FLOOD/BOMB"
 class Kind(NamedTuple):
     """A bomb to be made."""
 
-    codec: str
+    codec: int
     megabytes: int
     """Unpacked; what fits into 1 MiB, which is what a topic takes at once."""
     value_bytes: int
 
 
 KINDS: Final = (
-    Kind("zstd", 800, LARGE),
-    Kind("zstd", 800, VALID),
-    Kind("gzip", 800, LARGE),
-    Kind("lz4", 200, LARGE),
-    Kind("snappy", 16, LARGE),
+    Kind(ZSTD, 800, LARGE),
+    Kind(ZSTD, 800, VALID),
+    Kind(GZIP, 800, LARGE),
+    Kind(LZ4, 200, LARGE),
+    Kind(SNAPPY, 16, LARGE),
 )
 
 
@@ -45,10 +46,13 @@ def drop_bomb(chaos: Chaos, number: int) -> None:
     """Put the bomb of this number on a partition, and wait until it is dealt with."""
     codec, megabytes, value_bytes = KINDS[number % len(KINDS)]
     value = b" " * value_bytes if value_bytes == LARGE else _padded(number, value_bytes)
-    bomb = Bomb(codec, KEY, value, chaos.scaled(megabytes * 1_000_000) // len(value) or 1)
+    count = max(chaos.scaled(megabytes * 1_000_000) // value_bytes, 1)
+    parts = (part for n in range(count) for part in record(n, KEY, value))
+    bomb = batch(packed(codec, parts), codec, count, at_ms=now_ms())
+    chaos.tell(f"{NAMES[codec]}: {len(bomb):,} bytes, {count * value_bytes:,} unpacked")
     since = now_ms()
-    bomb.drop(chaos.job.cluster, MES_EVENTS, partition_of(KEY, chaos.job.partitions))
-    chaos.tell(f"{codec}: {len(bomb.bytes):,} bytes, {bomb.unpacked:,} unpacked")
+    partition = partition_of(KEY, chaos.job.partitions)
+    run_apart(send(chaos.job.cluster, bomb, MES_EVENTS, partition))
     chaos.get_through(since)
 
 

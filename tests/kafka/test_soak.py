@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatch
 
-from bombs import CODECS, Bomb
 from chained import RECENT_MAX, Chained, differences
 from kafka_workers import wait_until
 from pages import put_between
@@ -113,18 +111,6 @@ def test_totals_are_compared_besides() -> None:
 def test_a_repeat_is_known_for_as_long_as_a_crash_can_make_one() -> None:
     found = chained([record(number) for number in range(RECENT_MAX)] + [record(0)])
     assert (found.records, found.repeated) == (RECENT_MAX, 1)
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_a_bomb_is_a_batch_that_unpacks_to_what_it_says(codec: str) -> None:
-    bomb = Bomb(codec, b"P/L", b" " * 70_000, 30)
-    batch = DefaultRecordBatch(bomb.bytes)
-    assert batch.validate_crc()
-    assert [(one.offset, one.key, one.value) for one in batch] == [
-        (offset, b"P/L", b" " * 70_000) for offset in range(30)
-    ]
-    assert bomb.unpacked == 30 * 70_000
-    assert len(bomb.bytes) < bomb.unpacked / 15
 
 
 def test_who_passes_the_limit_of_memory_is_killed_and_the_others_arent() -> None:
