@@ -3,6 +3,7 @@
 #   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
 #   make test                                       all tests
 #   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
+#   make soak [HOURS=2] [RATE=5000]                 hours of load, a fault each minute: what grows?
 #   make check                                      style, types, import rules, bandit
 #   make audit-requirements                         known vulnerabilities of what is locked; asks a database
 #   make bench [EVENTS=2000000]                     the figures of benchmarks/README.md: an hour or more
@@ -29,7 +30,12 @@ test: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	@tests/provide-broker
-	@$(BIN)/python tests/kafka/chaos.py $(if $(CASES),--cases $(CASES)) $(if $(EVENTS),--events $(EVENTS)) $(foreach file,$(OUT),--out $(file))
+	@tests/provide-faketime
+	@$(BIN)/python tests/kafka/chaos.py $(if $(CASES),--cases $(CASES)) $(if $(EVENTS),--events $(EVENTS)) $(if $(SCALE),--scale $(SCALE)) $(foreach file,$(OUT),--out $(file))
+
+soak: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python tests/kafka/soak.py $(if $(HOURS),--hours $(HOURS)) $(if $(RATE),--rate $(RATE)) $(foreach file,$(OUT),--out $(file))
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -89,4 +95,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test chaos check audit-requirements bench bench-smoke profile docs lock clean
+.PHONY: demo test chaos soak check audit-requirements bench bench-smoke profile docs lock clean

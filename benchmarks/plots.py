@@ -1,4 +1,4 @@
-"""Draws the figures in results/*.json as SVG: peers, growth, latency, whichever are there.
+"""Draws the figures in results/*.json as SVG: peers, growth, latency, soak, whichever are there.
 
     python benchmarks/plots.py [--results DIR]
 
@@ -57,6 +57,9 @@ TITLES: Final = {
 }
 """Of growth's subjects, in their order."""
 
+SAMPLES_MAX: Final = 300
+"""Of a soak."""
+
 COLUMNS: Final = 3
 ROOM: Final = 1.15
 """Above what is drawn."""
@@ -74,6 +77,7 @@ def main() -> None:
         "peers": peers,
         "growth": growth,
         "latency": latency,
+        "soak": soak,
     }
     there = [name for name in drawings if (folder / f"{name}.json").exists()]
     if not there:
@@ -194,6 +198,45 @@ def latency(found: dict[str, Any]) -> Figure:
     figure.axes[0].legend(frameon=False)
     figure.supxlabel(f"events/s; {on([found])}", fontsize=9)
     return figure
+
+
+def soak(found: dict[str, Any]) -> Figure:
+    """Return memory, descriptors, disks, changelogs and lag over time, and the faults."""
+    samples = thinned(found["samples"])
+    minutes = [one["seconds"] / 60 for one in samples]
+    workers = sorted({name for one in samples for name in one["memory_mb"]})
+    figure = Figure(figsize=(9, 8), layout="constrained")
+    all_axes = list(figure.subplots(5, 1, sharex=True))
+    for axes, title, member in (
+        (all_axes[0], "memory, MB", "memory_mb"),
+        (all_axes[1], "descriptors", "descriptors"),
+    ):
+        for name, color in zip(workers, (OTHERS, OURS, SECOND), strict=False):
+            told = [one[member].get(name) for one in samples]
+            axes.plot(minutes, told, color=color, linewidth=1, label=name)
+        axes.set_title(title)
+    for axes, title, member in (
+        (all_axes[2], "disk of all workers, MB", "disk_mb"),
+        (all_axes[3], "changelogs on the broker, MB", "changelogs_mb"),
+        (all_axes[4], "lag, records", "lag"),
+    ):
+        axes.plot(minutes, [one[member] for one in samples], color=OURS, linewidth=1)
+        axes.set_title(title)
+    for axes in all_axes:
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    faults = [one["seconds"] / 60 for one in found["faults"]]
+    all_axes[0].plot(faults, [0.0] * len(faults), "|", color=SECOND, label="a fault")
+    all_axes[0].legend(frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
+    figure.supxlabel(
+        f"minutes at {found['rate']:,.0f} events/s, {found['guarantee']}; {on([found])}", fontsize=9
+    )
+    return figure
+
+
+def thinned(samples: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return so many samples, evenly spaced, that a drawing isn't too large."""
+    return samples[:: -(-len(samples) // SAMPLES_MAX)]
 
 
 def middle(figures: Sequence[float]) -> float:

@@ -1,5 +1,6 @@
 """EDGE: a partition's state on disk, in RocksDB through rocksdict."""
 
+import gc
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
@@ -44,6 +45,9 @@ rights) is of the machine: a store that is made anew has it, too."""
 
 IN_USE: Final = ("lock hold", "While lock")
 """In RocksDB's words for a directory that another process has."""
+
+LEFT_OPEN: Final = "lock hold by current process"
+"""In RocksDB's words for a directory that this process has, still or again."""
 
 _cache: rocksdict.Cache | None = None
 
@@ -96,7 +100,7 @@ class RocksStore:
         there = self._path.exists()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            db = rocksdict.Rdict(str(self._path), options=_options(self._memtable_bytes))
+            db = _database(self._path, self._memtable_bytes)
         except Exception as error:  # rocksdict raises plain Exceptions
             if self._copy and there and not _mentions(error, IN_USE):
                 shutil.rmtree(self._path) if self._path.is_dir() else self._path.unlink()
@@ -147,6 +151,8 @@ class RocksStore:
             following.status()
         except Exception as error:  # rocksdict raises plain Exceptions
             raise self._read_error(error) from None
+        finally:
+            del following  # an error keeps its frames, and an iterator keeps the directory
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
@@ -196,6 +202,21 @@ class RocksStore:
                 raise StateError(f"the state in {self._path} can't be written: {error}") from None
         if self._damage is not None and self._copy:
             shutil.rmtree(self._path, ignore_errors=True)  # it may be what is damaged
+
+
+def _database(path: Path, memtable_bytes: int) -> rocksdict.Rdict:
+    """Open a directory, once more if it's an iterator of ours that still has it.
+
+    A closed database has it until the last of its iterators is gone, and one may be in a scan that
+    an error cut short, which the garbage collector hasn't come to.
+    """
+    try:
+        return rocksdict.Rdict(str(path), options=_options(memtable_bytes))
+    except Exception as error:  # rocksdict raises plain Exceptions
+        if LEFT_OPEN not in str(error):
+            raise
+    gc.collect()
+    return rocksdict.Rdict(str(path), options=_options(memtable_bytes))
 
 
 _key = itemgetter(0)

@@ -1,5 +1,6 @@
 """Stores behave alike: whatever one says, all say."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -256,6 +257,38 @@ def test_a_copy_that_is_in_use_isnt_thrown_away(tmp_path: Path) -> None:
     assert not isinstance(told.value, CopyDamagedError)
     assert list(store.scan(b"l")) == KEPT
     store.close()
+
+
+@pytest.mark.parametrize("how", ["get", "scan"])
+def test_a_damaged_copy_is_made_anew_while_its_error_is_still_told(
+    tmp_path: Path, how: str
+) -> None:
+    store = kept(tmp_path / "a", copy=True)
+    flip(tmp_path / "a", 0.5)
+    with pytest.raises(CopyDamagedError) as told:
+        _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
+    store.close()
+    again = RocksStore(tmp_path / "a", copy=True)
+    assert list(again.scan(b"l")) == []
+    again.close()
+    assert told.value.__traceback__ is not None
+
+
+def test_a_scan_that_was_cut_short_and_forgotten_keeps_no_directory(tmp_path: Path) -> None:
+    store = kept(tmp_path / "a")
+    scan = store.scan(b"l")
+    next(scan)
+    cycle: list[object] = [scan]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del scan, cycle
+        store.close()
+        again = RocksStore(tmp_path / "a")
+    finally:
+        gc.enable()
+    assert list(again.scan(b"l")) == KEPT
+    again.close()
 
 
 def test_a_scan_that_ends_at_its_last_key_finds_no_damage(tmp_path: Path) -> None:

