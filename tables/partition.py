@@ -310,7 +310,7 @@ class _Batch:
         if bounds is None:
             return False
         if len(self.out) > self._counted:
-            more = islice(self.out, self._counted, None)
+            more = self.out[self._counted :]  # islice would walk past all that is counted already
             self._output_bytes += sum([len(record.value) for record in more])
             self._counted = len(self.out)
         return (

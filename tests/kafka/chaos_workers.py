@@ -95,7 +95,7 @@ def fill_disk(chaos: Chaos) -> None:
         )
         limit = worker.log.stat().st_size + SENTENCE_BYTES
         resource.prlimit(worker.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        deadline = time.monotonic() + chaos.rng.uniform(0, min(FULL_SECONDS_MAX, 5))
+        deadline = time.monotonic() + chaos.rng.uniform(2, 5)  # something is to be flushed by then
         while worker.running and time.monotonic() < deadline:
             time.sleep(0.05)
         del chaos.workers[name]
