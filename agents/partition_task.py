@@ -30,8 +30,13 @@ STEP_RECORDS_MAX: Final = 4_000
 STEP_BYTES_MAX: Final = 4 << 20
 """Computed in one go: bounds memory, and how long the loop is kept busy."""
 
-STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=4_000)
+STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=1_000)
 """A step ends at the first of them: bounds what is held, and how long the loop is kept busy."""
+
+STEP_SECONDS_MAX: Final = 0.25
+STEP_RECORDS_MIN: Final = 50
+"""A step that takes longer makes the next ones half as large, down to so many records: others wait
+for the loop meanwhile, and a worker that is silent for a session loses its partitions."""
 
 STEPS_AHEAD_MAX: Final = 32
 RECORDS_AHEAD_MAX: Final = 16_000
@@ -118,6 +123,7 @@ class PartitionTask:
         self._held: deque[tuple[int, int]] = deque()
         """(end, bytes) of the batches that have been taken and aren't lasting."""
         self._steps: deque[_Step] = deque()
+        self._records_max = STEP_RECORDS_MAX
         self._sending = False
         self._next = 0
         self._moved = asyncio.Event()
@@ -249,7 +255,7 @@ class PartitionTask:
             if not self._batches or _fill(self._steps, 1):
                 await self._wait()
                 continue
-            batch, began = self._batches.popleft(), perf_counter()
+            batch, began = self._next_batch(), perf_counter()
             before = partition.counts.records
             step = partition.step(batch)
             last = batch[bisect_right(batch, partition.offset, key=_offset) - 1]
@@ -260,7 +266,9 @@ class PartitionTask:
             rest = partition.offset < batch[-1].offset
             if rest:  # a bound came first
                 self._batches.appendleft(batch)
-            self._meter.computed(count, perf_counter() - began)
+            seconds = perf_counter() - began
+            self._pace(len(batch), seconds)
+            self._meter.computed(count, seconds)
             sent = not (self._sending and step.outputs)
             posted = batch if step.outputs and not rest else ()
             self._steps.append(
@@ -268,6 +276,20 @@ class PartitionTask:
             )
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
+
+    def _next_batch(self) -> Sequence[Record]:
+        batch = self._batches.popleft()
+        if len(batch) > self._records_max:
+            batch, *rest = _parts(batch, self._records_max)
+            self._batches.extendleft(reversed(rest))
+        return batch
+
+    def _pace(self, records: int, seconds: float) -> None:
+        """Let steps be as large as the loop can bear."""
+        if seconds > STEP_SECONDS_MAX:
+            self._records_max = max(records // 2, STEP_RECORDS_MIN)
+        elif seconds < STEP_SECONDS_MAX / 4:
+            self._records_max = min(2 * self._records_max, STEP_RECORDS_MAX)
 
     async def _send(self, writer: Writer) -> None:
         """Send the outputs of all that has been computed, in order, before its state is written."""
@@ -378,15 +400,17 @@ async def _all(running: Sequence[asyncio.Future[None]]) -> None:
         await ended
 
 
-def _parts(records: Sequence[Record]) -> Sequence[Sequence[Record]]:
+def _parts(
+    records: Sequence[Record], records_max: int = STEP_RECORDS_MAX
+) -> Sequence[Sequence[Record]]:
     """Return records in parts for steps."""
     of_block: Cut | None = getattr(records, "parts", None)
     if of_block is not None:
-        return of_block(STEP_RECORDS_MAX, STEP_BYTES_MAX)
+        return of_block(records_max, STEP_BYTES_MAX)
     found, begin, size = [], 0, 0
     for end, record in enumerate(records):
         more = _size(record)
-        if end > begin and size + more > STEP_BYTES_MAX:
+        if end - begin >= records_max or (end > begin and size + more > STEP_BYTES_MAX):
             found.append(records[begin:end])
             begin, size = end, 0
         size += more
