@@ -104,6 +104,6 @@ async def test_a_standby_that_cant_open_all_its_copies_lets_go_of_them(tmp_path:
     one, other = CHANGELOG, CHANGELOG._replace(partition=1)
     in_use = open_store(tmp_path, other, DAY_MS)
     with pytest.raises(StateError, match="can't be opened"):
-        Standby(Cluster(("127.0.0.1:1",)), tmp_path, {one, other}, DAY_MS)
+        Standby(Cluster(("127.0.0.1:1",)), tmp_path, {one, other}, DAY_MS, 2)
     open_store(tmp_path, one, DAY_MS).close()  # nobody has it
     in_use.close()

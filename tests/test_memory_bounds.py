@@ -9,7 +9,7 @@ import pytest
 from faust.types import TP
 
 from agents.partition_task import HELD_BYTES_MAX
-from agents.process_events import JOB_HELD_BYTES_MAX, RECENT_BYTES_MAX, Job
+from agents.process_events import JOB_HELD_BYTES_MAX, SEEN_BYTES_MAX, Job
 from agents.worker.copy_topic import Copied, _Spread
 from runs import new_task
 from streams.cluster import FETCH_BYTES_MAX, FETCHED_BYTES_MAX, fetch_bytes
@@ -57,7 +57,7 @@ async def test_of_a_large_exception_people_see_the_beginning() -> None:
     job._observe(outputs)
     kept = list(job.recent["exceptions"])
     assert kept[0] is outputs[1]
-    assert len(kept[1].value) < RECENT_BYTES_MAX
+    assert len(kept[1].value) < SEEN_BYTES_MAX
     assert orjson.loads(kept[1].value)["id"] == f"{MES_EVENTS}/0/0"
 
 
