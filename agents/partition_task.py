@@ -219,8 +219,10 @@ class PartitionTask:
         stack.callback(self._forget)
         partition = Partition(
             self._topic, self._number, self._rules, overlay, bounds=STEP_BOUNDS,
-            lines_max=self._lines_max,
+            lines_max=self._lines_max, later=True,
         )  # fmt: skip
+        for _ in partition.loading():  # of many lines it takes longer than a session
+            await asyncio.sleep(0)
         self.has_state = partition.offset >= 0
         partition.offset = self._resumption.offset(partition.offset + 1, opened) - 1
         self.lasting = self._next = partition.offset + 1

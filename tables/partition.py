@@ -1,6 +1,6 @@
 """One partition, one task: records in, what becomes of each, and the state that says so."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Final, Protocol
@@ -130,8 +130,11 @@ class Partition:
         plain: bool = False,
         bounds: Bounds | None = None,
         lines_max: int | None = None,
+        later: bool = False,
     ) -> None:
         """Take up what the store has; with `lasting` off only the ledger is written to it.
+
+        `later` leaves that to `loading`.
 
         `plain` leaves the compiled core out: it's what that is held against. With `bounds` a step
         may end before its records do. `lines_max` lines stay in memory, about; None: all of them.
@@ -161,8 +164,16 @@ class Partition:
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
         self.shape = shape_of(rules)
-        snapshot.load(self)
-        self._folding = Folding(self) if Folding is not None and not plain else None
+        self._plain = plain
+        self._folding: Folding | None = None
+        if not later:
+            deque(self.loading(), maxlen=0)
+
+    def loading(self) -> Iterator[None]:
+        """Take up what the store has; a pause for other work is wherever this yields."""
+        yield from snapshot.loading(self)
+        if Folding is not None and not self._plain:
+            self._folding = Folding(self)
 
     @property
     def full(self) -> bool:

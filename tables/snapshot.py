@@ -25,8 +25,15 @@ WINDOW_BYTES_MAX: Final = 512 << 10
 """A window that takes more in format 1 or 2, in one value, makes its state go on in format 3."""
 
 
-def load(partition: Partition) -> None:
-    """Fill a partition with what its store has; a store without a head is empty."""
+LINES_AT_ONCE: Final = 500
+"""Read between two pauses: some hundredth of a second."""
+
+
+def loading(partition: Partition) -> Iterator[None]:
+    """Fill a partition with what its store has; a store without a head is empty.
+
+    Yields now and then, for whoever has something else to do: there may be any number of lines.
+    """
     wanted = partition.rules.state_format
     (found,) = partition.store.get_many([HEAD])
     if found is None:
@@ -44,10 +51,12 @@ def load(partition: Partition) -> None:
     told.codes.update(head.codes)
     told.left.update(head.left)
     if partition.format_stored < PAGED:
-        _load_first(partition)
+        yield from _loading_first(partition)
         return
     length = partition.rules.downtime.length
-    for key, value in partition.store.scan(LINE):
+    for number, (key, value) in enumerate(partition.store.scan(LINE), 1):
+        if number % LINES_AT_ONCE == 0:
+            yield
         line = _line_of(partition, key[1:], value)
         if partition.full:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
@@ -57,19 +66,27 @@ def load(partition: Partition) -> None:
                 partition.format = partition.format_stored  # earlier ones can't tell of that
 
 
-def _load_first(partition: Partition) -> None:
+def _loading_first(partition: Partition) -> Iterator[None]:
     """Read all lines of a state of format 1 or 2."""
     rules, store = partition.rules, partition.store
-    for _, value in store.scan(LINE):
+    for number, (_, value) in enumerate(store.scan(LINE), 1):
+        if number % LINES_AT_ONCE == 0:
+            yield
         line = stored.read_first_line(value, rules)
         partition.lines[line.key] = line
-    for key, value in store.scan(EPISODE):
+    for number, (key, value) in enumerate(store.scan(EPISODE), 1):
+        if number % LINES_AT_ONCE == 0:
+            yield
         line_key, name, episode = stored.read_episode(key, value)
         partition.lines[line_key].episodes[name] = episode
-    for key, value in store.scan(WINDOW):
+    for number, (key, value) in enumerate(store.scan(WINDOW), 1):
+        if number % LINES_AT_ONCE == 0:
+            yield
         line_key, rest = key[1:].split(b"\0", 1)
         stored.read_rows(partition.lines[line_key], rest, value, rules.kinds_by_short)
-    for line in partition.lines.values():
+    for number, line in enumerate(partition.lines.values(), 1):
+        if number % LINES_AT_ONCE == 0:
+            yield
         _recall(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
 

@@ -1,5 +1,6 @@
 """The store of one partition: what it must offer, and those that live in memory."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -44,11 +45,14 @@ class Store(Protocol):
 class MemoryStore:
     """A store that ends with the process.
 
-    Keys lie on shelves by their first byte, so that a scan passes only its own.
+    Keys lie on shelves by their first byte, so that a scan passes only its own. A shelf that is
+    scanned is sorted once until its keys change: a tick may sweep any number of lines.
     """
 
     def __init__(self) -> None:
         self._shelves: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self._sorted: dict[int, list[bytes]] = {}
+        """The keys of shelves as they are, of those that were scanned since they changed."""
 
     def __len__(self) -> int:
         return sum(map(len, self._shelves.values()))
@@ -62,16 +66,27 @@ class MemoryStore:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
         for first in sorted(self._shelves) if not prefix else [prefix[0]]:
             shelf = self._shelves[first]
-            yield from sorted([pair for pair in shelf.items() if pair[0].startswith(prefix)])
+            keys = self._sorted.get(first)
+            if keys is None:
+                keys = self._sorted[first] = sorted(shelf)
+            found = []
+            for at in range(bisect_left(keys, prefix), len(keys)):
+                if not keys[at].startswith(prefix):
+                    break
+                found.append((keys[at], shelf[keys[at]]))
+            yield from found
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
         shelves = self._shelves
         for key, value in changes:
+            shelf = shelves[key[0]]
+            if (value is None) is (key in shelf):
+                self._sorted.pop(key[0], None)
             if value is None:
-                shelves[key[0]].pop(key, None)
+                shelf.pop(key, None)
             else:
-                shelves[key[0]][key] = value
+                shelf[key] = value
 
     def size_bytes(self) -> None:
         """Return that nobody counts."""

@@ -32,6 +32,7 @@ from streams.writing import Fenced, Lost, StateChange, StateChanges
 from tables.binding import BINDING, binding_change, binding_of, read_binding
 from tables.head import HEAD, read_head
 from tables.rules import Timing, rules_for
+from tables.snapshot import LINES_AT_ONCE
 from tables.store import MemoryStore
 from tables.stored import EXPIRY, LINE, read_line
 
@@ -696,6 +697,31 @@ async def test_a_close_doesnt_wait_for_ever_for_what_is_being_written(
         assert (cluster.lasting, reader.task.lasting) == (0, 0)
         assert (cluster.writer, cluster.store) == (None, None)
         assert reader.failed is None
+
+
+@pytest.mark.parametrize("format", [1, 2, 3])
+async def test_whoever_has_something_to_do_gets_to_it_while_many_lines_are_read(
+    format: int,
+) -> None:
+    """A worker that is silent for a session has lost its partitions, and so has the next."""
+    lines = 10 * LINES_AT_ONCE
+    cluster = Cluster(
+        [
+            Record(n, None, b"DE01/L%d" % n, confirmed(n).replace(b'"L1"', b'"L%d"' % n))
+            for n in range(lines)
+        ]
+    )
+    cluster.rules = rules_for(MES_EVENTS, LASTING, state_format=format)
+    reader = Reader(cluster)
+    await reader.feed(lines)
+    await reader.task.close()
+    reader, turns = Reader(cluster), 0
+    while reader.task.partition is None:
+        turns += 1
+        await asyncio.sleep(0)
+    assert turns > lines // LINES_AT_ONCE
+    assert len(reader.task.partition.lines) == lines
+    await reader.task.close()
 
 
 async def test_a_close_while_it_opens_doesnt_wait() -> None:

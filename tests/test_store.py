@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,10 @@ from hypothesis import strategies as st
 
 from tables.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
 from tables.store import Change, MemoryStore, Room, SpillingStore, Store
+
+SCANS = 20_000
+SCANS_SECONDS_MAX = 5.0
+"""A twentieth of a second; half a minute where each passes all keys."""
 
 keys = st.one_of(
     st.binary(min_size=1, max_size=3),
@@ -73,6 +78,14 @@ def _expected(model: dict[bytes, bytes], name: str, argument: list[object]) -> o
         else:
             model[key] = value
     return None
+
+
+def test_a_scan_in_memory_passes_its_own_keys_only() -> None:
+    store = MemoryStore()
+    store.write([(b"x%05d" % number, b"") for number in range(SCANS)])
+    began = process_time()
+    assert all(list(store.scan(b"x%05d" % number)) for number in range(SCANS))
+    assert process_time() - began < SCANS_SECONDS_MAX
 
 
 @pytest.fixture(params=["memory", "rocks", "spilled"])

@@ -28,6 +28,8 @@ class Case:
     brokers: Literal[1, 3] = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of each worker."""
+    recent: bool = False
+    """The load is of yesterday, so that workers' ticks make it late and not too old."""
     under_load: bool = True
     """The load lasts from the first fault to the last."""
     in_order: bool = False
@@ -67,7 +69,7 @@ CASES: Final = {
         Case("flipped-bytes", chaos_hosts.flip_bytes, 6, 10),
         Case("inputs-anew", chaos_topics.renew_inputs, 2, 30),
         Case("changelogs-anew", chaos_topics.renew_changelogs, 3, 20, repeats=True),
-        Case("leaping-clock", chaos_hosts.leap, 3, 30, settings=TICKING),
+        Case("leaping-clock", chaos_hosts.leap, 4, 30, settings=TICKING, recent=True),
         Case("cluster-kill", chaos_cluster.kill_one, 8, 30, brokers=3),
         Case("cluster-stop", chaos_cluster.stop_one, 8, 25, brokers=3),
         Case("cluster-freeze", chaos_cluster.freeze_one, 8, 50, brokers=3),

@@ -151,6 +151,10 @@ def leap(chaos: Chaos) -> None:
         time.sleep(LEAP_SECONDS)
         clock.write_text("+0\n")
         chaos.resumed.append(_wait_for_ticks(chaos))
+    for name in list(chaos.workers):  # what comes to an end can be compared
+        chaos.stop(name)
+        chaos.start(name, tick_seconds=0)
+    chaos.wait_until_settled()
 
 
 def _wait_for_ticks(chaos: Chaos) -> float:

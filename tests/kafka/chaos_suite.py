@@ -1,11 +1,13 @@
 """The chaos suite's brokers and its log, and what comes of a case: held against a replay."""
 
+import re
 import sys
 import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -24,6 +26,11 @@ from pod_limit import POD_MB, PodLimit
 
 PARTITIONS: Final = 6
 """Of each input topic: two workers have three of each, three have two."""
+
+FIRST_DAY: Final = date(2026, 1, 5)
+"""Of the simulator's logs."""
+
+DATE: Final = re.compile(rb'"time":"(\d{4}-\d\d-\d\d)T')
 
 TAIL_CHARS: Final = 2_500
 """Of what each worker and the broker have said, where a case has failed."""
@@ -84,6 +91,17 @@ class Suite:
             "--out", self.log,
         )  # fmt: skip
 
+    def _log_of(self, case: Case) -> Path:
+        """Return the load of a case."""
+        if not case.recent:
+            return self.log
+        recent = self.folder / "recent.ndjson"
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        with self.log.open("rb") as lines, recent.open("wb") as moved:
+            days = yesterday - FIRST_DAY
+            moved.writelines(DATE.sub(partial(_moved, days), line) for line in lines)
+        return recent
+
     def run(self, case: Case, guarantee: str, faults: int) -> Result:
         """Run a case, and compare. A failure is in the result."""
         once = (guarantee == EXACTLY_ONCE and not case.repeats) or case.in_order
@@ -107,7 +125,7 @@ class Suite:
         fault_seconds = case.fault_seconds + size.session_seconds
         seconds = result.faults * fault_seconds
         with (
-            Feeder(self.broker.url, self.log, job.folder, seconds) as feeder,
+            Feeder(self.broker.url, self._log_of(case), job.folder, seconds) as feeder,
             PodLimit(size.mb_max) as limit,
         ):
             chaos = Chaos(
@@ -157,6 +175,11 @@ class Suite:
             f"{result.difference.first or 'no difference'}"
         )
         assert counts == wanted, f"the states have counted {counts}, a replay {wanted}"
+
+
+def _moved(days: timedelta, found: re.Match[bytes]) -> bytes:
+    day = date.fromisoformat(found[1].decode()) + days
+    return b'"time":"%sT' % day.isoformat().encode()
 
 
 class Suites:
