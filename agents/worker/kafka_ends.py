@@ -62,12 +62,13 @@ class Ends:
                     while True:
                         wanted = [TopicPartition(*tp) for tp in self._owned()]
                         if wanted:
+                            # A topic that was made anew is looked for first: its ends aren't told.
+                            async with asyncio.timeout(ASK_SECONDS_MAX):
+                                await self._look(reader)
                             async with asyncio.timeout(ASK_SECONDS_MAX):
                                 ends = await reader.end_offsets(wanted)
                             self.known = {TP(*tp): end for tp, end in ends.items()}
                             self._heard = monotonic()
-                            async with asyncio.timeout(ASK_SECONDS_MAX):
-                                await self._look(reader)
                         await asyncio.sleep(ASK_PAUSE_SECONDS)
             except asyncio.CancelledError:
                 if asked_to_end():

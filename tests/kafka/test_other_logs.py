@@ -21,7 +21,7 @@ from streams.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 KEY = b"DE01/L1"
 M = TopicPartition(MES_EVENTS, 0)
 
-NOTICED_SECONDS_MAX = 30.0
+NOTICED_SECONDS_MAX = 60.0
 """A running worker has seen by then what has become of its topics."""
 
 
