@@ -149,7 +149,6 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     set_up_logs(settings.log_format)
-    log.info("core: %s", core_of().text)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         access = access_of(settings)
@@ -178,6 +177,7 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         if isinstance(host, EmbeddedHost):  # an unreadable state is told before anything starts
             await _unless_stopped(worker.opened(), stopping)
         stack.push_async_callback(views.end)
+        log.info("core: %s", core_of().text)
         yield worker
 
 

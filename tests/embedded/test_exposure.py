@@ -85,7 +85,7 @@ def test_a_worker_that_others_reach_takes_a_token_and_never_says_it(tmp_path: Pa
     worker = started(tmp_path, host="0.0.0.0", read_tokens=f"file:{tmp_path / 'tokens'}")
     assert worker.stdout is not None
     try:
-        first = worker.stdout.readline()
+        first = next(line for line in worker.stdout if " INFO " not in line)
         url = first.split()[2]
         assert answer(f"{url}api/status")[0] == 401
         assert answer(f"{url}api/status", "x" * 30)[0] == 401

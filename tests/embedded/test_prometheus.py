@@ -40,7 +40,7 @@ own = settings.Settings(data_dir=sys.argv[1], port=0, tick_seconds=0)
 run_worker(own, "factory", main)
 """
 
-EMPTY_HERE = ("lineside_standby_lag_records",)
+EMPTY_HERE = ("lineside_standby_lag_records", "lineside_clock_difference_seconds")
 """Of Kafka."""
 
 SCRAPES_SECONDS = 12

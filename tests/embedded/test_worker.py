@@ -23,11 +23,12 @@ def test_a_worker_gives_what_a_replay_gives(case: Case, tmp_path: Path) -> None:
 def test_kill_9_loses_nothing_and_counts_nothing_twice(case: Case, tmp_path: Path) -> None:
     rng = random.Random(9)
     midway = 0
+    size = sum(len(value) for values in case.expected.values() for value in values)
     for number in range(KILLS):
         worker = WorkerProcess(tmp_path, *case.arguments)
-        seen = worker.wait_for_records(round(EVENTS * (number + 0.5) / KILLS))
+        reached = worker.wait_for_outputs(round(size * (number + 0.5) / KILLS))
         time.sleep(rng.random() * 0.05)
-        midway += worker.kill() == -signal.SIGKILL and 0 < seen < EVENTS
+        midway += worker.kill() == -signal.SIGKILL and reached
     assert midway >= KILLS // 2, "the kills came too late to show anything"
     worker = WorkerProcess(tmp_path, *case.arguments)
     worker.wait_for_records(EVENTS)

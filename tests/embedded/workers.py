@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,20 @@ class WorkerProcess:
                 break
             time.sleep(0.002)
         return seen
+
+    def wait_for_outputs(self, size: int) -> bool:
+        """Wait until what left takes so many bytes on the log; return False if it ended before."""
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(OSError):
+                if sum(path.stat().st_size for path in self._outputs()) >= size:
+                    return True
+            time.sleep(0.002)
+        return False
+
+    def _outputs(self) -> Iterator[Path]:
+        for topic in OUTPUTS:
+            yield from (self.folder / "log" / topic).glob("*/*.log")
 
     def end(self, number: int) -> int:
         """Send a signal, and return the exit code."""
