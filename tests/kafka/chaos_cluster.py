@@ -9,7 +9,7 @@ from chaos_job import Chaos, now_ms
 from kafka_cluster import NODES, KafkaCluster
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 
-FROZEN_SECONDS_MIN: Final = 30.0
+FROZEN_SECONDS_MIN: Final = 20.0
 FROZEN_SECONDS_MAX: Final = 60.0
 """A broker hangs for so long. All partitions have to go on while it does."""
 

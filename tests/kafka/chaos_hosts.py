@@ -25,7 +25,7 @@ DESCRIPTORS_MAX: Final = 1_024
 ELSEWHERE: Final = "127.0.0.9"
 """Who holds the connections: another address than who asks whether the worker lives."""
 
-HELD_SECONDS: Final = 8.0
+HELD_SECONDS: Final = 5.0
 
 PROBE_SECONDS_MAX: Final = 5.0
 """A kubelet waits for an answer for so long, and no longer."""
