@@ -28,6 +28,9 @@ REBALANCE_SECONDS_MAX: Final = 30.0
 POLL_SECONDS_MAX: Final = 24 * 3600.0
 """A member whose partitions take nothing (a broker is away) is alive still."""
 
+METADATA_SECONDS: Final = 10.0
+"""So often a member looks at its topics: one that was away is nobody's until that."""
+
 COMMIT_SECONDS_MAX: Final = 1.0
 """Nobody waits for longer to tell how far the states are."""
 
@@ -54,6 +57,7 @@ def new_member(
         # To join takes as long as the slowest of the others.
         request_timeout_ms=round((REBALANCE_SECONDS_MAX + REQUEST_SECONDS_MAX) * 1000),
         max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
+        metadata_max_age_ms=round(METADATA_SECONDS * 1000),
         key_deserializer=whole if COMPILED else None,
     )
 

@@ -555,14 +555,23 @@ def test_a_worker_that_is_only_starting_ends_in_order(
     with socket.socket() as silent:  # a broker that takes connections, and says nothing
         silent.bind(("127.0.0.1", 0))
         silent.listen()
+        silent.settimeout(SECONDS_MAX)
         options = ["--broker", f"kafka://127.0.0.1:{silent.getsockname()[1]}"] if broker else []
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [LINESIDE, "worker", "--port", "0", "--data-dir", tmp_path, *options],
             stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert process.stderr is not None
-        assert "core: " in process.stderr.readline()
-        process.send_signal(number)
-        _, err = process.communicate(timeout=SECONDS_MAX)
+        ) as process:  # fmt: skip
+            assert process.stderr is not None
+            try:
+                if broker:
+                    asking, _ = silent.accept()
+                else:
+                    assert "core: " in process.stderr.readline()
+                process.send_signal(number)
+                _, err = process.communicate(timeout=SECONDS_MAX)
+                if broker:
+                    asking.close()
+            finally:
+                process.kill()
     assert process.returncode == 0, err
     assert "Traceback" not in err

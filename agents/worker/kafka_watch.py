@@ -1,5 +1,6 @@
 """Whether the topics of a running worker are still those that its partitions were opened with."""
 
+import logging
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
@@ -9,6 +10,8 @@ from agents.process_events import Job
 from streams.kafka_identity import identities
 from streams.topics import INPUTS, changelog
 from tables.changelog import GrownError
+
+log = logging.getLogger("lineside.worker")
 
 
 class Watch:
@@ -24,6 +27,7 @@ class Watch:
         self._counts = counts
         self._job = job
         self._opened: dict[TP, dict[str, bytes]] = {}
+        self._missing: set[str] = set()
 
     def opened(self, tp: TP, ids: dict[str, bytes]) -> None:
         """Note the ids, by name, of the topics that a partition was opened with."""
@@ -32,6 +36,10 @@ class Watch:
     async def look(self, reader: AIOKafkaConsumer) -> None:
         """Ask a broker, and act on what it says. Raises `KafkaError`."""
         told = await identities(reader._client, self._names)
+        missing = set(self._names) - set(told)
+        for name in sorted(missing - self._missing):
+            log.warning("there is no topic %s any more: what needs it waits until it's there", name)
+        self._missing = missing
         for topic in INPUTS:
             if topic in told and told[topic].partitions > self._counts[topic]:
                 self._job.fail(grown(topic, self._counts[topic]))

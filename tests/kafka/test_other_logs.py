@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 
 from broker import run_apart
-from clusters import fresh_topics
+from clusters import delete_topics, fresh_topics
 from contents import write
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, WorkerProcess, one_sentence, wait_until
 from runs import confirmed, consumed
@@ -97,6 +97,19 @@ def test_an_input_topic_made_anew_under_a_running_worker_ends_it(job: KafkaJob) 
     again = job.worker()
     assert again.wait(REFUSAL_SECONDS_MAX) == 1
     assert "isn't the one that its state is of" in one_sentence(again)
+
+
+def test_an_input_topic_that_was_away_for_a_while_is_looked_at_again(job: KafkaJob) -> None:
+    give(job, confirmations(0, 10))
+    worker = job.worker()
+    processed(worker, 10)
+    delete_topics(job.broker, [MES_EVENTS])
+    missed = f"there is no topic {MES_EVENTS} any more"
+    wait_until("it's missed, and nobody's any more", lambda: missed in worker.said)
+    renew(job, MES_EVENTS)
+    give(job, confirmations(100, 30))
+    assert worker.wait(NOTICED_SECONDS_MAX) == 1
+    assert "isn't the one that its state is of" in one_sentence(worker)
 
 
 def test_a_copy_of_an_input_topic_goes_on_where_somebody_says_so(job: KafkaJob) -> None:
