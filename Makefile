@@ -81,7 +81,7 @@ clean:
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 # The stamps say with which lock the environment was made.
-$(VENV)/.run: requirements.lock pyproject.toml hatch_build.py $(wildcard streams/*.p[yx][xd] tables/*.p[yx][xd])
+$(VENV)/.run: requirements.lock pyproject.toml hatch_build.py $(wildcard streams/*/*.p[yx][xd] tables/*/*.p[yx][xd])
 	@echo "Setting up $(VENV) (the first time only, half a minute or so) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "lineside needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }

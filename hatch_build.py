@@ -26,7 +26,7 @@ class CompiledCore(BuildHookInterface):  # type: ignore[type-arg]  # no settings
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile in place, and name what was made."""
         root = Path(self.root)
-        for stale in [one for package in PACKAGES for one in root.glob(f"{package}/*.so")]:
+        for stale in [one for package in PACKAGES for one in root.glob(f"{package}/**/*.so")]:
             stale.unlink()
         if os.environ.get("LINESIDE_CORE") == "plain":
             return
@@ -50,7 +50,7 @@ def compiled(root: Path) -> list[str]:
     here = Path.cwd()
     os.chdir(root)
     try:
-        sources = sorted(path for package in PACKAGES for path in Path(package).glob("*.pyx"))
+        sources = sorted(path for package in PACKAGES for path in Path(package).rglob("*.pyx"))
         extensions = [
             Extension(
                 ".".join(path.with_suffix("").parts),
@@ -77,7 +77,7 @@ def compiled(root: Path) -> list[str]:
         command.parallel = os.cpu_count() or 1
         command.ensure_finalized()
         command.run()
-        return sorted(str(path) for package in PACKAGES for path in Path(package).glob("*.so"))
+        return sorted(str(path) for package in PACKAGES for path in Path(package).rglob("*.so"))
     finally:
         os.chdir(here)
 

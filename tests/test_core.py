@@ -48,7 +48,7 @@ def asked(absent: tuple[str, ...] = (), broken: tuple[str, ...] = ()) -> tuple[C
 
 
 def test_every_compiled_module_is_asked() -> None:
-    sources = [*ROOT.glob("streams/*.pyx"), *ROOT.glob("tables/*.pyx")]
+    sources = [*ROOT.glob("streams/**/*.pyx"), *ROOT.glob("tables/**/*.pyx")]
     assert sorted(MODULES) == sorted(f"{path.parent.name}.{path.stem}" for path in sources)
 
 
