@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from streams import instant
 from streams.transactions import SOURCE
+from streams.values import instant
 
 ANYWHERE: Final = "*"
 

@@ -22,8 +22,8 @@ from aiokafka import AIOKafkaConsumer
 from streams.cluster import Cluster
 from streams.events import AnyEvent, Tick
 from streams.kafka_consumer import BATCH_RECORDS_MAX
-from streams.quantity import Number
 from streams.topics import INPUTS
+from streams.values.quantity import Number
 
 decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode
 

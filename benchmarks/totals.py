@@ -12,14 +12,14 @@ from typing import Any, Final
 import msgspec
 from workload import Digest, Plan, Workload
 
-from streams import instant, quantity
-from streams.quantity import SCALE, Number
 from streams.topics import (
     ERP_TRANSACTIONS,
     SUMMARY_CONSUMPTION,
     SUMMARY_DOWNTIME,
     SUMMARY_SCRAP,
 )
+from streams.values import instant, quantity
+from streams.values.quantity import SCALE, Number
 
 Totals = Counter[tuple[str, str, str, str]]
 """Billionths by plant, line, type and measure; records by "count", where each is one event."""

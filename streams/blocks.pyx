@@ -11,7 +11,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 
-from streams.buffer cimport Buffer, grown, taken
+from streams.values.buffer cimport Buffer, grown, taken
 
 from streams import headers as headers_
 from streams.record import BatchError, Record

@@ -5,7 +5,7 @@ from typing import Any, Final, Union
 
 import msgspec
 
-from streams import events, instant, quantity
+from streams import events
 from streams.document import (
     NESTING_MAX,
     VALUE_BYTES_MAX,
@@ -15,11 +15,12 @@ from streams.document import (
 )
 from streams.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.headers import is_binary
-from streams.instant import RESTS, WHOLES
 from streams.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
-from streams.quantity import PARSED, SCALE, WHOLE_MAX, Number
 from streams.rejection import Code, Rejection, shown
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.values import instant, quantity
+from streams.values.instant import RESTS, WHOLES
+from streams.values.quantity import PARSED, SCALE, WHOLE_MAX, Number
 
 PLACE_CHARACTERS_MAX: Final = 128
 

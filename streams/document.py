@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from streams.headers import is_binary
 from streams.members import JsonObject
-from streams.quantity import Number
 from streams.record import RECORD_BYTES_MAX, CutValue
 from streams.rejection import shown
+from streams.values.quantity import Number
 
 VALUE_BYTES_MAX: Final = 64 * 1024
 """A value is at most this large."""

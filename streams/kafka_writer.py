@@ -8,7 +8,6 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
-from streams.cache import keep
 from streams.cluster import BATCH_BYTES_MAX, Cluster
 from streams.headers import RECORD_BYTES_MAX
 from streams.kafka_batches import changes_batch
@@ -24,6 +23,7 @@ from streams.kafka_producer import (
 )
 from streams.record import Outgoing, partition_of
 from streams.topics import EXCEPTIONS
+from streams.values.cache import keep
 from streams.writing import Lost, StateChange, StateChanges
 
 FENCE: Final = b"f"

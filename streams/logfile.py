@@ -10,10 +10,10 @@ from msgspec import UNSET, Meta
 from streams.codec import Decoded, decode, route
 from streams.document import Headers
 from streams.events import NAMES, Tick
-from streams.instant import LATEST
 from streams.record import Record, partition_of
 from streams.rejection import Rejection, shown
 from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
+from streams.values.instant import LATEST
 
 LINE_BYTES_MAX: Final = 8 << 20
 """What is kept of a longer line, so that memory stays bounded; it is `malformed` in any case."""

@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from msgspec import NODEFAULT, Raw, Struct
 from msgspec.structs import fields
 
-from streams import quantity
 from streams.rejection import shown
+from streams.values import quantity
 
 JsonObject = dict[str, Any]
 

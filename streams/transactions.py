@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from streams import instant
+from streams.values import instant
 
 SOURCE: Final = "/lineside"
 """The `source` of everything that lineside says."""

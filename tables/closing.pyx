@@ -6,7 +6,7 @@ from operator import attrgetter
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free
 
-from streams.buffer cimport (
+from streams.values.buffer cimport (
     Buffer, PyUnicode_AsUTF8AndSize, is_plain, put, put_bytes, put_escaped, put_measure,
     put_number, taken, text_of,
 )
@@ -14,8 +14,10 @@ from tables.rows cimport Row, wide, wide_number
 
 import msgspec
 
-from streams import instant, quantity
-from streams.cache import keep
+from streams.values import instant
+
+from streams.values import quantity
+from streams.values.cache import keep
 from streams.record import Outgoing
 from streams.transactions import SOURCE
 

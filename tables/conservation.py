@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from streams import quantity
+from streams.values import quantity
 from tables import episodes, windows
 from tables.line import BILLIONTHS_PER_MICRO, Line
 from tables.rules import Rules

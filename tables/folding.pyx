@@ -17,7 +17,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from streams.blocks cimport NO_TIMESTAMP, Block, Raw
-from streams.buffer cimport (
+from streams.values.buffer cimport (
     Buffer, is_plain, put, put_bytes, put_date, put_escaped, put_instant, put_measure,
     put_packed_int, put_packed_text, taken, text_of,
 )
@@ -29,7 +29,9 @@ import ctypes
 import xxhash
 from msgspec.structs import replace
 
-from streams import instant, policy
+from streams import policy
+
+from streams.values import instant
 from streams.blocks import block_of
 from streams.codec import decode
 from streams.events import (

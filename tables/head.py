@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from streams.instant import SECOND
 from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
+from streams.values.instant import SECOND
 from streams.version import VERSION
 from tables.rules import Rules
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from streams import instant, quantity
 from streams.codec import Original
 from streams.events import (
     NAMES,
@@ -33,6 +32,7 @@ from streams.transactions import (
     row_text,
     windowed_key,
 )  # fmt: skip
+from streams.values import instant, quantity
 from tables import episodes, windows
 from tables.episodes import Episode
 from tables.rules import PAGE_ROWS, SHARED_PAGES, AtOnce, Kind, Plan, RowMembers, Rules, applies

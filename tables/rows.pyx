@@ -7,7 +7,7 @@ A measure is less than 10^24 billionths, so 10^14 of them fit.
 cimport cython
 from libc.stdint cimport int64_t
 
-from streams.buffer cimport (
+from streams.values.buffer cimport (
     Buffer, PyUnicode_AsUTF8AndSize, put, put_packed_int, put_packed_text, taken,
 )
 

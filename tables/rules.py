@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, field
 
 from streams.events import TYPES, Data
-from streams.instant import SECOND
 from streams.members import members
 from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.transactions import at_once_data, windowed_data
+from streams.values.instant import SECOND
 
 STATE_FORMAT: Final = 0
 """A state goes on in the format that it has, and a new one begins in the latest."""

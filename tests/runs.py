@@ -178,7 +178,7 @@ START = 1_795_240_800
 
 def stamp(seconds: float) -> str:
     """Return the instant `seconds` after `START` on the wire."""
-    from streams.instant import text
+    from streams.values.instant import text
 
     return text(round((START + seconds) * 1_000_000))
 

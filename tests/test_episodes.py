@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agents.worker.report import OVERLONG, WAITING, report
 from draws import seeds
 from runs import LASTING, START, Bench, consumed, ended, stamp, started
-from streams.instant import SECOND, parse
+from streams.values.instant import SECOND, parse
 from tables.conservation import balances
 from tables.episodes import Episode, learnt, overlaps
 from tables.rules import Timing

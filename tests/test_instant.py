@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams import instant
-from streams.cache import CACHE_ENTRIES_MAX
-from streams.instant import EARLIEST, LATEST, SECOND, date, parse, text
+from streams.values import instant
+from streams.values.cache import CACHE_ENTRIES_MAX
+from streams.values.instant import EARLIEST, LATEST, SECOND, date, parse, text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)

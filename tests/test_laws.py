@@ -32,9 +32,9 @@ from runs import (
 )
 from streams.codec import Decoded
 from streams.events import DowntimeStarted, MachineTelemetry
-from streams.instant import parse
 from streams.record import Outgoing, Record
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
+from streams.values.instant import parse
 from tables.conservation import balances
 from tables.partition import Partition
 from tables.rules import Timing

@@ -23,8 +23,8 @@ from runs import (
 )
 from streams.codec import decode, read_original
 from streams.events import AnyEvent, TransactionReversed
-from streams.instant import EARLIEST, LATEST, parse
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.values.instant import EARLIEST, LATEST, parse
 from tables import snapshot
 from tables.ledger import (
     entry_bytes,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams import quantity
-from streams.cache import CACHE_ENTRIES_MAX
-from streams.quantity import SCALE, Number, parse, parse_text, text
+from streams.values import quantity
+from streams.values.cache import CACHE_ENTRIES_MAX
+from streams.values.quantity import SCALE, Number, parse, parse_text, text
 
 digits = st.text("0123456789", min_size=1, max_size=20)
 numbers = st.builds(

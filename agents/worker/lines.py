@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from agents.worker.turns import SLICE_SECONDS, Work
-from streams import instant
 from streams.topics import MES_EVENTS
+from streams.values import instant
 from tables import conservation
 from tables.line import Line
 from tables.partition import Partition

@@ -17,10 +17,10 @@ from agents.worker.core import core_of
 from agents.worker.liveness import Liveness
 from agents.worker.metrics import Families
 from agents.worker.views import Host
-from streams import instant, quantity
 from streams.rejection import BUSINESS, codes
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.transactions import EXCEPTION
+from streams.values import instant, quantity
 from streams.version import VERSION
 from tables import conservation
 from tables.cold import Cold

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from streams import instant, quantity
 from streams.topics import OUTPUTS
+from streams.values import instant, quantity
 from tables import conservation, episodes
 from tables.cold import Cold
 from tables.conservation import Balance

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from agents.worker.lanes import Source
-from streams import instant, quantity
 from streams.record import Record
 from streams.transactions import row_text
 from streams.trouble import Trouble
+from streams.values import instant, quantity
 from tables import episodes
 from tables.head import NEVER
 from tables.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time

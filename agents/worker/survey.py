@@ -20,8 +20,8 @@ from agents.worker.lines import (
 )
 from agents.worker.report import Totals
 from agents.worker.turns import Turns, Work
-from streams import instant
 from streams.topics import INPUTS
+from streams.values import instant
 from tables.partition import Partition
 
 RATE_SECONDS: Final = 5.0

@@ -10,7 +10,7 @@ from msgspec import Struct
 from agents.worker import differences as tell
 from agents.worker.differences import Differences
 from agents.worker.report import conservation_check
-from streams import quantity
+from streams.values import quantity
 from tables.partition import Partition
 
 PLACES: Final = len(str(quantity.SCALE)) - 1

@@ -7,8 +7,8 @@ import pytest
 from agents.tick_clock import tick_bytes
 from streams.embedded import Broker, LogTicker
 from streams.embedded_log import EmbeddedLog
-from streams.instant import SECOND
 from streams.topics import INPUTS
+from streams.values.instant import SECOND
 
 AT = 1_780_000_000 * SECOND
 

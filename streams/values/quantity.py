@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from streams.cache import keep
+from streams.values.cache import keep
 
 SCALE: Final = 10**9
 """Billionths in one unit: contract, 9 decimal places at most."""

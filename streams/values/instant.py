@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from streams.cache import keep
+from streams.values.cache import keep
 
 SECOND: Final = 1_000_000
 """Microseconds in a second."""

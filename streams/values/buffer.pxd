@@ -59,7 +59,7 @@ cdef inline int put_number(Buffer* buffer, int64_t number, int width) except -1:
 
 
 cdef inline int put_measure(Buffer* buffer, int64_t billionths) except -1:
-    """Append a measure as `streams.quantity.text` spells it."""
+    """Append a measure as `streams.values.quantity.text` spells it."""
     cdef uint64_t size = <uint64_t>billionths if billionths >= 0 else -<uint64_t>billionths
     cdef uint64_t fraction = size % 1_000_000_000
     cdef int digits = 9
@@ -134,7 +134,7 @@ cdef inline int put_date(Buffer* buffer, int64_t days) except -1:
 
 
 cdef inline int put_instant(Buffer* buffer, int64_t micros) except -1:
-    """Append an instant from 1970 on as `streams.instant.text` spells it."""
+    """Append an instant from 1970 on as `streams.values.instant.text` spells it."""
     cdef int64_t seconds = micros // 1_000_000, fraction = micros % 1_000_000
     cdef int64_t of_day = seconds % 86_400
     put_date(buffer, seconds // 86_400)

@@ -1,0 +1,1 @@
+"""Decimals and times: exact, spelt one way, and imported by everything."""
