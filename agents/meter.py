@@ -11,12 +11,12 @@ from typing import Final
 from msgspec import Struct, field
 
 from agents.ledger_count import LedgerCount
-from streams.record import Record
+from streams.log.record import Record
 from tables.line import Line
 from tables.partition import Partition
 
 try:
-    from streams.blocks import Block, add_ages
+    from streams.log.blocks import Block, add_ages
 except ImportError:  # it wasn't built: see hatch_build.py
     Block = None  # type: ignore[assignment,misc]
 

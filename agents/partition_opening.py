@@ -6,9 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from streams.record import Record
+from streams.log.record import Record
+from streams.log.writing import Lost, Writer
 from streams.trouble import Trouble
-from streams.writing import Lost, Writer
 from tables.binding import (
     Binding,
     binding_change,

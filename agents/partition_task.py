@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Progress, Resumption
-from streams.batches import Batch
 from streams.cluster import asked_to_end
-from streams.record import Outgoing, Record
-from streams.writing import Fenced, Lost, Writer
+from streams.log.batches import Batch
+from streams.log.record import Outgoing, Record
+from streams.log.writing import Fenced, Lost, Writer
 from tables.overlay import Overlay
 from tables.partition import Bounds, Partition, Step
 from tables.rules import Rules

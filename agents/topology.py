@@ -19,7 +19,7 @@ from faust.types import TP
 
 from agents.process_events import Job, process_events
 from agents.tick_clock import Ticker, tick_clock
-from streams.batches import BatchSchema
+from streams.log.batches import BatchSchema
 from streams.topics import INPUTS
 
 BATCHES_WAITING_MAX = 2

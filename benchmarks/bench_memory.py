@@ -20,7 +20,7 @@ from workload import Plan
 
 from bombs import CODECS, LZ4, NAMES, SNAPPY, bomb, send  # of the tests
 from contents import write
-from streams.record import Record, partition_of
+from streams.log.record import Record, partition_of
 from streams.topics import INPUTS, MES_EVENTS
 
 PEAK_MB_MAX: Final = 1_024

@@ -33,8 +33,8 @@ from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals
 from agents.worker.metrics import Exposition
 from agents.worker.readings import Readings
-from streams.batches import Batch
-from streams.record import Record
+from streams.log.batches import Batch
+from streams.log.record import Record
 from streams.topics import INPUTS
 from tables.rocksdb import RocksStore
 from tables.rules import rules_for
@@ -156,7 +156,7 @@ def _raise(error: BaseException) -> None:
 
 def batches_of(plan: Plan, size: int) -> dict[str, list[Batch]]:
     """Return the workload in blocks, by topic, as if it had just been produced."""
-    from streams.blocks import block_of
+    from streams.log.blocks import block_of
 
     now = round(time.time() * 1e6)
     records: dict[str, list[Record]] = {topic: [] for topic in INPUTS}

@@ -30,7 +30,7 @@ from stand import Stand, add_stand_options, run_main, standing
 from workload import Plan
 from workload_shapes import line_name
 
-from streams.record import partition_of
+from streams.log.record import partition_of
 from streams.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 
 KEYS_PER_EVENT = 0.86

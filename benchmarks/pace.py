@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaProducer
 from workload import Plan, Workload
 
 from streams.cluster import read_broker
-from streams.record import partition_of
+from streams.log.record import partition_of
 from streams.topics import INPUTS
 
 TICK_SECONDS = 0.01

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 from workload import Plan, Record, Workload, add_plan_options, plan_of
 
 from streams.cluster import Cluster, read_broker
-from streams.record import partition_of
+from streams.log.record import partition_of
 from streams.topics import INPUTS
 
 BATCH_BYTES = 64 << 10

@@ -7,13 +7,13 @@ from msgspec.structs import fields
 
 from streams import schemas
 from streams.events import REVERSIBLE, TICK_TYPE, TYPES
-from streams.headers import CONTENT_TYPE, STRUCTURED, TRACE
+from streams.log.headers import CONTENT_TYPE, STRUCTURED, TRACE
+from streams.log.tracing import FORM
 from streams.members import Member, members
 from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.rejection import codes
 from streams.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
 from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
-from streams.tracing import FORM
 from streams.transactions import (
     COMMON,
     EXCEPTION,

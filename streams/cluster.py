@@ -16,8 +16,8 @@ from streams import kafka_fetched
 from streams.address import read_servers
 from streams.kafka_client import let_go
 from streams.kafka_security import Attempt, Security, attempt
+from streams.log.writing import Lost
 from streams.trouble import Trouble
-from streams.writing import Lost
 
 COMPRESSION: Final = "lz4"
 

@@ -14,7 +14,7 @@ from streams.document import (
     read_document,
 )
 from streams.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
-from streams.headers import is_binary
+from streams.log.headers import is_binary
 from streams.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
 from streams.rejection import Code, Rejection, shown
 from streams.topics import MACHINE_EVENTS, MES_EVENTS

@@ -9,7 +9,7 @@ from typing import Any, Final
 import cramjam
 import lz4.frame
 
-from streams.record import BatchError
+from streams.log.record import BatchError
 
 if sys.version_info >= (3, 14):
     from compression import zstd

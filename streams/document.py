@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from streams.headers import is_binary
+from streams.log.headers import is_binary
+from streams.log.record import RECORD_BYTES_MAX, CutValue
 from streams.members import JsonObject
-from streams.record import RECORD_BYTES_MAX, CutValue
 from streams.rejection import shown
 from streams.values.quantity import Number
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from streams.record import Record
+from streams.log.record import Record
 from streams.trouble import Trouble
 
 SEGMENT_BYTES: Final = 32 << 20

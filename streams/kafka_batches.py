@@ -1,7 +1,7 @@
 """EDGE: Kafka's RecordBatches as wholes: written from pairs or outgoing records, in one go.
 
 aiokafka makes a call for each record that it writes; on this path nothing does. It needs the
-compiled core (`streams.blocks`) and names that are aiokafka's own (pinned in pyproject.toml);
+compiled core (`streams.log.blocks`) and names that are aiokafka's own (pinned in pyproject.toml);
 without the core, records go through aiokafka's public interface.
 """
 
@@ -13,11 +13,11 @@ import cramjam
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from streams.headers import Header, headers_of
-from streams.record import Outgoing
+from streams.log.headers import Header, headers_of
+from streams.log.record import Outgoing
 
 try:
-    from streams.blocks import outgoing_payload, pairs_payload
+    from streams.log.blocks import outgoing_payload, pairs_payload
 
     COMPILED = True
 except ImportError:  # it wasn't built: see hatch_build.py

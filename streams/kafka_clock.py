@@ -9,8 +9,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.cluster import Cluster, bounds, read_to
-from streams.headers import STRUCTURED
 from streams.kafka_producer import Outputs, acknowledged, started, stop, told_apart
+from streams.log.headers import STRUCTURED
 from streams.topics import CLOCK, INPUTS
 
 DIFFERENCE_SECONDS_MAX: Final = 30.0

@@ -17,13 +17,13 @@ from aiokafka.errors import (
 )
 from faust.types import TP
 
-from streams.batches import BatchConsumer
 from streams.cluster import Cluster, fetch_bytes
 from streams.kafka_batches import COMPILED
 from streams.kafka_fetched import is_searching, joined, record_of
 from streams.kafka_instance import displacement
 from streams.kafka_member import commit, lacks_right, leave, new_member, refusal
-from streams.record import Record
+from streams.log.batches import BatchConsumer
+from streams.log.record import Record
 from streams.trouble import Trouble
 
 BATCH_RECORDS_MAX: Final = 4_000

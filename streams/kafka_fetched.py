@@ -2,7 +2,7 @@
 
 aiokafka unpacks a RecordBatch whole, and makes an object for each record. Here a batch is unpacked
 as it is taken, so that 30 KB that unpack to gigabytes are bytes of a file like others. A consumer
-that is marked (`whole`) gets blocks (`streams.blocks`, the compiled core). The names that are
+that is marked (`whole`) gets blocks (`streams.log.blocks`, the compiled core). The names that are
 replaced are aiokafka's own (pinned in pyproject.toml).
 """
 
@@ -18,11 +18,11 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
 from streams.decoders import Windows
-from streams.record import BatchError, Record
+from streams.log.record import BatchError, Record
 from streams.unpacking import Piece, Split, pieces, split
 
 try:
-    from streams.blocks import Block, block_from, block_of
+    from streams.log.blocks import Block, block_from, block_of
 except ImportError:  # it wasn't built: see hatch_build.py
     Block = None  # type: ignore[assignment,misc]
 

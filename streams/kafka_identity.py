@@ -24,8 +24,8 @@ from msgspec import Struct
 
 from streams.cluster import read_to
 from streams.kafka_fetched import record_of
-from streams.record import Record
-from streams.writing import Lost
+from streams.log.record import Record
+from streams.log.writing import Lost
 
 RECORD_SECONDS_MAX: Final = 10.0
 """For reading a single record that is there; a broker in trouble is asked again later."""

@@ -25,8 +25,8 @@ from aiokafka.structs import RecordMetadata
 from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
 from streams.kafka_batches import outgoing_batch
 from streams.kafka_client import let_go
-from streams.record import Outgoing
-from streams.writing import Fenced, Lost
+from streams.log.record import Outgoing
+from streams.log.writing import Fenced, Lost
 
 STOP_SECONDS_MAX: Final = 1.0
 """What a producer that was stopped may still take to notice: the pause before it sends again."""

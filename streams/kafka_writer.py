@@ -9,7 +9,6 @@ from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.cluster import BATCH_BYTES_MAX, Cluster
-from streams.headers import RECORD_BYTES_MAX
 from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
@@ -21,10 +20,11 @@ from streams.kafka_producer import (
     stop,
     told_apart,
 )
-from streams.record import Outgoing, partition_of
+from streams.log.headers import RECORD_BYTES_MAX
+from streams.log.record import Outgoing, partition_of
+from streams.log.writing import Lost, StateChange, StateChanges
 from streams.topics import EXCEPTIONS
 from streams.values.cache import keep
-from streams.writing import Lost, StateChange, StateChanges
 
 FENCE: Final = b"f"
 """Prefix of the changelog key that a new owner writes first, with the count of partitions."""
@@ -109,7 +109,7 @@ class KafkaWriter:
                 return await self._transact((), {fence_key(partitions): note})
 
     async def send(self, outputs: Sequence[Outgoing]) -> None:
-        """Send outputs ahead; see `streams.writing.Writer`."""
+        """Send outputs ahead; see `streams.log.writing.Writer`."""
         assert self._outputs is not None  # it sends ahead
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
@@ -118,7 +118,7 @@ class KafkaWriter:
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write a state in a transaction, with `outputs` in it; see `streams.writing.Writer`."""
+        """Write a state in a transaction, with `outputs` in it; see `streams.log.writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 last = await self._transact(self._batches(outputs), changes)
@@ -259,6 +259,6 @@ def grouped_plain(
 
 
 try:
-    from streams.blocks import grouped
+    from streams.log.blocks import grouped
 except ImportError:  # it wasn't built: see hatch_build.py
     grouped = grouped_plain

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta
 from streams.codec import Decoded, decode, route
 from streams.document import Headers
 from streams.events import NAMES, Tick
-from streams.record import Record, partition_of
+from streams.log.record import Record, partition_of
 from streams.rejection import Rejection, shown
 from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import LATEST

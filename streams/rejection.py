@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from streams.record import CutValue, Record
+from streams.log.record import CutValue, Record
 
 Code = Literal[
     "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from msgspec import Struct
 
 from streams.decoders import Chunk, Errors, Windows, chunks
-from streams.record import RECORD_BYTES_MAX, BatchError, CutValue
+from streams.log.record import RECORD_BYTES_MAX, BatchError, CutValue
 from streams.rejection import HEADERS_BYTES_MAX, KEY_BYTES_MAX, ORIGINAL_BYTES_MAX
 
 
@@ -251,6 +251,6 @@ def whole_records_plain(data: bytes | memoryview, count: int) -> tuple[int, int]
 whole_records: Callable[[bytes | memoryview, int], tuple[int, int]] = whole_records_plain
 
 try:
-    from streams.blocks import whole_records
+    from streams.log.blocks import whole_records
 except ImportError:  # it wasn't built: see hatch_build.py
     pass

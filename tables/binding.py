@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from streams.record import Record
+from streams.log.record import Record
 from tables.store import Change, Store
 
 BINDING: Final = b"b"

@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 from streams.cluster import Cluster, asked_to_end, bounds, fetch_bytes
 from streams.kafka_identity import identity
 from streams.kafka_writer import FENCE, fence_key, position_notes
+from streams.log.writing import Lost
 from streams.trouble import Trouble
-from streams.writing import Lost
 from tables.head import HEAD
 from tables.local_copy import apply, is_its, note_whole, open_store, position, start_of
 from tables.rocksdb import CopyDamagedError, RocksStore

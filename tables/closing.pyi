@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from tables.line import Line
 from tables.rules import Kind, Rules
 

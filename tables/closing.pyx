@@ -18,7 +18,7 @@ from streams.values import instant
 
 from streams.values import quantity
 from streams.values.cache import keep
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.transactions import SOURCE
 
 cdef int64_t second = 1_000_000

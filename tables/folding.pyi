@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 
-from streams.blocks import Block
 from streams.codec import Decoded
-from streams.record import Outgoing, Record
+from streams.log.blocks import Block
+from streams.log.record import Outgoing, Record
 from tables.partition import Partition, _Batch
 
 Cold = dict[int, tuple[Record, Decoded]]

@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from streams.blocks cimport NO_TIMESTAMP, Block, Raw
+from streams.log.blocks cimport NO_TIMESTAMP, Block, Raw
 from streams.values.buffer cimport (
     Buffer, is_plain, put, put_bytes, put_date, put_escaped, put_instant, put_measure,
     put_packed_int, put_packed_text, taken, text_of,
@@ -32,16 +32,16 @@ from msgspec.structs import replace
 from streams import policy
 
 from streams.values import instant
-from streams.blocks import block_of
+from streams.log.blocks import block_of
 from streams.codec import decode
 from streams.events import (
     NAMES, TYPES, DowntimeEnded, DowntimeEndedData, DowntimeStarted, DowntimeStartedData,
     MachineState, MachineTelemetry, Tick, TransactionReversed,
 )
 from streams.members import members
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
-from streams.tracing import traceparent, well_formed
+from streams.log.tracing import traceparent, well_formed
 from streams.transactions import CAUSES_MAX, SOURCE
 from tables.episodes import conflict, last_known
 from tables.ledger import identity
@@ -753,7 +753,7 @@ cdef class Folding:
 
 
 cdef _trace(const Scanned* event, Block block, Py_ssize_t number):
-    """Return the traceparent of an event, as `streams.tracing.traceparent` does."""
+    """Return the traceparent of an event, as `streams.log.tracing.traceparent` does."""
     if event.trace.at != NULL:
         return well_formed(event.trace.at[: event.trace.size])
     if block.records is None and not block.raw[number].traced:

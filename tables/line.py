@@ -17,7 +17,7 @@ from streams.events import (
     MachineState,
     TransactionReversed,
 )  # fmt: skip
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS
 from streams.transactions import (
     CAUSES_MAX,

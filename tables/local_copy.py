@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from streams.kafka_writer import FENCE, ORIGIN, POSITION, position_notes
-from streams.record import CutValue
+from streams.log.record import CutValue
 from tables.head import HEAD
 from tables.rocksdb import CopyDamagedError, RocksStore, StateError
 

@@ -19,10 +19,10 @@ from streams.events import (
     Tick,
     TransactionReversed,
 )  # fmt: skip
-from streams.record import Outgoing, Record
+from streams.log.record import Outgoing, Record
+from streams.log.tracing import traceparent
 from streams.rejection import Code, Rejection, exception_data, exception_key, shown
 from streams.topics import EXCEPTIONS
-from streams.tracing import traceparent
 from streams.transactions import EXCEPTION, encode
 from streams.values.instant import text as instant_text
 from tables import episodes, snapshot

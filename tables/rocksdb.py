@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import rocksdict
 
+from streams.log.writing import Lost
 from streams.trouble import Trouble
-from streams.writing import Lost
 from tables.store import Change
 
 BLOCK_CACHE_BYTES: Final = 64 << 20

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from runs import Taken, value_of
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from tables.partition import Partition
 
 Row = tuple[str, str, str, tuple[Any, ...], str]

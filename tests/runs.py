@@ -7,9 +7,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 from streams.codec import Decoded, decode
+from streams.log.record import Outgoing, Record
 from streams.logfile import LogReader
 from streams.policy import Policy
-from streams.record import Outgoing, Record
 from streams.topics import EXCEPTIONS, MES_EVENTS
 from tables.partition import Counts, Partition
 from tables.rules import Rules, Timing, rules_for

@@ -23,9 +23,9 @@ from runs import event, run, value_of
 from streams.asyncapi import document
 from streams.codec import decode
 from streams.events import TICK_TYPE, TYPES
-from streams.headers import STRUCTURED, headers_of
+from streams.log.headers import STRUCTURED, headers_of
+from streams.log.record import Outgoing
 from streams.policy import read_policy
-from streams.record import Outgoing
 from streams.rejection import Rejection
 from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 

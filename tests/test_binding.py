@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.record import Record
+from streams.log.record import Record
 from tables.binding import (
     BINDING,
     binding_change,

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from compiled import needs_core
 from draws import rngs, seeds
-from streams.headers import headers_of
 from streams.kafka_batches import HEADER, SealedBatch
 from streams.kafka_fetched import _Kept, _Unpacked, joined, whole
 from streams.kafka_writer import grouped, grouped_plain
-from streams.record import Outgoing, Record
+from streams.log.headers import headers_of
+from streams.log.record import Outgoing, Record
 
 UNCOMMITTED, COMMITTED = 0, 1
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
@@ -91,7 +91,7 @@ def test_what_a_transaction_took_back_is_passed_over() -> None:
 
 @given(rngs)
 def test_a_spoilt_batch_is_an_error_and_nothing_worse(rng: Random) -> None:
-    from streams.blocks import BatchError, block_from
+    from streams.log.blocks import BatchError, block_from
 
     data = bytearray(built([some_record(rng, number) for number in range(5)], 0, 0))
     for _ in range(rng.randint(1, 3)):
@@ -108,7 +108,7 @@ def test_a_spoilt_batch_is_an_error_and_nothing_worse(rng: Random) -> None:
 
 @given(rngs, st.integers(0, 30), st.integers(1, 12))
 def test_a_block_is_a_sequence_that_can_be_cut(rng: Random, count: int, most: int) -> None:
-    from streams.blocks import block_of
+    from streams.log.blocks import block_of
 
     records = [some_record(rng, 3 * number) for number in range(count)]
     block = block_of(records)
@@ -128,7 +128,7 @@ def test_a_block_is_a_sequence_that_can_be_cut(rng: Random, count: int, most: in
 
 
 def fetched_block(records: list[Record]) -> Any:
-    from streams.blocks import block_from
+    from streams.log.blocks import block_from
 
     data = built(records, 0, 0)
     return block_from(data, data[HEADER.size :], -1)
@@ -141,7 +141,7 @@ def fetched_block(records: list[Record]) -> Any:
 def test_what_is_sealed_aiokafka_reads_back(
     pairs: list[tuple[bytes, bytes | None]], transactional: bool
 ) -> None:
-    from streams.blocks import pairs_payload
+    from streams.log.blocks import pairs_payload
 
     payload, count = pairs_payload(pairs)
     sealed = SealedBatch(payload, count, 1_795_240_800_000, transactional)
@@ -161,7 +161,7 @@ def test_what_is_sealed_aiokafka_reads_back(
 
 @given(rngs)
 def test_each_record_leaves_as_a_cloud_event_and_with_its_trace(rng: Random) -> None:
-    from streams.blocks import outgoing_payload
+    from streams.log.blocks import outgoing_payload
 
     records = [
         Outgoing(
@@ -186,7 +186,7 @@ def test_each_record_leaves_as_a_cloud_event_and_with_its_trace(rng: Random) -> 
 def test_outputs_are_grouped_as_plainly_and_no_group_is_too_large(
     rng: Random, bytes_max: int
 ) -> None:
-    from streams.blocks import outgoing_payload
+    from streams.log.blocks import outgoing_payload
 
     records = [
         Outgoing(

@@ -20,8 +20,8 @@ from runs import Bench, confirmed, consumed, event, new_task, reversed_, value_o
 from streams.codec import Decoded, decode, decode_plain, read_original
 from streams.document import NESTING_MAX, VALUE_BYTES_MAX, Headers, _nesting
 from streams.events import TYPES, MachineTelemetry, ProductionConfirmed, Tick, TransactionReversed
+from streams.log.record import Record
 from streams.members import Member, members
-from streams.record import Record
 from streams.rejection import Rejection
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 

@@ -14,7 +14,7 @@ from logs import printed_log
 from runs import At, Run, cut, new_task, placed, stepped, value_of
 from streams.codec import decode
 from streams.events import Tick
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import EXCEPTIONS
 from tables.rules import Timing
 

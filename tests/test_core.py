@@ -78,7 +78,7 @@ def test_without_any_compiled_module_the_core_is_plain() -> None:
     told, folding = asked(absent=MODULES)
     assert not folding
     assert told.name == "plain"
-    assert told.text.startswith("plain, because streams.blocks wasn't built")
+    assert told.text.startswith("plain, because streams.log.blocks wasn't built")
 
 
 def test_compiled_code_has_the_room_that_the_policy_is_held_to() -> None:

@@ -15,8 +15,8 @@ from draws import logs, rngs, timings
 from logs import START, random_log
 from runs import At, cut, new_task, placed
 from streams.kafka_batches import HEADER
+from streams.log.record import Record
 from streams.policy import Policy, default_policy, read_policy
-from streams.record import Record
 from streams.topics import MES_EVENTS
 from tables.partition import Partition
 from tables.rules import Timing
@@ -61,7 +61,7 @@ def _headers(rng: Random) -> tuple[tuple[str, bytes | None], ...]:
 
 def as_block(records: Sequence[Record]) -> Any:
     """Return records as they come from Kafka: out of a RecordBatch that aiokafka has built."""
-    from streams.blocks import block_from
+    from streams.log.blocks import block_from
 
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 26)
     first = records[0].offset

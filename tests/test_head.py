@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from departed import Records, by_line
 from draws import logs, rngs, timings
 from runs import Bench, confirmed, consumed, cut, new_task, placed, started, stepped
+from streams.log.record import Outgoing
 from streams.policy import Policy, default_policy
-from streams.record import Outgoing
 from streams.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.version import VERSION
 from tables.head import (

@@ -54,7 +54,7 @@ def test_the_core_touches_no_technology() -> None:
              "streams/kafka_batches.py", "streams/kafka_instance.py", "streams/kafka_fetched.py",
              "streams/kafka_hang.py", "streams/kafka_client.py",
              "streams/kafka_identity.py", "streams/kafka_security.py", "streams/secret.py",
-             "streams/cluster.py", "streams/embedded.py", "streams/embedded_log.py", "streams/batches.py",
+             "streams/cluster.py", "streams/embedded.py", "streams/embedded_log.py", "streams/log/batches.py",
              "tables/changelog.py", "tables/local_copy.py", "tables/rocksdb.py"}  # fmt: skip
     forbidden = re.compile(
         r"^\s*(?:import|from) (?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp)\b"

@@ -32,7 +32,7 @@ from runs import (
 )
 from streams.codec import Decoded
 from streams.events import DowntimeStarted, MachineTelemetry
-from streams.record import Outgoing, Record
+from streams.log.record import Outgoing, Record
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
 from streams.values.instant import parse
 from tables.conservation import balances

@@ -21,7 +21,7 @@ from compiled import needs_core
 from draws import rngs, seeds, timings
 from logs import random_log
 from runs import At, Bench, consumed, cut, event, new_task, placed, stepped
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import MES_EVENTS
 from tables.ledger import PREFIX as LEDGER
 from tables.partition import Partition
@@ -230,7 +230,7 @@ def test_a_value_is_in_the_bucket_whose_bound_it_is_not_past() -> None:
 @given(rngs)
 def test_compiled_ages_are_the_plain_ones(rng: Random) -> None:
     needs_core()
-    from streams.blocks import add_ages, block_of
+    from streams.log.blocks import add_ages, block_of
 
     bounds = sorted(rng.sample(range(1, 2_000), rng.randint(1, 20)))
     records = [

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from streams import cluster, kafka_writer
 from streams.document import VALUE_BYTES_MAX
-from streams.headers import headers_of
+from streams.log.headers import headers_of
+from streams.log.record import Outgoing, Record
 from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
-from streams.record import Outgoing, Record
 from streams.rejection import Rejection, exception_data
 from streams.topics import (
     CATALOGUE,

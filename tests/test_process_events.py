@@ -6,7 +6,7 @@ import pytest
 
 from agents.process_events import RECENT_RECORDS_MAX, SEEN_BYTES_MAX, Job
 from runs import new_task
-from streams.record import Outgoing, Record
+from streams.log.record import Outgoing, Record
 from streams.topics import MES_EVENTS
 
 

@@ -15,7 +15,7 @@ from agents.worker.proof import Headers, Proof
 from agents.worker.totals import billionths, check_totals
 from logs import random_log
 from runs import At, Run, confirmed, consumed, event, run, started
-from streams.record import Outgoing, partition_of
+from streams.log.record import Outgoing, partition_of
 from streams.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,

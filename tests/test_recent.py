@@ -6,7 +6,7 @@ import pytest
 
 from agents.partition_opening import Opened
 from agents.process_events import RECENT_RECORDS_MAX, Job
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 
 SUMMARIES = next(topic for topic in OUTPUTS if topic.startswith("summary."))

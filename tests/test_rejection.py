@@ -6,7 +6,7 @@ from base64 import b64decode
 import pytest
 
 from streams.cluster import BATCH_BYTES_MAX
-from streams.record import Record
+from streams.log.record import Record
 from streams.rejection import KEY_BYTES_MAX, ORIGINAL_BYTES_MAX, Rejection, exception_data
 from streams.topics import CATALOGUE, EXCEPTIONS, MES_EVENTS
 from tables.partition import Partition

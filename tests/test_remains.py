@@ -11,7 +11,7 @@ from agents.worker.differences import Differences, Place
 from agents.worker.remains import Remains
 from logs import random_log
 from runs import consumed, run
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import SUMMARY_CONSUMPTION
 
 

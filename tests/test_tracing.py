@@ -12,9 +12,9 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from compiled import all_plain, needs_core
 from runs import Bench, confirmed, consumed, reversed_
 from streams import kafka_batches
-from streams.headers import STRUCTURED
-from streams.record import Outgoing, Record
-from streams.tracing import trace_id, traceparent, well_formed
+from streams.log.headers import STRUCTURED
+from streams.log.record import Outgoing, Record
+from streams.log.tracing import trace_id, traceparent, well_formed
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 GIVEN = f"00-{TRACE}-b7ad6b7169203331-01"

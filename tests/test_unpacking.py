@@ -25,7 +25,7 @@ from streams.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
 from streams.document import read_document
 from streams.kafka_batches import HEADER
 from streams.kafka_fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
-from streams.record import BatchError, CutValue, Record
+from streams.log.record import BatchError, CutValue, Record
 from streams.rejection import Rejection, exception_data
 from streams.topics import MES_EVENTS
 from streams.unpacking import pieces, varint

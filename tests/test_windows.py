@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from draws import seeds, timings
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, value_of
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, SECOND, parse
 from tables.partition import Partition

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from streams.headers import STRUCTURED, TRACE
+from streams.log.headers import STRUCTURED, TRACE
 from streams.rejection import shown
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 MODULES: Final = (
-    "streams.blocks",
+    "streams.log.blocks",
     "streams.scanning",
     "tables.rows",
     "tables.closing",

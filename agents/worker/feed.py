@@ -11,9 +11,9 @@ from agents.worker.run import Worker
 from streams.embedded import Broker
 from streams.embedded_log import Entry
 from streams.factory import Arrival, Plan
-from streams.headers import STRUCTURED
+from streams.log.headers import STRUCTURED
+from streams.log.record import Record, partition_of
 from streams.logfile import LogReader, lines_of
-from streams.record import Record, partition_of
 from streams.topics import INPUTS
 from streams.trouble import Trouble
 

@@ -24,9 +24,9 @@ from streams.cluster import BrokerError, Cluster, asked_to_end
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
 from streams.kafka_writer import KafkaWriter
+from streams.log.writing import Lost
 from streams.topics import INPUTS, MES_EVENTS, changelog
 from streams.trouble import Trouble
-from streams.writing import Lost
 from tables.changelog import Restore, Standby, recover
 from tables.local_copy import open_store, state_entries
 from tables.rocksdb import RocksStore

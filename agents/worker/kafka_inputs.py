@@ -11,8 +11,8 @@ from agents.worker.settings import Settings
 from streams.cluster import Cluster, bounds
 from streams.kafka_identity import identity, record_at
 from streams.kafka_member import OFFSET_NOTE
-from streams.record import Record
-from streams.writing import Lost, Writer
+from streams.log.record import Record
+from streams.log.writing import Lost, Writer
 from tables.binding import Binding, read_binding, same_record
 from tables.head import HEAD
 from tables.store import Store

@@ -11,9 +11,9 @@ from agents.worker.reasons import Reasons
 from agents.worker.sink import At, ProduceError, Sent, Sink, Work
 from streams.events import Tick
 from streams.factory import Arrival, Plan
-from streams.headers import STRUCTURED
+from streams.log.headers import STRUCTURED
+from streams.log.record import Record, partition_of
 from streams.logfile import LogReader, Placed, lines_of
-from streams.record import Record, partition_of
 from streams.rejection import Rejection
 
 LAG_SECONDS_MAX: Final = 90

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import EXCEPTIONS
 from streams.trouble import Trouble
 

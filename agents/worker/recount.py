@@ -9,7 +9,7 @@ from agents.worker.differences import Difference, Differences, Place
 from agents.worker.lanes import Source
 from agents.worker.proof import Proof
 from agents.worker.states import OUTCOMES, counted, otherwise
-from streams.record import Record
+from streams.log.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.head import OtherRulesError as StateOfOtherRulesError

@@ -8,7 +8,7 @@ from agents.worker import differences as tell
 from agents.worker.content import Unlike, ambiguous, read, unlike_headers
 from agents.worker.differences import Differences, Place
 from agents.worker.proof import Figures, Headers, read_found
-from streams.headers import TRACE
+from streams.log.headers import TRACE
 
 
 class _Windowed(Struct):

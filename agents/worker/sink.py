@@ -16,7 +16,7 @@ from agents.worker.pace import clock
 from agents.worker.topics import partitions_of
 from streams.cluster import BrokerError, Cluster
 from streams.kafka_producer import started, stop
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import INPUTS
 from streams.trouble import Trouble
 

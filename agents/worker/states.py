@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from agents.worker.lanes import Source
-from streams.record import Record
+from streams.log.record import Record
 from streams.transactions import row_text
 from streams.trouble import Trouble
 from streams.values import instant, quantity

@@ -17,7 +17,7 @@ from agents.worker.lines import Query, find
 from agents.worker.report import counts_of, left_of
 from agents.worker.survey import RATE_SECONDS, Surveys
 from agents.worker.turns import Turns
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 from streams.topics import EXCEPTIONS
 from streams.trouble import Trouble
 from streams.values import instant

@@ -15,7 +15,7 @@ from streams import embedded_log
 from streams.embedded import Broker, LogTicker
 from streams.embedded_log import EmbeddedLog, Entry, LogError, PartitionLog
 from streams.factory import Plan, arrivals
-from streams.headers import STRUCTURED
+from streams.log.headers import STRUCTURED
 from streams.topics import INPUTS
 
 entries = st.lists(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from runs import confirmed
 from streams.embedded_log import EmbeddedLog
-from streams.headers import STRUCTURED
+from streams.log.headers import STRUCTURED
 from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 from workers import WorkerProcess

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from chaos_job import Chaos, now_ms
-from streams.record import partition_of
+from streams.log.record import partition_of
 from streams.topics import MES_EVENTS
 
 BEFORE: Final = datetime(2025, 12, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from runs import At
 from streams.cluster import Cluster, bounds, read_to
-from streams.record import Record
+from streams.log.record import Record
 
 BATCH_RECORDS = 500
 """Of ordinary size: less than what an input topic takes at once."""

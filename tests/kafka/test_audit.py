@@ -27,7 +27,7 @@ from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from streams.cluster import Cluster, bounds, read_broker, read_to
 from streams.factory import Plan, arrivals
-from streams.record import Outgoing, Record, partition_of
+from streams.log.record import Outgoing, Record, partition_of
 from streams.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,

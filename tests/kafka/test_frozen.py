@@ -16,7 +16,7 @@ from kafka_cluster import KafkaCluster
 from kafka_workers import KafkaJob, WorkerProcess, kafka_job, wait_until
 from runs import At, placed
 from streams.cluster import Cluster
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import INPUTS
 
 PARTITIONS = 4

@@ -22,7 +22,7 @@ from clusters import Broker, create_topic, delete_topics
 from contents import read, write
 from runs import placed
 from streams.cluster import Cluster, bounds, read_broker
-from streams.record import Record, partition_of
+from streams.log.record import Record, partition_of
 from streams.topics import (
     CATALOGUE,
     EXCEPTIONS,

@@ -4,7 +4,7 @@ import pytest
 
 from kafka_workers import KafkaJob
 from runs import confirmed
-from streams.headers import STRUCTURED
+from streams.log.headers import STRUCTURED
 from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 

@@ -19,7 +19,7 @@ from kafka_workers import (
     share,
     wait_until,
 )
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import INPUTS, changelog
 from tables.head import HEAD
 

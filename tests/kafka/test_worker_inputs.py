@@ -20,7 +20,7 @@ from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, one_sentence
 from runs import confirmed, consumed, event
 from streams.cluster import Cluster
 from streams.kafka_member import OFFSET_NOTE
-from streams.record import Record
+from streams.log.record import Record
 from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUT_BATCH_BYTES, INPUTS, MES_EVENTS
 
 KEY = b"DE01/L1"

@@ -7,7 +7,7 @@ event, and the header `content-type` says so; in *binary mode* the attributes ar
 from collections.abc import Sequence
 from typing import Final
 
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 
 Header = tuple[str, bytes]
 

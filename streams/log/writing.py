@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from streams.record import Outgoing
+from streams.log.record import Outgoing
 
 StateChanges = Mapping[bytes, bytes | None]
 """New values by key, None to forget the key."""

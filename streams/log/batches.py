@@ -8,7 +8,7 @@ from faust.transport import consumer
 from faust.types import TP, ConsumerMessage
 from msgspec import Struct
 
-from streams.record import Record, partition_of
+from streams.log.record import Record, partition_of
 
 
 class Batch(Struct, frozen=True):

@@ -1,8 +1,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from streams.record import BatchError as BatchError
-from streams.record import CutValue, Outgoing, Record
+from streams.log.record import BatchError as BatchError
+from streams.log.record import CutValue, Outgoing, Record
 
 class Block(Sequence[Record]):
     first_offset: int

@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from streams.headers import TRACE, is_binary
+from streams.log.headers import TRACE, is_binary
 
 BINARY: Final = f"ce_{TRACE}"
 """The attribute in binary mode; else it is called as the header is."""

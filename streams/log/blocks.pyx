@@ -13,8 +13,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 
 from streams.values.buffer cimport Buffer, grown, taken
 
-from streams import headers as headers_
-from streams.record import BatchError, Record
+from streams.log import headers as headers_
+from streams.log.record import BatchError, Record
 from streams.rejection import HEADERS_BYTES_MAX as _HEADERS_BYTES_MAX
 
 cdef enum:
@@ -333,7 +333,7 @@ cdef inline bint _bytes(
 
 
 cdef bint _look_at_headers(const char* at, const char* end, Raw* raw) noexcept:
-    """Check the headers of a record, and what they say: as `streams.headers.is_binary` does."""
+    """Check the headers of a record, and what they say: as `streams.log.headers.is_binary` does."""
     cdef int64_t count, number
     cdef const char* name
     cdef const char* found
@@ -444,7 +444,7 @@ def pairs_payload(pairs):
 
 
 def outgoing_payload(list records):
-    """Return the same of a list of `streams.record.Outgoing`, with `streams.headers.headers_of`."""
+    """Return the same of a list of `streams.log.record.Outgoing`, with `streams.log.headers.headers_of`."""
     cdef int64_t number = 0
     payload.size = 0
     for record in records:

@@ -1,0 +1,1 @@
+"""What a log is, whoever keeps it: records, batches of them, headers, writers."""
