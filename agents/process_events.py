@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from agents.meter import Meter
 from agents.partition_opening import Open, Opened, Progress
 from agents.partition_task import HELD_BYTES_MAX, Observe, PartitionTask
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from streams.log.batches import Batch
 from streams.log.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from tables.partition import Partition
 from tables.rules import Rules
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from streams.transactions import SOURCE
+from streams.contract.transactions import SOURCE
 from streams.values import instant
 
 ANYWHERE: Final = "*"

@@ -19,8 +19,8 @@ from faust.types import TP
 
 from agents.process_events import Job, process_events
 from agents.tick_clock import Ticker, tick_clock
+from streams.contract.topics import INPUTS
 from streams.log.batches import BatchSchema
-from streams.topics import INPUTS
 
 BATCHES_WAITING_MAX = 2
 """Batches on their way to an agent, which hands them on at once; the tasks bound what waits."""

@@ -20,7 +20,7 @@ from stand import Stand, add_stand_options, guarantees, run_main, standing
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
 from workload import add_plan_options, plan_of
 
-from streams.topics import INPUTS, OUTPUTS, changelog
+from streams.contract.topics import INPUTS, OUTPUTS, changelog
 
 
 class Run(msgspec.Struct):

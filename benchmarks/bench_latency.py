@@ -30,7 +30,7 @@ from measure import Failed, about, keep, machine, table
 from stand import ROOT, Stand, add_stand_options, guarantees, run_main, standing
 
 from streams.cluster import read_to
-from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
+from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 
 QUANTILES = (0.5, 0.99, 0.999, 1.0)
 

@@ -20,8 +20,8 @@ from workload import Plan
 
 from bombs import CODECS, LZ4, NAMES, SNAPPY, bomb, send  # of the tests
 from contents import write
+from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.log.record import Record, partition_of
-from streams.topics import INPUTS, MES_EVENTS
 
 PEAK_MB_MAX: Final = 1_024
 """What docs/operating.md says of a worker; lines come on top of it."""

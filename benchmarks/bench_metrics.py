@@ -33,9 +33,9 @@ from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals
 from agents.worker.metrics import Exposition
 from agents.worker.readings import Readings
+from streams.contract.topics import INPUTS
 from streams.log.batches import Batch
 from streams.log.record import Record
-from streams.topics import INPUTS
 from tables.rocksdb import RocksStore
 from tables.rules import rules_for
 

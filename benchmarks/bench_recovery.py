@@ -30,8 +30,8 @@ from stand import Stand, add_stand_options, run_main, standing
 from workload import Plan
 from workload_shapes import line_name
 
+from streams.contract.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 from streams.log.record import partition_of
-from streams.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 
 KEYS_PER_EVENT = 0.86
 """Of the workload: all but telemetry, duplicates and bad values."""

@@ -118,7 +118,7 @@ def decode_in_process(log: Path) -> float:
 
 def decode_alone(log: Path) -> float:
     """Return the seconds of CPU that the decoder takes on the lines of a log, and nothing else."""
-    from streams.events import AnyEvent, Tick
+    from streams.contract.events import AnyEvent, Tick
     from streams.values.quantity import Number
 
     decode = msgspec.json.Decoder(AnyEvent | Tick, float_hook=Number).decode

@@ -20,9 +20,9 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 
 from streams.cluster import Cluster
-from streams.events import AnyEvent, Tick
+from streams.contract.events import AnyEvent, Tick
+from streams.contract.topics import INPUTS
 from streams.kafka_consumer import BATCH_RECORDS_MAX
-from streams.topics import INPUTS
 from streams.values.quantity import Number
 
 decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode

@@ -21,7 +21,7 @@ from stand import POLL_SECONDS, STILL_SECONDS_MAX, Stand, tell
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
 from workload import Plan
 
-from streams.topics import INPUTS, SUMMARY_CONSUMPTION
+from streams.contract.topics import INPUTS, SUMMARY_CONSUMPTION
 
 GUARANTEE: Final = "at_least_once"
 STOP_SECONDS_MAX: Final = 60

@@ -22,8 +22,8 @@ from aiokafka import AIOKafkaProducer
 from workload import Plan, Workload
 
 from streams.cluster import read_broker
+from streams.contract.topics import INPUTS
 from streams.log.record import partition_of
-from streams.topics import INPUTS
 
 TICK_SECONDS = 0.01
 """What falls due in so long is sent together, a batch for each partition."""

@@ -21,8 +21,8 @@ from aiokafka import AIOKafkaProducer
 from workload import Plan, Record, Workload, add_plan_options, plan_of
 
 from streams.cluster import Cluster, read_broker
+from streams.contract.topics import INPUTS
 from streams.log.record import partition_of
-from streams.topics import INPUTS
 
 BATCH_BYTES = 64 << 10
 """A busy MES's producer: four times the default `batch.size`, and it lingers."""

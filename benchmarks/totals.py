@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from workload import Digest, Plan, Workload
 
-from streams.topics import (
+from streams.contract.topics import (
     ERP_TRANSACTIONS,
     SUMMARY_CONSUMPTION,
     SUMMARY_DOWNTIME,

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 
 Special = Literal["duplicate", "late", "bad", "downtime"]
 """What isn't made of a shape and three random numbers."""

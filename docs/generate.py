@@ -5,7 +5,7 @@ from pathlib import Path
 
 import chart
 from agents.worker.metrics import table
-from streams.asyncapi import document
+from streams.contract.asyncapi import document
 
 ROOT = Path(__file__).parent.parent
 

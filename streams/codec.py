@@ -5,7 +5,11 @@ from typing import Any, Final, Union
 
 import msgspec
 
-from streams import events
+from streams.contract import events
+from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
+from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
+from streams.contract.rejection import Code, Rejection, shown
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.document import (
     NESTING_MAX,
     VALUE_BYTES_MAX,
@@ -13,11 +17,7 @@ from streams.document import (
     binary_envelope,
     read_document,
 )
-from streams.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.log.headers import is_binary
-from streams.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
-from streams.rejection import Code, Rejection, shown
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant, quantity
 from streams.values.instant import RESTS, WHOLES
 from streams.values.quantity import PARSED, SCALE, WHOLE_MAX, Number

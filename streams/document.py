@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from streams.contract.members import JsonObject
+from streams.contract.rejection import shown
 from streams.log.headers import is_binary
 from streams.log.record import RECORD_BYTES_MAX, CutValue
-from streams.members import JsonObject
-from streams.rejection import shown
 from streams.values.quantity import Number
 
 VALUE_BYTES_MAX: Final = 64 * 1024

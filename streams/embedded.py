@@ -12,12 +12,12 @@ from faust.transport import base, producer
 from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
+from streams.contract.topics import CATALOGUE, INPUTS
 from streams.embedded_log import EmbeddedLog, Entry
 from streams.log.batches import BatchConsumer
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing, Record, partition_of
 from streams.log.writing import StateChange, StateChanges
-from streams.topics import CATALOGUE, INPUTS
 
 BATCH_RECORDS_MAX: Final = 2_000
 """Records that are delivered at once: bounds memory, and how long the loop is kept busy."""

@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.cluster import Cluster, bounds, read_to
+from streams.contract.topics import CLOCK, INPUTS
 from streams.kafka_producer import Outputs, acknowledged, started, stop, told_apart
 from streams.log.headers import STRUCTURED
-from streams.topics import CLOCK, INPUTS
 
 DIFFERENCE_SECONDS_MAX: Final = 30.0
 """Between the clocks of a worker and of the brokers: past that one of them is wrong, and no tick is

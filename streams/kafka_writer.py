@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.cluster import BATCH_BYTES_MAX, Cluster
+from streams.contract.topics import EXCEPTIONS
 from streams.kafka_batches import changes_batch
 from streams.kafka_producer import (
     Outputs,
@@ -23,7 +24,6 @@ from streams.kafka_producer import (
 from streams.log.headers import RECORD_BYTES_MAX
 from streams.log.record import Outgoing, partition_of
 from streams.log.writing import Lost, StateChange, StateChanges
-from streams.topics import EXCEPTIONS
 from streams.values.cache import keep
 
 FENCE: Final = b"f"

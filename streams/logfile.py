@@ -8,11 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from streams.codec import Decoded, decode, route
+from streams.contract.events import NAMES, Tick
+from streams.contract.rejection import Rejection, shown
+from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.document import Headers
-from streams.events import NAMES, Tick
 from streams.log.record import Record, partition_of
-from streams.rejection import Rejection, shown
-from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import LATEST
 
 LINE_BYTES_MAX: Final = 8 << 20

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streams.topics import (
+from streams.contract.topics import (
     CHANGELOG_BATCH_BYTES_MIN,
     DAY_MS,
     EXCEPTION_BYTES_PER_BYTE,

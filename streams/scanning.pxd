@@ -19,7 +19,7 @@ cdef struct Field:
     int64_t number  # a text's size, a measure's billionths, a flag's 0 or 1
 
 cdef struct Scanned:
-    int kind  # which of `streams.events.TYPES`; below zero: not for the fast way
+    int kind  # which of `streams.contract.events.TYPES`; below zero: not for the fast way
     uint32_t present  # a bit for each field that is there
     int64_t time
     Span source

@@ -11,9 +11,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy
 
 from streams.codec import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX
-from streams.events import TYPES
-from streams.members import members
-from streams.topics import MES_EVENTS
+from streams.contract.events import TYPES
+from streams.contract.members import members
+from streams.contract.topics import MES_EVENTS
 
 cdef enum:
     ZERO = 48  # the digit
@@ -86,13 +86,13 @@ def check_room(types):
     ):
         if count > room:
             raise RuntimeError(
-                f"streams.events has {count} {what}, but streams.scanning has room for {room}: "
+                f"streams.contract.events has {count} {what}, but streams.scanning has room for {room}: "
                 f"raise {limit}"
             )
 
 
 def _learn():
-    """Make the rules from the structs of `streams.events`."""
+    """Make the rules from the structs of `streams.contract.events`."""
     global type_count, choice_count
     kinds = {"text": TEXT, "measure": MEASURE, "flag": FLAG, "json": JSON, "object": OBJECT}
     cdef TypeRule* rule

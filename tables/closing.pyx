@@ -19,7 +19,7 @@ from streams.values import instant
 from streams.values import quantity
 from streams.values.cache import keep
 from streams.log.record import Outgoing
-from streams.transactions import SOURCE
+from streams.contract.transactions import SOURCE
 
 cdef int64_t second = 1_000_000
 # Set by tables.line, which holds them: what seldom has something to do.
@@ -197,7 +197,7 @@ cdef bint _added(list emitted, Row row) except -1:
 
 
 cdef str _put_id(_Form form, bytes place, int64_t start, tuple members, int64_t revision):
-    """Return the posting key, as `streams.transactions.windowed_key` spells it."""
+    """Return the posting key, as `streams.contract.transactions.windowed_key` spells it."""
     cdef Buffer* to = &id_buffer
     cdef const char* text
     cdef Py_ssize_t size, index

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from streams.events import DowntimeEndedData, DowntimeStartedData
+from streams.contract.events import DowntimeEndedData, DowntimeStartedData
 from tables.rules import Rules
 
 

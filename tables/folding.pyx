@@ -29,20 +29,20 @@ import ctypes
 import xxhash
 from msgspec.structs import replace
 
-from streams import policy
+from streams.contract import policy
 
 from streams.values import instant
 from streams.log.blocks import block_of
 from streams.codec import decode
-from streams.events import (
+from streams.contract.events import (
     NAMES, TYPES, DowntimeEnded, DowntimeEndedData, DowntimeStarted, DowntimeStartedData,
     MachineState, MachineTelemetry, Tick, TransactionReversed,
 )
-from streams.members import members
+from streams.contract.members import members
 from streams.log.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 from streams.log.tracing import traceparent, well_formed
-from streams.transactions import CAUSES_MAX, SOURCE
+from streams.contract.transactions import CAUSES_MAX, SOURCE
 from tables.episodes import conflict, last_known
 from tables.ledger import identity
 from tables.line import advance, crowded, learn
@@ -51,7 +51,7 @@ cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
 
 cdef enum:
-    CONTRIBUTIONS_MAX = 6  # as in streams.policy
+    CONTRIBUTIONS_MAX = 6  # as in streams.contract.policy
     KINDS_MAX = 24
     SLOTS_MASK = 1_023
     ROW_SLOTS_MASK = 127
@@ -88,7 +88,7 @@ if digest_of(b"lineside") != xxhash.xxh3_128_digest(b"lineside"):
     raise ImportError("xxhash's library isn't the one that this core was written for")
 
 if (CONTRIBUTIONS_MAX, KINDS_MAX) != (policy.CONTRIBUTIONS_MAX, policy.KINDS_MAX):
-    raise RuntimeError("CONTRIBUTIONS_MAX and KINDS_MAX aren't those of streams.policy")
+    raise RuntimeError("CONTRIBUTIONS_MAX and KINDS_MAX aren't those of streams.contract.policy")
 
 cdef int causes_max = CAUSES_MAX
 cdef int64_t day = 86_400_000_000
@@ -884,7 +884,7 @@ def _plan(name, struct, rules):
     if struct is TransactionReversed:
         return None  # checks 11 to 14
     if len(rules.kinds) > KINDS_MAX or len(given.contributions) > CONTRIBUTIONS_MAX:
-        raise ValueError(f"{name}: more record types than streams.policy lets be")
+        raise ValueError(f"{name}: more record types than streams.contract.policy lets be")
     cdef _Plan plan = _Plan()
     cdef int index
     cdef _Contribution kept
@@ -925,7 +925,7 @@ cdef _Contribution _contribution(given, row, numbers):
     cdef _Contribution contribution = _Contribution()
     cdef int slot = 0
     if given.width > SLOTS_MAX:
-        raise ValueError(f"a row has {given.width} measures: more than streams.policy lets be")
+        raise ValueError(f"a row has {given.width} measures: more than streams.contract.policy lets be")
     contribution.index, contribution.length = given.kind_index, given.length
     contribution.width, contribution.erp = given.width, given.erp
     contribution.row = tuple(numbers[name] for name in row)

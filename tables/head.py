@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from streams.topics import MES_EVENTS
+from streams.contract.topics import MES_EVENTS
 from streams.trouble import Trouble
 from streams.values.instant import SECOND
 from streams.version import VERSION

@@ -6,7 +6,7 @@ import msgspec
 from xxhash import xxh3_128_digest
 
 from streams.codec import Original, read_original
-from streams.events import NAMES, AnyEvent, Data, TransactionReversed
+from streams.contract.events import NAMES, AnyEvent, Data, TransactionReversed
 
 PREFIX: Final = "l"
 """Every ledger key begins with it, so that a store can hold other things too."""

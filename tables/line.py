@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from streams.codec import Original
-from streams.events import (
+from streams.contract.events import (
     NAMES,
     TYPES,
     AnyEvent,
@@ -17,9 +17,8 @@ from streams.events import (
     MachineState,
     TransactionReversed,
 )  # fmt: skip
-from streams.log.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS
-from streams.transactions import (
+from streams.contract.topics import ERP_TRANSACTIONS
+from streams.contract.transactions import (
     CAUSES_MAX,
     COMMON,
     NOTIFICATION,
@@ -32,6 +31,7 @@ from streams.transactions import (
     row_text,
     windowed_key,
 )  # fmt: skip
+from streams.log.record import Outgoing
 from streams.values import instant, quantity
 from tables import episodes, windows
 from tables.episodes import Episode

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams.codec import Decoded, decode, read_original, slash_problem
-from streams.events import (
+from streams.contract.events import (
     NAMES,
     REVERSIBLE,
     AnyEvent,
@@ -19,11 +19,11 @@ from streams.events import (
     Tick,
     TransactionReversed,
 )  # fmt: skip
+from streams.contract.rejection import Code, Rejection, exception_data, exception_key, shown
+from streams.contract.topics import EXCEPTIONS
+from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record
 from streams.log.tracing import traceparent
-from streams.rejection import Code, Rejection, exception_data, exception_key, shown
-from streams.topics import EXCEPTIONS
-from streams.transactions import EXCEPTION, encode
 from streams.values.instant import text as instant_text
 from tables import episodes, snapshot
 from tables.cold import Cold

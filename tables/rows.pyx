@@ -13,11 +13,11 @@ from streams.values.buffer cimport (
 
 import msgspec
 
-from streams.policy import MEASURES_MAX
+from streams.contract.policy import MEASURES_MAX
 from tables.rules import PAGE_ROWS, SHARED_PAGES
 
 if SLOTS_MAX != MEASURES_MAX:
-    raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.policy has {MEASURES_MAX} measures")
+    raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.contract.policy has {MEASURES_MAX} measures")
 
 _encode = msgspec.msgpack.Encoder().encode
 

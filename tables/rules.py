@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from streams.events import TYPES, Data
-from streams.members import members
-from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
-from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
-from streams.transactions import at_once_data, windowed_data
+from streams.contract.events import TYPES, Data
+from streams.contract.members import members
+from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
+from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
 
 STATE_FORMAT: Final = 0

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from streams.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS
 
 Records = dict[tuple[str, str | None, str | None], list[bytes]]
 """Output values by (topic, plant, line), in the order in which they left."""

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import reference
 from agents.worker.replay import replay
 from agents.worker.report import Report
-from streams.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS
 from tables.rules import Timing, rules_for
 
 TIMES = ("time", "window_start", "window_end")

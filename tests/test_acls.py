@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from agents.worker.cli import main
-from streams.acls import ROLES, Right, Role, commands, rights_of
-from streams.topics import CLOCK, INPUTS, OUTPUTS, changelog, topics_of
+from streams.contract.rights import ROLES, Right, Role, commands, rights_of
+from streams.contract.topics import CLOCK, INPUTS, OUTPUTS, changelog, topics_of
 
 GROUP = "lineside"
 

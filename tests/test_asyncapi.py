@@ -20,14 +20,14 @@ from draws import seeds
 from logs import random_log
 from replays import read_lines, replayed
 from runs import event, run, value_of
-from streams.asyncapi import document
 from streams.codec import decode
-from streams.events import TICK_TYPE, TYPES
+from streams.contract.asyncapi import document
+from streams.contract.events import TICK_TYPE, TYPES
+from streams.contract.policy import read_policy
+from streams.contract.rejection import Rejection
+from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing
-from streams.policy import read_policy
-from streams.rejection import Rejection
-from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 
 ROOT = Path(__file__).parent.parent
 LINESIDE = str(Path(sys.executable).with_name("lineside"))

@@ -13,8 +13,8 @@ from departed import Records, by_line
 from draws import Log, rngs, seeds
 from logs import random_log
 from runs import At, consumed, cut, ended, event, new_task, placed, started, stepped
+from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
-from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
 from tables.conservation import balances
 from tables.head import FORMATS
 from tables.partition import Bounds, Partition, Step

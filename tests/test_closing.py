@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from compiled import needs_core
 from draws import rngs
 from logs import START
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Outgoing
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
 from tables import stored
 from tables.line import Line, close, close_plain, new_line
 from tables.rules import Rules, rules_for

@@ -13,9 +13,9 @@ from draws import logs, rngs, timings
 from logs import printed_log
 from runs import At, Run, cut, new_task, placed, stepped, value_of
 from streams.codec import decode
-from streams.events import Tick
+from streams.contract.events import Tick
+from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Record
-from streams.topics import EXCEPTIONS
 from tables.rules import Timing
 
 Logs = dict[At, list[Record]]

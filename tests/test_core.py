@@ -14,8 +14,8 @@ import pytest
 from agents.worker import readings
 from agents.worker.core import MODULES, Core, core_of
 from compiled import needs_core
-from streams.events import TYPES
-from streams.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
+from streams.contract.events import TYPES
+from streams.contract.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
 
 ROOT = Path(__file__).parent.parent
 

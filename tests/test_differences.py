@@ -7,7 +7,7 @@ import pytest
 from agents.worker import differences as tell
 from agents.worker.content import STRUCTURED, Unlike, unlike, unlike_headers
 from agents.worker.differences import LAWS, Differences, Place
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 
 RECORD = {
     "id": "gi:1",

@@ -14,10 +14,10 @@ from compiled import all_plain, needs_core
 from draws import logs, rngs, timings
 from logs import START, random_log
 from runs import At, cut, new_task, placed
+from streams.contract.policy import Policy, default_policy, read_policy
+from streams.contract.topics import MES_EVENTS
 from streams.kafka_batches import HEADER
 from streams.log.record import Record
-from streams.policy import Policy, default_policy, read_policy
-from streams.topics import MES_EVENTS
 from tables.partition import Partition
 from tables.rules import Timing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replays import by_line, read_lines, replayed
-from streams.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.parent.name for path in GOLDEN.glob("*/log.ndjson"))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from departed import Records, by_line
 from draws import logs, rngs, timings
 from runs import Bench, confirmed, consumed, cut, new_task, placed, started, stepped
+from streams.contract.policy import Policy, default_policy
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Outgoing
-from streams.policy import Policy, default_policy
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.version import VERSION
 from tables.head import (
     FORMATS,

@@ -31,9 +31,9 @@ from runs import (
     watched,
 )
 from streams.codec import Decoded
-from streams.events import DowntimeStarted, MachineTelemetry
+from streams.contract.events import DowntimeStarted, MachineTelemetry
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
 from streams.log.record import Outgoing, Record
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
 from streams.values.instant import parse
 from tables.conservation import balances
 from tables.partition import Partition

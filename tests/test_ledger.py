@@ -22,8 +22,8 @@ from runs import (
     stepped,
 )
 from streams.codec import decode, read_original
-from streams.events import AnyEvent, TransactionReversed
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.events import AnyEvent, TransactionReversed
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, parse
 from tables import snapshot
 from tables.ledger import (

@@ -21,8 +21,8 @@ from compiled import needs_core
 from draws import rngs, seeds, timings
 from logs import random_log
 from runs import At, Bench, consumed, cut, event, new_task, placed, stepped
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from streams.topics import MES_EVENTS
 from tables.ledger import PREFIX as LEDGER
 from tables.partition import Partition
 from tables.rules import Timing

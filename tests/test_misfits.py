@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import cluster, kafka_writer
-from streams.document import VALUE_BYTES_MAX
-from streams.log.headers import headers_of
-from streams.log.record import Outgoing, Record
-from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
-from streams.rejection import Rejection, exception_data
-from streams.topics import (
+from streams.contract.rejection import Rejection, exception_data
+from streams.contract.topics import (
     CATALOGUE,
     CHANGELOG_BATCH_BYTES_MIN,
     CLOCK,
@@ -33,7 +29,11 @@ from streams.topics import (
     settings_of,
     topics_of,
 )
-from streams.transactions import EXCEPTION, encode
+from streams.contract.transactions import EXCEPTION, encode
+from streams.document import VALUE_BYTES_MAX
+from streams.log.headers import headers_of
+from streams.log.record import Outgoing, Record
+from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
 
 GROUP = "lineside"
 LEDGERS = {MES_EVENTS: 7 * 86_400, MACHINE_EVENTS: 86_400}

@@ -24,10 +24,10 @@ from agents.partition_task import (
 from draws import rngs, seeds, timings
 from logs import printed_log
 from runs import LASTING, START, confirmed, new_task, placed, stepped, value_of
+from streams.contract.topics import MES_EVENTS
 from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, StateChange, StateChanges
-from streams.topics import MES_EVENTS
 from streams.trouble import Trouble
 from tables.binding import BINDING, binding_change, binding_of, read_binding
 from tables.head import HEAD, read_head

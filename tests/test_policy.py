@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import rows
 from draws import logs, rngs
 from runs import LASTING, Bench, confirmed, consumed, reversed_, run
-from streams.events import TYPES
-from streams.policy import (
+from streams.contract.events import TYPES
+from streams.contract.policy import (
     CONTRIBUTIONS_MAX,
     DOWNTIME,
     KINDS_MAX,
@@ -26,7 +26,7 @@ from streams.policy import (
     default_policy,
     read_policy,
 )
-from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
+from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from tables.rules import rules_for
 
 SHIPPED = files("streams").joinpath("policy.toml").read_text("utf-8")

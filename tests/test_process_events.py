@@ -6,8 +6,8 @@ import pytest
 
 from agents.process_events import RECENT_RECORDS_MAX, SEEN_BYTES_MAX, Job
 from runs import new_task
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import Outgoing, Record
-from streams.topics import MES_EVENTS
 
 
 def refused(offset: int, value: bytes, headers: int = 0) -> Outgoing:

@@ -15,8 +15,7 @@ from agents.worker.proof import Headers, Proof
 from agents.worker.totals import billionths, check_totals
 from logs import random_log
 from runs import At, Run, confirmed, consumed, event, run, started
-from streams.log.record import Outgoing, partition_of
-from streams.topics import (
+from streams.contract.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,
     INPUTS,
@@ -24,7 +23,8 @@ from streams.topics import (
     MES_EVENTS,
     SUMMARY_CONSUMPTION,
 )
-from streams.transactions import encode
+from streams.contract.transactions import encode
+from streams.log.record import Outgoing, partition_of
 from tables.rules import rules_for
 
 M, E = (MES_EVENTS, 0), (MACHINE_EVENTS, 0)

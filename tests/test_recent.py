@@ -6,8 +6,8 @@ import pytest
 
 from agents.partition_opening import Opened
 from agents.process_events import RECENT_RECORDS_MAX, Job
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 
 SUMMARIES = next(topic for topic in OUTPUTS if topic.startswith("summary."))
 

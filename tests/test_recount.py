@@ -11,8 +11,8 @@ from agents.worker.differences import Differences
 from agents.worker.proof import Proof
 from agents.worker.recount import Head, OtherRulesError, Recount, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from streams.topics import MES_EVENTS
 from tables.head import FORMATS, HEAD, FormatError
 from tables.rules import Rules, Timing, rules_for
 from tables.store import MemoryStore

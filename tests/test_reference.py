@@ -13,7 +13,7 @@ import reference
 from draws import logs, seeds, timings
 from logs import printed_log, random_log
 from replays import by_line, replayed
-from streams.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from tables.rules import Timing
 
 ZONES = {"DE01": "America/Caracas"}

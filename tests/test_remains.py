@@ -11,8 +11,8 @@ from agents.worker.differences import Differences, Place
 from agents.worker.remains import Remains
 from logs import random_log
 from runs import consumed, run
+from streams.contract.topics import SUMMARY_CONSUMPTION
 from streams.log.record import Outgoing
-from streams.topics import SUMMARY_CONSUMPTION
 
 
 def hold(records: list[Outgoing], exactly_once: bool = False) -> Remains:

@@ -14,11 +14,11 @@ from agents.worker.simulate import write_log
 from compiled import needs_core
 from draws import seeds
 from streams.codec import decode_plain
-from streams.events import NAMES as TYPE_NAMES
-from streams.events import MachineTelemetry
+from streams.contract.events import NAMES as TYPE_NAMES
+from streams.contract.events import MachineTelemetry
+from streams.contract.rejection import Rejection
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.factory import Plan
-from streams.rejection import Rejection
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
 from test_codec import NAMES, some_value
 
 PLAIN_NAMES = ['"DE01"', '"/DE01/mes"', '"a b"', '"100%|1:2"', '"' + "x" * 128 + '"', '"~"']

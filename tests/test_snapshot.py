@@ -21,7 +21,7 @@ from runs import (
     started,
     stepped,
 )
-from streams.topics import MES_EVENTS
+from streams.contract.topics import MES_EVENTS
 from tables import snapshot
 from tables.conservation import balances
 from tables.head import HEAD, FormatError

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from agents.worker.states import Otherwise, otherwise
 from logs import random_log
 from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from streams.topics import MES_EVENTS
 from tables.head import HEAD
 from tables.ledger import entry_bytes, entry_time
 from tables.partition import Partition

@@ -19,7 +19,7 @@ from agents.worker.turns import TIME_SHARE_MAX, Timed, Turns
 from agents.worker.views import QUERIES_MAX, BusyError, Host, Query, Views
 from agents.worker.web import create_web, serve, url_of
 from runs import new_task
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant
 from tables.episodes import Episode
 from tables.line import Line, new_line

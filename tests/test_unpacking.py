@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 from bombs import CODECS, NAMES, batch, bomb, field, packed, record
 from compiled import needs_core
 from draws import rngs
-from streams import decoders, document, kafka_fetched, rejection, unpacking
+from streams import decoders, document, kafka_fetched, unpacking
+from streams.contract import rejection
+from streams.contract.rejection import Rejection, exception_data
+from streams.contract.topics import MES_EVENTS
 from streams.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
 from streams.document import read_document
 from streams.kafka_batches import HEADER
 from streams.kafka_fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
 from streams.log.record import BatchError, CutValue, Record
-from streams.rejection import Rejection, exception_data
-from streams.topics import MES_EVENTS
 from streams.unpacking import pieces, varint
 
 TP = TopicPartition("t", 0)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from draws import seeds, timings
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, value_of
+from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Record
-from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, SECOND, parse
 from tables.partition import Partition
 from tables.rules import Timing, rules_for

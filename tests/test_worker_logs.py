@@ -9,8 +9,8 @@ import pytest
 from agents.worker import logs
 from agents.worker.logs import TOLD, JsonFormatter, Refusals
 from runs import Bench, event
+from streams.contract.topics import ERP_TRANSACTIONS
 from streams.log.record import Outgoing, Record
-from streams.topics import ERP_TRANSACTIONS
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"

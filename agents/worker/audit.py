@@ -18,8 +18,8 @@ from agents.worker.topics import partitions_of
 from agents.worker.totals import check_totals
 from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
 from streams.cluster import Cluster, bounds, read_to
+from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka_fetched import record_of
-from streams.topics import INPUTS, OUTPUTS, changelog
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.rocksdb import RocksStore

@@ -132,8 +132,8 @@ def acls_of_topics(
     """
     import msgspec
 
-    from streams.acls import ROLES, commands, rights_of
     from streams.address import read_servers
+    from streams.contract.rights import ROLES, commands, rights_of
 
     named = [each.partition("=")[::2] for each in principals]
     for role in (*roles, *(role for role, _ in named)):

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from streams.contract.rejection import shown
 from streams.log.headers import STRUCTURED, TRACE
-from streams.rejection import shown
 
 
 class Unlike(NamedTuple):

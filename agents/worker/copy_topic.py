@@ -14,10 +14,10 @@ from msgspec import Struct
 from agents.worker.topics import configs, make_topics, partitions_of
 from streams.cluster import BrokerError, Cluster, bounds, read_to
 from streams.codec import decode
-from streams.events import Tick
+from streams.contract.events import Tick
+from streams.contract.topics import changelog
 from streams.log.record import CutValue, partition_of
 from streams.misfits import command_to_set
-from streams.topics import changelog
 from streams.trouble import Trouble
 from tables.head import HEAD, read_head
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from msgspec import Struct
 
 from agents.worker.content import Unlike, quoted
-from streams.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
 """The laws of docs/contract.md, in their order."""

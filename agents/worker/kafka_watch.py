@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
 from agents.process_events import Job
+from streams.contract.topics import INPUTS, changelog
 from streams.kafka_identity import identities
-from streams.topics import INPUTS, changelog
 from tables.changelog import GrownError
 
 log = logging.getLogger("lineside.worker")

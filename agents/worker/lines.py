@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from agents.worker.turns import SLICE_SECONDS, Work
-from streams.topics import MES_EVENTS
+from streams.contract.topics import MES_EVENTS
 from streams.values import instant
 from tables import conservation
 from tables.line import Line

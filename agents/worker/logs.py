@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
 from streams.log.tracing import trace_id, traceparent_of
-from streams.topics import EXCEPTIONS
 
 LOG_LEVELS: Final = {
     "lineside": logging.INFO,

@@ -15,9 +15,9 @@ from agents.worker.content import unlike, unlike_headers
 from agents.worker.differences import Differences, Place
 from agents.worker.lanes import Lane, Series, Source
 from agents.worker.totals import Sums, add_up, decoders
+from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
 from streams.log.headers import TRACE
 from streams.log.record import Outgoing
-from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
 
 Headers = Sequence[tuple[str, bytes | None]]
 

@@ -17,9 +17,9 @@ from agents.worker.core import core_of
 from agents.worker.liveness import Liveness
 from agents.worker.metrics import Families
 from agents.worker.views import Host
-from streams.rejection import BUSINESS, codes
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
-from streams.transactions import EXCEPTION
+from streams.contract.rejection import BUSINESS, codes
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
+from streams.contract.transactions import EXCEPTION
 from streams.values import instant, quantity
 from streams.version import VERSION
 from tables import conservation

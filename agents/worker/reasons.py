@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
+from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
-from streams.topics import EXCEPTIONS
 from streams.trouble import Trouble
 
 TOLD_MAX: Final = 10

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from streams.topics import OUTPUTS
+from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
 from tables import conservation, episodes
 from tables.cold import Cold

@@ -14,9 +14,9 @@ from agents.worker.security import REFERENCES, problem_of_security
 from agents.worker.settings_given import SettingsError as SettingsError
 from agents.worker.settings_given import given_settings, read_file
 from streams.address import is_name, read_servers
-from streams.policy import PolicyError, default_policy, read_policy
-from streams.rejection import shown
-from streams.topics import INPUTS
+from streams.contract.policy import PolicyError, default_policy, read_policy
+from streams.contract.rejection import shown
+from streams.contract.topics import INPUTS
 from tables.head import FORMATS
 from tables.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.rejection import shown
+from streams.contract.rejection import shown
 from streams.trouble import Trouble
 
 ENVIRONMENT_PREFIX: Final = "LINESIDE_"

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from agents.worker.lanes import Source
+from streams.contract.transactions import row_text
 from streams.log.record import Record
-from streams.transactions import row_text
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables import episodes

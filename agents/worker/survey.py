@@ -20,7 +20,7 @@ from agents.worker.lines import (
 )
 from agents.worker.report import Totals
 from agents.worker.turns import Turns, Work
-from streams.topics import INPUTS
+from streams.contract.topics import INPUTS
 from streams.values import instant
 from tables.partition import Partition
 

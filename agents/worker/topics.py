@@ -11,8 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
 from streams.cluster import BrokerError, Cluster
-from streams.misfits import WAY_OUT, Found, Problem, counted, misfits, missing
-from streams.topics import (
+from streams.contract.topics import (
     INPUTS,
     MACHINE_EVENTS,
     MES_EVENTS,
@@ -20,6 +19,7 @@ from streams.topics import (
     settings_of,
     topics_of,
 )
+from streams.misfits import WAY_OUT, Found, Problem, counted, misfits, missing
 from tables.rules import Timing
 
 PARTITIONS: Final = 8

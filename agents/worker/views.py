@@ -17,8 +17,8 @@ from agents.worker.lines import Query, find
 from agents.worker.report import counts_of, left_of
 from agents.worker.survey import RATE_SECONDS, Surveys
 from agents.worker.turns import Turns
+from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
-from streams.topics import EXCEPTIONS
 from streams.trouble import Trouble
 from streams.values import instant
 from streams.version import VERSION

@@ -76,7 +76,7 @@ cdef inline int put_measure(Buffer* buffer, int64_t billionths) except -1:
 
 
 cdef inline int put_escaped(Buffer* buffer, const char* text, Py_ssize_t size) except -1:
-    """Append a component of a posting key as `streams.transactions.escape` spells it."""
+    """Append a component of a posting key as `streams.contract.transactions.escape` spells it."""
     cdef char* at = grown(buffer, 3 * size)
     cdef Py_ssize_t index
     cdef char byte

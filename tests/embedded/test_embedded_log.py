@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from agents.worker.feed import _append
 from streams import embedded_log
+from streams.contract.topics import INPUTS
 from streams.embedded import Broker, LogTicker
 from streams.embedded_log import EmbeddedLog, Entry, LogError, PartitionLog
 from streams.factory import Plan, arrivals
 from streams.log.headers import STRUCTURED
-from streams.topics import INPUTS
 
 entries = st.lists(
     st.tuples(

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from runs import confirmed
+from streams.contract.topics import ERP_TRANSACTIONS
 from streams.embedded_log import EmbeddedLog
 from streams.log.headers import STRUCTURED
-from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 from workers import WorkerProcess
 

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from outcome import DIGITS_MAX, MEASURES, At
-from streams.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS
 
 RECENT_MAX: Final = 20_000
 """Ids of a line that are remembered: a crash repeats no more than 16,000 records of a partition."""

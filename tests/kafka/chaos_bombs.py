@@ -6,8 +6,8 @@ from bombs import GZIP, LZ4, NAMES, SNAPPY, ZSTD, batch, packed, record, send
 from broker import run_apart
 from chaos_floods import APART, BEFORE, event
 from chaos_job import Chaos, now_ms
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import partition_of
-from streams.topics import MES_EVENTS
 
 LARGE: Final = 1 << 20
 """Of a value that is refused: larger than 64 KiB."""

@@ -11,7 +11,7 @@ from chaos_workers import kill_and_wipe
 from contents import stream
 from kafka_workers import wait_until
 from streams.cluster import read_broker
-from streams.topics import INPUTS, STATE, changelog
+from streams.contract.topics import INPUTS, STATE, changelog
 from tables.head import HEAD
 
 FROZEN_SECONDS_MAX: Final = 30.0

@@ -7,7 +7,7 @@ from typing import Final
 
 from chaos_job import Chaos, now_ms
 from kafka_cluster import NODES, KafkaCluster
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 
 FROZEN_SECONDS_MIN: Final = 20.0
 FROZEN_SECONDS_MAX: Final = 60.0

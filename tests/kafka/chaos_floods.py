@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any, Final
 
 from chaos_job import Chaos, now_ms
+from streams.contract.topics import MES_EVENTS
 from streams.log.record import partition_of
-from streams.topics import MES_EVENTS
 
 BEFORE: Final = datetime(2025, 12, 1, tzinfo=UTC)
 """A month before the load's first event: a flood's ticks make nothing of the load late."""

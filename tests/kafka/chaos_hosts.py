@@ -15,7 +15,7 @@ from broker import run_apart
 from chaos_job import Chaos, now_ms
 from contents import all_bounds
 from kafka_workers import WorkerProcess, http_status, wait_until
-from streams.topics import CLOCK
+from streams.contract.topics import CLOCK
 
 CONNECTIONS: Final = 1_000
 

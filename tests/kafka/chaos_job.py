@@ -17,7 +17,7 @@ from kafka_cluster import KafkaCluster
 from kafka_workers import STOP_SECONDS_MAX, KafkaJob, WorkerProcess, wait_until
 from pod_limit import PodLimit
 from runs import At, placed
-from streams.topics import INPUTS, changelog
+from streams.contract.topics import INPUTS, changelog
 
 RESUME_SECONDS_MAX: Final = 120.0
 """Longer, and the job is taken to stand still for good."""

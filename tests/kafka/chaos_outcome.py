@@ -11,7 +11,7 @@ from contents import stream
 from kafka_workers import LINESIDE, KafkaJob, printed
 from outcome import Outcome, outcome_of_replay
 from runs import OUTCOMES
-from streams.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS
 
 WORDS_CHARS: Final = 2_500
 """Of what a command says that has failed."""

@@ -12,7 +12,7 @@ from clusters import fresh_topics
 from feeding import Feeder
 from kafka_workers import one_sentence
 from outcome import Outcome, difference
-from streams.topics import INPUTS, changelog
+from streams.contract.topics import INPUTS, changelog
 
 PAST: Final = 100
 """So many records more than before a new topic has: what tells it isn't that it's shorter."""

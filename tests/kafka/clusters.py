@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from broker import run_apart
 from streams.cluster import read_broker
-from streams.topics import CATALOGUE, MACHINE_EVENTS, MES_EVENTS, settings_of, topics_of
+from streams.contract.topics import CATALOGUE, MACHINE_EVENTS, MES_EVENTS, settings_of, topics_of
 from tables.rules import Timing
 
 TESTS_ONLY: Final = "lineside.tests-only"

@@ -22,7 +22,7 @@ from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from runs import placed
 from streams.cluster import Cluster, read_broker
-from streams.topics import INPUTS, OUTPUTS, changelog
+from streams.contract.topics import INPUTS, OUTPUTS, changelog
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 

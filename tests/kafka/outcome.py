@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from streams.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS
 
 MEASURES = ("quantity", "seconds", "stops", "good", "scrap", "rework")
 

@@ -11,7 +11,7 @@ from chained import Chained, chained_of_files, differences
 from contents import stream
 from kafka_workers import LINESIDE, KafkaJob, printed
 from runs import OUTCOMES
-from streams.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS
 
 READ_SECONDS_MAX: Final = 7_200.0
 """36 million records and what they make leave: a quarter of an hour where nothing else runs."""

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from chaos_job import Chaos
 from streams.cluster import BrokerError
-from streams.topics import INPUTS
+from streams.contract.topics import INPUTS
 
 LASTING: Final = "w0"
 """The worker that lives from the first minute to the last; the others are killed and stopped."""

@@ -26,9 +26,7 @@ from agents.worker.verdict import Audited
 from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from streams.cluster import Cluster, bounds, read_broker, read_to
-from streams.factory import Plan, arrivals
-from streams.log.record import Outgoing, Record, partition_of
-from streams.topics import (
+from streams.contract.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,
     INPUTS,
@@ -36,6 +34,8 @@ from streams.topics import (
     SUMMARY_CONSUMPTION,
     changelog,
 )
+from streams.factory import Plan, arrivals
+from streams.log.record import Outgoing, Record, partition_of
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.partition import Partition

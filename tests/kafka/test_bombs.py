@@ -8,8 +8,8 @@ import pytest
 from bombs import CODECS, NAMES, SNAPPY, bomb, send
 from broker import run_apart
 from kafka_workers import KafkaJob, WorkerProcess
+from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.log.record import Record, partition_of
-from streams.topics import ERP_TRANSACTIONS, MES_EVENTS
 
 LINE = b"DE01/L1"
 

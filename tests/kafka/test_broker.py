@@ -26,7 +26,7 @@ from clusters import (
     fresh_topics,
 )
 from streams.cluster import BrokerError, bounds, read_broker, read_to
-from streams.topics import CLOCK, INPUTS, MES_EVENTS, changelog, topics_of
+from streams.contract.topics import CLOCK, INPUTS, MES_EVENTS, changelog, topics_of
 
 SECONDS_MAX = 30
 

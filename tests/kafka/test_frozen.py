@@ -16,8 +16,8 @@ from kafka_cluster import KafkaCluster
 from kafka_workers import KafkaJob, WorkerProcess, kafka_job, wait_until
 from runs import At, placed
 from streams.cluster import Cluster
+from streams.contract.topics import INPUTS
 from streams.log.record import Record
-from streams.topics import INPUTS
 
 PARTITIONS = 4
 

@@ -22,8 +22,7 @@ from clusters import Broker, create_topic, delete_topics
 from contents import read, write
 from runs import placed
 from streams.cluster import Cluster, bounds, read_broker
-from streams.log.record import Record, partition_of
-from streams.topics import (
+from streams.contract.topics import (
     CATALOGUE,
     EXCEPTIONS,
     INPUTS,
@@ -32,6 +31,7 @@ from streams.topics import (
     settings_of,
     topics_of,
 )
+from streams.log.record import Record, partition_of
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 90

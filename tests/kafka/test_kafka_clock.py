@@ -10,9 +10,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from agents.tick_clock import tick_bytes
 from contents import all_bounds
 from kafka_workers import KafkaJob
+from streams.contract.topics import CLOCK, INPUTS
 from streams.kafka_clock import KafkaTicker
 from streams.kafka_producer import Outputs
-from streams.topics import CLOCK, INPUTS
 from streams.values.instant import SECOND
 
 TICK_SECONDS = 1.0

@@ -4,8 +4,8 @@ import pytest
 
 from kafka_workers import KafkaJob
 from runs import confirmed
+from streams.contract.topics import ERP_TRANSACTIONS
 from streams.log.headers import STRUCTURED
-from streams.topics import ERP_TRANSACTIONS
 from test_tracing import GIVEN, with_trace
 
 

@@ -31,7 +31,7 @@ from kafka_workers import (
     wait_until,
 )
 from streams.cluster import Cluster
-from streams.topics import INPUTS, MES_EVENTS, changelog
+from streams.contract.topics import INPUTS, MES_EVENTS, changelog
 
 GUARANTEES = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 

@@ -14,9 +14,9 @@ from clusters import delete_topics, fresh_topics
 from contents import write
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, WorkerProcess, one_sentence, wait_until
 from runs import confirmed, consumed
+from streams.contract.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 from streams.kafka_member import OFFSET_NOTE
 from streams.log.record import Record
-from streams.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
 
 KEY = b"DE01/L1"
 M = TopicPartition(MES_EVENTS, 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outcome import Difference, Outcome, difference
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, SUMMARY_SCRAP
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, SUMMARY_SCRAP
 
 Record = tuple[str, bytes]
 

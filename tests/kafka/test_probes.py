@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from broker import KafkaBroker
 from kafka_workers import KafkaJob, http_status, kafka_job, wait_until
 from runs import confirmed
-from streams.topics import MES_EVENTS
+from streams.contract.topics import MES_EVENTS
 from test_kafka_worker import open_transaction
 
 SECONDS_MAX = 3

@@ -15,8 +15,8 @@ from clusters import Broker
 from kafka_workers import LINESIDE, kafka_job
 from runs import event
 from sdks import read_with_java, read_with_javascript
+from streams.contract.topics import EXCEPTIONS, INPUTS, OUTPUTS
 from streams.log.headers import STRUCTURED
-from streams.topics import EXCEPTIONS, INPUTS, OUTPUTS
 
 PARTITIONS = 2
 TOPICS = [*INPUTS, *OUTPUTS]

@@ -30,9 +30,9 @@ from contents import all_bounds
 from departed import sorted_exceptions
 from kafka_workers import LINESIDE, KafkaJob, kafka_job, one_sentence
 from secure_broker import SecureBroker
-from streams.acls import Right, rights_of
 from streams.cluster import BrokerError, Cluster
-from streams.topics import (
+from streams.contract.rights import Right, rights_of
+from streams.contract.topics import (
     CLOCK,
     ERP_TRANSACTIONS,
     INPUTS,

@@ -16,9 +16,9 @@ from broker import KafkaBroker, run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from runs import At, placed
 from streams.cluster import bounds, read_broker, read_to
+from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog, topics_of
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
-from streams.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog, topics_of
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 60

@@ -14,7 +14,7 @@ from kafka_workers import wait_until
 from pages import put_between
 from pod_limit import PodLimit
 from soak_samples import FLATNESS, LASTING, flatness
-from streams.topics import EXCEPTIONS, SUMMARY_SCRAP
+from streams.contract.topics import EXCEPTIONS, SUMMARY_SCRAP
 from test_outcome import Record, record
 
 SAMPLES = 80

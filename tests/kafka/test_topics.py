@@ -14,7 +14,7 @@ from agents.worker.topics import create, partitions_of, problems
 from broker import KafkaBroker
 from clusters import Broker, create_topic, delete_topics
 from streams.cluster import Cluster, read_broker
-from streams.topics import (
+from streams.contract.topics import (
     CATALOGUE,
     CLOCK,
     ERP_TRANSACTIONS,

@@ -19,8 +19,8 @@ from kafka_workers import (
     share,
     wait_until,
 )
+from streams.contract.topics import INPUTS, changelog
 from streams.log.record import Record
-from streams.topics import INPUTS, changelog
 from tables.head import HEAD
 
 TICK_SECONDS = 0.5

@@ -19,9 +19,15 @@ from departed import sorted_exceptions
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, one_sentence
 from runs import confirmed, consumed, event
 from streams.cluster import Cluster
+from streams.contract.topics import (
+    ERP_TRANSACTIONS,
+    EXCEPTIONS,
+    INPUT_BATCH_BYTES,
+    INPUTS,
+    MES_EVENTS,
+)
 from streams.kafka_member import OFFSET_NOTE
 from streams.log.record import Record
-from streams.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUT_BATCH_BYTES, INPUTS, MES_EVENTS
 
 KEY = b"DE01/L1"
 M = TopicPartition(MES_EVENTS, 0)

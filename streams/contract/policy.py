@@ -8,11 +8,11 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct, field
 
-from streams.events import TYPES
-from streams.members import Member, member_problem, members
-from streams.rejection import shown
-from streams.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, OUTPUTS
-from streams.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WINDOW, REVERSAL
+from streams.contract.events import TYPES
+from streams.contract.members import Member, member_problem, members
+from streams.contract.rejection import shown
+from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, OUTPUTS
+from streams.contract.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WINDOW, REVERSAL
 
 DOWNTIME: Final = "summary.downtime.v1"
 """The summary that episodes feed."""
@@ -75,7 +75,7 @@ class PolicyError(ValueError):
 
 
 def default_policy() -> Policy:
-    """Return the policy that ships with lineside (`streams/policy.toml`)."""
+    """Return the policy that ships with lineside (`streams/contract/policy.toml`)."""
     return read_policy(files("streams").joinpath("policy.toml").read_text("utf-8"))
 
 

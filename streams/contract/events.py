@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Unio
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from streams.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 """1 to 256 characters; that none is a control character is checked by `streams.codec`."""

@@ -5,16 +5,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from streams import schemas
-from streams.events import REVERSIBLE, TICK_TYPE, TYPES
-from streams.log.headers import CONTENT_TYPE, STRUCTURED, TRACE
-from streams.log.tracing import FORM
-from streams.members import Member, members
-from streams.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
-from streams.rejection import codes
-from streams.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
-from streams.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
-from streams.transactions import (
+from streams.contract import schemas
+from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
+from streams.contract.members import Member, members
+from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.rejection import codes
+from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
+from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
+from streams.contract.transactions import (
     COMMON,
     EXCEPTION,
     NOTIFICATION,
@@ -23,6 +21,8 @@ from streams.transactions import (
     at_once_data,
     windowed_data,
 )  # fmt: skip
+from streams.log.headers import CONTENT_TYPE, STRUCTURED, TRACE
+from streams.log.tracing import FORM
 
 TYPE_OF_CONTENT: Final[Schema] = {"type": "string", "const": STRUCTURED[1].decode()}
 TRACEPARENT: Final[Schema] = {

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from streams.topics import (
+from streams.contract.topics import (
     CLOCK,
     ERP_TRANSACTIONS,
     EXCEPTIONS,

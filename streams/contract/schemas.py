@@ -6,8 +6,8 @@ that aren't named may be there: a producer may add some at any time, and so may 
 
 from typing import Any, Final
 
-from streams.members import NAME_CHARACTERS_MAX, Member
-from streams.transactions import CAUSES_MAX
+from streams.contract.members import NAME_CHARACTERS_MAX, Member
+from streams.contract.transactions import CAUSES_MAX
 from streams.values.quantity import WHOLE_MAX
 
 Schema = dict[str, Any]

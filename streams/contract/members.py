@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 from msgspec import NODEFAULT, Raw, Struct
 from msgspec.structs import fields
 
-from streams.rejection import shown
+from streams.contract.rejection import shown
 from streams.values import quantity
 
 JsonObject = dict[str, Any]

@@ -1,0 +1,1 @@
+"""What is said: events, checks, policy, topics and what leaves. The single source; pure."""
