@@ -19,9 +19,9 @@ from typing import Any
 
 from bench_replay import count_lines, decode_in_process, simulate
 
-from streams import logfile
+from streams.codec import logfile
+from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
-from streams.logfile import LogReader, lines_of
 from tables import snapshot
 from tables.partition import Partition, _Batch, _ledger_keys, _look_up
 from tables.rules import rules_for

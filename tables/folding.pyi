@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from streams.codec import Decoded
+from streams.codec.decode import Decoded
 from streams.log.blocks import Block
 from streams.log.record import Outgoing, Record
 from tables.partition import Partition, _Batch

@@ -2,7 +2,7 @@
 """A batch of records through the checks and folds of a partition, compiled: the hot loop.
 
 It does what `tables.partition._Batch.take` does, and leaves to it whatever is rare: what
-`streams.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
+`streams.codec.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
 checked here and learnt there, by `tables.line.learn`.
 What a line's rows gain is added up beside them and put into them before anybody else looks.
 """
@@ -21,7 +21,7 @@ from streams.values.buffer cimport (
     Buffer, is_plain, put, put_bytes, put_date, put_escaped, put_instant, put_measure,
     put_packed_int, put_packed_text, taken, text_of,
 )
-from streams.scanning cimport FIELDS_MAX, Field, Scanned, scan
+from streams.codec.scanning cimport FIELDS_MAX, Field, Scanned, scan
 from tables.rows cimport SLOTS_MAX, Row, row_of, wide, wide_number
 
 import ctypes
@@ -33,7 +33,7 @@ from streams.contract import policy
 
 from streams.values import instant
 from streams.log.blocks import block_of
-from streams.codec import decode
+from streams.codec.decode import decode
 from streams.contract.events import (
     NAMES, TYPES, DowntimeEnded, DowntimeEndedData, DowntimeStarted, DowntimeStartedData,
     MachineState, MachineTelemetry, Tick, TransactionReversed,
@@ -853,7 +853,7 @@ cdef _member(_Plan plan, const Scanned* event, int index):
 
 
 cdef _downtime(const Scanned* event):
-    """Return a downtime event as `streams.codec.decode` does."""
+    """Return a downtime event as `streams.codec.decode.decode` does."""
     cdef const Field* field = event.fields
     if event.kind == DOWNTIME_STARTED:
         kind = DowntimeStarted

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from xxhash import xxh3_128_digest
 
-from streams.codec import Original, read_original
+from streams.codec.decode import Original, read_original
 from streams.contract.events import NAMES, AnyEvent, Data, TransactionReversed
 
 PREFIX: Final = "l"

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from streams.codec import Original
+from streams.codec.decode import Original
 from streams.contract.events import (
     NAMES,
     TYPES,

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from streams.codec import Decoded, decode, read_original, slash_problem
+from streams.codec.decode import Decoded, decode, read_original, slash_problem
 from streams.contract.events import (
     NAMES,
     REVERSIBLE,

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams import kafka_batches, kafka_writer, logfile, unpacking
+from streams import kafka_batches, kafka_writer, unpacking
+from streams.codec import logfile
 from tables import line, partition, stored, windows
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
-from streams.codec import Decoded, decode
+from streams.codec.decode import Decoded, decode
+from streams.codec.logfile import LogReader
 from streams.contract.policy import Policy
 from streams.contract.topics import EXCEPTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
-from streams.logfile import LogReader
 from tables.partition import Counts, Partition
 from tables.rules import Rules, Timing, rules_for
 from tables.store import MemoryStore, Store

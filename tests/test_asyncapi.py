@@ -20,7 +20,7 @@ from draws import seeds
 from logs import random_log
 from replays import read_lines, replayed
 from runs import event, run, value_of
-from streams.codec import decode
+from streams.codec.decode import decode
 from streams.contract.asyncapi import document
 from streams.contract.events import TICK_TYPE, TYPES
 from streams.contract.policy import read_policy

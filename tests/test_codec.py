@@ -17,7 +17,8 @@ from msgspec import UNSET
 from draws import seeds
 from logs import random_log
 from runs import Bench, confirmed, consumed, event, new_task, reversed_, value_of, watched
-from streams.codec import Decoded, decode, decode_plain, read_original
+from streams.codec.decode import Decoded, decode, decode_plain, read_original
+from streams.codec.document import NESTING_MAX, VALUE_BYTES_MAX, Headers, _nesting
 from streams.contract.events import (
     TYPES,
     MachineTelemetry,
@@ -28,7 +29,6 @@ from streams.contract.events import (
 from streams.contract.members import Member, members
 from streams.contract.rejection import Rejection
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
-from streams.document import NESTING_MAX, VALUE_BYTES_MAX, Headers, _nesting
 from streams.log.record import Record
 
 # What is written: JSON as text, so that names may repeat and numbers keep their spelling.

@@ -12,7 +12,7 @@ from agents.worker.copy_topic import targets_of
 from draws import logs, rngs, timings
 from logs import printed_log
 from runs import At, Run, cut, new_task, placed, stepped, value_of
-from streams.codec import decode
+from streams.codec.decode import decode
 from streams.contract.events import Tick
 from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Record

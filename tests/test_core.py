@@ -117,7 +117,7 @@ def test_more_than_the_scanner_has_room_for_is_refused_as_it_is_loaded(
     more: dict[str, type[msgspec.Struct]], limit: str
 ) -> None:
     needs_core()
-    from streams.scanning import check_room
+    from streams.codec.scanning import check_room
 
     check_room(TYPES)
     with pytest.raises(RuntimeError, match=limit):

@@ -30,7 +30,7 @@ from runs import (
     value_of,
     watched,
 )
-from streams.codec import Decoded
+from streams.codec.decode import Decoded
 from streams.contract.events import DowntimeStarted, MachineTelemetry
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
 from streams.log.record import Outgoing, Record

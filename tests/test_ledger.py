@@ -21,7 +21,7 @@ from runs import (
     started,
     stepped,
 )
-from streams.codec import decode, read_original
+from streams.codec.decode import decode, read_original
 from streams.contract.events import AnyEvent, TransactionReversed
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, parse

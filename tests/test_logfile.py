@@ -18,13 +18,13 @@ from compiled import all_plain, needs_core
 from draws import logs, rngs, seeds
 from logs import random_log
 from runs import At, consumed, event, new_task, placed, value_of
-from streams.codec import decode
+from streams.codec.decode import decode
+from streams.codec.document import VALUE_BYTES_MAX
+from streams.codec.logfile import BLOCK_BYTES, LINE_BYTES_MAX, LogReader, Placed, lines_of
 from streams.contract.rejection import Rejection
 from streams.contract.topics import EXCEPTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS
-from streams.document import VALUE_BYTES_MAX
 from streams.factory import Plan, arrivals
 from streams.log.record import Record, murmur2, partition_of
-from streams.logfile import BLOCK_BYTES, LINE_BYTES_MAX, LogReader, Placed, lines_of
 from tables.rules import rules_for
 from test_codec import same
 

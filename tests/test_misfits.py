@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import cluster, kafka_writer
+from streams.codec.document import VALUE_BYTES_MAX
 from streams.contract.rejection import Rejection, exception_data
 from streams.contract.topics import (
     CATALOGUE,
@@ -30,7 +31,6 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.contract.transactions import EXCEPTION, encode
-from streams.document import VALUE_BYTES_MAX
 from streams.log.headers import headers_of
 from streams.log.record import Outgoing, Record
 from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agents.worker.simulate import write_log
 from compiled import needs_core
 from draws import seeds
-from streams.codec import decode_plain
+from streams.codec.decode import decode_plain
 from streams.contract.events import NAMES as TYPE_NAMES
 from streams.contract.events import MachineTelemetry
 from streams.contract.rejection import Rejection
@@ -33,7 +33,7 @@ def core() -> None:
 
 
 def scanned(value: bytes, topic: str) -> Any:
-    from streams import scanning
+    from streams.codec import scanning
 
     return scanning.scanned(value, topic)
 

@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 from bombs import CODECS, NAMES, batch, bomb, field, packed, record
 from compiled import needs_core
 from draws import rngs
-from streams import decoders, document, kafka_fetched, unpacking
+from streams import decoders, kafka_fetched, unpacking
+from streams.codec import document
+from streams.codec.document import read_document
 from streams.contract import rejection
 from streams.contract.rejection import Rejection, exception_data
 from streams.contract.topics import MES_EVENTS
 from streams.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
-from streams.document import read_document
 from streams.kafka_batches import HEADER
 from streams.kafka_fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
 from streams.log.record import BatchError, CutValue, Record

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from agents.worker.topics import configs, make_topics, partitions_of
 from streams.cluster import BrokerError, Cluster, bounds, read_to
-from streams.codec import decode
+from streams.codec.decode import decode
 from streams.contract.events import Tick
 from streams.contract.topics import changelog
 from streams.log.record import CutValue, partition_of

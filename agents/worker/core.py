@@ -8,7 +8,7 @@ from msgspec import Struct
 
 MODULES: Final = (
     "streams.log.blocks",
-    "streams.scanning",
+    "streams.codec.scanning",
     "tables.rows",
     "tables.closing",
     "tables.folding",

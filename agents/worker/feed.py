@@ -8,13 +8,13 @@ from typing import Final
 
 from agents.worker.pace import PULSE_SECONDS, Pace, clock
 from agents.worker.run import Worker
+from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
 from streams.embedded import Broker
 from streams.embedded_log import Entry
 from streams.factory import Arrival, Plan
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
-from streams.logfile import LogReader, lines_of
 from streams.trouble import Trouble
 
 WAITING_RECORDS_MAX: Final = 50_000

@@ -12,9 +12,9 @@ import msgspec
 
 from agents.worker.reasons import Reasons
 from agents.worker.report import Report, report
+from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
-from streams.logfile import LogReader, Placed, lines_of
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
 from tables.rules import Rules

@@ -7,16 +7,16 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
-"""1 to 256 characters; that none is a control character is checked by `streams.codec`."""
+"""1 to 256 characters; that none is a control character is checked by `streams.codec.decode`."""
 
 Place = Annotated[str, Meta(min_length=1, max_length=128)]
-"""A plant or a line: 1 to 128 characters; that none is "/" is checked by `streams.codec`."""
+"""A plant or a line: 1 to 128 characters; that none is "/" is checked by `streams.codec.decode`."""
 
 if TYPE_CHECKING:
     Instant = int
     Measure = int
 else:
-    # On the wire a string, or a number or string; `streams.codec` turns it into an integer before
+    # On the wire a string, or a number or string; `streams.codec.decode` turns it into an integer before
     # anybody else sees the event. Done by the structs themselves, in `__post_init__`, it would cost
     # more (docs/decisions/0009); that is also why these structs aren't frozen.
     Instant = Annotated[Any, "instant"]
@@ -145,7 +145,7 @@ class InspectionCompletedData(Data):
 
 
 class TransactionReversedData(Data):
-    """`original` is read by `streams.codec.original`: here only an object is asked for."""
+    """`original` is read by `streams.codec.decode.original`: here only an object is asked for."""
 
     reverses: Name
     original: dict[str, Any]

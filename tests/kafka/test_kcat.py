@@ -15,9 +15,9 @@ from clusters import Broker, delete_topics, fresh_topics
 from contents import write
 from runs import At
 from streams.cluster import read_broker
+from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import ERP_TRANSACTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog
 from streams.log.record import Record
-from streams.logfile import LogReader, lines_of
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 60

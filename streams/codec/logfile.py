@@ -7,11 +7,11 @@ from typing import Annotated, Any, BinaryIO, Final
 import msgspec
 from msgspec import UNSET, Meta
 
-from streams.codec import Decoded, decode, route
+from streams.codec.decode import Decoded, decode, route
+from streams.codec.document import Headers
 from streams.contract.events import NAMES, Tick
 from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
-from streams.document import Headers
 from streams.log.record import Record, partition_of
 from streams.values.instant import LATEST
 
@@ -238,6 +238,6 @@ def placed_by_plain(line: bytes) -> bytes | None:  # noqa: ARG001  # what the co
 
 
 try:
-    from streams.scanning import placed_by
+    from streams.codec.scanning import placed_by
 except ImportError:  # it wasn't built: see hatch_build.py
     placed_by = placed_by_plain

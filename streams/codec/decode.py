@@ -5,18 +5,18 @@ from typing import Any, Final, Union
 
 import msgspec
 
-from streams.contract import events
-from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
-from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
-from streams.contract.rejection import Code, Rejection, shown
-from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
-from streams.document import (
+from streams.codec.document import (
     NESTING_MAX,
     VALUE_BYTES_MAX,
     Headers,
     binary_envelope,
     read_document,
 )
+from streams.contract import events
+from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
+from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
+from streams.contract.rejection import Code, Rejection, shown
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
 from streams.values import instant, quantity
 from streams.values.instant import RESTS, WHOLES

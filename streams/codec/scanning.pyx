@@ -3,14 +3,14 @@
 
 `scan` takes what is surely right and in ordinary form: one JSON object of printable text, in ASCII
 or the Latin letters of Europe, without escapes, no member twice, small numbers, an instant in the
-usual notation. Whatever else comes is left to `streams.codec.decode`, which agrees with it on what it takes (tests/test_scanning.py).
+usual notation. Whatever else comes is left to `streams.codec.decode.decode`, which agrees with it on what it takes (tests/test_scanning.py).
 """
 
 from libc.stdint cimport int64_t, uint32_t
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr, memcmp, memcpy
 
-from streams.codec import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX
+from streams.codec.decode import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX
 from streams.contract.events import TYPES
 from streams.contract.members import members
 from streams.contract.topics import MES_EVENTS
@@ -86,7 +86,7 @@ def check_room(types):
     ):
         if count > room:
             raise RuntimeError(
-                f"streams.contract.events has {count} {what}, but streams.scanning has room for {room}: "
+                f"streams.contract.events has {count} {what}, but streams.codec.scanning has room for {room}: "
                 f"raise {limit}"
             )
 

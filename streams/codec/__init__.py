@@ -1,0 +1,1 @@
+"""Bytes to what the contract says, and lines of log files."""
