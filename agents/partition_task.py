@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from agents.meter import Meter
 from agents.partition_opening import Open, Progress, Resumption
-from streams.cluster import asked_to_end
+from streams.kafka.cluster import asked_to_end
 from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, Writer

@@ -29,8 +29,8 @@ from aiokafka import AIOKafkaConsumer
 from measure import Failed, about, keep, machine, table
 from stand import ROOT, Stand, add_stand_options, guarantees, run_main, standing
 
-from streams.cluster import read_to
 from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
+from streams.kafka.cluster import read_to
 
 QUANTILES = (0.5, 0.99, 0.999, 1.0)
 

@@ -19,10 +19,10 @@ import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer
 
-from streams.cluster import Cluster
 from streams.contract.events import AnyEvent, Tick
 from streams.contract.topics import INPUTS
-from streams.kafka_consumer import BATCH_RECORDS_MAX
+from streams.kafka.cluster import Cluster
+from streams.kafka.consumer import BATCH_RECORDS_MAX
 from streams.values.quantity import Number
 
 decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode

@@ -21,8 +21,8 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from workload import Plan, Workload
 
-from streams.cluster import read_broker
 from streams.contract.topics import INPUTS
+from streams.kafka.cluster import read_broker
 from streams.log.record import partition_of
 
 TICK_SECONDS = 0.01

@@ -20,8 +20,8 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from workload import Plan, Record, Workload, add_plan_options, plan_of
 
-from streams.cluster import Cluster, read_broker
 from streams.contract.topics import INPUTS
+from streams.kafka.cluster import Cluster, read_broker
 from streams.log.record import partition_of
 
 BATCH_BYTES = 64 << 10

@@ -90,7 +90,10 @@ def package_of(frame: FrameType | None) -> str:
 
 def instrument(clock: Clock) -> None:
     """Put the clock around the stages of a worker."""
-    from streams import kafka_batches, kafka_fetched, kafka_writer, unpacking
+    from streams.kafka import fetched as kafka_fetched
+    from streams.kafka import record_batches as kafka_batches
+    from streams.kafka import unpacking
+    from streams.kafka import writer as kafka_writer
     from tables import closing, folding, line, partition, snapshot
     from tables.rocksdb import RocksStore
 

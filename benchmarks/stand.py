@@ -31,8 +31,8 @@ from workload import Plan  # noqa: E402
 
 from broker import KafkaBroker  # noqa: E402  # as above
 from clusters import Broker, create_topic, delete_topics, fresh_topics  # noqa: E402
-from streams.cluster import Cluster, bounds, read_broker, read_to  # noqa: E402
 from streams.contract.topics import INPUTS, OUTPUTS, changelog  # noqa: E402
+from streams.kafka.cluster import Cluster, bounds, read_broker, read_to  # noqa: E402
 
 LINESIDE: Final = str(Path(sys.executable).with_name("lineside"))
 

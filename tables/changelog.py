@@ -11,9 +11,9 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.cluster import Cluster, asked_to_end, bounds, fetch_bytes
-from streams.kafka_identity import identity
-from streams.kafka_writer import FENCE, fence_key, position_notes
+from streams.kafka.cluster import Cluster, asked_to_end, bounds, fetch_bytes
+from streams.kafka.identity import identity
+from streams.kafka.writer import FENCE, fence_key, position_notes
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.head import HEAD

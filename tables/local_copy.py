@@ -9,7 +9,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from streams.kafka_writer import FENCE, ORIGIN, POSITION, position_notes
+from streams.kafka.writer import FENCE, ORIGIN, POSITION, position_notes
 from streams.log.record import CutValue
 from tables.head import HEAD
 from tables.rocksdb import CopyDamagedError, RocksStore, StateError

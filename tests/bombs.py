@@ -10,10 +10,10 @@ import lz4.frame
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 
-from streams.cluster import BATCH_BYTES_MAX, Cluster
-from streams.decoders import GZIP, LZ4, SNAPPY, XERIAL, ZSTD, zstd
-from streams.kafka_batches import HEADER
-from streams.unpacking import varint
+from streams.kafka.cluster import BATCH_BYTES_MAX, Cluster
+from streams.kafka.decoders import GZIP, LZ4, SNAPPY, XERIAL, ZSTD, zstd
+from streams.kafka.record_batches import HEADER
+from streams.kafka.unpacking import varint
 
 NAMES = {GZIP: "gzip", SNAPPY: "snappy", LZ4: "lz4", ZSTD: "zstd"}
 CODECS = list(NAMES)

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from streams import kafka_batches, kafka_writer, unpacking
 from streams.codec import logfile
+from streams.kafka import record_batches as kafka_batches
+from streams.kafka import unpacking
+from streams.kafka import writer as kafka_writer
 from tables import line, partition, stored, windows
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None

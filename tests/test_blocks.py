@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from compiled import needs_core
 from draws import rngs, seeds
-from streams.kafka_batches import HEADER, SealedBatch
-from streams.kafka_fetched import _Kept, _Unpacked, joined, whole
-from streams.kafka_writer import grouped, grouped_plain
+from streams.kafka.fetched import _Kept, _Unpacked, joined, whole
+from streams.kafka.record_batches import HEADER, SealedBatch
+from streams.kafka.writer import grouped, grouped_plain
 from streams.log.headers import headers_of
 from streams.log.record import Outgoing, Record
 

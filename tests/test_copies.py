@@ -9,8 +9,8 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cluster import Cluster
-from streams.kafka_writer import (
+from streams.kafka.cluster import Cluster
+from streams.kafka.writer import (
     CHANGES_BATCH_BYTES,
     ORIGIN,
     POSITION,

@@ -16,7 +16,7 @@ from logs import START, random_log
 from runs import At, cut, new_task, placed
 from streams.contract.policy import Policy, default_policy, read_policy
 from streams.contract.topics import MES_EVENTS
-from streams.kafka_batches import HEADER
+from streams.kafka.record_batches import HEADER
 from streams.log.record import Record
 from tables.partition import Partition
 from tables.rules import Timing

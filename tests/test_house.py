@@ -34,7 +34,7 @@ def test_the_transports_are_registered() -> None:
     }
     assert found.items() >= {
         ("embedded", "streams.embedded:Transport"),
-        ("batches", "streams.kafka:Transport"),
+        ("batches", "streams.kafka.transport:Transport"),
     }
 
 
@@ -49,12 +49,12 @@ def test_every_requirement_is_locked_with_a_hash() -> None:
 
 def test_the_core_touches_no_technology() -> None:
     # Pure core, thin shell: no clock, no I/O, no Faust, no logging, no environment.
-    edges = {"streams/kafka.py", "streams/kafka_consumer.py", "streams/kafka_member.py",
-             "streams/kafka_producer.py", "streams/kafka_writer.py", "streams/kafka_clock.py",
-             "streams/kafka_batches.py", "streams/kafka_instance.py", "streams/kafka_fetched.py",
-             "streams/kafka_hang.py", "streams/kafka_client.py",
-             "streams/kafka_identity.py", "streams/kafka_security.py", "streams/secret.py",
-             "streams/cluster.py", "streams/embedded.py", "streams/embedded_log.py", "streams/log/batches.py",
+    edges = {"streams/kafka/transport.py", "streams/kafka/consumer.py", "streams/kafka/member.py",
+             "streams/kafka/producer.py", "streams/kafka/writer.py", "streams/kafka/clock.py",
+             "streams/kafka/record_batches.py", "streams/kafka/instance.py", "streams/kafka/fetched.py",
+             "streams/kafka/hang.py", "streams/kafka/client.py",
+             "streams/kafka/identity.py", "streams/kafka/security.py", "streams/secret.py",
+             "streams/kafka/cluster.py", "streams/embedded.py", "streams/embedded_log.py", "streams/log/batches.py",
              "tables/changelog.py", "tables/local_copy.py", "tables/rocksdb.py"}  # fmt: skip
     forbidden = re.compile(
         r"^\s*(?:import|from) (?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp)\b"

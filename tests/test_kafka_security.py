@@ -14,7 +14,7 @@ from agents.worker.security import AccessError, cluster_of
 from agents.worker.settings import Settings, read_settings
 from certificates import Authority, Pair
 from streams.address import Plaintext, is_loopback
-from streams.kafka_security import Refused, RenewedContext, SecurityError
+from streams.kafka.security import Refused, RenewedContext, SecurityError
 
 HOST = "localhost"
 

@@ -8,7 +8,6 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams import cluster, kafka_writer
 from streams.codec.document import VALUE_BYTES_MAX
 from streams.contract.rejection import Rejection, exception_data
 from streams.contract.topics import (
@@ -31,9 +30,11 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.contract.transactions import EXCEPTION, encode
+from streams.kafka import cluster
+from streams.kafka import writer as kafka_writer
+from streams.kafka.topic_check import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
 from streams.log.headers import headers_of
 from streams.log.record import Outgoing, Record
-from streams.misfits import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
 
 GROUP = "lineside"
 LEDGERS = {MES_EVENTS: 7 * 86_400, MACHINE_EVENTS: 86_400}

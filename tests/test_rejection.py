@@ -5,9 +5,9 @@ from base64 import b64decode
 
 import pytest
 
-from streams.cluster import BATCH_BYTES_MAX
 from streams.contract.rejection import KEY_BYTES_MAX, ORIGINAL_BYTES_MAX, Rejection, exception_data
 from streams.contract.topics import CATALOGUE, EXCEPTIONS, MES_EVENTS
+from streams.kafka.cluster import BATCH_BYTES_MAX
 from streams.log.record import Record
 from tables.partition import Partition
 from tables.rules import rules_for

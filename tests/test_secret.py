@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from agents.worker.cli import main
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings, SettingsError, read_settings
-from streams.kafka_security import Security
+from streams.kafka.security import Security
 from streams.secret import BYTES_MAX, Secret, SecretError, read_reference
 
 PASSWORD = "hunter2-hunter2"

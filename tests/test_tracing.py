@@ -11,7 +11,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from compiled import all_plain, needs_core
 from runs import Bench, confirmed, consumed, reversed_
-from streams import kafka_batches
+from streams.kafka import record_batches as kafka_batches
 from streams.log.headers import STRUCTURED
 from streams.log.record import Outgoing, Record
 from streams.log.tracing import trace_id, traceparent, well_formed

@@ -20,17 +20,18 @@ from hypothesis import strategies as st
 from bombs import CODECS, NAMES, batch, bomb, field, packed, record
 from compiled import needs_core
 from draws import rngs
-from streams import decoders, kafka_fetched, unpacking
 from streams.codec import document
 from streams.codec.document import read_document
 from streams.contract import rejection
 from streams.contract.rejection import Rejection, exception_data
 from streams.contract.topics import MES_EVENTS
-from streams.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
-from streams.kafka_batches import HEADER
-from streams.kafka_fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
+from streams.kafka import decoders, unpacking
+from streams.kafka import fetched as kafka_fetched
+from streams.kafka.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
+from streams.kafka.fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
+from streams.kafka.record_batches import HEADER
+from streams.kafka.unpacking import pieces, varint
 from streams.log.record import BatchError, CutValue, Record
-from streams.unpacking import pieces, varint
 
 TP = TopicPartition("t", 0)
 ALL = [0, *CODECS]
@@ -334,7 +335,7 @@ MEASURE = """
 import json, resource, sys
 sys.path[:0] = ["tests"]
 from bombs import bomb
-from streams.kafka_fetched import _Kept, _Unpacked, whole
+from streams.kafka.fetched import _Kept, _Unpacked, whole
 from aiokafka.structs import TopicPartition
 
 data = bomb(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -17,9 +17,9 @@ from agents.worker.remains import Remains
 from agents.worker.topics import partitions_of
 from agents.worker.totals import check_totals
 from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
-from streams.cluster import Cluster, bounds, read_to
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
-from streams.kafka_fetched import record_of
+from streams.kafka.cluster import Cluster, bounds, read_to
+from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.rocksdb import RocksStore

@@ -12,12 +12,12 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from msgspec import Struct
 
 from agents.worker.topics import configs, make_topics, partitions_of
-from streams.cluster import BrokerError, Cluster, bounds, read_to
 from streams.codec.decode import decode
 from streams.contract.events import Tick
 from streams.contract.topics import changelog
+from streams.kafka.cluster import BrokerError, Cluster, bounds, read_to
+from streams.kafka.topic_check import command_to_set
 from streams.log.record import CutValue, partition_of
-from streams.misfits import command_to_set
 from streams.trouble import Trouble
 from tables.head import HEAD, read_head
 

@@ -13,7 +13,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
-from streams.cluster import Cluster, asked_to_end
+from streams.kafka.cluster import Cluster, asked_to_end
 
 ASK_PAUSE_SECONDS: Final = 10.0
 ASK_SECONDS_MAX: Final = 10.0

@@ -20,11 +20,11 @@ from agents.worker.kafka_inputs import opened_input, same_input
 from agents.worker.kafka_watch import Watch, grown
 from agents.worker.security import cluster_of
 from agents.worker.settings import Settings
-from streams.cluster import BrokerError, Cluster, asked_to_end
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
-from streams.kafka_clock import KafkaTicker
-from streams.kafka_producer import Outputs
-from streams.kafka_writer import KafkaWriter
+from streams.kafka.clock import KafkaTicker
+from streams.kafka.cluster import BrokerError, Cluster, asked_to_end
+from streams.kafka.producer import Outputs
+from streams.kafka.writer import KafkaWriter
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.changelog import Restore, Standby, recover

@@ -8,9 +8,9 @@ from faust.types import TP
 
 from agents.partition_opening import Opened
 from agents.worker.settings import Settings
-from streams.cluster import Cluster, bounds
-from streams.kafka_identity import identity, record_at
-from streams.kafka_member import OFFSET_NOTE
+from streams.kafka.cluster import Cluster, bounds
+from streams.kafka.identity import identity, record_at
+from streams.kafka.member import OFFSET_NOTE
 from streams.log.record import Record
 from streams.log.writing import Lost, Writer
 from tables.binding import Binding, read_binding, same_record

@@ -8,7 +8,7 @@ from faust.types import TP
 
 from agents.process_events import Job
 from streams.contract.topics import INPUTS, changelog
-from streams.kafka_identity import identities
+from streams.kafka.identity import identities
 from tables.changelog import GrownError
 
 log = logging.getLogger("lineside.worker")

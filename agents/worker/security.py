@@ -8,7 +8,7 @@ from streams.trouble import Trouble
 
 if TYPE_CHECKING:
     from agents.worker.settings import Settings
-    from streams.cluster import Cluster
+    from streams.kafka.cluster import Cluster
 
 REFERENCES: Final = ("broker_password", "read_tokens", "metrics_tokens")
 """Settings that say where a secret is."""
@@ -25,8 +25,8 @@ def cluster_of(settings: "Settings") -> "Cluster":
 
     Raises `AccessError` where that would be in plaintext, and not on this machine.
     """
-    from streams.cluster import read_broker  # aiokafka: not every command needs it
-    from streams.kafka_security import Security
+    from streams.kafka.cluster import read_broker  # aiokafka: not every command needs it
+    from streams.kafka.security import Security
 
     plaintext = Plaintext(frozenset(settings.plaintext_brokers))
     if settings.broker_security == "plaintext":

@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from agents.worker.pace import clock
 from agents.worker.topics import partitions_of
-from streams.cluster import BrokerError, Cluster
 from streams.contract.topics import INPUTS
-from streams.kafka_producer import started, stop
+from streams.kafka.cluster import BrokerError, Cluster
+from streams.kafka.producer import started, stop
 from streams.log.record import Record
 from streams.trouble import Trouble
 

@@ -10,7 +10,6 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
-from streams.cluster import BrokerError, Cluster
 from streams.contract.topics import (
     INPUTS,
     MACHINE_EVENTS,
@@ -19,7 +18,8 @@ from streams.contract.topics import (
     settings_of,
     topics_of,
 )
-from streams.misfits import WAY_OUT, Found, Problem, counted, misfits, missing
+from streams.kafka.cluster import BrokerError, Cluster
+from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, misfits, missing
 from tables.rules import Timing
 
 PARTITIONS: Final = 8

@@ -32,13 +32,13 @@ INPUT_BATCH_BYTES_MIN: Final = 128 << 10
 OUTPUT_BATCH_BYTES_MIN: Final = 1_000_000
 """Outputs leave in batches of 900,000 bytes at most; only an exception can be larger by itself.
 
-The first figure is `OUTPUT_BATCH_BYTES` of streams/kafka_writer.py.
+The first figure is `OUTPUT_BATCH_BYTES` of streams/kafka/writer.py.
 """
 
 CHANGELOG_BATCH_BYTES_MIN: Final = 16 << 20
 """What one step changes is one RecordBatch: it arrives whole or not at all.
 
-The largest that is built is `BATCH_BYTES_MAX` of streams/cluster.py. Of a segment, too, since a
+The largest that is built is `BATCH_BYTES_MAX` of streams/kafka/cluster.py. Of a segment, too, since a
 batch lies in one.
 """
 

@@ -226,7 +226,7 @@ def block_of(records):
 def whole_records(const unsigned char[::1] data, int64_t count):
     """Return how many of `count` records are whole in `data`, and where they end.
 
-    What `streams.unpacking.whole_records_plain` does.
+    What `streams.kafka.unpacking.whole_records_plain` does.
     """
     if data.shape[0] == 0:
         return 0, 0
@@ -493,7 +493,7 @@ def grouped(list records, dict places, place_of, Py_ssize_t bytes_max):
     """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
 
     `places` remembers the place of each topic and key, `place_of(topic, key)` finds it. What
-    `streams.kafka_writer.grouped_plain` does.
+    `streams.kafka.writer.grouped_plain` does.
     """
     cdef dict by_place = {}, by_topic = {}, by_key
     cdef list groups = []

@@ -9,7 +9,7 @@ from streams.trouble import Trouble
 
 RECORD_BYTES_MAX: Final = 16 << 20
 """A larger record is cut while it's read: no event is so large, and a state's changes are smaller
-(`BATCH_BYTES_MAX`, streams/cluster.py)."""
+(`BATCH_BYTES_MAX`, streams/kafka/cluster.py)."""
 
 
 class BatchError(Trouble, ValueError):

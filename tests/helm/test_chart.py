@@ -29,7 +29,9 @@ from charts import (
     refusal,
     rendered,
 )
-from streams import kafka_client, kafka_member, kafka_producer
+from streams.kafka import client as kafka_client
+from streams.kafka import member as kafka_member
+from streams.kafka import producer as kafka_producer
 
 DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
 PAGE = (CHART.parent.parent / "docs" / "operating.md").read_text("utf-8")

@@ -20,7 +20,7 @@ from typing import Any, Final, Self, TypeVar
 from aiokafka.errors import KafkaError
 
 from jars import java, provide_jars
-from streams.cluster import BATCH_BYTES_MAX, BrokerError, read_broker
+from streams.kafka.cluster import BATCH_BYTES_MAX, BrokerError, read_broker
 
 PORTS: Final = range(20_000, 32_000)
 """Below what systems hand out to clients: nobody takes a port while its broker is down, not even a

@@ -10,8 +10,8 @@ from chaos_job import RESUME_SECONDS_MAX, Chaos, now_ms
 from chaos_workers import kill_and_wipe
 from contents import stream
 from kafka_workers import wait_until
-from streams.cluster import read_broker
 from streams.contract.topics import INPUTS, STATE, changelog
+from streams.kafka.cluster import read_broker
 from tables.head import HEAD
 
 FROZEN_SECONDS_MAX: Final = 30.0

@@ -11,8 +11,8 @@ from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionErro
 from msgspec import Struct
 
 from broker import run_apart
-from streams.cluster import read_broker
 from streams.contract.topics import CATALOGUE, MACHINE_EVENTS, MES_EVENTS, settings_of, topics_of
+from streams.kafka.cluster import read_broker
 from tables.rules import Timing
 
 TESTS_ONLY: Final = "lineside.tests-only"

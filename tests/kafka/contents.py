@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from aiokafka import ConsumerRecord, TopicPartition
 
 from runs import At
-from streams.cluster import Cluster, bounds, read_to
+from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.log.record import Record
 
 BATCH_RECORDS = 500

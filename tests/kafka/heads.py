@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from kafka_workers import wait_until
 from runs import OUTCOMES, At
-from streams.cluster import BrokerError, Cluster, bounds
 from streams.contract.topics import INPUTS, changelog
+from streams.kafka.cluster import BrokerError, Cluster, bounds
 from tables.head import HEAD, read_head
 
 POLL_MS = 50

@@ -21,8 +21,8 @@ from clusters import Place, delete_topics, fresh_topics
 from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from runs import placed
-from streams.cluster import Cluster, read_broker
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
+from streams.kafka.cluster import Cluster, read_broker
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 

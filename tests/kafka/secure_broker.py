@@ -8,8 +8,8 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from broker import KafkaBroker, run_apart
 from certificates import Authority, Pair
-from streams.cluster import read_broker
 from streams.contract.rights import Right, Role, rights_of
+from streams.kafka.cluster import read_broker
 
 HOST: Final = "localhost"
 """What the broker's certificate is for; `127.0.0.1` is another name of it."""

@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 from aiokafka.errors import KafkaError
 
 from chaos_job import Chaos
-from streams.cluster import BrokerError
 from streams.contract.topics import INPUTS
+from streams.kafka.cluster import BrokerError
 
 LASTING: Final = "w0"
 """The worker that lives from the first minute to the last; the others are killed and stopped."""

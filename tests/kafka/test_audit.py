@@ -25,7 +25,6 @@ from agents.worker.settings import Settings, rules_of
 from agents.worker.verdict import Audited
 from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics
-from streams.cluster import Cluster, bounds, read_broker, read_to
 from streams.contract.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,
@@ -35,6 +34,7 @@ from streams.contract.topics import (
     changelog,
 )
 from streams.factory import Plan, arrivals
+from streams.kafka.cluster import Cluster, bounds, read_broker, read_to
 from streams.log.record import Outgoing, Record, partition_of
 from streams.trouble import Trouble
 from tables.head import HEAD

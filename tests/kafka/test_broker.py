@@ -25,8 +25,8 @@ from clusters import (
     delete_topics,
     fresh_topics,
 )
-from streams.cluster import BrokerError, bounds, read_broker, read_to
 from streams.contract.topics import CLOCK, INPUTS, MES_EVENTS, changelog, topics_of
+from streams.kafka.cluster import BrokerError, bounds, read_broker, read_to
 
 SECONDS_MAX = 30
 

@@ -15,8 +15,8 @@ from heads import Heads
 from kafka_cluster import KafkaCluster
 from kafka_workers import KafkaJob, WorkerProcess, kafka_job, wait_until
 from runs import At, placed
-from streams.cluster import Cluster
 from streams.contract.topics import INPUTS
+from streams.kafka.cluster import Cluster
 from streams.log.record import Record
 
 PARTITIONS = 4

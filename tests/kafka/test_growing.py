@@ -21,7 +21,6 @@ from broker import run_apart
 from clusters import Broker, create_topic, delete_topics
 from contents import read, write
 from runs import placed
-from streams.cluster import Cluster, bounds, read_broker
 from streams.contract.topics import (
     CATALOGUE,
     EXCEPTIONS,
@@ -31,6 +30,7 @@ from streams.contract.topics import (
     settings_of,
     topics_of,
 )
+from streams.kafka.cluster import Cluster, bounds, read_broker
 from streams.log.record import Record, partition_of
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))

@@ -11,9 +11,9 @@ from aiokafka.errors import KafkaError
 
 from broker import KafkaBroker
 from clusters import Broker, create_topic, delete_topics
-from streams.cluster import Cluster, read_broker
-from streams.kafka_hang import CONNECT_SECONDS_MAX, LOOK_SECONDS
-from streams.kafka_producer import stop
+from streams.kafka.cluster import Cluster, read_broker
+from streams.kafka.hang import CONNECT_SECONDS_MAX, LOOK_SECONDS
+from streams.kafka.producer import stop
 
 UP_SECONDS_MAX = 10.0
 """A client comes up in a moment; a server that hangs costs half a second."""

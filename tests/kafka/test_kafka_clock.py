@@ -11,8 +11,8 @@ from agents.tick_clock import tick_bytes
 from contents import all_bounds
 from kafka_workers import KafkaJob
 from streams.contract.topics import CLOCK, INPUTS
-from streams.kafka_clock import KafkaTicker
-from streams.kafka_producer import Outputs
+from streams.kafka.clock import KafkaTicker
+from streams.kafka.producer import Outputs
 from streams.values.instant import SECOND
 
 TICK_SECONDS = 1.0

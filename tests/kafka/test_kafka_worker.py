@@ -30,8 +30,8 @@ from kafka_workers import (
     one_sentence,
     wait_until,
 )
-from streams.cluster import Cluster
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
+from streams.kafka.cluster import Cluster
 
 GUARANTEES = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 

@@ -14,9 +14,9 @@ from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from contents import write
 from runs import At
-from streams.cluster import read_broker
 from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import ERP_TRANSACTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog
+from streams.kafka.cluster import read_broker
 from streams.log.record import Record
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))

@@ -15,7 +15,7 @@ from contents import write
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, WorkerProcess, one_sentence, wait_until
 from runs import confirmed, consumed
 from streams.contract.topics import ERP_TRANSACTIONS, INPUTS, MES_EVENTS, changelog
-from streams.kafka_member import OFFSET_NOTE
+from streams.kafka.member import OFFSET_NOTE
 from streams.log.record import Record
 
 KEY = b"DE01/L1"

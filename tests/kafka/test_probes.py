@@ -26,7 +26,7 @@ DEAF = """
 import asyncio, sys
 from agents.worker import kafka_ends, settings
 from agents.worker.run import run_worker
-from streams import kafka
+from streams.kafka import transport as kafka
 
 kafka_ends.ASK_PAUSE_SECONDS, kafka_ends.ANSWERS_SECONDS = 0.3, 2.0
 

@@ -30,7 +30,6 @@ from contents import all_bounds
 from departed import sorted_exceptions
 from kafka_workers import LINESIDE, KafkaJob, kafka_job, one_sentence
 from secure_broker import SecureBroker
-from streams.cluster import BrokerError, Cluster
 from streams.contract.rights import Right, rights_of
 from streams.contract.topics import (
     CLOCK,
@@ -41,6 +40,7 @@ from streams.contract.topics import (
     changelog,
     topics_of,
 )  # fmt: skip
+from streams.kafka.cluster import BrokerError, Cluster
 
 SECONDS_MAX: Final = 60
 EVENTS: Final = 3_000

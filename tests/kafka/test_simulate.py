@@ -15,8 +15,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from broker import KafkaBroker, run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from runs import At, placed
-from streams.cluster import bounds, read_broker, read_to
 from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS, changelog, topics_of
+from streams.kafka.cluster import bounds, read_broker, read_to
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
 

@@ -13,7 +13,6 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from agents.worker.topics import create, partitions_of, problems
 from broker import KafkaBroker
 from clusters import Broker, create_topic, delete_topics
-from streams.cluster import Cluster, read_broker
 from streams.contract.topics import (
     CATALOGUE,
     CLOCK,
@@ -26,6 +25,7 @@ from streams.contract.topics import (
     settings_of,
     topics_of,
 )
+from streams.kafka.cluster import Cluster, read_broker
 from tables.rules import Timing
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))

@@ -18,7 +18,6 @@ from contents import write
 from departed import sorted_exceptions
 from kafka_workers import REFUSAL_SECONDS_MAX, KafkaJob, one_sentence
 from runs import confirmed, consumed, event
-from streams.cluster import Cluster
 from streams.contract.topics import (
     ERP_TRANSACTIONS,
     EXCEPTIONS,
@@ -26,7 +25,8 @@ from streams.contract.topics import (
     INPUTS,
     MES_EVENTS,
 )
-from streams.kafka_member import OFFSET_NOTE
+from streams.kafka.cluster import Cluster
+from streams.kafka.member import OFFSET_NOTE
 from streams.log.record import Record
 
 KEY = b"DE01/L1"

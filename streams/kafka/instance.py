@@ -5,7 +5,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams.cluster import BrokerError, Cluster
+from streams.kafka.cluster import BrokerError, Cluster
 from streams.trouble import Trouble
 
 UUID_CHARS: Final = 37

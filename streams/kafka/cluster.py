@@ -12,10 +12,10 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer import sender
 from msgspec import Struct
 
-from streams import kafka_fetched
 from streams.address import read_servers
-from streams.kafka_client import let_go
-from streams.kafka_security import Attempt, Security, attempt
+from streams.kafka import fetched as kafka_fetched
+from streams.kafka.client import let_go
+from streams.kafka.security import Attempt, Security, attempt
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 

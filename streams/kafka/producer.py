@@ -22,9 +22,9 @@ from aiokafka.producer import producer as producer_
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
-from streams.kafka_batches import outgoing_batch
-from streams.kafka_client import let_go
+from streams.kafka.client import let_go
+from streams.kafka.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
+from streams.kafka.record_batches import outgoing_batch
 from streams.log.record import Outgoing
 from streams.log.writing import Fenced, Lost
 

@@ -8,9 +8,9 @@ from typing import Final
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import Cluster, bounds, read_to
 from streams.contract.topics import CLOCK, INPUTS
-from streams.kafka_producer import Outputs, acknowledged, started, stop, told_apart
+from streams.kafka.cluster import Cluster, bounds, read_to
+from streams.kafka.producer import Outputs, acknowledged, started, stop, told_apart
 from streams.log.headers import STRUCTURED
 
 DIFFERENCE_SECONDS_MAX: Final = 30.0

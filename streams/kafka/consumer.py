@@ -17,11 +17,11 @@ from aiokafka.errors import (
 )
 from faust.types import TP
 
-from streams.cluster import Cluster, fetch_bytes
-from streams.kafka_batches import COMPILED
-from streams.kafka_fetched import is_searching, joined, record_of
-from streams.kafka_instance import displacement
-from streams.kafka_member import commit, lacks_right, leave, new_member, refusal
+from streams.kafka.cluster import Cluster, fetch_bytes
+from streams.kafka.fetched import is_searching, joined, record_of
+from streams.kafka.instance import displacement
+from streams.kafka.member import commit, lacks_right, leave, new_member, refusal
+from streams.kafka.record_batches import COMPILED
 from streams.log.batches import BatchConsumer
 from streams.log.record import Record
 from streams.trouble import Trouble

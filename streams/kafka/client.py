@@ -18,7 +18,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.kafka_hang import CONNECT_SECONDS_MAX, Address, is_hanging, pass_over
+from streams.kafka.hang import CONNECT_SECONDS_MAX, Address, is_hanging, pass_over
 
 NEXT_SECONDS: Final = 0.5
 """A client that comes up asks another server when one hasn't answered within this."""

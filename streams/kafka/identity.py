@@ -22,8 +22,8 @@ from aiokafka.protocol.types import (
 )
 from msgspec import Struct
 
-from streams.cluster import read_to
-from streams.kafka_fetched import record_of
+from streams.kafka.cluster import read_to
+from streams.kafka.fetched import record_of
 from streams.log.record import Record
 from streams.log.writing import Lost
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from msgspec import Struct
 
 from streams.contract.rejection import HEADERS_BYTES_MAX, KEY_BYTES_MAX, ORIGINAL_BYTES_MAX
-from streams.decoders import Chunk, Errors, Windows, chunks
+from streams.kafka.decoders import Chunk, Errors, Windows, chunks
 from streams.log.record import RECORD_BYTES_MAX, BatchError, CutValue
 
 

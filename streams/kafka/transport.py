@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from faust.transport import base, producer
 from faust.types.tuples import RecordMetadata
 
-from streams.kafka_consumer import Consumer
+from streams.kafka.consumer import Consumer
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy

@@ -17,9 +17,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
-from streams.decoders import Windows
+from streams.kafka.decoders import Windows
+from streams.kafka.unpacking import Piece, Split, pieces, split
 from streams.log.record import BatchError, Record
-from streams.unpacking import Piece, Split, pieces, split
 
 try:
     from streams.log.blocks import Block, block_from, block_of

@@ -8,10 +8,9 @@ import msgspec
 from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
-from streams.cluster import BATCH_BYTES_MAX, Cluster
 from streams.contract.topics import EXCEPTIONS
-from streams.kafka_batches import changes_batch
-from streams.kafka_producer import (
+from streams.kafka.cluster import BATCH_BYTES_MAX, Cluster
+from streams.kafka.producer import (
     Outputs,
     Target,
     acknowledged,
@@ -21,6 +20,7 @@ from streams.kafka_producer import (
     stop,
     told_apart,
 )
+from streams.kafka.record_batches import changes_batch
 from streams.log.headers import RECORD_BYTES_MAX
 from streams.log.record import Outgoing, partition_of
 from streams.log.writing import Lost, StateChange, StateChanges

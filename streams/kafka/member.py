@@ -14,10 +14,10 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
-from streams.cluster import REQUEST_SECONDS_MAX, BrokerError, Cluster
-from streams.kafka_batches import COMPILED
-from streams.kafka_client import let_go
-from streams.kafka_fetched import whole
+from streams.kafka.client import let_go
+from streams.kafka.cluster import REQUEST_SECONDS_MAX, BrokerError, Cluster
+from streams.kafka.fetched import whole
+from streams.kafka.record_batches import COMPILED
 
 HEARTBEATS_PER_SESSION: Final = 5
 """A member is told of a rebalance with its next heartbeat, and may miss some."""
