@@ -33,7 +33,7 @@ def test_the_transports_are_registered() -> None:
         for point in importlib.metadata.entry_points(group="faust.transports")
     }
     assert found.items() >= {
-        ("embedded", "streams.embedded:Transport"),
+        ("embedded", "streams.embedded.transport:Transport"),
         ("batches", "streams.kafka.transport:Transport"),
     }
 
@@ -54,7 +54,7 @@ def test_the_core_touches_no_technology() -> None:
              "streams/kafka/record_batches.py", "streams/kafka/instance.py", "streams/kafka/fetched.py",
              "streams/kafka/hang.py", "streams/kafka/client.py",
              "streams/kafka/identity.py", "streams/kafka/security.py", "streams/secret.py",
-             "streams/kafka/cluster.py", "streams/embedded.py", "streams/embedded_log.py", "streams/log/batches.py",
+             "streams/kafka/cluster.py", "streams/embedded/transport.py", "streams/embedded/log.py", "streams/log/batches.py",
              "tables/changelog.py", "tables/local_copy.py", "tables/rocksdb.py"}  # fmt: skip
     forbidden = re.compile(
         r"^\s*(?:import|from) (?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp)\b"

@@ -14,7 +14,7 @@ from agents.worker.copy_topic import Copied, _Spread
 from runs import new_task
 from streams.contract.rejection import KEY_BYTES_MAX
 from streams.contract.topics import CHANGELOG_BATCH_BYTES_MIN, MES_EVENTS
-from streams.embedded_log import READ_BYTES_MAX, EmbeddedLog
+from streams.embedded.log import READ_BYTES_MAX, EmbeddedLog
 from streams.kafka.cluster import FETCH_BYTES_MAX, FETCHED_BYTES_MAX, fetch_bytes
 from streams.log.record import CutValue, Record
 from tables.rocksdb import MEMTABLE_BYTES_MAX, MEMTABLES_BYTES_MAX, memtable_bytes

@@ -9,8 +9,8 @@ from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.settings import Settings, SettingsError
 from streams.contract.topics import INPUTS, MES_EVENTS
-from streams.embedded import Broker, LogTicker, LogWriter
-from streams.embedded_log import EmbeddedLog
+from streams.embedded.log import EmbeddedLog
+from streams.embedded.transport import Broker, LogTicker, LogWriter
 from tables.binding import read_binding
 from tables.rocksdb import RocksStore
 

@@ -10,8 +10,8 @@ from agents.worker.pace import PULSE_SECONDS, Pace, clock
 from agents.worker.run import Worker
 from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
-from streams.embedded import Broker
-from streams.embedded_log import Entry
+from streams.embedded.log import Entry
+from streams.embedded.transport import Broker
 from streams.factory import Arrival, Plan
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of

@@ -24,7 +24,7 @@ from agents.worker.readings import Readings
 from agents.worker.settings import Settings, rules_of
 from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
-from streams.embedded import Broker
+from streams.embedded.transport import Broker
 from streams.trouble import Trouble
 
 STOP_SECONDS_MAX: Final = 10.0

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.worker.feed import _append
-from streams import embedded_log
 from streams.contract.topics import INPUTS
-from streams.embedded import Broker, LogTicker
-from streams.embedded_log import EmbeddedLog, Entry, LogError, PartitionLog
+from streams.embedded import log as embedded_log
+from streams.embedded.log import EmbeddedLog, Entry, LogError, PartitionLog
+from streams.embedded.transport import Broker, LogTicker
 from streams.factory import Plan, arrivals
 from streams.log.headers import STRUCTURED
 
@@ -155,7 +155,7 @@ def test_old_segments_go_but_none_that_is_still_to_be_read(
 def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     log = EmbeddedLog(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from streams.embedded_log import *\n"
+        "import sys; from pathlib import Path; from streams.embedded.log import *\n"
         f"try: EmbeddedLog(Path({str(tmp_path)!r}))\n"
         "except LogError as error: sys.exit(str(error))"
     )

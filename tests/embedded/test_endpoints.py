@@ -35,7 +35,7 @@ STUCK = """
 import asyncio, sys
 from agents.worker import settings
 from agents.worker.run import run_worker
-from streams import embedded
+from streams.embedded import transport as embedded
 
 async def nothing(consumer, active_partitions, timeout):
     await asyncio.sleep(0.05)

@@ -6,8 +6,8 @@ import pytest
 
 from agents.tick_clock import tick_bytes
 from streams.contract.topics import INPUTS
-from streams.embedded import Broker, LogTicker
-from streams.embedded_log import EmbeddedLog
+from streams.embedded.log import EmbeddedLog
+from streams.embedded.transport import Broker, LogTicker
 from streams.values.instant import SECOND
 
 AT = 1_780_000_000 * SECOND

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from runs import confirmed
 from streams.contract.topics import ERP_TRANSACTIONS
-from streams.embedded_log import EmbeddedLog
+from streams.embedded.log import EmbeddedLog
 from streams.log.headers import STRUCTURED
 from test_tracing import GIVEN, with_trace
 from workers import WorkerProcess

@@ -14,7 +14,7 @@ from typing import Any
 
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from streams.contract.topics import OUTPUTS
-from streams.embedded_log import EmbeddedLog
+from streams.embedded.log import EmbeddedLog
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 WAIT_SECONDS_MAX = 60

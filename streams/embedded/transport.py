@@ -13,7 +13,7 @@ from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
 from streams.contract.topics import CATALOGUE, INPUTS
-from streams.embedded_log import EmbeddedLog, Entry
+from streams.embedded.log import EmbeddedLog, Entry
 from streams.log.batches import BatchConsumer
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing, Record, partition_of
