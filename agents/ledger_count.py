@@ -5,7 +5,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Final
 
-from tables.ledger import PREFIX
+from tables.line.ledger import PREFIX
 from tables.partition import Partition
 from tables.rocksdb import StateError
 

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from agents.ledger_count import LedgerCount
 from streams.log.record import Record
-from tables.line import Line
+from tables.line.line import Line
 from tables.partition import Partition
 
 try:

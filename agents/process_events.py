@@ -17,8 +17,8 @@ from agents.partition_task import HELD_BYTES_MAX, Observe, PartitionTask
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from streams.log.batches import Batch
 from streams.log.record import Outgoing
+from tables.line.rules import Rules
 from tables.partition import Partition
-from tables.rules import Rules
 
 LINES_MAX: Final = 20_000
 LINES_MIN: Final = 500

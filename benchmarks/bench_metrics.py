@@ -36,8 +36,8 @@ from agents.worker.readings import Readings
 from streams.contract.topics import INPUTS
 from streams.log.batches import Batch
 from streams.log.record import Record
+from tables.line.rules import rules_for
 from tables.rocksdb import RocksStore
-from tables.rules import rules_for
 
 
 class Silent(Meter):

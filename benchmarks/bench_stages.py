@@ -23,8 +23,8 @@ from streams.codec import logfile
 from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
 from tables import snapshot
+from tables.line.rules import rules_for
 from tables.partition import Partition, _Batch, _ledger_keys, _look_up
-from tables.rules import rules_for
 from tables.store import MemoryStore
 
 

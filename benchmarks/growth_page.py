@@ -7,7 +7,7 @@ from typing import Any, Final
 from measure import about, table
 
 from streams.contract.topics import MES_EVENTS
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 SUBJECTS: Final = ("keys", "lines", "partitions", "workers", "late", "rows")
 

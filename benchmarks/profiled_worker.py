@@ -94,7 +94,8 @@ def instrument(clock: Clock) -> None:
     from streams.kafka import record_batches as kafka_batches
     from streams.kafka import unpacking
     from streams.kafka import writer as kafka_writer
-    from tables import closing, folding, line, partition, snapshot
+    from tables import folding, partition, snapshot
+    from tables.line import closing, line
     from tables.rocksdb import RocksStore
 
     around = clock.around

@@ -13,7 +13,7 @@ import yaml
 from agents.worker.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, Settings
 from streams.contract.rights import ROLES, rights_of
 from streams.contract.topics import CLOCK, INPUT_SPARE_MS, MACHINE_EVENTS, MES_EVENTS, topics_of
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 CHART: Final = Path(__file__).parent.parent / "helm" / "lineside"
 

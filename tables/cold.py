@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
-from tables.conservation import Balance, balances
-from tables.line import Line
-from tables.rules import Rules
+from tables.line.conservation import Balance, balances
+from tables.line.line import Line
+from tables.line.rules import Rules
 
 FOREVER: Final = 2**63 - 1
 """After every instant: when a line is due that nothing is to be done for."""

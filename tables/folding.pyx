@@ -3,7 +3,7 @@
 
 It does what `tables.partition._Batch.take` does, and leaves to it whatever is rare: what
 `streams.codec.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
-checked here and learnt there, by `tables.line.learn`.
+checked here and learnt there, by `tables.line.line.learn`.
 What a line's rows gain is added up beside them and put into them before anybody else looks.
 """
 
@@ -22,7 +22,7 @@ from streams.values.buffer cimport (
     put_packed_int, put_packed_text, taken, text_of,
 )
 from streams.codec.scanning cimport FIELDS_MAX, Field, Scanned, scan
-from tables.rows cimport SLOTS_MAX, Row, row_of, wide, wide_number
+from tables.line.rows cimport SLOTS_MAX, Row, row_of, wide, wide_number
 
 import ctypes
 
@@ -43,9 +43,9 @@ from streams.log.record import Outgoing
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 from streams.log.tracing import traceparent, well_formed
 from streams.contract.transactions import CAUSES_MAX, SOURCE
-from tables.episodes import conflict, last_known
-from tables.ledger import identity
-from tables.line import advance, crowded, learn
+from tables.line.episodes import conflict, last_known
+from tables.line.ledger import identity
+from tables.line.line import advance, crowded, learn
 
 cdef extern from "Python.h":
     dict _PyDict_NewPresized(Py_ssize_t entries)
@@ -422,7 +422,7 @@ cdef class Folding:
                 self.slots[hash_64(<char*><bytes>key, len(<bytes>key)) & SLOTS_MASK] = None
 
     cdef bint _crowded(self, _Line line, int64_t watermark, Py_ssize_t rows_max) except -1:
-        """Return whether too many rows would leave: what `tables.line.crowded` says, or more."""
+        """Return whether too many rows would leave: what `tables.line.line.crowded` says, or more."""
         cdef Py_ssize_t rows = 0
         for carried in line.windows:
             for each in (<dict>carried).values():
@@ -529,7 +529,7 @@ cdef class Folding:
         )
 
     cdef Digest _fingerprint(self, _Plan plan, const Scanned* event) except *:
-        """Return what `tables.ledger.fingerprint` does."""
+        """Return what `tables.line.ledger.fingerprint` does."""
         cdef Buffer* buffer = &self.small
         cdef int index
         cdef const Field* field
@@ -551,7 +551,7 @@ cdef class Folding:
         return hash_128(buffer.data, buffer.size)
 
     cdef int _contribute(self, _Line line, _Plan plan, const Scanned* event) except -1:
-        """Add an event to its rows, as `tables.line._contribute` does."""
+        """Add an event to its rows, as `tables.line.line._contribute` does."""
         cdef _Row row = self._row(line, plan, event)
         cdef _Contribution contribution
         cdef int number, slot
@@ -689,7 +689,7 @@ cdef class Folding:
     cdef int _send(
         self, _Line line, _Plan plan, _AtOnce record, const Scanned* event, trace, list out
     ) except -1:
-        """Append what an event sends at once, as `tables.line._send_at_once` does."""
+        """Append what an event sends at once, as `tables.line.line._send_at_once` does."""
         cdef Buffer* buffer = &self.buffer
         cdef const Field* field
         cdef Py_ssize_t begin
@@ -785,7 +785,7 @@ cdef inline bint _same(bytes one, const char* other, Py_ssize_t size):
 
 
 cdef inline bytes _identity(const Scanned* event):
-    """Return the ledger key, as `tables.ledger.identity` does."""
+    """Return the ledger key, as `tables.line.ledger.identity` does."""
     cdef Py_ssize_t size = (
         4 + event.plant.size + event.line.size + event.source.size + event.id.size
     )
@@ -824,7 +824,7 @@ cdef inline void _put_big(char* at, uint64_t value) noexcept:
 
 
 cdef inline bytes _entry(int64_t at, Digest digest):
-    """Return a ledger entry, as `tables.ledger.entry_bytes` does."""
+    """Return a ledger entry, as `tables.line.ledger.entry_bytes` does."""
     cdef bytes entry = PyBytes_FromStringAndSize(NULL, 24)
     cdef char* data = PyBytes_AS_STRING(entry)
     _put_big(data, <uint64_t>at ^ 0x8000000000000000)

@@ -14,7 +14,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.trouble import Trouble
 from streams.values.instant import SECOND
 from streams.version import VERSION
-from tables.rules import Rules
+from tables.line.rules import Rules
 
 HEAD: Final = b"o"
 """Its key."""

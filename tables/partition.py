@@ -25,10 +25,11 @@ from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record
 from streams.log.tracing import traceparent
 from streams.values.instant import text as instant_text
-from tables import episodes, snapshot
+from tables import snapshot
 from tables.cold import Cold
 from tables.head import NEVER, PAGED, shape_of
-from tables.ledger import (
+from tables.line import episodes
+from tables.line.ledger import (
     entry_bytes,
     entry_fingerprint,
     entry_reversed,
@@ -37,7 +38,7 @@ from tables.ledger import (
     identity,
     original_fingerprint,
 )  # fmt: skip
-from tables.line import (
+from tables.line.line import (
     Line,
     advance,
     close_all,
@@ -48,7 +49,7 @@ from tables.line import (
     forget,
     new_line,
 )
-from tables.rules import Rules
+from tables.line.rules import Rules
 from tables.store import Changes, Store
 
 try:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from tables import episodes, stored
+from tables import stored
 from tables.cold import FOREVER
 from tables.head import HEAD, PAGED, Head, check_shape, format_of, head_bytes, read_head
-from tables.ledger import entry_time
-from tables.line import Line, forget
-from tables.rules import Rules
+from tables.line import episodes
+from tables.line.ledger import entry_time
+from tables.line.line import Line, forget
+from tables.line.rules import Rules
+from tables.line.windows import horizon
 from tables.store import Change, Changes
 from tables.stored import EPISODE, EXPIRY, LINE, WINDOW
-from tables.windows import horizon
 
 if TYPE_CHECKING:
     from tables.partition import Partition

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
-from tables.episodes import Episode
-from tables.line import Line, new_line
-from tables.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
+from tables.line.episodes import Episode
+from tables.line.line import Line, new_line
+from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
+from tables.line.windows import Row, RowKey, horizon
 from tables.store import Change
-from tables.windows import Row, RowKey, horizon
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"
@@ -119,7 +119,7 @@ def read_episode(key: bytes, stored: bytes) -> tuple[bytes, str, Episode]:
 def page_changes(
     line: Line, pages: Mapping[tuple[int, int, int], RowKey], kinds: tuple[Kind, ...]
 ) -> Iterator[Change]:
-    """Yield what is to be stored of these pages: see `tables.line.Line.changed_pages`."""
+    """Yield what is to be stored of these pages: see `tables.line.line.Line.changed_pages`."""
     prefix = WINDOW + line.key + b"\0"
     for (index, carrier, page), key in pages.items():
         rows = line.windows[index].get(carrier)
@@ -259,7 +259,7 @@ def instant_of(stored: bytes) -> int:
 
 
 try:
-    from tables.rows import numbers_bytes, rows_bytes, sums_bytes
+    from tables.line.rows import numbers_bytes, rows_bytes, sums_bytes
 except ImportError:  # they weren't built: see hatch_build.py
     rows_bytes, numbers, sums_by_name = rows_bytes_plain, numbers_plain, sums_plain
 else:

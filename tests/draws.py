@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from logs import random_log
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 seeds = st.integers(0, 2**32)
 rngs = seeds.map(Random)

@@ -11,8 +11,8 @@ from streams.codec.logfile import LogReader
 from streams.contract.policy import Policy
 from streams.contract.topics import EXCEPTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
+from tables.line.rules import Rules, Timing, rules_for
 from tables.partition import Counts, Partition
-from tables.rules import Rules, Timing, rules_for
 from tables.store import MemoryStore, Store
 
 At = tuple[str, int]

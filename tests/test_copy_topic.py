@@ -16,7 +16,7 @@ from streams.codec.decode import decode
 from streams.contract.events import Tick
 from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Record
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 Logs = dict[At, list[Record]]
 

@@ -83,7 +83,7 @@ def test_without_any_compiled_module_the_core_is_plain() -> None:
 
 def test_compiled_code_has_the_room_that_the_policy_is_held_to() -> None:
     needs_core()
-    told = (ROOT / "tables/rows.pxd").read_text() + (ROOT / "tables/folding.pyx").read_text()
+    told = (ROOT / "tables/line/rows.pxd").read_text() + (ROOT / "tables/folding.pyx").read_text()
     for name, bound in (
         ("SLOTS_MAX", MEASURES_MAX),
         ("KINDS_MAX", KINDS_MAX),

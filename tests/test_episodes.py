@@ -11,9 +11,9 @@ from agents.worker.report import OVERLONG, WAITING, report
 from draws import seeds
 from runs import LASTING, START, Bench, consumed, ended, stamp, started
 from streams.values.instant import SECOND, parse
-from tables.conservation import balances
-from tables.episodes import Episode, learnt, overlaps
-from tables.rules import Timing
+from tables.line.conservation import balances
+from tables.line.episodes import Episode, learnt, overlaps
+from tables.line.rules import Timing
 
 DAY = 86_400
 

@@ -18,8 +18,8 @@ from streams.contract.policy import Policy, default_policy, read_policy
 from streams.contract.topics import MES_EVENTS
 from streams.kafka.record_batches import HEADER
 from streams.log.record import Record
+from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.rules import Timing
 
 SECOND = 1_000_000
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

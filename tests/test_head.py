@@ -23,8 +23,8 @@ from tables.head import (
     head_bytes,
     read_head,
 )
+from tables.line.rules import STATE_FORMAT, Timing, rules_for
 from tables.partition import Partition
-from tables.rules import STATE_FORMAT, Timing, rules_for
 from tables.store import MemoryStore
 
 WHERE = "the state of mes.events.v1/0"

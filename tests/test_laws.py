@@ -35,9 +35,9 @@ from streams.contract.events import DowntimeStarted, MachineTelemetry
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS
 from streams.log.record import Outgoing, Record
 from streams.values.instant import parse
-from tables.conservation import balances
+from tables.line.conservation import balances
+from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.rules import Timing
 from tables.store import MemoryStore
 
 # 1. Conservation

@@ -26,7 +26,7 @@ from streams.contract.events import AnyEvent, TransactionReversed
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, parse
 from tables import snapshot
-from tables.ledger import (
+from tables.line.ledger import (
     entry_bytes,
     entry_fingerprint,
     entry_reversed,
@@ -35,8 +35,8 @@ from tables.ledger import (
     identity,
     original_fingerprint,
 )
+from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.rules import Timing
 
 
 def read(value: bytes) -> AnyEvent:

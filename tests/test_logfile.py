@@ -25,7 +25,7 @@ from streams.contract.rejection import Rejection
 from streams.contract.topics import EXCEPTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.factory import Plan, arrivals
 from streams.log.record import Record, murmur2, partition_of
-from tables.rules import rules_for
+from tables.line.rules import rules_for
 from test_codec import same
 
 

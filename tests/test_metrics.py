@@ -23,9 +23,9 @@ from logs import random_log
 from runs import At, Bench, consumed, cut, event, new_task, placed, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from tables.ledger import PREFIX as LEDGER
+from tables.line.ledger import PREFIX as LEDGER
+from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.rules import Timing
 from tables.store import MemoryStore
 
 ROOT = Path(__file__).parent.parent

@@ -31,7 +31,7 @@ from streams.log.writing import Fenced, Lost, StateChange, StateChanges
 from streams.trouble import Trouble
 from tables.binding import BINDING, binding_change, binding_of, read_binding
 from tables.head import HEAD, read_head
-from tables.rules import Timing, rules_for
+from tables.line.rules import Timing, rules_for
 from tables.snapshot import LINES_AT_ONCE
 from tables.store import MemoryStore
 from tables.stored import EXPIRY, LINE, read_line

@@ -27,7 +27,7 @@ from streams.contract.policy import (
     read_policy,
 )
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
-from tables.rules import rules_for
+from tables.line.rules import rules_for
 
 SHIPPED = files("streams").joinpath("policy.toml").read_text("utf-8")
 

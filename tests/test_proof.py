@@ -25,7 +25,7 @@ from streams.contract.topics import (
 )
 from streams.contract.transactions import encode
 from streams.log.record import Outgoing, partition_of
-from tables.rules import rules_for
+from tables.line.rules import rules_for
 
 M, E = (MES_EVENTS, 0), (MACHINE_EVENTS, 0)
 PARTITIONS = 2

@@ -14,7 +14,7 @@ from runs import consumed, cut, event, new_task, placed, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.head import FORMATS, HEAD, FormatError
-from tables.rules import Rules, Timing, rules_for
+from tables.line.rules import Rules, Timing, rules_for
 from tables.store import MemoryStore
 
 M = (MES_EVENTS, 0)

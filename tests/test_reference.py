@@ -14,7 +14,7 @@ from draws import logs, seeds, timings
 from logs import printed_log, random_log
 from replays import by_line, replayed
 from streams.contract.topics import EXCEPTIONS, OUTPUTS
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 ZONES = {"DE01": "America/Caracas"}
 

@@ -9,8 +9,8 @@ from streams.contract.rejection import KEY_BYTES_MAX, ORIGINAL_BYTES_MAX, Reject
 from streams.contract.topics import CATALOGUE, EXCEPTIONS, MES_EVENTS
 from streams.kafka.cluster import BATCH_BYTES_MAX
 from streams.log.record import Record
+from tables.line.rules import rules_for
 from tables.partition import Partition
-from tables.rules import rules_for
 from tables.store import MemoryStore
 
 MALFORMED = Rejection("malformed", "it's no JSON")

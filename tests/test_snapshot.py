@@ -23,11 +23,11 @@ from runs import (
 )
 from streams.contract.topics import MES_EVENTS
 from tables import snapshot
-from tables.conservation import balances
 from tables.head import HEAD, FormatError
+from tables.line.conservation import balances
+from tables.line.rules import Timing, rules_for
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
-from tables.rules import Timing, rules_for
 from tables.store import MemoryStore
 
 UNSTORED = {

@@ -12,9 +12,9 @@ from runs import At, consumed, cut, ended, new_task, placed, run, started, stepp
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.head import HEAD
-from tables.ledger import entry_bytes, entry_time
+from tables.line.ledger import entry_bytes, entry_time
+from tables.line.rules import Timing, rules_for
 from tables.partition import Partition
-from tables.rules import Timing, rules_for
 from tables.store import MemoryStore, Store
 
 M = (MES_EVENTS, 0)

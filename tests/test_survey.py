@@ -21,8 +21,8 @@ from agents.worker.web import create_web, serve, url_of
 from runs import new_task
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant
-from tables.episodes import Episode
-from tables.line import Line, new_line
+from tables.line.episodes import Episode
+from tables.line.line import Line, new_line
 from tables.partition import Partition
 
 MANY = 20_000

@@ -13,10 +13,10 @@ from runs import Bench, confirmed, consumed, event, new_task, reversed_, stamp, 
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Record
 from streams.values.instant import EARLIEST, LATEST, SECOND, parse
+from tables.line.rules import Timing, rules_for
+from tables.line.windows import carrier_of, horizon
 from tables.partition import Partition
-from tables.rules import Timing, rules_for
 from tables.store import MemoryStore
-from tables.windows import carrier_of, horizon
 
 lengths = st.sampled_from([60, 7, 300, 3_600]).map(lambda seconds: seconds * SECOND)
 graces = st.sampled_from([0, 30, 45, 600]).map(lambda seconds: seconds * SECOND)

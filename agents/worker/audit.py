@@ -22,8 +22,8 @@ from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
 from tables.head import HEAD
+from tables.line.rules import Rules
 from tables.rocksdb import RocksStore
-from tables.rules import Rules
 from tables.store import Room, SpillingStore, Store
 
 FETCH_WAIT_MS: Final = 20

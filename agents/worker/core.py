@@ -9,8 +9,8 @@ from msgspec import Struct
 MODULES: Final = (
     "streams.log.blocks",
     "streams.codec.scanning",
-    "tables.rows",
-    "tables.closing",
+    "tables.line.rows",
+    "tables.line.closing",
     "tables.folding",
 )
 """All that is compiled; each has plain code in its place where it can't be loaded."""

@@ -10,8 +10,8 @@ from msgspec import Struct
 from agents.worker.turns import SLICE_SECONDS, Work
 from streams.contract.topics import MES_EVENTS
 from streams.values import instant
-from tables import conservation
-from tables.line import Line
+from tables.line import conservation
+from tables.line.line import Line
 from tables.partition import Partition
 
 LINES_LISTED_MAX: Final = 500

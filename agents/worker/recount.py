@@ -13,8 +13,8 @@ from streams.log.record import Record
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.head import OtherRulesError as StateOfOtherRulesError
+from tables.line.rules import Rules
 from tables.partition import Partition
-from tables.rules import Rules
 from tables.store import MemoryStore, Store
 
 

@@ -15,9 +15,9 @@ from agents.worker.report import Report, report
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
+from tables.line.rules import Rules
 from tables.partition import Partition
 from tables.rocksdb import RocksStore
-from tables.rules import Rules
 from tables.store import Room, SpillingStore, Store
 
 

@@ -18,7 +18,7 @@ from streams.contract.policy import PolicyError, default_policy, read_policy
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
 from tables.head import FORMATS
-from tables.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
+from tables.line.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
 
 PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3

@@ -10,12 +10,12 @@ from streams.contract.transactions import row_text
 from streams.log.record import Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
-from tables import episodes
 from tables.head import NEVER
-from tables.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
-from tables.line import BILLIONTHS_PER_MICRO, Line
+from tables.line import episodes
+from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
+from tables.line.line import BILLIONTHS_PER_MICRO, Line
+from tables.line.rules import Rules
 from tables.partition import Counts, Partition
-from tables.rules import Rules
 from tables.store import Store
 from tables.stored import EPISODE, WINDOW
 

@@ -20,7 +20,7 @@ from streams.contract.topics import (
 )
 from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, misfits, missing
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 PARTITIONS: Final = 8
 """Of inputs and outputs, unless asked otherwise: they can't be added later, and cost little."""

@@ -10,7 +10,7 @@ import pytest
 import generate
 from charts import CHART, EVERYTHING, ON_STRIMZI, merged, objects, program
 from streams.contract.topics import INPUTS, settings_of, topics_of
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 GROUPS = pytest.mark.parametrize("group", ["lineside", "line.2"])
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from broker import run_apart
 from streams.contract.topics import CATALOGUE, MACHINE_EVENTS, MES_EVENTS, settings_of, topics_of
 from streams.kafka.cluster import read_broker
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 TESTS_ONLY: Final = "lineside.tests-only"
 """A topic that says of a cluster: tests may delete what is here."""

@@ -26,7 +26,7 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.kafka.cluster import Cluster, read_broker
-from tables.rules import Timing
+from tables.line.rules import Timing
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 60

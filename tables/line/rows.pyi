@@ -1,8 +1,8 @@
 from collections.abc import Mapping
 
-from tables.line import Line
-from tables.rules import Kind, RowMembers
-from tables.windows import PlainRow, RowKey
+from tables.line.line import Line
+from tables.line.rules import Kind, RowMembers
+from tables.line.windows import PlainRow, RowKey
 
 class Row(PlainRow): ...
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from tables.rules import Kind, RowMembers, Rules
+from tables.line.rules import Kind, RowMembers, Rules
 
 
 class PlainRow(Struct, gc=False):
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Row = PlainRow
 else:
     try:
-        from tables.rows import Row
+        from tables.line.rows import Row
     except ImportError:  # it wasn't built: see hatch_build.py
         Row = PlainRow
 

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
 from streams.log.record import Outgoing
-from tables.line import Line
-from tables.rules import Kind, Rules
+from tables.line.line import Line
+from tables.line.rules import Kind, Rules
 
 def close(line: Line, kind: Kind, carrier: int, rules: Rules, out: list[Outgoing]) -> None: ...
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None: ...

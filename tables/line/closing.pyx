@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The rows of a window that closes, spelt as they leave: what `tables.line._close_plain` does."""
+"""The rows of a window that closes, spelt as they leave: what `tables.line.line._close_plain` does."""
 
 from operator import attrgetter
 
@@ -10,7 +10,7 @@ from streams.values.buffer cimport (
     Buffer, PyUnicode_AsUTF8AndSize, is_plain, put, put_bytes, put_escaped, put_measure,
     put_number, taken, text_of,
 )
-from tables.rows cimport Row, wide, wide_number
+from tables.line.rows cimport Row, wide, wide_number
 
 import msgspec
 
@@ -22,7 +22,7 @@ from streams.log.record import Outgoing
 from streams.contract.transactions import SOURCE
 
 cdef int64_t second = 1_000_000
-# Set by tables.line, which holds them: what seldom has something to do.
+# Set by tables.line.line, which holds them: what seldom has something to do.
 count_live_episodes = notify_overdue = None
 
 cdef Buffer buffer
@@ -114,7 +114,7 @@ def close(line, kind, int64_t carrier, rules, list out):
 
 
 def advance(line, int64_t watermark, rules, list out):
-    """Raise a line's watermark, as `tables.line.advance_plain` does."""
+    """Raise a line's watermark, as `tables.line.line.advance_plain` does."""
     cdef int64_t before = line.watermark, grace = rules.grace, length, closed
     cdef int64_t due, boundary
     cdef int index
@@ -153,7 +153,7 @@ def advance(line, int64_t watermark, rules, list out):
 
 
 cdef inline int64_t _horizon(int64_t watermark, int64_t length, int64_t grace) noexcept:
-    """Return the end of the last closed window, as `tables.windows.horizon` does."""
+    """Return the end of the last closed window, as `tables.line.windows.horizon` does."""
     cdef int64_t past = (watermark - grace) % length  # C's remainder has the sign of the dividend
     return watermark - grace - (past + length if past < 0 else past)
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""One row of a window, compiled: what `tables.windows.PlainRow` is, with its sums in 128 bits.
+"""One row of a window, compiled: what `tables.line.windows.PlainRow` is, with its sums in 128 bits.
 
 A measure is less than 10^24 billionths, so 10^14 of them fit.
 """
@@ -14,7 +14,7 @@ from streams.values.buffer cimport (
 import msgspec
 
 from streams.contract.policy import MEASURES_MAX
-from tables.rules import PAGE_ROWS, SHARED_PAGES
+from tables.line.rules import PAGE_ROWS, SHARED_PAGES
 
 if SLOTS_MAX != MEASURES_MAX:
     raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.contract.policy has {MEASURES_MAX} measures")
@@ -92,7 +92,7 @@ cdef wide _wide(number) except? -1:
 
 
 cpdef Row row_of(line, int index, int64_t carrier, tuple key, int width):
-    """Return the row to add to: see `tables.line.row_of_plain`."""
+    """Return the row to add to: see `tables.line.line.row_of_plain`."""
     cdef dict carried = <dict>(<tuple>line.windows)[index]
     cdef dict rows = <dict>carried.get(carrier)
     cdef Row row

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from streams.values import quantity
-from tables import episodes, windows
-from tables.line import BILLIONTHS_PER_MICRO, Line
-from tables.rules import Rules
+from tables.line import episodes, windows
+from tables.line.line import BILLIONTHS_PER_MICRO, Line
+from tables.line.rules import Rules
 
 
 class Balance(Struct):

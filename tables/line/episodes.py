@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from streams.contract.events import DowntimeEndedData, DowntimeStartedData
-from tables.rules import Rules
+from tables.line.rules import Rules
 
 
 class Episode(Struct, gc=False, omit_defaults=True):

@@ -33,10 +33,19 @@ from streams.contract.transactions import (
 )  # fmt: skip
 from streams.log.record import Outgoing
 from streams.values import instant, quantity
-from tables import episodes, windows
-from tables.episodes import Episode
-from tables.rules import PAGE_ROWS, SHARED_PAGES, AtOnce, Kind, Plan, RowMembers, Rules, applies
-from tables.windows import Carried, Row, RowKey
+from tables.line import episodes, windows
+from tables.line.episodes import Episode
+from tables.line.rules import (
+    PAGE_ROWS,
+    SHARED_PAGES,
+    AtOnce,
+    Kind,
+    Plan,
+    RowMembers,
+    Rules,
+    applies,
+)
+from tables.line.windows import Carried, Row, RowKey
 
 _TOLD_APART = frozenset(NAMES[event] for event in (MachineState, DowntimeStarted, DowntimeEnded))
 """Events of which a line keeps more than sums."""
@@ -503,8 +512,8 @@ def _next_boundary(watermark: int, rules: Rules) -> int:
 
 
 try:
-    from tables import closing
-    from tables.rows import row_of
+    from tables.line import closing
+    from tables.line.rows import row_of
 except ImportError:  # it wasn't built: see hatch_build.py
     close, advance, row_of = close_plain, advance_plain, row_of_plain
 else:
