@@ -7,7 +7,7 @@ from typing import Final
 
 from tables.line.ledger import PREFIX
 from tables.partition import Partition
-from tables.rocksdb import StateError
+from tables.store.rocksdb import StateError
 
 SLICE_ENTRIES: Final = 500
 """Counted in one go: half a millisecond."""

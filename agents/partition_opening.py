@@ -9,7 +9,8 @@ from msgspec import Struct
 from streams.log.record import Record
 from streams.log.writing import Lost, Writer
 from streams.trouble import Trouble
-from tables.binding import (
+from tables.head import HEAD
+from tables.store.binding import (
     Binding,
     binding_change,
     binding_of,
@@ -17,8 +18,7 @@ from tables.binding import (
     read_binding,
     same_record,
 )
-from tables.head import HEAD
-from tables.store import Changes, Store
+from tables.store.store import Changes, Store
 
 AHEAD_TRIES_MAX: Final = 4
 """A topic that ends before what its state has seen so often was made anew, or has lost records."""

@@ -20,8 +20,8 @@ from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, Writer
 from tables.line.rules import Rules
-from tables.overlay import Overlay
 from tables.partition import Bounds, Partition, Step
+from tables.store.overlay import Overlay
 
 BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""

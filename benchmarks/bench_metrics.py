@@ -37,7 +37,7 @@ from streams.contract.topics import INPUTS
 from streams.log.batches import Batch
 from streams.log.record import Record
 from tables.line.rules import rules_for
-from tables.rocksdb import RocksStore
+from tables.store.rocksdb import RocksStore
 
 
 class Silent(Meter):

@@ -25,7 +25,7 @@ from streams.contract.topics import INPUTS
 from tables import snapshot
 from tables.line.rules import rules_for
 from tables.partition import Partition, _Batch, _ledger_keys, _look_up
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 
 class Clock:

@@ -96,7 +96,7 @@ def instrument(clock: Clock) -> None:
     from streams.kafka import writer as kafka_writer
     from tables import folding, partition, snapshot
     from tables.line import closing, line
-    from tables.rocksdb import RocksStore
+    from tables.store.rocksdb import RocksStore
 
     around = clock.around
     unpacking._Stream.next_chunk = around("unpack what was fetched", unpacking._Stream.next_chunk)

@@ -50,7 +50,7 @@ from tables.line.line import (
     new_line,
 )
 from tables.line.rules import Rules
-from tables.store import Changes, Store
+from tables.store.store import Changes, Store
 
 try:
     from tables.folding import Folding, count_types

@@ -13,7 +13,7 @@ from tables.line.ledger import entry_time
 from tables.line.line import Line, forget
 from tables.line.rules import Rules
 from tables.line.windows import horizon
-from tables.store import Change, Changes
+from tables.store.store import Change, Changes
 from tables.stored import EPISODE, EXPIRY, LINE, WINDOW
 
 if TYPE_CHECKING:

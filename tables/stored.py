@@ -12,7 +12,7 @@ from tables.line.episodes import Episode
 from tables.line.line import Line, new_line
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.windows import Row, RowKey, horizon
-from tables.store import Change
+from tables.store.store import Change
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"

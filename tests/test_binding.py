@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.log.record import Record
-from tables.binding import (
+from tables.store.binding import (
     BINDING,
     binding_change,
     binding_of,
@@ -13,7 +13,7 @@ from tables.binding import (
     read_binding,
     same_record,
 )
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 parts = st.none() | st.binary(max_size=3)
 records = st.builds(Record, st.integers(0, 2), st.none() | st.integers(0, 2), parts, parts)

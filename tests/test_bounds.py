@@ -19,7 +19,7 @@ from tables.head import FORMATS
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
 from tables.partition import Bounds, Partition, Step
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 STEPS_MAX = 200_000
 """More, and a record is taken up again and again for ever."""

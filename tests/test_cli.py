@@ -239,7 +239,7 @@ def test_other_partitions_than_the_log_has_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_state_of_another_format_is_refused(tmp_path: Path) -> None:
-    from tables.rocksdb import RocksStore
+    from tables.store.rocksdb import RocksStore
 
     log = tmp_path / "log.ndjson"
     log.write_text(EVENT)

@@ -25,7 +25,7 @@ from tables.head import (
 )
 from tables.line.rules import STATE_FORMAT, Timing, rules_for
 from tables.partition import Partition
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 WHERE = "the state of mes.events.v1/0"
 

@@ -38,7 +38,7 @@ from streams.values.instant import parse
 from tables.line.conservation import balances
 from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 # 1. Conservation
 

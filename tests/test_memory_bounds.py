@@ -17,7 +17,7 @@ from streams.contract.topics import CHANGELOG_BATCH_BYTES_MIN, MES_EVENTS
 from streams.embedded.log import READ_BYTES_MAX, EmbeddedLog
 from streams.kafka.cluster import FETCH_BYTES_MAX, FETCHED_BYTES_MAX, fetch_bytes
 from streams.log.record import CutValue, Record
-from tables.rocksdb import MEMTABLE_BYTES_MAX, MEMTABLES_BYTES_MAX, memtable_bytes
+from tables.store.rocksdb import MEMTABLE_BYTES_MAX, MEMTABLES_BYTES_MAX, memtable_bytes
 
 
 async def job_holding(*sizes: int) -> tuple[Job, list[Any]]:

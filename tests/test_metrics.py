@@ -26,7 +26,7 @@ from streams.log.record import Record
 from tables.line.ledger import PREFIX as LEDGER
 from tables.line.rules import Timing
 from tables.partition import Partition
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 ROOT = Path(__file__).parent.parent
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tables.overlay import Overlay
-from tables.store import Change, MemoryStore
+from tables.store.overlay import Overlay
+from tables.store.store import Change, MemoryStore
 
 keys = st.builds(
     bytes.__add__,

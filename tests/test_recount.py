@@ -15,7 +15,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.head import FORMATS, HEAD, FormatError
 from tables.line.rules import Rules, Timing, rules_for
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 M = (MES_EVENTS, 0)
 

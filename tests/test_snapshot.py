@@ -27,8 +27,8 @@ from tables.head import HEAD, FormatError
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
 from tables.partition import Partition
-from tables.rocksdb import RocksStore
-from tables.store import MemoryStore
+from tables.store.rocksdb import RocksStore
+from tables.store.store import MemoryStore
 
 UNSTORED = {
     "due", "sweep_due", "oldest_bucket", "next_page", "leaving",  # bounds, and what is in course

@@ -15,7 +15,7 @@ from tables.head import HEAD
 from tables.line.ledger import entry_bytes, entry_time
 from tables.line.rules import Timing, rules_for
 from tables.partition import Partition
-from tables.store import MemoryStore, Store
+from tables.store.store import MemoryStore, Store
 
 M = (MES_EVENTS, 0)
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tables.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
-from tables.store import Change, MemoryStore, Room, SpillingStore, Store
+from tables.store.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
+from tables.store.store import Change, MemoryStore, Room, SpillingStore, Store
 
 SCANS = 20_000
 SCANS_SECONDS_MAX = 5.0

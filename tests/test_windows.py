@@ -16,7 +16,7 @@ from streams.values.instant import EARLIEST, LATEST, SECOND, parse
 from tables.line.rules import Timing, rules_for
 from tables.line.windows import carrier_of, horizon
 from tables.partition import Partition
-from tables.store import MemoryStore
+from tables.store.store import MemoryStore
 
 lengths = st.sampled_from([60, 7, 300, 3_600]).map(lambda seconds: seconds * SECOND)
 graces = st.sampled_from([0, 30, 45, 600]).map(lambda seconds: seconds * SECOND)

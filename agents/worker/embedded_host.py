@@ -11,8 +11,8 @@ from agents.worker.settings import Settings, SettingsError
 from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.embedded.log import EmbeddedLog
 from streams.embedded.transport import Broker, LogTicker, LogWriter
-from tables.binding import read_binding
-from tables.rocksdb import RocksStore
+from tables.store.binding import read_binding
+from tables.store.rocksdb import RocksStore
 
 
 class EmbeddedHost:

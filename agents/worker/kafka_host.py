@@ -27,9 +27,9 @@ from streams.kafka.producer import Outputs
 from streams.kafka.writer import KafkaWriter
 from streams.log.writing import Lost
 from streams.trouble import Trouble
-from tables.changelog import Restore, Standby, recover
-from tables.local_copy import open_store, state_entries
-from tables.rocksdb import RocksStore
+from tables.store.changelog import Restore, Standby, recover
+from tables.store.local_copy import open_store, state_entries
+from tables.store.rocksdb import RocksStore
 
 RECOVERIES_MAX: Final = 4
 """Partitions that read their changelogs at the same time; the others wait their turn."""

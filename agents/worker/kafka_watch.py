@@ -9,7 +9,7 @@ from faust.types import TP
 from agents.process_events import Job
 from streams.contract.topics import INPUTS, changelog
 from streams.kafka.identity import identities
-from tables.changelog import GrownError
+from tables.store.changelog import GrownError
 
 log = logging.getLogger("lineside.worker")
 

@@ -15,7 +15,7 @@ from tables.head import HEAD
 from tables.head import OtherRulesError as StateOfOtherRulesError
 from tables.line.rules import Rules
 from tables.partition import Partition
-from tables.store import MemoryStore, Store
+from tables.store.store import MemoryStore, Store
 
 
 class OtherRulesError(Trouble):

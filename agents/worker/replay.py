@@ -17,8 +17,8 @@ from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
 from tables.line.rules import Rules
 from tables.partition import Partition
-from tables.rocksdb import RocksStore
-from tables.store import Room, SpillingStore, Store
+from tables.store.rocksdb import RocksStore
+from tables.store.store import Room, SpillingStore, Store
 
 
 def replay(

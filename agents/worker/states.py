@@ -16,7 +16,7 @@ from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_
 from tables.line.line import BILLIONTHS_PER_MICRO, Line
 from tables.line.rules import Rules
 from tables.partition import Counts, Partition
-from tables.store import Store
+from tables.store.store import Store
 from tables.stored import EPISODE, WINDOW
 
 OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")

@@ -39,7 +39,7 @@ from streams.log.record import Outgoing, Record, partition_of
 from streams.trouble import Trouble
 from tables.head import HEAD
 from tables.partition import Partition
-from tables.store import Change, MemoryStore
+from tables.store.store import Change, MemoryStore
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 PARTITIONS = 2

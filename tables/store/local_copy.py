@@ -12,7 +12,7 @@ from msgspec import Struct
 from streams.kafka.writer import FENCE, ORIGIN, POSITION, position_notes
 from streams.log.record import CutValue
 from tables.head import HEAD
-from tables.rocksdb import CopyDamagedError, RocksStore, StateError
+from tables.store.rocksdb import CopyDamagedError, RocksStore, StateError
 
 log = logging.getLogger("lineside.changelog")
 

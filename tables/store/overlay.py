@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
-from tables.store import Change, Changes, Store
+from tables.store.store import Change, Changes, Store
 
 
 class Overlay:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from streams.log.record import Record
-from tables.store import Change, Store
+from tables.store.store import Change, Store
 
 BINDING: Final = b"b"
 """Its key."""

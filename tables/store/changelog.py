@@ -17,8 +17,8 @@ from streams.kafka.writer import FENCE, fence_key, position_notes
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.head import HEAD
-from tables.local_copy import apply, is_its, note_whole, open_store, position, start_of
-from tables.rocksdb import CopyDamagedError, RocksStore
+from tables.store.local_copy import apply, is_its, note_whole, open_store, position, start_of
+from tables.store.rocksdb import CopyDamagedError, RocksStore
 
 REPORT_SECONDS: Final = 5.0
 """A recovery that takes longer tells how far it is this often."""

@@ -11,7 +11,7 @@ import rocksdict
 
 from streams.log.writing import Lost
 from streams.trouble import Trouble
-from tables.store import Change
+from tables.store.store import Change
 
 BLOCK_CACHE_BYTES: Final = 64 << 20
 """Shared by all partitions of a process."""

@@ -1,0 +1,1 @@
+"""Keys and values: in memory, in RocksDB, laid over one another, and in changelogs."""
