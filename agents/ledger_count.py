@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Final
 
 from tables.line.ledger import PREFIX
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.rocksdb import StateError
 
 SLICE_ENTRIES: Final = 500

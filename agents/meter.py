@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from agents.ledger_count import LedgerCount
 from streams.log.record import Record
 from tables.line.line import Line
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 try:
     from streams.log.blocks import Block, add_ages

@@ -9,7 +9,7 @@ from msgspec import Struct
 from streams.log.record import Record
 from streams.log.writing import Lost, Writer
 from streams.trouble import Trouble
-from tables.head import HEAD
+from tables.partition.head import HEAD
 from tables.store.binding import (
     Binding,
     binding_change,

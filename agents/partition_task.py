@@ -20,7 +20,7 @@ from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, Writer
 from tables.line.rules import Rules
-from tables.partition import Bounds, Partition, Step
+from tables.partition.partition import Bounds, Partition, Step
 from tables.store.overlay import Overlay
 
 BATCHES_WAITING_MAX: Final = 2

@@ -18,7 +18,7 @@ from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from streams.log.batches import Batch
 from streams.log.record import Outgoing
 from tables.line.rules import Rules
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 LINES_MAX: Final = 20_000
 LINES_MIN: Final = 500

@@ -22,9 +22,9 @@ from bench_replay import count_lines, decode_in_process, simulate
 from streams.codec import logfile
 from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
-from tables import snapshot
 from tables.line.rules import rules_for
-from tables.partition import Partition, _Batch, _ledger_keys, _look_up
+from tables.partition import snapshot
+from tables.partition.partition import Partition, _Batch, _ledger_keys, _look_up
 from tables.store.store import MemoryStore
 
 

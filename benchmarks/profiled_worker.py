@@ -94,8 +94,8 @@ def instrument(clock: Clock) -> None:
     from streams.kafka import record_batches as kafka_batches
     from streams.kafka import unpacking
     from streams.kafka import writer as kafka_writer
-    from tables import folding, partition, snapshot
     from tables.line import closing, line
+    from tables.partition import folding, partition, snapshot
     from tables.store.rocksdb import RocksStore
 
     around = clock.around

@@ -10,8 +10,8 @@ from streams.codec import logfile
 from streams.kafka import record_batches as kafka_batches
 from streams.kafka import unpacking
 from streams.kafka import writer as kafka_writer
-from tables import partition, stored
 from tables.line import line, windows
+from tables.partition import partition, stored
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from runs import Taken, value_of
 from streams.log.record import Outgoing
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""

@@ -12,7 +12,7 @@ from streams.contract.policy import Policy
 from streams.contract.topics import EXCEPTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
 from tables.line.rules import Rules, Timing, rules_for
-from tables.partition import Counts, Partition
+from tables.partition.partition import Counts, Partition
 from tables.store.store import MemoryStore, Store
 
 At = tuple[str, int]

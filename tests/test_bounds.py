@@ -15,10 +15,10 @@ from logs import random_log
 from runs import At, consumed, cut, ended, event, new_task, placed, started, stepped
 from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
-from tables.head import FORMATS
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
-from tables.partition import Bounds, Partition, Step
+from tables.partition.head import FORMATS
+from tables.partition.partition import Bounds, Partition, Step
 from tables.store.store import MemoryStore
 
 STEPS_MAX = 200_000

@@ -11,11 +11,11 @@ from draws import rngs
 from logs import START
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Outgoing
-from tables import stored
 from tables.line.line import Line, close, close_plain, new_line
 from tables.line.rules import Rules, rules_for
 from tables.line.windows import PlainRow, Row
-from tables.stored import rows_bytes_plain
+from tables.partition import stored
+from tables.partition.stored import rows_bytes_plain
 
 SECOND = 1_000_000
 

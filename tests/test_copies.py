@@ -19,7 +19,7 @@ from streams.kafka.writer import (
     parted,
     position_notes,
 )
-from tables.head import HEAD
+from tables.partition.head import HEAD
 from tables.store.changelog import Standby
 from tables.store.local_copy import note_whole, open_store, position, state_entries
 from tables.store.rocksdb import RocksStore, StateError

@@ -31,7 +31,7 @@ class Without(MetaPathFinder):
 sys.meta_path.insert(0, Without())
 from agents.worker import readings
 from agents.worker.core import core_of
-from tables.partition import Folding
+from tables.partition.partition import Folding
 told = core_of()
 print(json.dumps([told.name, told.text, Folding is not None]))
 """
@@ -67,10 +67,12 @@ def test_a_core_of_which_one_module_is_missing_is_partly_compiled(module: str) -
 
 def test_a_hot_loop_that_fails_to_load_is_told_with_its_reason() -> None:
     needs_core()
-    told, folding = asked(broken=("tables.folding",))
+    told, folding = asked(broken=("tables.partition.folding",))
     assert not folding
     assert told.name == "partly"
-    assert told.text.startswith("partly compiled (4 of 5 modules), because tables.folding can't")
+    assert told.text.startswith(
+        "partly compiled (4 of 5 modules), because tables.partition.folding can't"
+    )
     assert told.text.endswith("its library has other symbols")
 
 
@@ -83,7 +85,9 @@ def test_without_any_compiled_module_the_core_is_plain() -> None:
 
 def test_compiled_code_has_the_room_that_the_policy_is_held_to() -> None:
     needs_core()
-    told = (ROOT / "tables/line/rows.pxd").read_text() + (ROOT / "tables/folding.pyx").read_text()
+    told = (ROOT / "tables/line/rows.pxd").read_text() + (
+        ROOT / "tables/partition/folding.pyx"
+    ).read_text()
     for name, bound in (
         ("SLOTS_MAX", MEASURES_MAX),
         ("KINDS_MAX", KINDS_MAX),

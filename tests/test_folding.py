@@ -19,7 +19,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.kafka.record_batches import HEADER
 from streams.log.record import Record
 from tables.line.rules import Timing
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 SECOND = 1_000_000
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -14,7 +14,8 @@ from streams.contract.policy import Policy, default_policy
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Outgoing
 from streams.version import VERSION
-from tables.head import (
+from tables.line.rules import STATE_FORMAT, Timing, rules_for
+from tables.partition.head import (
     FORMATS,
     HEAD,
     FormatError,
@@ -23,8 +24,7 @@ from tables.head import (
     head_bytes,
     read_head,
 )
-from tables.line.rules import STATE_FORMAT, Timing, rules_for
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 WHERE = "the state of mes.events.v1/0"

@@ -37,7 +37,7 @@ from streams.log.record import Outgoing, Record
 from streams.values.instant import parse
 from tables.line.conservation import balances
 from tables.line.rules import Timing
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 # 1. Conservation

@@ -25,7 +25,6 @@ from streams.codec.decode import decode, read_original
 from streams.contract.events import AnyEvent, TransactionReversed
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, parse
-from tables import snapshot
 from tables.line.ledger import (
     entry_bytes,
     entry_fingerprint,
@@ -36,7 +35,8 @@ from tables.line.ledger import (
     original_fingerprint,
 )
 from tables.line.rules import Timing
-from tables.partition import Partition
+from tables.partition import snapshot
+from tables.partition.partition import Partition
 
 
 def read(value: bytes) -> AnyEvent:

@@ -25,7 +25,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.ledger import PREFIX as LEDGER
 from tables.line.rules import Timing
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 ROOT = Path(__file__).parent.parent

@@ -13,8 +13,8 @@ from agents.worker.recount import Head, OtherRulesError, Recount, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from tables.head import FORMATS, HEAD, FormatError
 from tables.line.rules import Rules, Timing, rules_for
+from tables.partition.head import FORMATS, HEAD, FormatError
 from tables.store.store import MemoryStore
 
 M = (MES_EVENTS, 0)

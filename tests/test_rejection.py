@@ -10,7 +10,7 @@ from streams.contract.topics import CATALOGUE, EXCEPTIONS, MES_EVENTS
 from streams.kafka.cluster import BATCH_BYTES_MAX
 from streams.log.record import Record
 from tables.line.rules import rules_for
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 MALFORMED = Rejection("malformed", "it's no JSON")

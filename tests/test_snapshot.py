@@ -22,11 +22,11 @@ from runs import (
     stepped,
 )
 from streams.contract.topics import MES_EVENTS
-from tables import snapshot
-from tables.head import HEAD, FormatError
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
-from tables.partition import Partition
+from tables.partition import snapshot
+from tables.partition.head import HEAD, FormatError
+from tables.partition.partition import Partition
 from tables.store.rocksdb import RocksStore
 from tables.store.store import MemoryStore
 

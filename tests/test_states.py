@@ -11,10 +11,10 @@ from logs import random_log
 from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from tables.head import HEAD
 from tables.line.ledger import entry_bytes, entry_time
 from tables.line.rules import Timing, rules_for
-from tables.partition import Partition
+from tables.partition.head import HEAD
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore, Store
 
 M = (MES_EVENTS, 0)

@@ -23,7 +23,7 @@ from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant
 from tables.line.episodes import Episode
 from tables.line.line import Line, new_line
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 MANY = 20_000
 SOME = 3_000

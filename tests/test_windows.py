@@ -15,7 +15,7 @@ from streams.log.record import Record
 from streams.values.instant import EARLIEST, LATEST, SECOND, parse
 from tables.line.rules import Timing, rules_for
 from tables.line.windows import carrier_of, horizon
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 lengths = st.sampled_from([60, 7, 300, 3_600]).map(lambda seconds: seconds * SECOND)

@@ -21,8 +21,8 @@ from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
-from tables.head import HEAD
 from tables.line.rules import Rules
+from tables.partition.head import HEAD
 from tables.store.rocksdb import RocksStore
 from tables.store.store import Room, SpillingStore, Store
 

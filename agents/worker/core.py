@@ -11,7 +11,7 @@ MODULES: Final = (
     "streams.codec.scanning",
     "tables.line.rows",
     "tables.line.closing",
-    "tables.folding",
+    "tables.partition.folding",
 )
 """All that is compiled; each has plain code in its place where it can't be loaded."""
 

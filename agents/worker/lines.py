@@ -12,7 +12,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.values import instant
 from tables.line import conservation
 from tables.line.line import Line
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 LINES_LISTED_MAX: Final = 500
 """Of a status or an answer: 150 KB of JSON. The page shows 200; who looks for another one asks."""

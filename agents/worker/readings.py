@@ -22,10 +22,10 @@ from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUT
 from streams.contract.transactions import EXCEPTION
 from streams.values import instant, quantity
 from streams.version import VERSION
-from tables.cold import Cold
 from tables.line import conservation
 from tables.line.line import Line
 from tables.line.rules import Rules
+from tables.partition.cold import Cold
 
 SLICE_LINES: Final = 50
 """Read in one go: a few milliseconds."""

@@ -11,10 +11,10 @@ from agents.worker.proof import Proof
 from agents.worker.states import OUTCOMES, counted, otherwise
 from streams.log.record import Record
 from streams.trouble import Trouble
-from tables.head import HEAD
-from tables.head import OtherRulesError as StateOfOtherRulesError
 from tables.line.rules import Rules
-from tables.partition import Partition
+from tables.partition.head import HEAD
+from tables.partition.head import OtherRulesError as StateOfOtherRulesError
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore, Store
 
 

@@ -16,7 +16,7 @@ from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
 from tables.line.rules import Rules
-from tables.partition import Partition
+from tables.partition.partition import Partition
 from tables.store.rocksdb import RocksStore
 from tables.store.store import Room, SpillingStore, Store
 

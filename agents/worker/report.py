@@ -8,12 +8,12 @@ from msgspec import Struct, field
 
 from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
-from tables.cold import Cold
 from tables.line import conservation, episodes
 from tables.line.conservation import Balance
 from tables.line.line import Line
 from tables.line.rules import Rules
-from tables.partition import Partition
+from tables.partition.cold import Cold
+from tables.partition.partition import Partition
 
 LISTED_EPISODES_MAX: Final = 100
 """So many episodes are named; all are counted."""

@@ -17,8 +17,8 @@ from streams.address import is_name, read_servers
 from streams.contract.policy import PolicyError, default_policy, read_policy
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
-from tables.head import FORMATS
 from tables.line.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
+from tables.partition.head import FORMATS
 
 PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3

@@ -10,14 +10,14 @@ from streams.contract.transactions import row_text
 from streams.log.record import Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
-from tables.head import NEVER
 from tables.line import episodes
 from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
 from tables.line.line import BILLIONTHS_PER_MICRO, Line
 from tables.line.rules import Rules
-from tables.partition import Counts, Partition
+from tables.partition.head import NEVER
+from tables.partition.partition import Counts, Partition
+from tables.partition.stored import EPISODE, WINDOW
 from tables.store.store import Store
-from tables.stored import EPISODE, WINDOW
 
 OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 

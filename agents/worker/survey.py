@@ -22,7 +22,7 @@ from agents.worker.report import Totals
 from agents.worker.turns import Turns, Work
 from streams.contract.topics import INPUTS
 from streams.values import instant
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 RATE_SECONDS: Final = 5.0
 """Rates are over about so long."""

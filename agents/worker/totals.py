@@ -11,7 +11,7 @@ from agents.worker import differences as tell
 from agents.worker.differences import Differences
 from agents.worker.report import conservation_check
 from streams.values import quantity
-from tables.partition import Partition
+from tables.partition.partition import Partition
 
 PLACES: Final = len(str(quantity.SCALE)) - 1
 """Decimal places of a billionth."""

@@ -114,7 +114,7 @@ cpdef Row row_of(line, int index, int64_t carrier, tuple key, int width):
 
 
 def sums_bytes(tuple kinds, list accepted, list emitted):
-    """Return sums by the short name of their type, as `tables.stored.sums_plain` does, encoded."""
+    """Return sums by the short name of their type, as `tables.partition.stored.sums_plain` does, encoded."""
     cdef int index, count = 0
     cdef list told = []
     for index in range(len(kinds)):
@@ -131,7 +131,7 @@ def sums_bytes(tuple kinds, list accepted, list emitted):
 
 
 def rows_bytes(dict rows):
-    """Return the rows of a window as a store has them: see `tables.snapshot.rows_bytes_plain`."""
+    """Return the rows of a window as a store has them: see `tables.partition.snapshot.rows_bytes_plain`."""
     cdef Row row
     cdef int slot
     cdef Py_ssize_t index, size

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from streams.kafka.writer import FENCE, ORIGIN, POSITION, position_notes
 from streams.log.record import CutValue
-from tables.head import HEAD
+from tables.partition.head import HEAD
 from tables.store.rocksdb import CopyDamagedError, RocksStore, StateError
 
 log = logging.getLogger("lineside.changelog")

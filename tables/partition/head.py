@@ -65,7 +65,7 @@ class Head(Struct, frozen=True, kw_only=True):
     ticks: int = 0
     """How many ticks have been taken."""
     floors: list[tuple[int, int]] = []
-    """See `tables.partition.Partition.floors`."""
+    """See `tables.partition.partition.Partition.floors`."""
 
 
 def head_bytes(head: Head, format_: int) -> bytes:

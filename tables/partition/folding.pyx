@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """A batch of records through the checks and folds of a partition, compiled: the hot loop.
 
-It does what `tables.partition._Batch.take` does, and leaves to it whatever is rare: what
+It does what `tables.partition.partition._Batch.take` does, and leaves to it whatever is rare: what
 `streams.codec.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
 checked here and learnt there, by `tables.line.line.learn`.
 What a line's rows gain is added up beside them and put into them before anybody else looks.
@@ -276,7 +276,7 @@ cdef class Folding:
 
     def take(self, batch, Block block, dict decoded, list keys, list found):
         """Let the first check that applies decide what becomes of each record; see
-        `tables.partition._Batch.take` for what is returned.
+        `tables.partition.partition._Batch.take` for what is returned.
 
         `found` has the ledger's entry for each key that was asked for, None where there's none.
         """

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from tables import stored
-from tables.cold import FOREVER
-from tables.head import HEAD, PAGED, Head, check_shape, format_of, head_bytes, read_head
 from tables.line import episodes
 from tables.line.ledger import entry_time
 from tables.line.line import Line, forget
 from tables.line.rules import Rules
 from tables.line.windows import horizon
+from tables.partition import stored
+from tables.partition.cold import FOREVER
+from tables.partition.head import HEAD, PAGED, Head, check_shape, format_of, head_bytes, read_head
+from tables.partition.stored import EPISODE, EXPIRY, LINE, WINDOW
 from tables.store.store import Change, Changes
-from tables.stored import EPISODE, EXPIRY, LINE, WINDOW
 
 if TYPE_CHECKING:
-    from tables.partition import Partition
+    from tables.partition.partition import Partition
 
 SWEPT_KEYS_MAX: Final = 20_000
 """Ledger entries that a step deletes, about: bounds what it writes, and how long it takes."""

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from streams.codec.decode import Decoded
 from streams.log.blocks import Block
 from streams.log.record import Outgoing, Record
-from tables.partition import Partition, _Batch
+from tables.partition.partition import Partition, _Batch
 
 Cold = dict[int, tuple[Record, Decoded]]
 

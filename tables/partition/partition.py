@@ -25,9 +25,6 @@ from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record
 from streams.log.tracing import traceparent
 from streams.values.instant import text as instant_text
-from tables import snapshot
-from tables.cold import Cold
-from tables.head import NEVER, PAGED, shape_of
 from tables.line import episodes
 from tables.line.ledger import (
     entry_bytes,
@@ -50,10 +47,13 @@ from tables.line.line import (
     new_line,
 )
 from tables.line.rules import Rules
+from tables.partition import snapshot
+from tables.partition.cold import Cold
+from tables.partition.head import NEVER, PAGED, shape_of
 from tables.store.store import Changes, Store
 
 try:
-    from tables.folding import Folding, count_types
+    from tables.partition.folding import Folding, count_types
 except ImportError:  # it wasn't built: see hatch_build.py
     Folding = None  # type: ignore[assignment,misc]
 

@@ -55,7 +55,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
 def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Line:
     """Return a line of a format from 3 on, raised by the ticks that it hasn't been written since.
 
-    `floors` are `tables.partition.Partition.floors`.
+    `floors` are `tables.partition.partition.Partition.floors`.
     """
     plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
     for number, floor in floors:
