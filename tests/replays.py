@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import reference
 from agents.worker.replay import replay
-from agents.worker.report import Report
 from streams.contract.topics import INPUTS, OUTPUTS
 from tables.line.rules import Timing, rules_for
+from tables.report import Report
 
 TIMES = ("time", "window_start", "window_end")
 """Compared as instants: whether a whole second is written with zeros is anybody's choice."""

@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worker.report import OVERLONG, WAITING, report
 from draws import seeds
 from runs import LASTING, START, Bench, consumed, ended, stamp, started
 from streams.values.instant import SECOND, parse
 from tables.line.conservation import balances
 from tables.line.episodes import Episode, learnt, overlaps
 from tables.line.rules import Timing
+from tables.report import OVERLONG, WAITING, report
 
 DAY = 86_400
 

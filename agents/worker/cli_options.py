@@ -15,7 +15,7 @@ import click
 from streams.trouble import Trouble
 
 if TYPE_CHECKING:
-    from agents.worker.reasons import Reasons
+    from tables.reasons import Reasons
 
 CONFIG = click.option(
     "--config",

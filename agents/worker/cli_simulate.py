@@ -108,7 +108,7 @@ def _write_log(plan: Any, events: int, out: Path) -> None:
 
 def _produce_log(config: Path | None, broker: str | None, path: Path, rate: float | None) -> None:
     from agents.worker.produce import log
-    from agents.worker.reasons import WHAT_A_LOG_IS, NothingAcceptedError, Reasons
+    from tables.reasons import WHAT_A_LOG_IS, NothingAcceptedError, Reasons
 
     reasons = Reasons()
     with path.open("rb"):  # before anything is asked of the broker: is it there?

@@ -144,7 +144,7 @@ async def _feed(
 ) -> None:
     """Feed a log, wait until it's processed, and say what of it was refused."""
     from agents.worker.feed import feed_file
-    from agents.worker.reasons import Reasons, check_accepted
+    from tables.reasons import Reasons, check_accepted
 
     reasons = Reasons()
     running.job.watchers.append(reasons.watch)

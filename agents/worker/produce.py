@@ -7,7 +7,6 @@ from time import monotonic
 from typing import BinaryIO, Final
 
 from agents.worker.pace import PULSE_SECONDS, Pace, clock
-from agents.worker.reasons import Reasons
 from agents.worker.sink import At, ProduceError, Sent, Sink, Work
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.events import Tick
@@ -15,6 +14,7 @@ from streams.contract.rejection import Rejection
 from streams.factory import Arrival, Plan
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
+from tables.reasons import Reasons
 
 LAG_SECONDS_MAX: Final = 90
 """A factory that is further behind the clock delivers twice as fast: below the grace that the

@@ -10,13 +10,13 @@ from typing import BinaryIO
 
 import msgspec
 
-from agents.worker.reasons import Reasons
-from agents.worker.report import Report, report
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.topics import EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing
 from tables.line.rules import Rules
 from tables.partition.partition import Partition
+from tables.reasons import Reasons
+from tables.report import Report, report
 from tables.store.rocksdb import RocksStore
 from tables.store.store import Room, SpillingStore, Store
 

@@ -18,11 +18,11 @@ from agents.worker.lines import (
     state_of,
     walk,
 )
-from agents.worker.report import Totals
 from agents.worker.turns import Turns, Work
 from streams.contract.topics import INPUTS
 from streams.values import instant
 from tables.partition.partition import Partition
+from tables.report import Totals
 
 RATE_SECONDS: Final = 5.0
 """Rates are over about so long."""

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from agents.worker import differences as tell
 from agents.worker.differences import Differences
-from agents.worker.report import conservation_check
 from streams.values import quantity
 from tables.partition.partition import Partition
+from tables.report import conservation_check
 
 PLACES: Final = len(str(quantity.SCALE)) - 1
 """Decimal places of a billionth."""

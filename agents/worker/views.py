@@ -14,7 +14,6 @@ from agents.partition_task import PartitionTask
 from agents.process_events import Job
 from agents.topology import App
 from agents.worker.lines import Query, find
-from agents.worker.report import counts_of, left_of
 from agents.worker.survey import RATE_SECONDS, Surveys
 from agents.worker.turns import Turns
 from streams.contract.topics import EXCEPTIONS
@@ -22,6 +21,7 @@ from streams.log.record import Outgoing
 from streams.trouble import Trouble
 from streams.values import instant
 from streams.version import VERSION
+from tables.report import counts_of, left_of
 
 SURVEY_SECONDS_MAX: Final = 0.5
 """A status waits no longer for a look at the lines: then it tells what the last one found."""
