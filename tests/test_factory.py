@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.factory import (
+from agents.simulate.factory import (
     Arrival,
     Mess,
     Plan,
@@ -28,7 +28,7 @@ from streams.factory import (
     new_line,
     work_until,
 )
-from streams.factory_model import MONDAY, POSTINGS_MAX
+from agents.simulate.model import MONDAY, POSTINGS_MAX
 
 HOUR = 3_600_000_000  # microseconds
 TIDY = Mess(
@@ -65,7 +65,7 @@ def of_type(shift: list[tuple[Arrival, dict[str, Any]]], kind: str) -> list[dict
 
 DIGEST = """
 import hashlib, itertools
-from streams.factory import Plan, arrivals
+from agents.simulate.factory import Plan, arrivals
 digest = hashlib.sha256()
 for a in itertools.islice(arrivals(Plan(seed=7)), 20_000):
     digest.update(repr(a).encode())

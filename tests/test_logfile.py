@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reference
+from agents.simulate.factory import Plan, arrivals
 from agents.worker.replay import replay
 from compiled import all_plain, needs_core
 from draws import logs, rngs, seeds
@@ -23,7 +24,6 @@ from streams.codec.document import VALUE_BYTES_MAX
 from streams.codec.logfile import BLOCK_BYTES, LINE_BYTES_MAX, LogReader, Placed, lines_of
 from streams.contract.rejection import Rejection
 from streams.contract.topics import EXCEPTIONS, INPUTS, MACHINE_EVENTS, MES_EVENTS
-from streams.factory import Plan, arrivals
 from streams.log.record import Record, murmur2, partition_of
 from tables.line.rules import rules_for
 from test_codec import same

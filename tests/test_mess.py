@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.mess import BREAKAGES, Arrival, Mess, Outages, messed
+from agents.simulate.mess import BREAKAGES, Arrival, Mess, Outages, messed
 
 SECOND = 1_000_000
 START = 1_767_589_200 * SECOND

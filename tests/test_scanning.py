@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worker.simulate import write_log
+from agents.simulate.factory import Plan
+from agents.simulate.plan import write_log
 from compiled import needs_core
 from draws import seeds
 from streams.codec.decode import decode_plain
@@ -18,7 +19,6 @@ from streams.contract.events import NAMES as TYPE_NAMES
 from streams.contract.events import MachineTelemetry
 from streams.contract.rejection import Rejection
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
-from streams.factory import Plan
 from test_codec import NAMES, some_value
 
 PLAIN_NAMES = ['"DE01"', '"/DE01/mes"', '"a b"', '"100%|1:2"', '"' + "x" * 128 + '"', '"~"']

@@ -61,8 +61,8 @@ def simulate(
 
     A factory at a broker works around the clock, until --events, --seconds or Ctrl-C ends it.
     """
-    from agents.worker.simulate import mess_of, plan_of_now
-    from streams.factory import Plan
+    from agents.simulate.factory import Plan
+    from agents.simulate.plan import mess_of, plan_of_now
 
     to_broker = {"--broker": broker, "--log": log, "--seconds": seconds, "--rate": rate}
     of_factory = {
@@ -97,7 +97,7 @@ def _refuse(option: str, others: dict[str, Any]) -> None:
 
 
 def _write_log(plan: Any, events: int, out: Path) -> None:
-    from agents.worker.simulate import write_log
+    from agents.simulate.plan import write_log
 
     if str(out) == "-":
         write_log(plan, events, sys.stdout.buffer)
@@ -107,7 +107,7 @@ def _write_log(plan: Any, events: int, out: Path) -> None:
 
 
 def _produce_log(config: Path | None, broker: str | None, path: Path, rate: float | None) -> None:
-    from agents.worker.produce import log
+    from agents.simulate.produce import log
     from tables.reasons import WHAT_A_LOG_IS, NothingAcceptedError, Reasons
 
     reasons = Reasons()
@@ -125,8 +125,8 @@ def _produce_factory(
     config: Path | None, broker: str | None, plan: Any, rate: float | None, seconds: float | None,
     events: int | None,
 ) -> None:  # fmt: skip
-    from agents.worker.produce import factory
-    from agents.worker.simulate import rate_of
+    from agents.simulate.plan import rate_of
+    from agents.simulate.produce import factory
 
     rate = rate or rate_of(plan)
     what = f"{plan.plants} x {plan.lines} lines, about {rate:,.0f} events/s"
@@ -137,8 +137,8 @@ def _produce(config: Path | None, broker: str | None, work: Any, what: str) -> i
     """Produce; return how many events that made."""
     import asyncio
 
+    from agents.simulate.producer import produce
     from agents.worker.security import cluster_of
-    from agents.worker.sink import produce
 
     settings = kafka_settings_of(config, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)

@@ -52,8 +52,8 @@ def demo(
     `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`; the link that is printed
     has a token, without which nobody sees anything.
     """
+    from agents.simulate.factory import Plan
     from agents.worker.demo import demo_start, run_demo
-    from streams.factory import Plan
 
     plan = Plan(seed=seed, plants=plants, lines=lines, start=demo_start())
     settings = settings_of(config, host=host, port=port)

@@ -6,13 +6,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from agents.worker.pace import PULSE_SECONDS, Pace, clock
+from agents.simulate.factory import Arrival, Plan
+from agents.simulate.pace import PULSE_SECONDS, Pace, clock
 from agents.worker.run import Worker
 from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
 from streams.embedded.log import Entry
 from streams.embedded.transport import Broker
-from streams.factory import Arrival, Plan
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
 from streams.trouble import Trouble

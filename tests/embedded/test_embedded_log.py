@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.simulate.factory import Plan, arrivals
 from agents.worker.feed import _append
 from streams.contract.topics import INPUTS
 from streams.embedded import log as embedded_log
 from streams.embedded.log import EmbeddedLog, Entry, LogError, PartitionLog
 from streams.embedded.transport import Broker, LogTicker
-from streams.factory import Plan, arrivals
 from streams.log.headers import STRUCTURED
 
 entries = st.lists(

@@ -23,7 +23,7 @@ FACTORY = """
 import asyncio, sys
 from agents.worker import demo, feed, settings
 from agents.worker.run import run_worker
-from streams.factory import Plan
+from agents.simulate.factory import Plan
 
 async def break_some(broker):
     while True:

@@ -19,6 +19,7 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from msgspec import Struct, field
 
 import agents.worker.audit
+from agents.simulate.factory import Plan, arrivals
 from agents.worker.audit import AuditError, audit
 from agents.worker.content import STRUCTURED
 from agents.worker.settings import Settings, rules_of
@@ -33,7 +34,6 @@ from streams.contract.topics import (
     SUMMARY_CONSUMPTION,
     changelog,
 )
-from streams.factory import Plan, arrivals
 from streams.kafka.cluster import Cluster, bounds, read_broker, read_to
 from streams.log.record import Outgoing, Record, partition_of
 from streams.trouble import Trouble

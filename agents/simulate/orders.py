@@ -1,8 +1,8 @@
 """What becomes of the orders of a line: begun, worked on, counted, confirmed, completed."""
 
-from streams.factory_cells import CHANGEOVER
-from streams.factory_model import Line, Order, Unit
-from streams.factory_unit import START_UP, book, come_up, enter, go_down, step_of
+from agents.simulate.cells import CHANGEOVER
+from agents.simulate.model import Line, Order, Unit
+from agents.simulate.unit import START_UP, book, come_up, enter, go_down, step_of
 
 SCRAP_SHARE = 0.006  # of the pieces of one station
 BUFFER = 15_000  # milliseconds of work that wait in front of a station before it goes on

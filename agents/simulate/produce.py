@@ -6,12 +6,12 @@ from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, Final
 
-from agents.worker.pace import PULSE_SECONDS, Pace, clock
-from agents.worker.sink import At, ProduceError, Sent, Sink, Work
+from agents.simulate.factory import Arrival, Plan
+from agents.simulate.pace import PULSE_SECONDS, Pace, clock
+from agents.simulate.producer import At, ProduceError, Sent, Sink, Work
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.events import Tick
 from streams.contract.rejection import Rejection
-from streams.factory import Arrival, Plan
 from streams.log.headers import STRUCTURED
 from streams.log.record import Record, partition_of
 from tables.reasons import Reasons

@@ -7,11 +7,11 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from agents.worker.pace import clock
+from agents.simulate.factory import Plan, arrivals
+from agents.simulate.mess import Mess
+from agents.simulate.model import MONDAY
+from agents.simulate.pace import clock
 from agents.worker.settings import SettingsError
-from streams.factory import Plan, arrivals
-from streams.factory_model import MONDAY
-from streams.mess import Mess
 
 PROGRESS_EVENTS: Final = 10_000
 

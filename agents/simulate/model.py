@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
+from agents.simulate.cells import Cell, Station
+from agents.simulate.mess import Arrival
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
-from streams.factory_cells import Cell, Station
-from streams.mess import Arrival
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from random import Random
 import msgspec
 from msgspec.structs import replace
 
-from streams.factory_line import new_line, plant_name, work_until
-from streams.factory_model import EPOCH, MONDAY
-from streams.mess import Arrival, Mess, Outages, messed
+from agents.simulate.line import new_line, plant_name, work_until
+from agents.simulate.mess import Arrival, Mess, Outages, messed
+from agents.simulate.model import EPOCH, MONDAY
 
 __all__ = ["Arrival", "Mess", "Plan", "arrivals", "clean_arrivals", "line_keys", "ticked"]
 

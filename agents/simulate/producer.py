@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
-from agents.worker.pace import clock
+from agents.simulate.pace import clock
 from agents.worker.topics import partitions_of
 from streams.contract.topics import INPUTS
 from streams.kafka.cluster import BrokerError, Cluster

@@ -1,7 +1,7 @@
 """What a unit of the factory tells of itself: its states, its standstills, the labour on it."""
 
-from streams.factory_cells import Stop
-from streams.factory_model import MONDAY, SHIFT, Action, Line, Order, Unit
+from agents.simulate.cells import Stop
+from agents.simulate.model import MONDAY, SHIFT, Action, Line, Order, Unit
 
 START_UP = 5_000  # milliseconds from Starting to Execute
 LOST_END_SHARE = 0.03  # of the unplanned stops

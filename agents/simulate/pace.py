@@ -3,8 +3,8 @@
 from time import time
 from typing import Final
 
-from streams.factory import Plan, arrivals
-from streams.mess import Arrival
+from agents.simulate.factory import Plan, arrivals
+from agents.simulate.mess import Arrival
 
 PULSE_SECONDS: Final = 0.05
 """It delivers so often."""

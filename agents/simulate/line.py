@@ -3,11 +3,11 @@
 from heapq import heappop
 from random import Random
 
-from streams.factory_cells import CELLS, CHARACTERISTICS, DISPOSITIONS, PREFIXES, SEVERITIES, STOPS
-from streams.factory_model import MONDAY, SHIFT, Line, Unit
-from streams.factory_orders import begin_order, confirm, count, work
-from streams.factory_unit import START_UP, book, come_up, enter, go_down
-from streams.mess import Arrival
+from agents.simulate.cells import CELLS, CHARACTERISTICS, DISPOSITIONS, PREFIXES, SEVERITIES, STOPS
+from agents.simulate.mess import Arrival
+from agents.simulate.model import MONDAY, SHIFT, Line, Unit
+from agents.simulate.orders import begin_order, confirm, count, work
+from agents.simulate.unit import START_UP, book, come_up, enter, go_down
 
 EVENT_EVERY = 840  # milliseconds while all units run: with stops and changeovers a second
 TRICKLE = 300_000  # milliseconds between two telemetry values outside the shifts
