@@ -11,9 +11,9 @@ from faust import StreamT
 from faust.types import TP
 from msgspec.structs import replace
 
-from agents.meter import Meter
-from agents.partition_opening import Open, Opened, Progress
-from agents.partition_task import HELD_BYTES_MAX, Observe, PartitionTask
+from agents.partition.meter import Meter
+from agents.partition.opening import Open, Opened, Progress
+from agents.partition.task import HELD_BYTES_MAX, Observe, PartitionTask
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS
 from streams.log.batches import Batch
 from streams.log.record import Outgoing

@@ -25,9 +25,9 @@ from typing import Any
 from prometheus_client import generate_latest
 from workload import Plan, Workload
 
-from agents.meter import Meter
-from agents.partition_opening import Opened, Progress
-from agents.partition_task import PartitionTask
+from agents.partition.meter import Meter
+from agents.partition.opening import Opened, Progress
+from agents.partition.task import PartitionTask
 from agents.process_events import Job
 from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals

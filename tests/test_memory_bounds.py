@@ -8,7 +8,7 @@ import orjson
 import pytest
 from faust.types import TP
 
-from agents.partition_task import HELD_BYTES_MAX
+from agents.partition.task import HELD_BYTES_MAX
 from agents.process_events import JOB_HELD_BYTES_MAX, SEEN_BYTES_MAX, Job
 from agents.worker.copy_topic import Copied, _Spread
 from runs import new_task

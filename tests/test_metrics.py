@@ -11,9 +11,17 @@ from hypothesis import given
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents import ledger_count, meter
-from agents.ledger_count import LedgerCount
-from agents.meter import LATENCY_BOUNDS, OTHER, Histogram, Meter, OfLine, Tally, add_ages_plain
+from agents.partition import ledger_count, meter
+from agents.partition.ledger_count import LedgerCount
+from agents.partition.meter import (
+    LATENCY_BOUNDS,
+    OTHER,
+    Histogram,
+    Meter,
+    OfLine,
+    Tally,
+    add_ages_plain,
+)
 from agents.worker import metrics
 from agents.worker.metrics import METRICS, PREFIX, Exposition, Families, table
 from agents.worker.readings import Errors

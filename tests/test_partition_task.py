@@ -12,9 +12,9 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import partition_task
-from agents.partition_opening import DeletedError, Opened, Progress, RenewedError
-from agents.partition_task import (
+from agents.partition import task as partition_task
+from agents.partition.opening import DeletedError, Opened, Progress, RenewedError
+from agents.partition.task import (
     BATCHES_WAITING_MAX,
     HELD_BYTES_MAX,
     STEP_BYTES_MAX,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agents.partition_opening import Opened
+from agents.partition.opening import Opened
 from agents.process_events import RECENT_RECORDS_MAX, Job
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
 from streams.log.record import Outgoing

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from faust.types import TP
 
-from agents.meter import Meter
+from agents.partition.meter import Meter
 from agents.process_events import Job
 from agents.worker import views as views_module
 from agents.worker.lines import LINES_LISTED_MAX, STATES

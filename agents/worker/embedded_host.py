@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faust.types import TP
 
-from agents.partition_opening import Opened, Progress
+from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.settings import Settings, SettingsError

@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.types import TP
 
-from agents.partition_opening import Opened, Progress
+from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
 from agents.topology import App, create_app
 from agents.worker.kafka_ends import Ends

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from agents.partition_opening import Opened
+from agents.partition.opening import Opened
 from agents.worker.settings import Settings
 from streams.kafka.cluster import Cluster, bounds
 from streams.kafka.identity import identity, record_at

@@ -10,8 +10,8 @@ from typing import Final
 
 from faust.types import TP
 
-from agents.meter import Histogram, Meter
-from agents.partition_task import PartitionTask
+from agents.partition.meter import Histogram, Meter
+from agents.partition.task import PartitionTask
 from agents.process_events import Job
 from agents.worker.core import core_of
 from agents.worker.liveness import Liveness

@@ -9,8 +9,8 @@ import orjson
 from faust.types import TP
 from msgspec import Struct, structs
 
-from agents.partition_opening import Opened, Progress
-from agents.partition_task import PartitionTask
+from agents.partition.opening import Opened, Progress
+from agents.partition.task import PartitionTask
 from agents.process_events import Job
 from agents.topology import App
 from agents.worker.lines import Query, find

@@ -403,7 +403,7 @@ def add_ages(Block block, int64_t now, list bounds, list counts):
 
     The place in `counts` is that of the first of `bounds`, which ascend, that an age isn't past;
     the last is for what is past all. Records without a timestamp are left out, and none is of the
-    future. What `agents.meter.add_ages_plain` does.
+    future. What `agents.partition.meter.add_ages_plain` does.
     """
     cdef int64_t limits[BOUNDS_MAX]
     cdef int64_t found[BOUNDS_MAX + 1]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agents import partition_task
+from agents.partition import task as partition_task
 from agents.worker import http_server, run
 from agents.worker.settings import Settings, read_settings
 from charts import (

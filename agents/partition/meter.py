@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from agents.ledger_count import LedgerCount
+from agents.partition.ledger_count import LedgerCount
 from streams.log.record import Record
 from tables.line.line import Line
 from tables.partition.partition import Partition

@@ -13,8 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from agents.meter import Meter
-from agents.partition_opening import Open, Progress, Resumption
+from agents.partition.meter import Meter
+from agents.partition.opening import Open, Progress, Resumption
 from streams.kafka.cluster import asked_to_end
 from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
