@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from agents.worker.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, Settings
+from agents.settings.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, Settings
 from streams.contract.rights import ROLES, rights_of
 from streams.contract.topics import CLOCK, INPUT_SPARE_MS, MACHINE_EVENTS, MES_EVENTS, topics_of
 from tables.line.rules import Timing

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from agents.settings.cluster import AccessError
+from agents.settings.settings import Settings
 from agents.worker import access as access_module
 from agents.worker import http_server
 from agents.worker.access import (
@@ -25,8 +27,6 @@ from agents.worker.access import (
     network_of,
 )
 from agents.worker.http_server import HEADERS
-from agents.worker.security import AccessError
-from agents.worker.settings import Settings
 from agents.worker.web import create_web, serve, url_of
 from streams.secret import Secret
 

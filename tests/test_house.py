@@ -8,7 +8,7 @@ from pathlib import Path
 import agents
 import streams
 import tables
-from agents.worker.settings import Settings
+from agents.settings.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [

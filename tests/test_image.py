@@ -13,10 +13,10 @@ import click
 import pytest
 import yaml
 
+from agents.settings.cluster import cluster_of
+from agents.settings.settings import Settings, read_settings
 from agents.worker.access import access_of
 from agents.worker.cli import main
-from agents.worker.security import cluster_of
-from agents.worker.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))

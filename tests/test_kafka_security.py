@@ -10,8 +10,8 @@ import pytest
 import uvloop
 from aiokafka import client
 
-from agents.worker.security import AccessError, cluster_of
-from agents.worker.settings import Settings, read_settings
+from agents.settings.cluster import AccessError, cluster_of
+from agents.settings.settings import Settings, read_settings
 from certificates import Authority, Pair
 from streams.address import Plaintext, is_loopback
 from streams.kafka.security import Refused, RenewedContext, SecurityError

@@ -6,8 +6,8 @@ import pytest
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Page
 
+from agents.settings.settings import Settings
 from agents.worker.access import access_of
-from agents.worker.settings import Settings
 from agents.worker.web import url_of
 from test_page import browser, document, served
 

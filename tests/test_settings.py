@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worker.settings import Settings, SettingsError, read_settings, rules_of
+from agents.settings.settings import Settings, SettingsError, read_settings, rules_of
 from streams.trouble import Trouble
 
 NAMES = list(Settings.__struct_fields__)

@@ -7,11 +7,11 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from agents.settings.settings import SettingsError
 from agents.simulate.factory import Plan, arrivals
 from agents.simulate.mess import Mess
 from agents.simulate.model import MONDAY
 from agents.simulate.pace import clock
-from agents.worker.settings import SettingsError
 
 PROGRESS_EVENTS: Final = 10_000
 

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 from aiohttp import hdrs, web
 
-from agents.worker.security import AccessError
-from agents.worker.settings import Settings
+from agents.settings.cluster import AccessError
+from agents.settings.settings import Settings
 from streams.address import is_loopback
 from streams.secret import Secret, SecretError, read_reference
 

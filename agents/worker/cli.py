@@ -65,8 +65,8 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
     The ten most frequent reasons for refusals are told. The exit code is 1 if nothing at all was
     accepted, or the totals don't add up.
     """
+    from agents.settings.settings import rules_of
     from agents.worker.replay import replay as run_replay
-    from agents.worker.settings import rules_of
     from tables.reasons import Reasons, check_accepted
 
     rules = rules_of(settings_of(config))
@@ -110,9 +110,9 @@ def audit(
 
     import msgspec
 
+    from agents.settings.cluster import cluster_of
+    from agents.settings.settings import rules_of
     from agents.worker.audit import audit as run_audit
-    from agents.worker.security import cluster_of
-    from agents.worker.settings import rules_of
     from agents.worker.verdict import EXIT_CODES, text
 
     settings = kafka_settings_of(config, broker, group)

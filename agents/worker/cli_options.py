@@ -114,7 +114,7 @@ def _sentences() -> Iterator[None]:
 
 def settings_of(config: Path | None, **options: object) -> Any:
     """Return the settings: of options by the setting's name, the environment, and a file."""
-    from agents.worker.settings import read_settings
+    from agents.settings.settings import read_settings
 
     return read_settings({**os.environ, **_as_variables(options)}, config)
 
@@ -130,7 +130,7 @@ def say_reasons(reasons: "Reasons", say: Callable[[str], object] | None = None) 
 
 def kafka_settings_of(config: Path | None, broker: str | None, group: str | None) -> Any:
     """Return the settings with these options in them, refused where they name no broker."""
-    from agents.worker.settings import SettingsError
+    from agents.settings.settings import SettingsError
 
     settings = settings_of(config, broker=broker, group=group)
     if not settings.broker:

@@ -137,8 +137,8 @@ def _produce(config: Path | None, broker: str | None, work: Any, what: str) -> i
     """Produce; return how many events that made."""
     import asyncio
 
+    from agents.settings.cluster import cluster_of
     from agents.simulate.producer import produce
-    from agents.worker.security import cluster_of
 
     settings = kafka_settings_of(config, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)

@@ -46,7 +46,7 @@ def create_topics(
     """
     import asyncio
 
-    from agents.worker.security import cluster_of
+    from agents.settings.cluster import cluster_of
     from agents.worker.topics import create, lines_of_creation
 
     settings = kafka_settings_of(config, broker, group)
@@ -68,7 +68,7 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     """
     import asyncio
 
-    from agents.worker.security import cluster_of
+    from agents.settings.cluster import cluster_of
     from agents.worker.topics import problems
 
     settings = kafka_settings_of(config, broker, group)
@@ -97,9 +97,9 @@ def copy_topic(
     """
     import asyncio
 
+    from agents.settings.cluster import cluster_of
     from agents.worker.copy_topic import Part
     from agents.worker.copy_topic import copy_topic as run_copy
-    from agents.worker.security import cluster_of
 
     if processed and unprocessed:
         raise click.UsageError("--processed and --unprocessed together are all: leave both out")

@@ -102,8 +102,8 @@ def worker(
       its default
     docs/settings.md lists all settings: logins, windows and other lengths of time among them.
     """
+    from agents.settings.settings import SettingsError
     from agents.worker.run import run_worker
-    from agents.worker.settings import SettingsError
 
     settings = settings_of(
         config, broker=broker, group=group, instance=instance, data_dir=data_dir, host=host,

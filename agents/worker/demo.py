@@ -12,10 +12,10 @@ from msgspec import Struct, structs
 from rich.console import Console
 from rich.table import Table
 
+from agents.settings.settings import Settings
 from agents.simulate.factory import Plan
 from agents.worker.feed import feed_factory
 from agents.worker.run import Worker, run_worker
-from agents.worker.settings import Settings
 from streams.address import is_loopback
 from tables.report import Report, report
 

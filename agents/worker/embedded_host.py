@@ -6,8 +6,8 @@ from faust.types import TP
 
 from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
+from agents.settings.settings import Settings, SettingsError
 from agents.topology import App, create_app
-from agents.worker.settings import Settings, SettingsError
 from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.embedded.log import EmbeddedLog
 from streams.embedded.transport import Broker, LogTicker, LogWriter

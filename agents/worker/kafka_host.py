@@ -14,12 +14,12 @@ from faust.types import TP
 
 from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
+from agents.settings.cluster import cluster_of
+from agents.settings.settings import Settings
 from agents.topology import App, create_app
 from agents.worker.kafka_ends import Ends
 from agents.worker.kafka_inputs import opened_input, same_input
 from agents.worker.kafka_watch import Watch, grown
-from agents.worker.security import cluster_of
-from agents.worker.settings import Settings
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
 from streams.kafka.clock import KafkaTicker
 from streams.kafka.cluster import BrokerError, Cluster, asked_to_end

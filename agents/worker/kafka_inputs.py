@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.partition.opening import Opened
-from agents.worker.settings import Settings
+from agents.settings.settings import Settings
 from streams.kafka.cluster import Cluster, bounds
 from streams.kafka.identity import identity, record_at
 from streams.kafka.member import OFFSET_NOTE

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from agents.process_events import Job
+from agents.settings.settings import Settings, rules_of
 from agents.topology import App
 from agents.worker.access import access_of
 from agents.worker.core import core_of
@@ -21,7 +22,6 @@ from agents.worker.logs import Refusals, set_up_logs
 from agents.worker.metrics import Exposition
 from agents.worker.probes import add_probes
 from agents.worker.readings import Readings
-from agents.worker.settings import Settings, rules_of
 from agents.worker.views import Host, Views
 from agents.worker.web import create_web, serve, url_of
 from streams.embedded.transport import Broker

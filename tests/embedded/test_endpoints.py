@@ -33,7 +33,7 @@ OF_KAFKA = {"standby_lag_records", "clock_difference_seconds"}
 
 STUCK = """
 import asyncio, sys
-from agents.worker import settings
+from agents.settings import settings
 from agents.worker.run import run_worker
 from streams.embedded import transport as embedded
 

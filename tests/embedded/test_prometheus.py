@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
 
 FACTORY = """
 import asyncio, sys
-from agents.worker import demo, feed, settings
+from agents.worker import demo, feed
+from agents.settings import settings
 from agents.worker.run import run_worker
 from agents.simulate.factory import Plan
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from agents.partition import task as partition_task
+from agents.settings.settings import Settings, read_settings
 from agents.worker import http_server, run
-from agents.worker.settings import Settings, read_settings
 from charts import (
     CHART,
     EVERYTHING,

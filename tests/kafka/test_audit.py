@@ -19,10 +19,10 @@ from aiokafka.admin import NewPartitions, RecordsToDelete
 from msgspec import Struct, field
 
 import agents.worker.audit
+from agents.settings.settings import Settings, rules_of
 from agents.simulate.factory import Plan, arrivals
 from agents.worker.audit import AuditError, audit
 from agents.worker.content import STRUCTURED
-from agents.worker.settings import Settings, rules_of
 from agents.worker.verdict import Audited
 from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics

@@ -24,7 +24,8 @@ SECONDS_MAX = 3
 
 DEAF = """
 import asyncio, sys
-from agents.worker import kafka_ends, settings
+from agents.worker import kafka_ends
+from agents.settings import settings
 from agents.worker.run import run_worker
 from streams.kafka import transport as kafka
 

@@ -21,8 +21,8 @@ from aiokafka.errors import (
     for_code,
 )
 
-from agents.worker.security import cluster_of
-from agents.worker.settings import read_settings
+from agents.settings.cluster import cluster_of
+from agents.settings.settings import read_settings
 from broker import run_apart
 from certificates import Authority
 from clusters import create_topic, fresh_topics

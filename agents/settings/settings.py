@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import structs
 
-from agents.worker.security import REFERENCES, problem_of_security
-from agents.worker.settings_given import SettingsError as SettingsError
-from agents.worker.settings_given import given_settings, read_file
+from agents.settings.cluster import REFERENCES, problem_of_security
+from agents.settings.given import SettingsError as SettingsError
+from agents.settings.given import given_settings, read_file
 from streams.address import is_name, read_servers
 from streams.contract.policy import PolicyError, default_policy, read_policy
 from streams.contract.rejection import shown

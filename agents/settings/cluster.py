@@ -7,7 +7,7 @@ from streams.secret import SecretError, read_reference
 from streams.trouble import Trouble
 
 if TYPE_CHECKING:
-    from agents.worker.settings import Settings
+    from agents.settings.settings import Settings
     from streams.kafka.cluster import Cluster
 
 REFERENCES: Final = ("broker_password", "read_tokens", "metrics_tokens")

@@ -1,0 +1,1 @@
+"""Settings: from the environment or a file, checked, and what they say of the cluster."""
