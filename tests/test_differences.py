@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from agents.worker import differences as tell
-from agents.worker.content import STRUCTURED, Unlike, unlike, unlike_headers
-from agents.worker.differences import LAWS, Differences, Place
+from agents.audit import findings as tell
+from agents.audit.content import STRUCTURED, Unlike, unlike, unlike_headers
+from agents.audit.findings import LAWS, Differences, Place
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 
 RECORD = {

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.worker.differences import Differences, Place, line_of
-from agents.worker.proof import Headers, Proof
-from agents.worker.totals import billionths, check_totals
+from agents.audit.expected_outputs import Headers, Proof
+from agents.audit.findings import Differences, Place, line_of
+from agents.audit.totals import billionths, check_totals
 from logs import random_log
 from runs import At, Run, confirmed, consumed, event, run, started
 from streams.contract.topics import (

@@ -7,9 +7,9 @@ from random import Random
 import msgspec
 import pytest
 
-from agents.worker.differences import Differences
-from agents.worker.proof import Proof
-from agents.worker.recount import Head, OtherRulesError, Recount, read_head
+from agents.audit.expected_outputs import Proof
+from agents.audit.findings import Differences
+from agents.audit.reprocess import Head, OtherRulesError, Recount, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.worker.differences import Differences, Place
-from agents.worker.remains import Remains
+from agents.audit.findings import Differences, Place
+from agents.audit.outputs_alone import Remains
 from logs import random_log
 from runs import consumed, run
 from streams.contract.topics import SUMMARY_CONSUMPTION

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.worker.states import Otherwise, otherwise
+from agents.audit.states import Otherwise, otherwise
 from logs import random_log
 from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
 from streams.contract.topics import MES_EVENTS

@@ -110,10 +110,10 @@ def audit(
 
     import msgspec
 
+    from agents.audit.audit import audit as run_audit
+    from agents.audit.verdict import EXIT_CODES, text
     from agents.settings.cluster import cluster_of
     from agents.settings.settings import rules_of
-    from agents.worker.audit import audit as run_audit
-    from agents.worker.verdict import EXIT_CODES, text
 
     settings = kafka_settings_of(config, broker, group)
     rules, cluster = rules_of(settings), cluster_of(settings)

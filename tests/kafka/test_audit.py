@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from msgspec import Struct, field
 
-import agents.worker.audit
+import agents.audit.audit
+from agents.audit.audit import AuditError, audit
+from agents.audit.content import STRUCTURED
+from agents.audit.verdict import Audited
 from agents.settings.settings import Settings, rules_of
 from agents.simulate.factory import Plan, arrivals
-from agents.worker.audit import AuditError, audit
-from agents.worker.content import STRUCTURED
-from agents.worker.verdict import Audited
 from broker import run_apart
 from clusters import Broker, delete_topics, fresh_topics
 from streams.contract.topics import (
@@ -418,7 +418,7 @@ async def test_outputs_of_an_open_transaction_are_waited_for(system: System) -> 
 async def test_a_transaction_left_open_is_a_sentence(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agents.worker.audit, "STILL_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(agents.audit.audit, "STILL_SECONDS_MAX", 1.0)
     async with producing(system.cluster, "worker") as producer:
         await producer.begin_transaction()
         await lay(producer, ERP_TRANSACTIONS, 1, [(b"DE01/L1", b"{}")])

@@ -4,10 +4,10 @@ import msgspec
 from msgspec import Struct
 from xxhash import xxh3_64_intdigest as hash_of
 
-from agents.worker import differences as tell
-from agents.worker.content import Unlike, ambiguous, read, unlike_headers
-from agents.worker.differences import Differences, Place
-from agents.worker.proof import Figures, Headers, read_found
+from agents.audit import findings as tell
+from agents.audit.content import Unlike, ambiguous, read, unlike_headers
+from agents.audit.expected_outputs import Figures, Headers, read_found
+from agents.audit.findings import Differences, Place
 from streams.log.headers import TRACE
 
 

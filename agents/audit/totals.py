@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from agents.worker import differences as tell
-from agents.worker.differences import Differences
+from agents.audit import findings as tell
+from agents.audit.findings import Differences
 from streams.values import quantity
 from tables.partition.partition import Partition
 from tables.report import conservation_check

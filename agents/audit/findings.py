@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
-from agents.worker.content import Unlike, quoted
+from agents.audit.content import Unlike, quoted
 from streams.contract.topics import INPUTS, OUTPUTS
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]

@@ -10,11 +10,11 @@ import msgspec
 from msgspec import Struct
 from xxhash import xxh3_64_intdigest as hash_of
 
-from agents.worker import differences as tell
-from agents.worker.content import unlike, unlike_headers
-from agents.worker.differences import Differences, Place
-from agents.worker.lanes import Lane, Series, Source
-from agents.worker.totals import Sums, add_up, decoders
+from agents.audit import findings as tell
+from agents.audit.content import unlike, unlike_headers
+from agents.audit.findings import Differences, Place
+from agents.audit.lanes import Lane, Series, Source
+from agents.audit.totals import Sums, add_up, decoders
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
 from streams.log.headers import TRACE
 from streams.log.record import Outgoing

@@ -4,7 +4,7 @@ from array import array
 
 from msgspec import Struct, field
 
-from agents.worker.differences import Place
+from agents.audit.findings import Place
 
 Source = tuple[str, int]
 """An input partition: its topic and its number."""

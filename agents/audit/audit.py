@@ -10,13 +10,13 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.worker.differences import Differences, Place
-from agents.worker.proof import Figures, Proof
-from agents.worker.recount import Head, Recount, read_head
-from agents.worker.remains import Remains
+from agents.audit.expected_outputs import Figures, Proof
+from agents.audit.findings import Differences, Place
+from agents.audit.outputs_alone import Remains
+from agents.audit.reprocess import Head, Recount, read_head
+from agents.audit.totals import check_totals
+from agents.audit.verdict import EXIT_CODES, Audited, Evidence, judge
 from agents.worker.topics import partitions_of
-from agents.worker.totals import check_totals
-from agents.worker.verdict import EXIT_CODES, Audited, Evidence, judge
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from agents.worker.lanes import Source
+from agents.audit.lanes import Source
 from streams.contract.transactions import row_text
 from streams.log.record import Record
 from streams.trouble import Trouble

@@ -6,10 +6,10 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from agents.worker.differences import LAWS, Difference, Differences, Law
-from agents.worker.proof import Figures
-from agents.worker.recount import Recount
-from agents.worker.states import OUTCOMES
+from agents.audit.expected_outputs import Figures
+from agents.audit.findings import LAWS, Difference, Differences, Law
+from agents.audit.reprocess import Recount
+from agents.audit.states import OUTCOMES
 
 Verdict = Literal["proven", "refuted", "not provable"]
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from agents.worker import differences as tell
-from agents.worker.differences import Difference, Differences, Place
-from agents.worker.lanes import Source
-from agents.worker.proof import Proof
-from agents.worker.states import OUTCOMES, counted, otherwise
+from agents.audit import findings as tell
+from agents.audit.expected_outputs import Proof
+from agents.audit.findings import Difference, Differences, Place
+from agents.audit.lanes import Source
+from agents.audit.states import OUTCOMES, counted, otherwise
 from streams.log.record import Record
 from streams.trouble import Trouble
 from tables.line.rules import Rules

@@ -1,0 +1,1 @@
+"""`lineside audit`: what has left, held against what follows from the input topics."""
