@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.worker.copy_topic import targets_of
+from agents.provision.copy_topic import targets_of
 from draws import logs, rngs, timings
 from logs import printed_log
 from runs import At, Run, cut, new_task, placed, stepped, value_of

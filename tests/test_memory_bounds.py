@@ -10,7 +10,7 @@ from faust.types import TP
 
 from agents.partition.task import HELD_BYTES_MAX
 from agents.process_events import JOB_HELD_BYTES_MAX, SEEN_BYTES_MAX, Job
-from agents.worker.copy_topic import Copied, _Spread
+from agents.provision.copy_topic import Copied, _Spread
 from runs import new_task
 from streams.contract.rejection import KEY_BYTES_MAX
 from streams.contract.topics import CHANGELOG_BATCH_BYTES_MIN, MES_EVENTS

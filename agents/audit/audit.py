@@ -16,7 +16,7 @@ from agents.audit.outputs_alone import Remains
 from agents.audit.reprocess import Head, Recount, read_head
 from agents.audit.totals import check_totals
 from agents.audit.verdict import EXIT_CODES, Audited, Evidence, judge
-from agents.worker.topics import partitions_of
+from agents.provision.topics import partitions_of
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from msgspec import Struct
 
+from agents.provision.topics import partitions_of
 from agents.simulate.pace import clock
-from agents.worker.topics import partitions_of
 from streams.contract.topics import INPUTS
 from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.producer import started, stop

@@ -46,8 +46,8 @@ def create_topics(
     """
     import asyncio
 
+    from agents.provision.topics import create, lines_of_creation
     from agents.settings.cluster import cluster_of
-    from agents.worker.topics import create, lines_of_creation
 
     settings = kafka_settings_of(config, broker, group)
     cluster = cluster_of(settings)
@@ -68,8 +68,8 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     """
     import asyncio
 
+    from agents.provision.topics import problems
     from agents.settings.cluster import cluster_of
-    from agents.worker.topics import problems
 
     settings = kafka_settings_of(config, broker, group)
     found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
@@ -97,9 +97,9 @@ def copy_topic(
     """
     import asyncio
 
+    from agents.provision.copy_topic import Part
+    from agents.provision.copy_topic import copy_topic as run_copy
     from agents.settings.cluster import cluster_of
-    from agents.worker.copy_topic import Part
-    from agents.worker.copy_topic import copy_topic as run_copy
 
     if processed and unprocessed:
         raise click.UsageError("--processed and --unprocessed together are all: leave both out")

@@ -70,7 +70,7 @@ class KafkaHost:
     @classmethod
     async def connect(cls, settings: Settings) -> "KafkaHost":
         """Look at the cluster's topics, and refuse to go on where they don't fit."""
-        from agents.worker.topics import partitions_of, problems
+        from agents.provision.topics import partitions_of, problems
 
         cluster = cluster_of(settings)
         found = await problems(cluster, settings.group, settings)

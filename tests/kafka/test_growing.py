@@ -15,8 +15,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.worker.copy_topic import CopyError, copy_topic
-from agents.worker.topics import configs
+from agents.provision.copy_topic import CopyError, copy_topic
+from agents.provision.topics import configs
 from broker import run_apart
 from clusters import Broker, create_topic, delete_topics
 from contents import read, write

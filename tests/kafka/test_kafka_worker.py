@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.worker.topics import configs
+from agents.provision.topics import configs
 from broker import run_apart
 from clusters import Broker, fresh_topics
 from contents import all_bounds

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from agents.worker.topics import create, partitions_of, problems
+from agents.provision.topics import create, partitions_of, problems
 from broker import KafkaBroker
 from clusters import Broker, create_topic, delete_topics
 from streams.contract.topics import (

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from msgspec import Struct
 
-from agents.worker.topics import configs, make_topics, partitions_of
+from agents.provision.topics import configs, make_topics, partitions_of
 from streams.codec.decode import decode
 from streams.contract.events import Tick
 from streams.contract.topics import changelog

@@ -1,0 +1,1 @@
+"""`lineside topics`: create, check and copy the topics of a job."""
