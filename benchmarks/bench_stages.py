@@ -2,7 +2,7 @@
 
     python benchmarks/bench_stages.py [--events N]
 
-Runs the stages of `agents.worker.replay` one after the other over a simulated log, with a clock
+Runs the stages of `agents.replay.replay` one after the other over a simulated log, with a clock
 around each, in one process: those of the plain code, since the compiled core does several at once.
 Prints microseconds of wall time a line, beside what decoding alone takes. Start-up, progress and
 the report aren't in it.

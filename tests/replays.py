@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import reference
-from agents.worker.replay import replay
+from agents.replay.replay import replay
 from streams.contract.topics import INPUTS, OUTPUTS
 from tables.line.rules import Timing, rules_for
 from tables.report import Report

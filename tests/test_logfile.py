@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reference
+from agents.replay.replay import replay
 from agents.simulate.factory import Plan, arrivals
-from agents.worker.replay import replay
 from compiled import all_plain, needs_core
 from draws import logs, rngs, seeds
 from logs import random_log

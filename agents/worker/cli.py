@@ -65,8 +65,8 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
     The ten most frequent reasons for refusals are told. The exit code is 1 if nothing at all was
     accepted, or the totals don't add up.
     """
+    from agents.replay.replay import replay as run_replay
     from agents.settings.settings import rules_of
-    from agents.worker.replay import replay as run_replay
     from tables.reasons import Reasons, check_accepted
 
     rules = rules_of(settings_of(config))

@@ -1,0 +1,1 @@
+"""`lineside replay`: a log file through the job, without a broker."""
