@@ -29,10 +29,10 @@ from agents.partition.meter import Meter
 from agents.partition.opening import Opened, Progress
 from agents.partition.task import PartitionTask
 from agents.process_events import Job
-from agents.worker.liveness import Liveness
+from agents.serve.job_metrics import Readings
+from agents.serve.liveness import Liveness
+from agents.serve.metrics import Exposition
 from agents.worker.logs import Refusals
-from agents.worker.metrics import Exposition
-from agents.worker.readings import Readings
 from streams.contract.topics import INPUTS
 from streams.log.batches import Batch
 from streams.log.record import Record

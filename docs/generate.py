@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import chart
-from agents.worker.metrics import table
+from agents.serve.metrics import table
 from streams.contract.asyncapi import document
 
 ROOT = Path(__file__).parent.parent

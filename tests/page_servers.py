@@ -13,8 +13,8 @@ WAIT_SECONDS_MAX = 60
 
 SERVER = """
 import asyncio, sys, uvloop
-from agents.worker.probes import add_probes
-from agents.worker.web import create_web, serve, url_of
+from agents.serve.probes import add_probes
+from agents.serve.web import create_web, serve, url_of
 
 async def status():
     return {}

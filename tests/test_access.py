@@ -12,11 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from agents.settings.cluster import AccessError
-from agents.settings.settings import Settings
-from agents.worker import access as access_module
-from agents.worker import http_server
-from agents.worker.access import (
+from agents.serve import access as access_module
+from agents.serve import http_server
+from agents.serve.access import (
     ADDRESSES_MAX,
     REQUESTS_AT_ONCE,
     REQUESTS_PER_SECOND,
@@ -26,8 +24,10 @@ from agents.worker.access import (
     access_of,
     network_of,
 )
-from agents.worker.http_server import HEADERS
-from agents.worker.web import create_web, serve, url_of
+from agents.serve.http_server import HEADERS
+from agents.serve.web import create_web, serve, url_of
+from agents.settings.cluster import AccessError
+from agents.settings.settings import Settings
 from streams.secret import Secret
 
 READ = "read-" + "r" * 30

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.worker.metrics import METRICS, PREFIX
+from agents.serve.metrics import METRICS, PREFIX
 from prometheus import promtool
 
 ROOT = Path(__file__).parent.parent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.worker.connections import (
+from agents.serve.connections import (
     ADDRESS_SHARE,
     ANSWERED,
     CONNECTIONS_MAX,

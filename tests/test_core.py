@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from agents.worker import readings
+from agents.serve import job_metrics as readings
 from agents.worker.core import MODULES, Core, core_of
 from compiled import needs_core
 from streams.contract.events import TYPES
@@ -29,7 +29,7 @@ class Without(MetaPathFinder):
         if name in {broken!r}:
             raise ImportError("its library has other symbols")
 sys.meta_path.insert(0, Without())
-from agents.worker import readings
+from agents.serve import job_metrics as readings
 from agents.worker.core import core_of
 from tables.partition.partition import Folding
 told = core_of()

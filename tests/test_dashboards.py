@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.worker.metrics import METRICS, PREFIX
+from agents.serve.metrics import METRICS, PREFIX
 
 FOLDER = Path(__file__).parent.parent / "helm" / "lineside" / "dashboards"
 BOARDS = {file.stem: json.loads(file.read_bytes()) for file in FOLDER.glob("*.json")}

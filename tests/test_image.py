@@ -13,9 +13,9 @@ import click
 import pytest
 import yaml
 
+from agents.serve.access import access_of
 from agents.settings.cluster import cluster_of
 from agents.settings.settings import Settings, read_settings
-from agents.worker.access import access_of
 from agents.worker.cli import main
 
 ROOT = Path(__file__).parent.parent

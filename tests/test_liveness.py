@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from agents.worker.liveness import Liveness
+from agents.serve.liveness import Liveness
 
 TP0, TP1 = TP("mes.events.v1", 0), TP("mes.events.v1", 1)
 

@@ -22,9 +22,9 @@ from agents.partition.meter import (
     Tally,
     add_ages_plain,
 )
-from agents.worker import metrics
-from agents.worker.metrics import METRICS, PREFIX, Exposition, Families, table
-from agents.worker.readings import Errors
+from agents.serve import metrics
+from agents.serve.job_metrics import Errors
+from agents.serve.metrics import METRICS, PREFIX, Exposition, Families, table
 from compiled import needs_core
 from draws import rngs, seeds, timings
 from logs import random_log

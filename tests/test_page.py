@@ -19,11 +19,11 @@ import pytest_asyncio
 from aiohttp import ClientSession, web
 from playwright.async_api import Browser, Page, async_playwright
 
-from agents.worker import web as page_web
-from agents.worker.access import Access
-from agents.worker.http_server import HEADERS
-from agents.worker.lines import Query
-from agents.worker.web import LISTENERS_MAX, Lines, Status, WebError, create_web, serve, url_of
+from agents.serve import web as page_web
+from agents.serve.access import Access
+from agents.serve.http_server import HEADERS
+from agents.serve.lines import Query
+from agents.serve.web import LISTENERS_MAX, Lines, Status, WebError, create_web, serve, url_of
 
 WAIT_SECONDS = 10
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

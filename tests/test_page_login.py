@@ -6,9 +6,9 @@ import pytest
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Page
 
+from agents.serve.access import access_of
+from agents.serve.web import url_of
 from agents.settings.settings import Settings
-from agents.worker.access import access_of
-from agents.worker.web import url_of
 from test_page import browser, document, served
 
 __all__ = ["browser"]

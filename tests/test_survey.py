@@ -13,11 +13,11 @@ from faust.types import TP
 
 from agents.partition.meter import Meter
 from agents.process_events import Job
-from agents.worker import views as views_module
-from agents.worker.lines import LINES_LISTED_MAX, STATES
-from agents.worker.turns import TIME_SHARE_MAX, Timed, Turns
-from agents.worker.views import QUERIES_MAX, BusyError, Host, Query, Views
-from agents.worker.web import create_web, serve, url_of
+from agents.serve import status as views_module
+from agents.serve.lines import LINES_LISTED_MAX, STATES
+from agents.serve.status import QUERIES_MAX, BusyError, Host, Query, Views
+from agents.serve.turns import TIME_SHARE_MAX, Timed, Turns
+from agents.serve.web import create_web, serve, url_of
 from runs import new_task
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant

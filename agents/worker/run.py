@@ -10,20 +10,20 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from agents.process_events import Job
+from agents.serve.access import access_of
+from agents.serve.job_metrics import Readings
+from agents.serve.liveness import Liveness
+from agents.serve.metrics import Exposition
+from agents.serve.probes import add_probes
+from agents.serve.status import Host, Views
+from agents.serve.web import create_web, serve, url_of
 from agents.settings.settings import Settings, rules_of
 from agents.topology import App
-from agents.worker.access import access_of
 from agents.worker.core import core_of
 from agents.worker.descriptors import allow_all
 from agents.worker.embedded_host import EmbeddedHost
 from agents.worker.garbage import collect_seldom
-from agents.worker.liveness import Liveness
 from agents.worker.logs import Refusals, set_up_logs
-from agents.worker.metrics import Exposition
-from agents.worker.probes import add_probes
-from agents.worker.readings import Readings
-from agents.worker.views import Host, Views
-from agents.worker.web import create_web, serve, url_of
 from streams.embedded.transport import Broker
 from streams.trouble import Trouble
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents.worker.metrics import METRICS, PREFIX
+from agents.serve.metrics import METRICS, PREFIX
 from workers import LINESIDE, WAIT_SECONDS_MAX, WorkerProcess
 
 EVENTS = 20_000

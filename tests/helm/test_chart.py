@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from agents.partition import task as partition_task
+from agents.serve import http_server
 from agents.settings.settings import Settings, read_settings
-from agents.worker import http_server, run
+from agents.worker import run
 from charts import (
     CHART,
     EVERYTHING,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from agents.process_events import Job
-from agents.worker.lines import (
+from agents.serve.lines import (
     STATES,
     Shortlist,
     entry,
@@ -18,7 +18,7 @@ from agents.worker.lines import (
     state_of,
     walk,
 )
-from agents.worker.turns import Turns, Work
+from agents.serve.turns import Turns, Work
 from streams.contract.topics import INPUTS
 from streams.values import instant
 from tables.partition.partition import Partition

@@ -13,11 +13,11 @@ import msgspec
 import orjson
 from aiohttp import hdrs, web
 
-from agents.worker.access import STILL, Access
-from agents.worker.http_server import HEADERS, Handler, Runner, listen
-from agents.worker.lines import Query
-from agents.worker.probes import readiness
-from agents.worker.turns import Timed
+from agents.serve.access import STILL, Access
+from agents.serve.http_server import HEADERS, Handler, Runner, listen
+from agents.serve.lines import Query
+from agents.serve.probes import readiness
+from agents.serve.turns import Timed
 from streams.trouble import Trouble
 
 Status = Callable[[], Coroutine[Any, Any, dict[str, Any]]]

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from agents.worker.turns import SLICE_SECONDS, Work
+from agents.serve.turns import SLICE_SECONDS, Work
 from streams.contract.topics import MES_EVENTS
 from streams.values import instant
 from tables.line import conservation

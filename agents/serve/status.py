@@ -12,10 +12,10 @@ from msgspec import Struct, structs
 from agents.partition.opening import Opened, Progress
 from agents.partition.task import PartitionTask
 from agents.process_events import Job
+from agents.serve.lines import Query, find
+from agents.serve.survey import RATE_SECONDS, Surveys
+from agents.serve.turns import Turns
 from agents.topology import App
-from agents.worker.lines import Query, find
-from agents.worker.survey import RATE_SECONDS, Surveys
-from agents.worker.turns import Turns
 from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
 from streams.trouble import Trouble

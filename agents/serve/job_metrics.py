@@ -13,10 +13,10 @@ from faust.types import TP
 from agents.partition.meter import Histogram, Meter
 from agents.partition.task import PartitionTask
 from agents.process_events import Job
+from agents.serve.liveness import Liveness
+from agents.serve.metrics import Families
+from agents.serve.status import Host
 from agents.worker.core import core_of
-from agents.worker.liveness import Liveness
-from agents.worker.metrics import Families
-from agents.worker.views import Host
 from streams.contract.rejection import BUSINESS, codes
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.contract.transactions import EXCEPTION

@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from agents.worker.metrics import CONTENT_TYPE, Exposition
+from agents.serve.metrics import CONTENT_TYPE, Exposition
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 

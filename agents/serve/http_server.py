@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_server import Server
 
-from agents.worker.access import network_of
-from agents.worker.connections import ANSWERED, IDLE, LISTENING, Connections, descriptors_max
+from agents.serve.access import network_of
+from agents.serve.connections import ANSWERED, IDLE, LISTENING, Connections, descriptors_max
 
 HEADERS: Final = {
     "Content-Security-Policy": (

@@ -1,0 +1,1 @@
+"""The worker's HTTP server: the page, its status document, metrics and probes."""
