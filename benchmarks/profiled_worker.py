@@ -136,7 +136,7 @@ def instrument(clock: Clock) -> None:
 
 def main() -> None:
     """Run the command line with the clock."""
-    from agents.worker import cli
+    from agents.cli import main as cli
 
     clock = Clock()
     instrument(clock)

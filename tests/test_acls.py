@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from agents.worker.cli import main
+from agents.cli.main import main
 from streams.contract.rights import ROLES, Right, Role, commands, rights_of
 from streams.contract.topics import CLOCK, INPUTS, OUTPUTS, changelog, topics_of
 

@@ -59,7 +59,7 @@ def test_every_alert_is_tried_both_ways() -> None:
 
 
 def test_commands_in_runbooks_are_those_of_lineside() -> None:
-    from agents.worker.cli import main
+    from agents.cli.main import main
 
     for file in (ROOT / "docs" / "runbooks").glob("*.md"):
         for command, more in re.findall(

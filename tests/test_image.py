@@ -13,10 +13,10 @@ import click
 import pytest
 import yaml
 
+from agents.cli.main import main
 from agents.serve.access import access_of
 from agents.settings.cluster import cluster_of
 from agents.settings.settings import Settings, read_settings
-from agents.worker.cli import main
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from agents.cli.main import main
 from agents.settings.cluster import cluster_of
 from agents.settings.settings import Settings, SettingsError, read_settings
-from agents.worker.cli import main
 from streams.kafka.security import Security
 from streams.secret import BYTES_MAX, Secret, SecretError, read_reference
 

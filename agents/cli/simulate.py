@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agents.worker.cli_options import (
+from agents.cli.options import (
     BROKER,
     CONFIG,
     kafka_settings_of,

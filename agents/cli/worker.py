@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import structs
 
-from agents.worker.cli_options import (
+from agents.cli.options import (
     BROKER,
     CONFIG,
     EXIT_FAILED,

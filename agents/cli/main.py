@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from agents.worker.cli_options import (
+from agents.cli.options import (
     BROKER,
     CONFIG,
     EXIT_FAILED,
@@ -21,9 +21,9 @@ from agents.worker.cli_options import (
     told_in_sentences,
     writing,
 )
-from agents.worker.cli_simulate import simulate
-from agents.worker.cli_topics import topics
-from agents.worker.cli_worker import demo, worker
+from agents.cli.simulate import simulate
+from agents.cli.topics import topics
+from agents.cli.worker import demo, worker
 from agents.worker.garbage import ALLOCATIONS_OF_A_LOG, collect_seldom
 
 
