@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from agents.serve import job_metrics as readings
-from agents.worker.core import MODULES, Core, core_of
+from streams.core import MODULES, Core, core_of
 from compiled import needs_core
 from streams.contract.events import TYPES
 from streams.contract.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
@@ -30,7 +30,7 @@ class Without(MetaPathFinder):
             raise ImportError("its library has other symbols")
 sys.meta_path.insert(0, Without())
 from agents.serve import job_metrics as readings
-from agents.worker.core import core_of
+from streams.core import core_of
 from tables.partition.partition import Folding
 told = core_of()
 print(json.dumps([told.name, told.text, Folding is not None]))

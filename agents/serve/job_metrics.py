@@ -16,7 +16,7 @@ from agents.process_events import Job
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Families
 from agents.serve.status import Host
-from agents.worker.core import core_of
+from streams.core import core_of
 from streams.contract.rejection import BUSINESS, codes
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.contract.transactions import EXCEPTION

@@ -1,1 +1,1 @@
-"""The process that hosts the agents: settings, command line, views, and the page."""
+"""The process that hosts the agents: on Kafka or on the embedded log."""
