@@ -7,11 +7,14 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+RUN: Final = (sys.executable, "-P", "-c", "from agents.worker.cli import main; main()")
+"""`lineside` of that version: its modules lay elsewhere."""
+
 WHEEL: Final = Path(__file__).parent / "upgrades" / "lineside-0.1.0-py3-none-any.whl"
 
 
 def unpack(folder: Path) -> Path:
-    """Unpack it; with what is returned as PYTHONPATH, `lineside` is that version."""
+    """Unpack it; with what is returned as PYTHONPATH, `RUN` is that version."""
     with zipfile.ZipFile(WHEEL) as wheel:
         wheel.extractall(folder)
     where = "import agents, streams, tables; print(*agents.__path__, *streams.__path__)"

@@ -158,7 +158,7 @@ def test_whatever_comes_in_what_leaves_is_as_told(seed: int) -> None:
 
 
 def test_what_leaves_by_another_policy_is_as_its_document_tells() -> None:
-    text = files("streams").joinpath("policy.toml").read_text("utf-8")
+    text = files("streams.contract").joinpath("policy.toml").read_text("utf-8")
     swapped = {"at_once": "window", "window": "at_once"}
     entries = text.split("\n\n")
     entries = [

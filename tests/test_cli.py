@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-import streams
+import streams.contract
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 SECONDS_MAX = 60
@@ -302,7 +302,7 @@ def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -
     assert lineside(*feed, **data).returncode == 0
     other = lineside(*feed, LINESIDE_SUMMARY_WINDOW_SECONDS="120", **data)
     assert_one_sentence(other, 1, "summary_window_seconds 60 (now 120)")
-    default = Path(streams.__file__).with_name("policy.toml").read_text()
+    default = Path(streams.contract.__file__).with_name("policy.toml").read_text()
     (tmp_path / "policy.toml").write_text(default.replace('when = "at_once"', 'when = "window"', 1))
     other = lineside(*feed, LINESIDE_POLICY=str(tmp_path / "policy.toml"), **data)
     assert_one_sentence(other, 1, "another policy for erp.production_confirmation.v1")

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from agents.serve import job_metrics as readings
-from streams.core import MODULES, Core, core_of
 from compiled import needs_core
 from streams.contract.events import TYPES
 from streams.contract.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
+from streams.core import MODULES, Core, core_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,7 +49,9 @@ def asked(absent: tuple[str, ...] = (), broken: tuple[str, ...] = ()) -> tuple[C
 
 def test_every_compiled_module_is_asked() -> None:
     sources = [*ROOT.glob("streams/**/*.pyx"), *ROOT.glob("tables/**/*.pyx")]
-    assert sorted(MODULES) == sorted(f"{path.parent.name}.{path.stem}" for path in sources)
+    assert sorted(MODULES) == sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources
+    )
 
 
 def test_a_core_that_is_whole_is_compiled() -> None:

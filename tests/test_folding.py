@@ -137,7 +137,7 @@ def test_the_compiled_loop_does_what_the_plain_one_does(
 
 def everything_windowed() -> Policy:
     """Return the default policy with confirmations by window and goods issues at once."""
-    toml = files("streams").joinpath("policy.toml").read_text("utf-8")
+    toml = files("streams.contract").joinpath("policy.toml").read_text("utf-8")
     for short, when in (("pc", "window"), ("gi", "at_once")):
         before = "at_once" if when == "window" else "window"
         told = f'short = "{short}"\nwhen = "%s"'

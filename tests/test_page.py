@@ -430,7 +430,7 @@ async def test_the_url_of_a_free_port_can_be_opened() -> None:
 
 
 async def test_the_files_keep_to_the_security_policy() -> None:
-    folder = resources.files("agents.worker") / "page"
+    folder = resources.files("agents.serve") / "page"
     html, js, css = ((folder / name).read_text() for name in ("index.html", "page.js", "page.css"))
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", html)
     assert not re.search(

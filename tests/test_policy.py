@@ -29,7 +29,7 @@ from streams.contract.policy import (
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from tables.line.rules import rules_for
 
-SHIPPED = files("streams").joinpath("policy.toml").read_text("utf-8")
+SHIPPED = files("streams.contract").joinpath("policy.toml").read_text("utf-8")
 
 SUMMED = [
     name for name, entry in default_policy().transactions.items() if entry.row and entry.measures

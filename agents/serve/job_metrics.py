@@ -16,10 +16,10 @@ from agents.process_events import Job
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Families
 from agents.serve.status import Host
-from streams.core import core_of
 from streams.contract.rejection import BUSINESS, codes
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.contract.transactions import EXCEPTION
+from streams.core import core_of
 from streams.values import instant, quantity
 from streams.version import VERSION
 from tables.line import conservation

@@ -119,7 +119,7 @@ def _refusal(error: OSError | OverflowError, host: str, port: int) -> str:
 
 
 def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    body = resources.files("agents.worker").joinpath("page", name).read_bytes()
+    body = resources.files("agents.serve").joinpath("page", name).read_bytes()
 
     async def file(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type=kind, charset="utf-8")

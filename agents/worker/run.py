@@ -19,11 +19,11 @@ from agents.serve.status import Host, Views
 from agents.serve.web import create_web, serve, url_of
 from agents.settings.settings import Settings, rules_of
 from agents.topology import App
-from streams.core import core_of
 from agents.worker.descriptors import allow_all
 from agents.worker.embedded_host import EmbeddedHost
 from agents.worker.garbage import collect_seldom
 from agents.worker.logs import Refusals, set_up_logs
+from streams.core import core_of
 from streams.embedded.transport import Broker
 from streams.trouble import Trouble
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     Instant = int
     Measure = int
 else:
-    # On the wire a string, or a number or string; `streams.codec.decode` turns it into an integer before
-    # anybody else sees the event. Done by the structs themselves, in `__post_init__`, it would cost
-    # more (docs/decisions/0009); that is also why these structs aren't frozen.
+    # On the wire a string, or a number or string; `streams.codec.decode` turns it into an integer
+    # before anybody else sees the event. Done by the structs themselves, in `__post_init__`, it
+    # would cost more (docs/decisions/0009); that is also why these structs aren't frozen.
     Instant = Annotated[Any, "instant"]
     Measure = Annotated[Any, "measure"]
 """`Instant`: microseconds since the epoch. `Measure`: billionths of a unit."""

@@ -76,7 +76,7 @@ class PolicyError(ValueError):
 
 def default_policy() -> Policy:
     """Return the policy that ships with lineside (`streams/contract/policy.toml`)."""
-    return read_policy(files("streams").joinpath("policy.toml").read_text("utf-8"))
+    return read_policy(files("streams.contract").joinpath("policy.toml").read_text("utf-8"))
 
 
 def read_policy(toml: str) -> Policy:

@@ -38,8 +38,8 @@ The first figure is `OUTPUT_BATCH_BYTES` of streams/kafka/writer.py.
 CHANGELOG_BATCH_BYTES_MIN: Final = 16 << 20
 """What one step changes is one RecordBatch: it arrives whole or not at all.
 
-The largest that is built is `BATCH_BYTES_MAX` of streams/kafka/cluster.py. Of a segment, too, since a
-batch lies in one.
+The largest that is built is `BATCH_BYTES_MAX` of streams/kafka/cluster.py. Of a segment, too, since
+a batch lies in one.
 """
 
 EXCEPTION_BYTES_PER_BYTE: Final = 13

@@ -1,1 +1,1 @@
-"""EDGE: a log in files of this process's own, as a Faust transport, for one worker without Kafka."""
+"""EDGE: a log in files of its own, as a Faust transport, for one worker without Kafka."""

@@ -118,7 +118,7 @@ class KafkaWriter:
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write a state in a transaction, with `outputs` in it; see `streams.log.writing.Writer`."""
+        """Write a state in a transaction, with `outputs` in it; see `writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 last = await self._transact(self._batches(outputs), changes)

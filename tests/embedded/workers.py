@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from departed import Records, by_line, records_of_replay, sorted_exceptions
+from first_version import RUN
 from streams.contract.topics import OUTPUTS
 from streams.embedded.log import EmbeddedLog
 
@@ -33,7 +34,7 @@ class WorkerProcess:
         code: Path | None = None,
         setup: Callable[[], None] | None = None,
     ) -> None:
-        """Start it; `code` is the folder of another version's packages."""
+        """Start it; `code` is the folder of the first version's packages."""
         self.folder = folder
         environment = {
             **{name: value for name, value in os.environ.items() if "LINESIDE" not in name},
@@ -43,7 +44,7 @@ class WorkerProcess:
             **({} if code is None else {"PYTHONPATH": str(code)}),
         }
         self.process = subprocess.Popen(
-            [LINESIDE, "worker", *arguments],
+            [*([LINESIDE] if code is None else RUN), "worker", *arguments],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -20,6 +20,7 @@ from broker import run_apart
 from clusters import Place, delete_topics, fresh_topics
 from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
+from first_version import RUN
 from runs import placed
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, read_broker
@@ -69,7 +70,7 @@ class WorkerProcess:
     ) -> None:
         """Start it with its data in `folder`; `settings` are named as in `Settings`.
 
-        `code` is the folder of another version's packages, `environment` goes before ours.
+        `code` is the folder of the first version's packages, `environment` goes before ours.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -90,7 +91,7 @@ class WorkerProcess:
             told["PYTHONPATH"] = str(code)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [LINESIDE, "worker", *arguments],
+                [*([LINESIDE] if code is None else RUN), "worker", *arguments],
                 env=own | told | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
