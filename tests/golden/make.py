@@ -13,9 +13,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "oracle"))
 
-import reference  # noqa: E402  # beside this folder
+import reference  # noqa: E402
 
 
 def expected(log: Path) -> dict[str, bytes]:

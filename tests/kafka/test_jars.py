@@ -102,7 +102,7 @@ def last_lines(tmp_path: Path, *arguments: str, **environment: str) -> list[str]
 
 
 def test_without_java_the_last_line_says_what_didnt_run(tmp_path: Path) -> None:
-    lines = last_lines(tmp_path, "tests/kafka/test_broker.py", "tests/test_quantity.py")
+    lines = last_lines(tmp_path, "tests/kafka/test_broker.py", "tests/values/test_quantity.py")
     assert " passed" in lines[-2]
     assert " skipped" in lines[-2]
     assert lines[-1].startswith("NOT RUN: ")
@@ -111,14 +111,14 @@ def test_without_java_the_last_line_says_what_didnt_run(tmp_path: Path) -> None:
 
 
 def test_without_nodejs_the_last_line_says_so_too(tmp_path: Path) -> None:
-    lines = last_lines(tmp_path, "tests/kafka/test_sdks.py", "tests/test_quantity.py")
+    lines = last_lines(tmp_path, "tests/kafka/test_sdks.py", "tests/values/test_quantity.py")
     assert lines[-1].startswith("NOT RUN: 3 Kafka tests. Install Java 17 or later, Maven, ")
     assert "Node.js 20 or later, npm" in lines[-1]
 
 
 def test_what_nobody_asked_for_isnt_missed(tmp_path: Path) -> None:
     for arguments in (
-        ["tests/kafka/test_broker.py", "tests/test_quantity.py", "-m", "not kafka"],
+        ["tests/kafka/test_broker.py", "tests/values/test_quantity.py", "-m", "not kafka"],
         ["tests/kafka", "-k", "version_is_that_of_the_pom"],
     ):
         assert " passed" in last_lines(tmp_path, *arguments)[-1]

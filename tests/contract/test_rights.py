@@ -90,7 +90,7 @@ def test_a_command_gives_one_right_to_one_principal() -> None:
 
 
 def test_each_role_is_in_the_table_for_people() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "security.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text("utf-8")
     table = page[page.index("| role | who | may |") :]
     assert re.findall(r"^\| `(\w+)` \|", table[: table.index("\n\n")], re.MULTILINE) == list(ROLES)
 

@@ -29,7 +29,7 @@ from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUT
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 GOLDEN = ROOT / "tests" / "golden"
 

@@ -36,7 +36,7 @@ from tables.line.rules import Timing
 from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 OUTCOMES = ("accepted", "duplicate", "exception")
 

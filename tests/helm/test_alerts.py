@@ -8,7 +8,7 @@ import pytest
 from agents.serve.metrics import METRICS, PREFIX
 from prometheus import promtool
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "helm" / "lineside" / "alerts"
 RULES = (FOLDER / "lineside.rules.yaml").read_text("utf-8")
 TESTS = (FOLDER / "lineside.tests.yaml").read_text("utf-8")

@@ -6,7 +6,7 @@ Unix epoch and a measure an int of billionths, so nothing is ever rounded.
 
 Left out (later parts): `unknown_master`, `held`, `summary.machine_state.v1`.
 
-    python tests/reference.py LOG.ndjson --out DIR [--partitions N] [--close]
+    python tests/oracle/reference.py LOG.ndjson --out DIR [--partitions N] [--close]
 """
 
 from __future__ import annotations

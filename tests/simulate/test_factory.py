@@ -74,7 +74,7 @@ print(digest.hexdigest())
 
 
 def test_equal_plans_give_equal_bytes_in_every_process() -> None:
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     digests = {
         subprocess.run(
             [sys.executable, "-c", DIGEST],

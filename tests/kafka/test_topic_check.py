@@ -312,7 +312,7 @@ def test_topics_admit_what_lineside_builds() -> None:
 
 
 def test_the_page_names_every_topic_with_its_settings() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "topics.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "topics.md").read_text("utf-8")
     for topic in topics_of("<group>"):
         assert f"`{topic.name}`" in page
         for name, value in settings_of(topic, 3, LEDGERS.get(topic.name, 0)).items():

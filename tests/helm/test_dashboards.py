@@ -9,7 +9,7 @@ import pytest
 
 from agents.serve.metrics import METRICS, PREFIX
 
-FOLDER = Path(__file__).parent.parent / "helm" / "lineside" / "dashboards"
+FOLDER = Path(__file__).parents[2] / "helm" / "lineside" / "dashboards"
 BOARDS = {file.stem: json.loads(file.read_bytes()) for file in FOLDER.glob("*.json")}
 
 TARGET = {"job", "instance", "namespace", "le"}
