@@ -80,8 +80,14 @@ def staged(log: Path) -> tuple[Clock, int]:
                 task.offset = placed.records[-1].offset
                 touched = batch.touched.values()
                 changes = clock(
-                    "state changes", snapshot.changes, task, touched, batch.fresh, batch.expiring
+                    "ledger changes",
+                    snapshot.ledger_changes,
+                    task,
+                    touched,
+                    batch.fresh,
+                    batch.expiring,
                 )
+                changes |= clock("line changes", snapshot.sealing_changes, task, touched)
                 clock("write the state", task.store.write, changes.items())
                 left += len(batch.out)
     return clock, left

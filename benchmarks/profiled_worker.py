@@ -123,7 +123,8 @@ def instrument(clock: Clock) -> None:
     partition._Batch.take = around(
         "what goes the plain way: refusals, reversals", partition._Batch.take
     )
-    snapshot.changes = around("what the state changes", snapshot.changes)
+    snapshot.ledger_changes = around("what the ledger changes", snapshot.ledger_changes)
+    snapshot.sealing_changes = around("encode lines, once a write", snapshot.sealing_changes)
     RocksStore.get_many = around("RocksDB: look up in the ledger", RocksStore.get_many)
     RocksStore.write = around("RocksDB: write the state", RocksStore.write)
     kafka_writer.grouped = around("group what leaves by partition", kafka_writer.grouped)

@@ -27,9 +27,9 @@ could invent lines without end. Those past it are told as one."""
 OTHER: Final = ("other", "other")
 """Plant and line of what isn't told by name."""
 
-STAGES: Final = ("compute", "send", "write", "settle")
-"""Of a step: checks and folds; outputs; the state, and outputs where both leave together; the local
-copy."""
+STAGES: Final = ("compute", "seal", "send", "write", "settle")
+"""Of steps: checks and folds; encoding what they changed of lines; outputs; the state, and outputs
+where both leave together; the local copy."""
 
 STAGE_BOUNDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,

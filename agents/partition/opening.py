@@ -80,11 +80,14 @@ class Resumption:
         """Records that were deleted before they could be processed, as the state has it."""
         self._name = name
         self._topic_id = b""
+        self._seen: Record | None = None
+        """The last record of the steps since it was opened."""
         self._ahead = 0
         """How often in a row the topic has ended before what the state has seen."""
 
     def offset(self, at: int, opened: Opened) -> int:
         """Return where to go on, for a state that would at `at`; raise where it can't."""
+        self._seen = None
         binding = read_binding(opened.store)
         self._topic_id = opened.topic_id or (binding.topic_id if binding else b"")
         self.deleted = binding.deleted if binding else 0
@@ -118,9 +121,15 @@ class Resumption:
         self.deleted += opened.first - at
         return opened.first
 
-    def bind(self, changes: Changes, record: Record) -> None:
-        """Add what binds a state to its log, before the head: `record` is the last it has seen."""
-        binding = binding_of(record, self._topic_id, self.deleted)
+    def seen(self, record: Record) -> None:
+        """Note which record the state has seen last."""
+        self._seen = record
+
+    def bind(self, changes: Changes) -> None:
+        """Add what binds a state to its log, before the head; nothing if it has seen no more."""
+        if self._seen is None:
+            return
+        binding = binding_of(self._seen, self._topic_id, self.deleted)
         head = changes.pop(HEAD)
         changes.update([binding_change(binding)])
         changes[HEAD] = head

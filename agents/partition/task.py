@@ -22,6 +22,7 @@ from streams.log.writing import Fenced, Lost, Writer
 from tables.line.rules import Rules
 from tables.partition.partition import Bounds, Partition, Step
 from tables.store.overlay import Overlay
+from tables.store.store import Changes
 
 BATCHES_WAITING_MAX: Final = 2
 """Fetched, and not computed yet; past that the partition isn't read."""
@@ -44,7 +45,10 @@ BYTES_AHEAD_MAX: Final = 32 << 20
 """Computed, and not lasting yet: bounds memory, and what a crash computes again."""
 
 WRITE_BYTES_MAX: Final = 16 << 20
-"""Outputs and state changes of one write, and the step that passes that: bounds a transaction."""
+"""Outputs and state changes of one write, and the seal that passes that: bounds a transaction."""
+
+LINE_BYTES: Final = 1_000
+"""What a line takes in a write, until one has shown how much it is."""
 
 HELD_BYTES_MAX: Final = 16 << 20
 """Taken or computed, and not lasting yet; past that the partition isn't read."""
@@ -84,6 +88,8 @@ class _Step(Struct):
     """Whether the outputs have been acknowledged, where they leave before the state."""
     bytes_: int
     """Of the outputs, and of what the state changes."""
+    sealed: bool = False
+    """Whether the state of all lines is among its changes, as it is after this step."""
 
 
 class PartitionTask:
@@ -124,6 +130,8 @@ class PartitionTask:
         """(end, bytes) of the batches that have been taken and aren't lasting."""
         self._steps: deque[_Step] = deque()
         self._records_max = STEP_RECORDS_MAX
+        self._line_bytes: float = LINE_BYTES
+        """Of a line in the last seal."""
         self._sending = False
         self._next = 0
         self._moved = asyncio.Event()
@@ -231,9 +239,9 @@ class PartitionTask:
         await self._seek(self._next)
         writer = opened.writer
         self._sending = writer.sends_ahead
-        loops = [self._compute(partition, overlay), self._write(writer, overlay)]
+        loops = [self._compute(partition, overlay), self._write(partition, writer, overlay)]
         if writer.sends_ahead:
-            loops.insert(1, self._send(writer))
+            loops.insert(1, self._send(partition, writer, overlay))
         running = [asyncio.ensure_future(loop) for loop in loops]
         try:
             await _all(running)  # an end: what is being written is finished first
@@ -262,7 +270,7 @@ class PartitionTask:
             step = partition.step(batch)
             last = batch[bisect_right(batch, partition.offset, key=_offset) - 1]
             if last.offset == partition.offset:  # else nothing of the batch was taken
-                self._resumption.bind(step.changes, last)
+                self._resumption.seen(last)
             overlay.hold(step.changes)
             count = partition.counts.records - before
             rest = partition.offset < batch[-1].offset
@@ -276,6 +284,8 @@ class PartitionTask:
             self._steps.append(
                 _Step(step.outputs, partition.offset, count, posted, sent, _step_bytes(step))
             )
+            if self._unsealed_bytes(partition) >= WRITE_BYTES_MAX:
+                self._seal(partition, overlay)
             self._moved.set()
             await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
 
@@ -293,13 +303,39 @@ class PartitionTask:
         elif seconds < STEP_SECONDS_MAX / 4:
             self._records_max = min(2 * self._records_max, STEP_RECORDS_MAX)
 
-    async def _send(self, writer: Writer) -> None:
+    def _unsealed_bytes(self, partition: Partition) -> float:
+        """Return about how much the steps since the last seal will be, sealed."""
+        size = self._line_bytes * len(partition.unsealed)
+        for step in reversed(self._steps):
+            if step.sealed:
+                break
+            size += step.bytes_
+        return size
+
+    def _seal(self, partition: Partition, overlay: Overlay) -> None:
+        """Encode the lines that steps have changed since the last seal, once for all of them."""
+        last = self._steps[-1]
+        if last.sealed:
+            return
+        lines = len(partition.unsealed)
+        with self._meter.stage("seal"):
+            changes = partition.sealed()
+            self._resumption.bind(changes)
+            overlay.add(changes)
+        size = _changes_bytes(changes)
+        if lines:
+            self._line_bytes = size / lines
+        last.bytes_ += size
+        last.sealed = True
+
+    async def _send(self, partition: Partition, writer: Writer, overlay: Overlay) -> None:
         """Send the outputs of all that has been computed, in order, before its state is written."""
         while not self._closing:
             steps = [step for step in self._steps if not step.sent]
             if not steps:
                 await self._wait()
                 continue
+            self._seal(partition, overlay)
             with self._meter.stage("send"):
                 await writer.send([record for step in steps for record in step.outputs])
             self._note(steps)
@@ -309,10 +345,13 @@ class PartitionTask:
         self._sending = False
         self._moved.set()
 
-    async def _write(self, writer: Writer, overlay: Overlay) -> None:
+    async def _write(self, partition: Partition, writer: Writer, overlay: Overlay) -> None:
         """Write the state of what has been sent; at the end, of all that has."""
         while True:
-            steps = _for_one_write(self._sent())
+            sent = self._sent()
+            if sent and len(sent) == len(self._steps):
+                self._seal(partition, overlay)
+            steps = _for_one_write(sent)
             if not steps:
                 if self._closing and not self._sending:
                     return
@@ -378,22 +417,23 @@ _offset = attrgetter("offset")
 
 
 def _step_bytes(step: Step) -> int:
-    changes = step.changes
-    return (
-        sum(map(len, changes))
-        + sum(map(len, filter(None, changes.values())))
-        + sum([len(record.value) for record in step.outputs])
-    )
+    return _changes_bytes(step.changes) + sum([len(record.value) for record in step.outputs])
+
+
+def _changes_bytes(changes: Changes) -> int:
+    return sum(map(len, changes)) + sum(map(len, filter(None, changes.values())))
 
 
 def _for_one_write(steps: Sequence[_Step]) -> Sequence[_Step]:
-    """Return the first steps, as many as one write may have."""
-    size = 0
-    for count, step in enumerate(steps):
+    """Return the first steps, up to a seal: as many as one write may have."""
+    size = count = 0
+    for number, step in enumerate(steps, 1):
         size += step.bytes_
-        if size > WRITE_BYTES_MAX:
-            return steps[: count + 1]
-    return steps
+        if step.sealed:
+            count = number
+            if size > WRITE_BYTES_MAX:
+                break
+    return steps[:count]
 
 
 async def _all(running: Sequence[asyncio.Future[None]]) -> None:

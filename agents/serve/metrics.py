@@ -99,7 +99,8 @@ METRICS: Final = (
         "plain"),
     Described("batch_records", "histogram", (), "Records that were computed in one step"),
     Described("stage_seconds", "histogram", ("stage",),
-        "Of steps: compute, send (outputs), write (the state), settle (the local copy)"),
+        "Of steps: compute, seal (encode lines, once a write), send (outputs), write (the state), "
+        "settle (the local copy)"),
     Described("posting_latency_seconds", "histogram", (),
         "From a record's timestamp to the acknowledgement of what left for it and its neighbours"),
 )  # fmt: skip

@@ -87,6 +87,7 @@ class Step(Struct):
 
     outputs: list[Outgoing]
     changes: Changes
+    """Of the ledger, and of lines that have left memory; see `Partition.sealed` for the others."""
 
 
 class Bounds(Struct, frozen=True):
@@ -117,8 +118,10 @@ class Watch(Protocol):
 class Partition:
     """The task of one input partition: its lines in memory, its ledger in the store.
 
-    `step` computes, `commit` writes; records at or below `offset` have been seen. After an error
-    between the two the object is spoilt: open the store anew.
+    `step` computes. `sealed` encodes the lines that steps have changed, once for all steps since
+    the last seal. What both return is written together; `commit` does that for one step. Records at
+    or below `offset` have been seen. After an error in between the object is spoilt: open the store
+    anew.
     """
 
     def __init__(
@@ -164,6 +167,8 @@ class Partition:
         """
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
+        self.unsealed: dict[bytes, Line] = {}
+        """Lines that steps have changed since the last seal, by key."""
         self.shape = shape_of(rules)
         self._plain = plain
         self._folding: Folding | None = None
@@ -181,7 +186,7 @@ class Partition:
         """Whether as many lines as may be are in memory."""
         return (
             self.lines_max is not None
-            and self.format >= PAGED
+            and min(self.format, self.format_stored) >= PAGED
             and len(self.lines) >= self.lines_max
         )
 
@@ -205,13 +210,15 @@ class Partition:
             self.floors.pop()
         self.floors.append((self.ticks, watermark))
 
-    def _cool(self, touched: Iterable[bytes]) -> None:
-        """Leave the lines to the store that were touched the longest ago."""
+    def _cool(self, touched: Iterable[bytes], changes: Changes) -> None:
+        """Leave the lines to the store that were touched the longest ago, encoded as they are."""
         assert self.lines_max is not None  # `full` has looked
         for key in touched:
             self.lines[key] = self.lines.pop(key)
         room = self.lines_max - self.lines_max // 8
         gone = list(islice(self.lines, len(self.lines) - room))
+        unsealed = [self.unsealed.pop(key) for key in gone if key in self.unsealed]
+        changes.update(snapshot.line_changes(self, unsealed))
         for key in gone:
             line = self.lines.pop(key)
             self.cold.add(line, snapshot.due(line, self.rules), self.rules)
@@ -272,14 +279,24 @@ class Partition:
 
     def _stepped(self, batch: "_Batch") -> Step:
         self._count(batch.out)
-        changes = snapshot.changes(self, batch.touched.values(), batch.fresh, batch.expiring)
+        touched = batch.touched
+        changes = snapshot.ledger_changes(self, touched.values(), batch.fresh, batch.expiring)
+        self.unsealed.update(touched)
         if self.full:
-            self._cool(batch.touched)
+            self._cool(touched, changes)
         return Step(batch.out, changes)
 
-    def commit(self, step: Step) -> None:
-        """Write the state of a step whose outputs have been acknowledged."""
-        self.store.write(step.changes.items())
+    def sealed(self) -> Changes:
+        """Return what makes the state whole again after steps: their lines, and the head, last."""
+        lines, self.unsealed = self.unsealed, {}
+        return snapshot.sealing_changes(self, lines.values())
+
+    def commit(self, step: Step) -> Changes:
+        """Write the state of a step whose outputs have been acknowledged; return its changes."""
+        changes = step.changes
+        changes.update(self.sealed())
+        self.store.write(changes.items())
+        return changes
 
     def close_all(self) -> list[Outgoing]:
         """Return what leaves when every open window closes now: the end of a replay."""

@@ -1,4 +1,4 @@
-"""How a partition lies in its store: what a step changes of it, and how it is read again."""
+"""How a partition lies in its store: what is written of it, and how it is read again."""
 
 from __future__ import annotations
 
@@ -113,16 +113,16 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     return line
 
 
-def changes(
+def ledger_changes(
     partition: Partition,
     touched: Iterable[Line],
     fresh: Changes,
     expiring: Mapping[tuple[bytes, int], list[bytes]],
 ) -> Changes:
-    """Return what a step changes in the store, the offset among it.
+    """Return what a step changes in the ledger.
 
-    `fresh` has the new ledger entries, `expiring` their keys by (line, bucket of time); `fresh` is
-    what is returned, with all else added to it. The head comes last.
+    `fresh` has the new entries, `expiring` their keys by (line, bucket of time); `fresh` is what is
+    returned, with all else added to it.
     """
     rules = partition.rules
     made, room = fresh, SWEPT_KEYS_MAX
@@ -135,15 +135,28 @@ def changes(
                 if key not in made:
                     made[key] = gone
                     partition.ledger_grown -= not key.startswith(EXPIRY)
-        if partition.lasting:
-            made.update(_line_changes(partition, line))
-        line.changed_episodes.clear()
-        line.changed_pages.clear()
     for (line_key, number), keys in expiring.items():
         begin = number * rules.bucket
         line = partition.lines[line_key]
         line.oldest_bucket = min(line.oldest_bucket, begin)
         made.update(stored.expiry_changes(line, begin, partition.offset, keys))
+    return made
+
+
+def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
+    """Return what lines are now, as far as it differs from the store; they are as stored then."""
+    made: Changes = {}
+    for line in lines:
+        if partition.lasting:
+            made.update(_line_changes(partition, line))
+        line.changed_episodes.clear()
+        line.changed_pages.clear()
+    return made
+
+
+def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
+    """Return what makes the store say what the partition is now, but for the ledger: head last."""
+    made = line_changes(partition, lines)
     if partition.lasting and (partition.format_stored >= PAGED) != (partition.format >= PAGED):
         for key in [key for key in made if key.startswith(WINDOW)]:
             made[key] = None

@@ -25,6 +25,11 @@ class Overlay:
         self._held.append(changes)
         self._keys.append(None)
 
+    def add(self, changes: Changes) -> None:
+        """Put changes into what was held last."""
+        self._held[-1].update(changes)
+        self._keys[-1] = None
+
     def merged(self, count: int) -> Changes:
         """Return what the `count` oldest held sets of changes amount to."""
         if count == 1 and self._held:

@@ -383,7 +383,7 @@ async def test_a_state_that_counted_otherwise_is_found(system: System) -> None:
     task = Partition(*tp, RULES[MES_EVENTS], store)
     task.counts.accepted -= 1
     task.counts.duplicate += 1
-    system.done[tp].state += task.step([]).changes.items()
+    system.done[tp].state += task.commit(task.step([])).items()
     await system.lay()
     found = await system.audit()
     assert found.verdict == "refuted"
