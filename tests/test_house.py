@@ -8,7 +8,12 @@ from pathlib import Path
 import agents
 import streams
 import tables
+from agents.process_events import Job
 from agents.settings.settings import Settings
+from agents.topology import App
+from streams.embedded import transport as embedded
+from streams.kafka import transport as kafka
+from streams.log import owner
 
 ROOT = Path(__file__).parent.parent
 TRACKED = [
@@ -54,7 +59,7 @@ def test_the_core_touches_no_technology() -> None:
              "streams/kafka/record_batches.py", "streams/kafka/instance.py", "streams/kafka/fetched.py",
              "streams/kafka/hang.py", "streams/kafka/client.py",
              "streams/kafka/identity.py", "streams/kafka/security.py", "streams/secret.py",
-             "streams/kafka/cluster.py", "streams/embedded/transport.py", "streams/embedded/log.py", "streams/log/batches.py",
+             "streams/kafka/cluster.py", "streams/embedded/transport.py", "streams/embedded/log.py", "streams/log/batches.py", "streams/log/owner.py",
              "tables/store/changelog.py", "tables/store/local_copy.py", "tables/store/rocksdb.py"}  # fmt: skip
     forbidden = re.compile(
         r"^\s*(?:import|from) (?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp)\b"
@@ -66,6 +71,14 @@ def test_the_core_touches_no_technology() -> None:
             if line.strip() == "from random import Random":
                 continue  # the simulator's own, seeded
             assert not forbidden.match(line), f"{path.name}: {line}"
+
+
+def test_what_a_transport_asks_of_the_job_is_typed() -> None:
+    # Faust hands the app to the transport: these are the places where it stops being Any.
+    assert App.__annotations__ == {"job": Job, "host": owner.Owner}
+    for module in (embedded, kafka):
+        for transported in (module.Consumer, module.Producer):
+            assert owner.App in transported.__annotations__["app"].__mro__
 
 
 def test_every_module_says_what_it_holds() -> None:
