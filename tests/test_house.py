@@ -1,5 +1,6 @@
 """The rules of the house that no linter knows."""
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -23,6 +24,12 @@ TRACKED = [
     ).stdout.splitlines()
     if (ROOT / name).is_file()
 ]
+
+PATCHES = {
+    "streams/kafka/client.py", "streams/kafka/cluster.py", "streams/kafka/fetched.py",
+    "streams/kafka/hang.py", "streams/kafka/producer.py", "streams/kafka/security.py",
+}  # fmt: skip
+"""Modules that replace names of aiokafka's."""
 
 
 def test_our_packages_are_ours() -> None:
@@ -79,6 +86,46 @@ def test_what_a_transport_asks_of_the_job_is_typed() -> None:
     for module in (embedded, kafka):
         for transported in (module.Consumer, module.Producer):
             assert owner.App in transported.__annotations__["app"].__mro__
+
+
+def assigned_into_imports(source: str) -> list[str]:
+    """Return the names that a module sets in what it has imported."""
+    tree = ast.parse(source)
+    imported = {
+        (name.asname or name.name).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    } - {"sys"}  # its streams are this process's own
+    targets = [
+        target
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for given in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        for target in ast.walk(given)
+    ] + [
+        ast.Attribute(node.args[0], ast.unparse(node.args[1]))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "setattr"
+    ]
+    return [
+        ast.unparse(target)
+        for target in targets
+        if isinstance(target, ast.Attribute) and ast.unparse(target).partition(".")[0] in imported
+    ]
+
+
+def test_no_module_sets_names_in_another() -> None:
+    # What is set from outside is an import that no rule of layers sees.
+    assert assigned_into_imports(
+        "from tables.line import closing\nclosing.notify_overdue = notify_overdue"
+    ) == ["closing.notify_overdue"]
+    assert assigned_into_imports("import aiokafka.conn\nsetattr(aiokafka.conn, name, 1)")
+    for folder in ("streams", "tables", "agents"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            if name not in PATCHES:
+                assert not assigned_into_imports(path.read_text("utf-8")), name
 
 
 def test_every_module_says_what_it_holds() -> None:
