@@ -11,7 +11,7 @@ Keys are `plant/line`, so a line's events are in one partition of each input top
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.app.base import BootStrategy
@@ -21,6 +21,7 @@ from agents.process_events import Job, process_events
 from agents.tick_clock import Ticker, tick_clock
 from streams.contract.topics import INPUTS
 from streams.log.batches import BatchSchema
+from streams.log.owner import Owner, Tasks
 
 BATCHES_WAITING_MAX = 2
 """Batches on their way to an agent, which hands them on at once; the tasks bound what waits."""
@@ -31,15 +32,12 @@ class _Boot(BootStrategy):  # type: ignore[misc]  # Faust's base is Any to mypy
 
 
 class App(faust.App):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """The Faust app of a worker; the transports ask it for the job."""
+    """The Faust app of a worker: to its transport it is a `streams.log.owner.App`."""
 
     BootStrategy = _Boot
 
     job: Job
-    host: Any
-    cluster: Any
-    outputs: Any
-    """Set by the worker's host, for the transport."""
+    host: Owner
 
     def _crash(self, reason: BaseException) -> None:
         """End the job when any service of Faust's has crashed: it would stand still else."""
@@ -49,6 +47,7 @@ class App(faust.App):  # type: ignore[misc]  # Faust's base is Any to mypy
 
 def create_app(
     job: Job,
+    host: Owner,
     ticker: Ticker,
     tick_seconds: float,
     broker: str,
@@ -72,7 +71,7 @@ def create_app(
         web_enabled=False,
         **options,
     )
-    app.job = job
+    app.job, app.host = job, host
     job.seek = _seek(app)
     for topic in INPUTS:
         channel = app.topic(topic, schema=BatchSchema())
@@ -80,6 +79,10 @@ def create_app(
     if tick_seconds:
         app.task(tick_clock(ticker, tick_seconds))
     return app
+
+
+if TYPE_CHECKING:  # Faust hands the app to the transport, and leaves it Any: so mypy is asked here
+    _tasks: type[Tasks] = Job
 
 
 def _seek(app: App) -> Callable[[TP, int], Awaitable[None]]:

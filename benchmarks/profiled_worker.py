@@ -94,7 +94,7 @@ def instrument(clock: Clock) -> None:
     from streams.kafka import record_batches as kafka_batches
     from streams.kafka import unpacking
     from streams.kafka import writer as kafka_writer
-    from tables.line import closing, line
+    from tables.line import line
     from tables.partition import folding, partition, snapshot
     from tables.store.rocksdb import RocksStore
 
@@ -118,7 +118,7 @@ def instrument(clock: Clock) -> None:
 
     partition.Folding = Timed
     folding.advance = line.advance = partition.advance = around(
-        "close windows, encode rows", closing.advance
+        "close windows, encode rows", line.advance
     )
     partition._Batch.take = around(
         "what goes the plain way: refusals, reversals", partition._Batch.take

@@ -9,6 +9,7 @@ from msgspec import Struct
 MODULES: Final = (
     "streams.log.blocks",
     "streams.codec.scanning",
+    "tables.store.held",
     "tables.line.rows",
     "tables.line.closing",
     "tables.partition.folding",

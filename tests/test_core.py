@@ -73,7 +73,7 @@ def test_a_hot_loop_that_fails_to_load_is_told_with_its_reason() -> None:
     assert not folding
     assert told.name == "partly"
     assert told.text.startswith(
-        "partly compiled (4 of 5 modules), because tables.partition.folding can't"
+        "partly compiled (5 of 6 modules), because tables.partition.folding can't"
     )
     assert told.text.endswith("its library has other symbols")
 

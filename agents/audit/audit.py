@@ -22,9 +22,8 @@ from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
 from tables.line.rules import Rules
-from tables.partition.head import HEAD
 from tables.store.rocksdb import RocksStore
-from tables.store.store import Room, SpillingStore, Store
+from tables.store.store import HEAD, Room, SpillingStore, Store
 
 FETCH_WAIT_MS: Final = 20
 """One fetch at a time is open at each broker: it mustn't wait long for partitions that are read."""

@@ -12,10 +12,9 @@ from agents.audit.states import OUTCOMES, counted, otherwise
 from streams.log.record import Record
 from streams.trouble import Trouble
 from tables.line.rules import Rules
-from tables.partition.head import HEAD
 from tables.partition.head import OtherRulesError as StateOfOtherRulesError
 from tables.partition.partition import Partition
-from tables.store.store import MemoryStore, Store
+from tables.store.store import HEAD, MemoryStore, Store
 
 
 class OtherRulesError(Trouble):

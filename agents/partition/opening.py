@@ -9,7 +9,6 @@ from msgspec import Struct
 from streams.log.record import Record
 from streams.log.writing import Lost, Writer
 from streams.trouble import Trouble
-from tables.partition.head import HEAD
 from tables.store.binding import (
     Binding,
     binding_change,
@@ -18,7 +17,7 @@ from tables.store.binding import (
     read_binding,
     same_record,
 )
-from tables.store.store import Changes, Store
+from tables.store.store import HEAD, Changes, Store
 
 AHEAD_TRIES_MAX: Final = 4
 """A topic that ends before what its state has seen so often was made anew, or has lost records."""

@@ -19,7 +19,8 @@ from streams.kafka.cluster import BrokerError, Cluster, bounds, read_to
 from streams.kafka.topic_check import command_to_set
 from streams.log.record import CutValue, partition_of
 from streams.trouble import Trouble
-from tables.partition.head import HEAD, read_head
+from tables.partition.head import read_head
+from tables.store.store import HEAD
 
 BATCH_BYTES: Final = 256 << 10
 """Of one target partition at a time, before compression; a single record may be larger."""

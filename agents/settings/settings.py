@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import structs
 
-from agents.settings.cluster import REFERENCES, problem_of_security
 from agents.settings.given import SettingsError as SettingsError
 from agents.settings.given import given_settings, read_file
 from streams.address import is_name, read_servers
 from streams.contract.policy import PolicyError, default_policy, read_policy
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
+from streams.secret import read_reference
 from tables.line.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
 from tables.partition.head import FORMATS
 
@@ -24,6 +24,9 @@ PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3
 SESSION_SECONDS_MAX: Final = 39
 """Below the time after which a request counts as lost."""
+
+REFERENCES: Final = ("broker_password", "read_tokens", "metrics_tokens")
+"""Settings that say where a secret is."""
 
 DAY_SECONDS: Final = 86_400
 
@@ -171,7 +174,33 @@ def _problem(settings: Settings) -> str | None:
         )
     for plant, name in settings.time_zones.items():
         _zone(plant, name)
-    return problem_of_security(settings) or settings.problem()
+    return _problem_of_security(settings) or settings.problem()
+
+
+def _problem_of_security(settings: Settings) -> str | None:
+    """Return what of the settings can't be, or isn't safe."""
+    for name in REFERENCES:
+        given: str = getattr(settings, name)
+        try:
+            if given:
+                read_reference(given)
+        except ValueError as error:
+            return f"{name} isn't a reference: {error}"
+    return _login_problem(settings)
+
+
+def _login_problem(settings: Settings) -> str | None:
+    security = settings.broker_security
+    login = bool(settings.broker_user), bool(settings.broker_password)
+    if security == "sasl_ssl" and not all(login):
+        return "broker_security is sasl_ssl: that needs broker_user and broker_password"
+    if security != "sasl_ssl" and any(login):
+        return f"broker_security is {security}: for broker_user and a password it must be sasl_ssl"
+    if bool(settings.broker_certificate) != bool(settings.broker_key):
+        return "broker_certificate and broker_key go together, and one of them is missing"
+    if security == "plaintext" and (settings.broker_ca or settings.broker_certificate):
+        return "broker_security is plaintext: for certificates it must be ssl or sasl_ssl"
+    return None
 
 
 def _is_text(value: str) -> bool:

@@ -1,6 +1,7 @@
 """A worker on its embedded log: every partition is its own, and states need no changelog."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from faust.types import TP
 
@@ -10,7 +11,7 @@ from agents.settings.settings import Settings, SettingsError
 from agents.topology import App, create_app
 from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.embedded.log import EmbeddedLog
-from streams.embedded.transport import Broker, LogTicker, LogWriter
+from streams.embedded.transport import Broker, LogOwner, LogTicker, LogWriter
 from tables.store.binding import read_binding
 from tables.store.rocksdb import RocksStore
 
@@ -57,17 +58,16 @@ class EmbeddedHost:
 
     def create_app(self, job: Job) -> App:
         """Return the app on this log."""
-        app = create_app(
+        self._job = job
+        return create_app(
             job,
+            self,
             LogTicker(self.broker),
             self._settings.tick_seconds,
             "embedded://",
             str(self._folder / "faust"),
             topic_partitions=self.broker.partitions,
         )
-        app.host = self
-        self._job = job
-        return app
 
     def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
         """Open these partitions."""
@@ -97,3 +97,7 @@ class EmbeddedHost:
     async def close(self) -> None:
         """Let go of the log."""
         self._log.close()
+
+
+if TYPE_CHECKING:  # Faust hands it to the transport, and leaves it Any: so mypy is asked here
+    _owner: type[LogOwner] = EmbeddedHost

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -23,6 +23,7 @@ from agents.worker.kafka_watch import Watch, grown
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
 from streams.kafka.clock import KafkaTicker
 from streams.kafka.cluster import BrokerError, Cluster, asked_to_end
+from streams.kafka.consumer import ClusterOwner
 from streams.kafka.producer import Outputs
 from streams.kafka.writer import KafkaWriter
 from streams.log.writing import Lost
@@ -53,12 +54,12 @@ class KafkaHost:
         self.broker_name = settings.broker
         self.guarantee = settings.guarantee
         self._settings = settings
-        self._cluster = cluster
+        self.cluster = cluster
         self._counts = counts
         self._tombstones_ms = tombstones_ms
         self._folder = Path(settings.data_dir) / "state"
-        self._outputs = Outputs(cluster)
-        self._ticker = KafkaTicker(cluster, self._outputs, settings.group, settings.tick_seconds)
+        self.outputs = Outputs(cluster)
+        self._ticker = KafkaTicker(cluster, self.outputs, settings.group, settings.tick_seconds)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
@@ -92,6 +93,7 @@ class KafkaHost:
         app = create_app(
             job,
             self,
+            self,
             settings.tick_seconds,
             "batches://",
             str(Path(settings.data_dir) / "faust"),
@@ -103,10 +105,9 @@ class KafkaHost:
             # know itself again.
             canonical_url=f"http://{settings.instance or self._owner.replace(':', '.')}",
         )
-        app.host, app.cluster, app.outputs = self, self._cluster, self._outputs
         self._app = app
         self._watch = Watch(settings.group, self._counts, job)
-        self._ends = Ends(self._cluster, job.tasks.keys, self._watch.look)
+        self._ends = Ends(self.cluster, job.tasks.keys, self._watch.look)
         return app
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
@@ -119,8 +120,8 @@ class KafkaHost:
         exactly_once = self.guarantee == "exactly_once"
         store = open_store(self._folder, where, self._tombstones_ms, self._states)
         writer = KafkaWriter(
-            self._cluster,
-            None if exactly_once else self._outputs,
+            self.cluster,
+            None if exactly_once else self.outputs,
             where,
             self._counts,
             f"{self._settings.group}-{tp.topic}-{tp.partition}",
@@ -129,10 +130,10 @@ class KafkaHost:
             async with self._recovering:
                 fence = await writer.fence(partitions, self._owner)
                 writer.changelog_id = await recover(
-                    self._cluster, where, store, fence, partitions, progress,
+                    self.cluster, where, store, fence, partitions, progress,
                     self._restorer(tp, writer),
                 )  # fmt: skip
-                opened = await opened_input(self._cluster, self._settings, tp, store, writer)
+                opened = await opened_input(self.cluster, self._settings, tp, store, writer)
         except BaseException as error:
             await writer.close()
             store.close()
@@ -144,7 +145,7 @@ class KafkaHost:
 
     def _restorer(self, tp: TP, writer: KafkaWriter) -> Restore:
         async def restore(store: RocksStore) -> int | None:
-            if not await same_input(self._cluster, tp, store):
+            if not await same_input(self.cluster, tp, store):
                 return None
             return await writer.restore(state_entries(store))
 
@@ -162,7 +163,7 @@ class KafkaHost:
         }
         if tps:
             self._standby = Standby(
-                self._cluster, self._folder, tps, self._tombstones_ms, self._states
+                self.cluster, self._folder, tps, self._tombstones_ms, self._states
             )
 
     async def release(self) -> dict[TP, int]:
@@ -233,9 +234,13 @@ class KafkaHost:
         """Stop what the partitions shared; leave the group, if Faust hasn't come to that."""
         if self._ends is not None:
             await self._ends.close()
-        await self._outputs.close()
+        await self.outputs.close()
         if self._app is not None:
             await self._app.consumer.leave()
+
+
+if TYPE_CHECKING:  # Faust hands it to the transport, and leaves it Any: so mypy is asked here
+    _owner: type[ClusterOwner] = KafkaHost
 
 
 def _told_elsewhere(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

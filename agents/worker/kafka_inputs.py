@@ -13,9 +13,8 @@ from streams.kafka.identity import identity, record_at
 from streams.kafka.member import OFFSET_NOTE
 from streams.log.record import Record
 from streams.log.writing import Lost, Writer
-from tables.partition.head import HEAD
 from tables.store.binding import Binding, read_binding, same_record
-from tables.store.store import Store
+from tables.store.store import HEAD, Store
 
 log = logging.getLogger("lineside.worker")
 

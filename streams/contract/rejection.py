@@ -5,7 +5,13 @@ from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 
-from streams.log.record import CutValue, Record
+from streams.log.record import (
+    HEADERS_BYTES_MAX,
+    KEY_BYTES_MAX,
+    ORIGINAL_BYTES_MAX,
+    CutValue,
+    Record,
+)
 
 Code = Literal[
     "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
@@ -30,18 +36,9 @@ BUSINESS: Final = frozenset(
 )
 """Codes that somebody on the shop floor or in the ERP has to clear; the others are about data."""
 
-ORIGINAL_BYTES_MAX: Final = 6 << 20
-"""So much of a refused value is passed on: with a third more for base64 it's 8 MiB, and with the
-key and the headers less than the 16 MiB that a topic of exceptions takes."""
-
-KEY_BYTES_MAX: Final = 4 << 10
-"""So much of its key, both in the exception and as its key; an event's has 1,025 bytes at most."""
-
-HEADERS_BYTES_MAX: Final = 512 << 10
-"""So much of its headers, as a RecordBatch has them."""
-
 HEADERS_JSON_BYTES_MAX: Final = 7 << 20
-"""So much they may take in JSON: those without name and value are many, and nothing else."""
+"""So much a record's headers may take in JSON: those without name and value are many, and nothing
+else."""
 
 ESCAPED_BYTES_MAX: Final = 6
 """A byte takes so many in JSON at most: of a control character."""

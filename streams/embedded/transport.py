@@ -5,7 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from time import time
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from faust.assignor.client_assignment import ClientAssignment
 from faust.transport import base, producer
@@ -16,6 +16,7 @@ from streams.contract.topics import CATALOGUE, INPUTS
 from streams.embedded.log import EmbeddedLog, Entry
 from streams.log.batches import BatchConsumer
 from streams.log.headers import STRUCTURED, headers_of
+from streams.log.owner import App, Owner
 from streams.log.record import Outgoing, Record, partition_of
 from streams.log.writing import StateChange, StateChanges
 
@@ -119,14 +120,29 @@ class LogTicker:
         """Nothing is held."""
 
 
+class LogOwner(Owner, Protocol):
+    """An owner that brings the log."""
+
+    @property
+    def broker(self) -> Broker: ...
+
+
+class LogApp(App, Protocol):
+    """An app of such an owner."""
+
+    @property
+    def host(self) -> LogOwner: ...
+
+
 class Consumer(BatchConsumer):
     """The group's only member: every partition is its own."""
 
+    app: LogApp
     RebalanceListener: ClassVar = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._broker: Broker = self.app.host.broker
+        self._broker = self.app.host.broker
         self._assigned: set[TP] = set()
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
@@ -209,9 +225,11 @@ class Consumer(BatchConsumer):
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
     """Appends to the log; what it returns from is acknowledged."""
 
+    app: LogApp
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._broker: Broker = self.app.host.broker
+        self._broker = self.app.host.broker
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Make a topic's partitions."""

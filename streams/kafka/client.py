@@ -1,8 +1,8 @@
 """EDGE: aiokafka's client among brokers that hang: it comes up by, and asks, those that answer.
 
 aiokafka's own tries the servers that it was told of one after the other, opens one connection at a
-time, and asks a broker that hangs as readily as the others. What is here takes the place of names
-that are aiokafka's own (pinned in pyproject.toml).
+time, and asks a broker that hangs as readily as the others. What is here takes the place of methods
+of its: see streams/kafka/aiokafka_patches.py.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ HANG_UP_SECONDS_MAX: Final = 0.25
 log = logging.getLogger("aiokafka")
 
 
-async def _bootstrap(self: AIOKafkaClient) -> None:
+async def bootstrap(self: AIOKafkaClient) -> None:
     """Learn of the cluster from the first server that answers; see `AIOKafkaClient.bootstrap`."""
     servers = sorted([(host, port) for host, port, _ in self.hosts], key=is_hanging)
     connection, metadata = await _first_told(self, servers)
@@ -43,9 +43,6 @@ async def _bootstrap(self: AIOKafkaClient) -> None:
         self._conns["bootstrap", ConnectionGroup.DEFAULT] = connection
     if self._sync_task is None:
         self._sync_task = asyncio.create_task(self._md_synchronizer())
-
-
-AIOKafkaClient.bootstrap = _bootstrap
 
 
 async def _first_told(
@@ -103,7 +100,7 @@ def _options(client: AIOKafkaClient) -> dict[str, Any]:
     }
 
 
-async def _get_conn(
+async def get_conn(
     self: AIOKafkaClient,
     node_id: Any,
     *,
@@ -144,13 +141,10 @@ async def _get_conn(
         return opened
 
 
-AIOKafkaClient._get_conn = _get_conn
-
-
 _close = AIOKafkaClient.close
 
 
-async def _close_for_good(self: AIOKafkaClient) -> None:
+async def close_for_good(self: AIOKafkaClient) -> None:
     """Close a client, and let go of those who wait for its metadata: there will be none."""
     self._closed = True
     waited, self._md_update_fut = self._md_update_fut, None
@@ -162,17 +156,12 @@ async def _close_for_good(self: AIOKafkaClient) -> None:
 _force_metadata_update = AIOKafkaClient.force_metadata_update
 
 
-def _force_unless_closed(self: AIOKafkaClient) -> Any:
+def force_unless_closed(self: AIOKafkaClient) -> Any:
     if self._closed:
         untold = self._loop.create_future()
         untold.set_result(False)
         return untold
     return _force_metadata_update(self)
-
-
-AIOKafkaClient._closed = False
-AIOKafkaClient.close = _close_for_good
-AIOKafkaClient.force_metadata_update = _force_unless_closed
 
 
 def _connected(client: AIOKafkaClient, conn_id: tuple[Any, int]) -> AIOKafkaConnection | None:
@@ -186,7 +175,7 @@ def _connected(client: AIOKafkaClient, conn_id: tuple[Any, int]) -> AIOKafkaConn
 _coordinator_lookup = AIOKafkaClient.coordinator_lookup
 
 
-async def _look_up_or_again(self: AIOKafkaClient, *what: Any) -> Any:
+async def look_up_or_again(self: AIOKafkaClient, *what: Any) -> Any:
     """Ask who coordinates; a connection that breaks meanwhile is a reason to ask once more.
 
     aiokafka's producers take it for the end, and log it with a traceback.
@@ -197,17 +186,11 @@ async def _look_up_or_again(self: AIOKafkaClient, *what: Any) -> Any:
         raise NodeNotReadyError(str(error)) from error
 
 
-AIOKafkaClient.coordinator_lookup = _look_up_or_again
-
-
-def _get_random_node(self: AIOKafkaClient) -> Any:
+def get_random_node(self: AIOKafkaClient) -> Any:
     """Return a broker to ask: one that doesn't hang, if there is one, None if there is none."""
     brokers = self.cluster.brokers()
     there = [one for one in brokers if not is_hanging((one.host, one.port))] or list(brokers)
     return random.choice(there).nodeId if there else None  # noqa: S311  # nosec B311  # no secret
-
-
-AIOKafkaClient.get_random_node = _get_random_node
 
 
 async def let_go(client: AIOKafkaClient, stop: Callable[[], Awaitable[None]]) -> None:

@@ -9,11 +9,10 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
-from aiokafka.producer import sender
 from msgspec import Struct
 
 from streams.address import read_servers
-from streams.kafka import fetched as kafka_fetched
+from streams.kafka import aiokafka_patches
 from streams.kafka.client import let_go
 from streams.kafka.security import Attempt, Security, attempt
 from streams.log.writing import Lost
@@ -37,10 +36,6 @@ RECORDS_MAX: Final = 5_000
 BATCH_BYTES_MAX: Final = 16 << 20
 """The largest RecordBatch that is built; a topic's `max.message.bytes` is the broker's limit."""
 
-TRANSACTION_PAUSE_SECONDS: Final = 0.002
-"""Before aiokafka asks again whether the broker has done with the last transaction: it takes some
-milliseconds, and each pause is latency (aiokafka's own is 20 ms)."""
-
 REACH_SECONDS_MAX: Final = 15.0
 """A cluster that hasn't answered a new client by then can't be reached."""
 
@@ -50,9 +45,7 @@ REQUEST_SECONDS_MAX: Final = 10.0
 a broker that hangs is given up sooner; a producer's limit is also for how long a batch may wait.)
 """
 
-kafka_fetched.install()
-
-sender.BACKOFF_OVERRIDE = TRANSACTION_PAUSE_SECONDS
+aiokafka_patches.apply()
 
 
 class BrokerError(Trouble):

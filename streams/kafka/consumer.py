@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -21,8 +21,10 @@ from streams.kafka.cluster import Cluster, fetch_bytes
 from streams.kafka.fetched import is_searching, joined, record_of
 from streams.kafka.instance import displacement
 from streams.kafka.member import commit, lacks_right, leave, new_member, refusal
+from streams.kafka.producer import Outputs
 from streams.kafka.record_batches import COMPILED
 from streams.log.batches import BatchConsumer
+from streams.log.owner import App, Owner
 from streams.log.record import Record
 from streams.trouble import Trouble
 
@@ -43,6 +45,23 @@ log = logging.getLogger("lineside.kafka")
 
 class RangeError(Trouble):
     """What should be read next isn't there."""
+
+
+class ClusterOwner(Owner, Protocol):
+    """An owner that knows its cluster, and what all its partitions send with."""
+
+    @property
+    def cluster(self) -> Cluster: ...
+
+    @property
+    def outputs(self) -> Outputs: ...
+
+
+class ClusterApp(App, Protocol):
+    """An app of such an owner."""
+
+    @property
+    def host(self) -> ClusterOwner: ...
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's is Any to mypy
@@ -78,12 +97,13 @@ class Consumer(BatchConsumer):
     for the others waits, bounded by the fetch size, so that one that stands still stops no other.
     """
 
+    app: ClusterApp
     RebalanceListener: ClassVar = Listener
     consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = (ConsumerStoppedError,)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._cluster: Cluster = self.app.cluster
+        self._cluster = self.app.host.cluster
         self._kafka: AIOKafkaConsumer | None = None
         self._instance: str | None = self.app.conf.consumer_group_instance_id
         self._joined = False

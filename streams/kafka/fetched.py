@@ -2,8 +2,8 @@
 
 aiokafka unpacks a RecordBatch whole, and makes an object for each record. Here a batch is unpacked
 as it is taken, so that 30 KB that unpack to gigabytes are bytes of a file like others. A consumer
-that is marked (`whole`) gets blocks (`streams.log.blocks`, the compiled core). The names that are
-replaced are aiokafka's own (pinned in pyproject.toml).
+that is marked (`whole`) gets blocks (`streams.log.blocks`, the compiled core). What is replaced of
+aiokafka's is listed in streams/kafka/aiokafka_patches.py.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ def is_searching(consumer: AIOKafkaConsumer) -> bool:
     return any(getattr(one, "searching", False) for one in consumer._fetcher._records.values())
 
 
-class _Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
+class Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
     """What was fetched, with its bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -87,10 +87,10 @@ class _Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
             begin = end
 
 
-class _Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
+class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
     """What was fetched of a partition; it yields None where there's nothing yet."""
 
-    _records: _Kept
+    _records: Kept
     next_fetch_offset: int
     unpacked = 0
     """So many bytes."""
@@ -201,7 +201,7 @@ class _Lenient:
         ]
 
 
-class _Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any to mypy
+class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any to mypy
     """What is left of a fetch: handed over in lumps that are bounded in bytes, too."""
 
     searching = False
@@ -258,16 +258,8 @@ _rooms: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 _fetched_records = fetcher.Fetcher.fetched_records
 
 
-async def _a_lump(self: Any, *args: Any, **kwargs: Any) -> Any:
+async def a_lump(self: Any, *args: Any, **kwargs: Any) -> Any:
     subscription = self._subscriptions.subscription
     if subscription is not None:
         _rooms.pop(subscription.assignment, None)
     return await _fetched_records(self, *args, **kwargs)
-
-
-def install() -> None:
-    """Let aiokafka's consumers read in this way."""
-    fetcher.MemoryRecords = _Kept
-    fetcher.PartitionRecords = _Unpacked
-    fetcher.FetchResult = _Fetched
-    fetcher.Fetcher.fetched_records = _a_lump

@@ -1,8 +1,8 @@
 """EDGE: brokers that hang: noticed within seconds, and their connections given up.
 
 A broker whose process or host stands still keeps its connections, and answers nobody; aiokafka
-waits for each answer until `request_timeout_ms`. What is here takes the place of names that are
-aiokafka's own (pinned in pyproject.toml).
+waits for each answer until `request_timeout_ms`. `send_and_look` takes the place of its `send`: see
+streams/kafka/aiokafka_patches.py.
 """
 
 import asyncio
@@ -105,7 +105,7 @@ async def _ask(connection: AIOKafkaConnection) -> None:
 _send = AIOKafkaConnection.send
 
 
-def _send_and_look(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
+def send_and_look(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
     """Send, and see to it that nobody waits for a broker that hangs.
 
     uvloop raises `RuntimeError` for a closed transport where asyncio's own loop raises nothing or
@@ -121,10 +121,6 @@ def _send_and_look(self: AIOKafkaConnection, request: Any, expect_response: bool
     if not self._looking:
         _look_later(self)
     return answer
-
-
-AIOKafkaConnection._looking = False
-AIOKafkaConnection.send = _send_and_look
 
 
 def _look_later(connection: AIOKafkaConnection) -> None:

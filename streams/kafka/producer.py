@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from time import time
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -18,8 +17,6 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-from aiokafka.producer import producer as producer_
-from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.structs import RecordMetadata
 
 from streams.kafka.client import let_go
@@ -40,40 +37,6 @@ NOTHING_HELPS: Final = (
 """Errors that no patience cures: they end the job, in a sentence."""
 
 Target = tuple[str, int]
-
-
-class _Pending(set[Any]):
-    """Batches on their way; aiokafka removes one that has failed although it isn't there."""
-
-    def remove(self, batch: Any) -> None:
-        """Let go of a batch, if it's here."""
-        self.discard(batch)
-
-
-class _Batches(MessageAccumulator):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What waits to be sent, without what was given up: aiokafka would send that, and stumble."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._pending_batches = _Pending()
-
-    def fail_all(self, exception: Exception) -> None:
-        """Give up all batches; who waits for one is told."""
-        failed = [*chain.from_iterable(self._batches.values()), *self._pending_batches]
-        super().fail_all(exception)
-        self._batches.clear()
-        for batch in failed:
-            for future in (batch.future, batch._drain_waiter):
-                if future.done() and not future.cancelled():
-                    future.exception()  # nobody need ask: each record's own future has it, too
-
-    def reenqueue(self, batch: Any) -> None:
-        """Take back a batch that has to be sent once more, if somebody still waits for it."""
-        if not batch.future.done():
-            super().reenqueue(batch)
-
-
-producer_.MessageAccumulator = _Batches
 
 
 class Outputs:

@@ -180,7 +180,7 @@ attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 _create_conn = client.create_conn
 
 
-async def _create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaConnection:
+async def create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaConnection:
     """Connect; where one side doesn't want to, say so in a sentence.
 
     aiokafka logs the error, and knows only that it couldn't connect. It also connects to whatever
@@ -206,13 +206,10 @@ def _note(told: str) -> None:
         trying.refusal = told
 
 
-client.create_conn = _create_or_refuse
-
-
 _close = AIOKafkaConnection.close
 
 
-def _close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
+def close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
     """Close a connection without waiting for the end of TLS: Kafka's brokers never say it.
 
     uvloop waits 30 s for that, and so would whoever stops a client. What was sent has been
@@ -223,9 +220,6 @@ def _close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
     if writer is not None and self._security_protocol.endswith("SSL"):
         writer.transport.abort()
     return closed
-
-
-AIOKafkaConnection.close = _close_at_once
 
 
 def _check_plaintext(host: str, allowed: Any) -> None:

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 from faust.transport import base, producer
 from faust.types.tuples import RecordMetadata
 
-from streams.kafka.consumer import Consumer
+from streams.kafka.consumer import ClusterApp, Consumer
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
     """What Faust's own channels send with; the tasks have their own writers."""
+
+    app: ClusterApp
 
     async def on_start(self) -> None:
         """Nothing is sent before it's asked for."""
@@ -21,7 +23,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
     ) -> asyncio.Future[RecordMetadata]:  # fmt: skip
         """Send one record."""
         given = headers.items() if isinstance(headers, dict) else headers or ()
-        sender = await self.app.outputs.producer()
+        sender = await self.app.host.outputs.producer()
         sent: asyncio.Future[RecordMetadata] = await sender.send(
             topic,
             value,
@@ -49,7 +51,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
 
 
 class Transport(base.Transport):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """`batches://`: a Kafka cluster (`app.cluster`), delivering partition batches."""
+    """`batches://`: a Kafka cluster (`app.host.cluster`), delivering partition batches."""
 
     Consumer: ClassVar = Consumer
     Producer: ClassVar = Producer

@@ -8,9 +8,15 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from msgspec import Struct
 
-from streams.contract.rejection import HEADERS_BYTES_MAX, KEY_BYTES_MAX, ORIGINAL_BYTES_MAX
 from streams.kafka.decoders import Chunk, Errors, Windows, chunks
-from streams.log.record import RECORD_BYTES_MAX, BatchError, CutValue
+from streams.log.record import (
+    HEADERS_BYTES_MAX,
+    KEY_BYTES_MAX,
+    ORIGINAL_BYTES_MAX,
+    RECORD_BYTES_MAX,
+    BatchError,
+    CutValue,
+)
 
 
 class Piece(Struct, frozen=True, gc=False):

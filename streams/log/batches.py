@@ -8,6 +8,7 @@ from faust.transport import consumer
 from faust.types import TP, ConsumerMessage
 from msgspec import Struct
 
+from streams.log.owner import App
 from streams.log.record import Record, partition_of
 
 
@@ -56,6 +57,7 @@ class BatchConsumer(consumer.Consumer):  # type: ignore[misc]  # Faust's base is
     as acknowledged; and where a partition goes on is told by the state of its task.
     """
 
+    app: App
     consumer_stopped_errors: ClassVar[tuple[type[BaseException], ...]] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ from streams.values.buffer cimport Buffer, grown, taken
 
 from streams.log import headers as headers_
 from streams.log.record import BatchError, Record
-from streams.contract.rejection import HEADERS_BYTES_MAX as _HEADERS_BYTES_MAX
+from streams.log.record import HEADERS_BYTES_MAX as _HEADERS_BYTES_MAX
 
 cdef enum:
     BOUNDS_MAX = 32

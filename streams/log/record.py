@@ -11,6 +11,16 @@ RECORD_BYTES_MAX: Final = 16 << 20
 """A larger record is cut while it's read: no event is so large, and a state's changes are smaller
 (`BATCH_BYTES_MAX`, streams/kafka/cluster.py)."""
 
+ORIGINAL_BYTES_MAX: Final = 6 << 20
+"""So much of a refused value is passed on: with a third more for base64 it's 8 MiB, and with the
+key and the headers less than the 16 MiB that a topic of exceptions takes."""
+
+KEY_BYTES_MAX: Final = 4 << 10
+"""So much of its key, both in the exception and as its key; an event's has 1,025 bytes at most."""
+
+HEADERS_BYTES_MAX: Final = 512 << 10
+"""So much of its headers, as a RecordBatch has them."""
+
 
 class BatchError(Trouble, ValueError):
     """Bytes that aren't a RecordBatch."""

@@ -22,8 +22,6 @@ from streams.log.record import Outgoing
 from streams.contract.transactions import SOURCE
 
 cdef int64_t second = 1_000_000
-# Set by tables.line.line, which holds them: what seldom has something to do.
-count_live_episodes = notify_overdue = None
 
 cdef Buffer buffer
 cdef Buffer id_buffer
@@ -113,8 +111,11 @@ def close(line, kind, int64_t carrier, rules, list out):
         line.corrections += corrections
 
 
-def advance(line, int64_t watermark, rules, list out):
-    """Raise a line's watermark, as `tables.line.line.advance_plain` does."""
+def advance(count_live_episodes, notify_overdue, line, int64_t watermark, rules, list out):
+    """Raise a line's watermark, as `tables.line.line.advance_plain` does.
+
+    The first two are that module's functions, which seldom have something to do.
+    """
     cdef int64_t before = line.watermark, grace = rules.grace, length, closed
     cdef int64_t due, boundary
     cdef int index

@@ -1,6 +1,7 @@
 """The state of one line on one partition: fold(state, event) -> what leaves."""
 
 from collections import deque
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -517,6 +518,4 @@ try:
 except ImportError:  # it wasn't built: see hatch_build.py
     close, advance, row_of = close_plain, advance_plain, row_of_plain
 else:
-    close, advance = closing.close, closing.advance
-    closing.count_live_episodes = count_live_episodes
-    closing.notify_overdue = notify_overdue
+    close, advance = closing.close, partial(closing.advance, count_live_episodes, notify_overdue)

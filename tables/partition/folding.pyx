@@ -964,16 +964,6 @@ cdef bytes _packed(str text):
         free(buffer.data)
 
 
-def lay_over(list found, list keys, dict held):
-    """Put into `found`, the values of `keys`, what `held` has for them."""
-    cdef Py_ssize_t index
-    cdef PyObject* there
-    for index in range(len(keys)):
-        there = PyDict_GetItem(held, <object>PyList_GET_ITEM(keys, index))
-        if there != NULL:
-            found[index] = <object>there
-
-
 def count_types(counts, list records):
     """Count records by their type, but for exceptions."""
     cdef Py_ssize_t number = 0

@@ -16,9 +16,6 @@ from streams.values.instant import SECOND
 from streams.version import VERSION
 from tables.line.rules import Rules
 
-HEAD: Final = b"o"
-"""Its key."""
-
 FORMATS: Final = (1, 2, 3)
 """What can be read and written. 2 says which version wrote it; 3 writes the rows of a window in
 pages, names sums and what the head tells, and keeps how far ticks have raised lines in the head.

@@ -12,9 +12,9 @@ from tables.line.rules import Rules
 from tables.line.windows import horizon
 from tables.partition import stored
 from tables.partition.cold import FOREVER
-from tables.partition.head import HEAD, PAGED, Head, check_shape, format_of, head_bytes, read_head
+from tables.partition.head import PAGED, Head, check_shape, format_of, head_bytes, read_head
 from tables.partition.stored import EPISODE, EXPIRY, LINE, WINDOW
-from tables.store.store import Change, Changes
+from tables.store.store import HEAD, Change, Changes
 
 if TYPE_CHECKING:
     from tables.partition.partition import Partition

@@ -16,9 +16,9 @@ from streams.kafka.identity import identity
 from streams.kafka.writer import FENCE, fence_key, position_notes
 from streams.log.writing import Lost
 from streams.trouble import Trouble
-from tables.partition.head import HEAD
 from tables.store.local_copy import apply, is_its, note_whole, open_store, position, start_of
 from tables.store.rocksdb import CopyDamagedError, RocksStore
+from tables.store.store import HEAD
 
 REPORT_SECONDS: Final = 5.0
 """A recovery that takes longer tells how far it is this often."""

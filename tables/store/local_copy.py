@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from streams.kafka.writer import FENCE, ORIGIN, POSITION, position_notes
 from streams.log.record import CutValue
-from tables.partition.head import HEAD
 from tables.store.rocksdb import CopyDamagedError, RocksStore, StateError
+from tables.store.store import HEAD
 
 log = logging.getLogger("lineside.changelog")
 

@@ -109,6 +109,6 @@ def lay_over_plain(found: list[bytes | None], keys: list[bytes], held: Changes) 
 
 
 try:
-    from tables.partition.folding import lay_over
+    from tables.store.held import lay_over
 except ImportError:  # it wasn't built: see hatch_build.py
     lay_over = lay_over_plain

@@ -14,6 +14,9 @@ Change = tuple[bytes, bytes | None]
 Changes = dict[bytes, bytes | None]
 """New values by key, None to forget the key."""
 
+HEAD: Final = b"o"
+"""The key of a state's head, which says what state it is; it ends every set of changes."""
+
 
 class Store(Protocol):
     """Keys and values of one partition.

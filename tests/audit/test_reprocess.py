@@ -14,8 +14,8 @@ from runs import consumed, cut, event, new_task, placed, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.rules import Rules, Timing, rules_for
-from tables.partition.head import FORMATS, HEAD, FormatError
-from tables.store.store import MemoryStore
+from tables.partition.head import FORMATS, FormatError
+from tables.store.store import HEAD, MemoryStore
 
 M = (MES_EVENTS, 0)
 

@@ -13,9 +13,8 @@ from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.ledger import entry_bytes, entry_time
 from tables.line.rules import Timing, rules_for
-from tables.partition.head import HEAD
 from tables.partition.partition import Partition
-from tables.store.store import MemoryStore, Store
+from tables.store.store import HEAD, MemoryStore, Store
 
 M = (MES_EVENTS, 0)
 

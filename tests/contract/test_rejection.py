@@ -5,10 +5,10 @@ from base64 import b64decode
 
 import pytest
 
-from streams.contract.rejection import KEY_BYTES_MAX, ORIGINAL_BYTES_MAX, Rejection, exception_data
+from streams.contract.rejection import Rejection, exception_data
 from streams.contract.topics import CATALOGUE, EXCEPTIONS, MES_EVENTS
 from streams.kafka.cluster import BATCH_BYTES_MAX
-from streams.log.record import Record
+from streams.log.record import KEY_BYTES_MAX, ORIGINAL_BYTES_MAX, Record
 from tables.line.rules import rules_for
 from tables.partition.partition import Partition
 from tables.store.store import MemoryStore

@@ -12,7 +12,7 @@ from contents import stream
 from kafka_workers import wait_until
 from streams.contract.topics import INPUTS, STATE, changelog
 from streams.kafka.cluster import read_broker
-from tables.partition.head import HEAD
+from tables.store.store import HEAD
 
 FROZEN_SECONDS_MAX: Final = 30.0
 FROZEN_SESSIONS: Final = 5

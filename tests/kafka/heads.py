@@ -15,7 +15,8 @@ from kafka_workers import wait_until
 from runs import OUTCOMES, At
 from streams.contract.topics import INPUTS, changelog
 from streams.kafka.cluster import BrokerError, Cluster, bounds
-from tables.partition.head import HEAD, read_head
+from tables.partition.head import read_head
+from tables.store.store import HEAD
 
 POLL_MS = 50
 

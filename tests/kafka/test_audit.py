@@ -37,9 +37,8 @@ from streams.contract.topics import (
 from streams.kafka.cluster import Cluster, bounds, read_broker, read_to
 from streams.log.record import Outgoing, Record, partition_of
 from streams.trouble import Trouble
-from tables.partition.head import HEAD
 from tables.partition.partition import Partition
-from tables.store.store import Change, MemoryStore
+from tables.store.store import HEAD, Change, MemoryStore
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 PARTITIONS = 2

@@ -14,7 +14,7 @@ from agents.settings.cluster import AccessError, cluster_of
 from agents.settings.settings import Settings, read_settings
 from certificates import Authority, Pair
 from streams.address import Plaintext, is_loopback
-from streams.kafka.security import Refused, RenewedContext, SecurityError
+from streams.kafka.security import Refused, RenewedContext, SecurityError, create_or_refuse
 
 HOST = "localhost"
 
@@ -48,6 +48,7 @@ def test_a_cluster_in_plaintext_is_refused_unless_all_its_hosts_are_named() -> N
 
 async def test_a_host_that_the_cluster_names_is_refused_too() -> None:
     # A broker on this machine may say that another one leads a partition.
+    assert client.create_conn is create_or_refuse, "whoever imports a cluster has it replaced"
     allowed = Plaintext(frozenset({"kafka"}))
     with pytest.raises(Refused, match=r"192\.0\.2\.1 would be spoken to in plaintext"):
         await client.create_conn(

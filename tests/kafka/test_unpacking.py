@@ -28,7 +28,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.kafka import decoders, unpacking
 from streams.kafka import fetched as kafka_fetched
 from streams.kafka.decoders import GZIP, LZ4, SNAPPY, ZSTD, Windows, window_bytes
-from streams.kafka.fetched import _Fetched, _Kept, _Unpacked, joined, record_of, whole
+from streams.kafka.fetched import Fetched, Kept, Unpacked, joined, record_of, whole
 from streams.kafka.record_batches import HEADER
 from streams.kafka.unpacking import pieces, varint
 from streams.log.record import BatchError, CutValue, Record
@@ -93,7 +93,7 @@ def read(
     """Return what a consumer gets of the bytes of a fetch."""
     needs_core()
     marked = whole if way == "blocks" else None
-    found = _Unpacked(TP, _Kept(data), aborted, offset, marked, None, True, level)
+    found = Unpacked(TP, Kept(data), aborted, offset, marked, None, True, level)
     got = [one for one in found if one is not None]
     if way == "blocks":
         return list(joined(got)) if got else []
@@ -301,8 +301,8 @@ def test_a_consumer_goes_on_behind_each_lump(monkeypatch: pytest.MonkeyPatch) ->
                             )
                         ) :
                     ]
-                    unpacked = _Unpacked(TP, _Kept(of), None, at, way, None, True, UNCOMMITTED)
-                    result = _Fetched(
+                    unpacked = Unpacked(TP, Kept(of), None, at, way, None, True, UNCOMMITTED)
+                    result = Fetched(
                         TP, assignment=assignment_key, partition_records=unpacked, backoff=0
                     )
                 kafka_fetched._rooms.clear()
@@ -335,7 +335,7 @@ MEASURE = """
 import json, resource, sys
 sys.path[:0] = ["tests"]
 from bombs import bomb
-from streams.kafka.fetched import _Kept, _Unpacked, whole
+from streams.kafka.fetched import Kept, Unpacked, whole
 from aiokafka.structs import TopicPartition
 
 data = bomb(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
@@ -343,7 +343,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before, records, offset = peak(), 0, 0
 way = whole if sys.argv[4] == "blocks" else None
-for one in _Unpacked(TopicPartition("t", 0), _Kept(data), None, 0, way, None, True, 0):
+for one in Unpacked(TopicPartition("t", 0), Kept(data), None, 0, way, None, True, 0):
     if one is not None:
         records += len(one) if way else 1
 print(json.dumps([len(data), records, peak() - before]))

@@ -21,7 +21,7 @@ from kafka_workers import (
 )
 from streams.contract.topics import INPUTS, changelog
 from streams.log.record import Record
-from tables.partition.head import HEAD
+from tables.store.store import HEAD
 
 TICK_SECONDS = 0.5
 """Each partition gets something to process, whatever the log has for it."""

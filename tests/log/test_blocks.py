@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiled import needs_core
 from draws import rngs, seeds
-from streams.kafka.fetched import _Kept, _Unpacked, joined, whole
+from streams.kafka.fetched import Kept, Unpacked, joined, whole
 from streams.kafka.record_batches import HEADER, SealedBatch
 from streams.kafka.writer import grouped, grouped_plain
 from streams.log.headers import headers_of
@@ -60,7 +60,7 @@ def fetched(
     data: bytes, offset: int, level: int = UNCOMMITTED, aborted: Any = None
 ) -> list[Record]:
     """Return what a consumer of blocks gets of the bytes of a fetch."""
-    found = _Unpacked(TP, _Kept(data), aborted, offset, whole, None, True, level)
+    found = Unpacked(TP, Kept(data), aborted, offset, whole, None, True, level)
     blocks = [block for block in found if block is not None]
     return list(joined(blocks)) if blocks else []
 

@@ -12,6 +12,7 @@ from streams.kafka import unpacking
 from streams.kafka import writer as kafka_writer
 from tables.line import line, windows
 from tables.partition import partition, stored
+from tables.store import overlay
 
 BUILT = kafka_batches.COMPILED and partition.Folding is not None
 
@@ -43,6 +44,7 @@ def all_plain() -> Iterator[None]:
         patch.setattr(stored, "rows_bytes", stored.rows_bytes_plain)
         patch.setattr(stored, "numbers", stored.numbers_plain)
         patch.setattr(stored, "sums_by_name", stored.sums_plain)
+        patch.setattr(overlay, "lay_over", overlay.lay_over_plain)
         patch.setattr(logfile, "placed_by", logfile.placed_by_plain)
         patch.setattr(kafka_writer, "grouped", kafka_writer.grouped_plain)
         patch.setattr(unpacking, "whole_records", unpacking.whole_records_plain)

@@ -17,7 +17,6 @@ from streams.version import VERSION
 from tables.line.rules import STATE_FORMAT, Timing, rules_for
 from tables.partition.head import (
     FORMATS,
-    HEAD,
     FormatError,
     Head,
     OtherRulesError,
@@ -25,7 +24,7 @@ from tables.partition.head import (
     read_head,
 )
 from tables.partition.partition import Partition
-from tables.store.store import MemoryStore
+from tables.store.store import HEAD, MemoryStore
 
 WHERE = "the state of mes.events.v1/0"
 

@@ -12,11 +12,10 @@ from agents.partition.task import HELD_BYTES_MAX
 from agents.process_events import JOB_HELD_BYTES_MAX, SEEN_BYTES_MAX, Job
 from agents.provision.copy_topic import Copied, _Spread
 from runs import new_task
-from streams.contract.rejection import KEY_BYTES_MAX
 from streams.contract.topics import CHANGELOG_BATCH_BYTES_MIN, MES_EVENTS
 from streams.embedded.log import READ_BYTES_MAX, EmbeddedLog
 from streams.kafka.cluster import FETCH_BYTES_MAX, FETCHED_BYTES_MAX, fetch_bytes
-from streams.log.record import CutValue, Record
+from streams.log.record import KEY_BYTES_MAX, CutValue, Record
 from tables.store.rocksdb import MEMTABLE_BYTES_MAX, MEMTABLES_BYTES_MAX, memtable_bytes
 
 

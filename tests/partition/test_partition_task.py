@@ -30,11 +30,11 @@ from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, StateChange, StateChanges
 from streams.trouble import Trouble
 from tables.line.rules import Timing, rules_for
-from tables.partition.head import HEAD, read_head
+from tables.partition.head import read_head
 from tables.partition.snapshot import LINES_AT_ONCE
 from tables.partition.stored import EXPIRY, LINE, read_line
 from tables.store.binding import BINDING, binding_change, binding_of, read_binding
-from tables.store.store import MemoryStore
+from tables.store.store import HEAD, MemoryStore
 
 SECONDS_MAX = 20.0
 """For what takes milliseconds."""

@@ -25,10 +25,10 @@ from streams.contract.topics import MES_EVENTS
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
 from tables.partition import snapshot
-from tables.partition.head import HEAD, FormatError
+from tables.partition.head import FormatError
 from tables.partition.partition import Partition
 from tables.store.rocksdb import RocksStore
-from tables.store.store import MemoryStore
+from tables.store.store import HEAD, MemoryStore
 
 UNSTORED = {
     "due", "sweep_due", "oldest_bucket", "next_page", "leaving",  # bounds, and what is in course

@@ -19,10 +19,10 @@ from streams.kafka.writer import (
     parted,
     position_notes,
 )
-from tables.partition.head import HEAD
 from tables.store.changelog import Standby
 from tables.store.local_copy import note_whole, open_store, position, state_entries
 from tables.store.rocksdb import RocksStore, StateError
+from tables.store.store import HEAD
 
 CHANGELOG = TopicPartition("lineside-mes.events.v1-changelog", 0)
 DAY_MS = 86_400_000

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiled import needs_core
+from tables.store import overlay as overlays
 from tables.store.overlay import Overlay
 from tables.store.store import Change, MemoryStore
 
@@ -49,6 +51,15 @@ def test_an_overlay_answers_as_a_dict_and_its_store_as_one_without_what_is_held(
         assert overlay.get_many(wanted) == [seen.get(key) for key in wanted]
         assert list(overlay.scan(prefix)) == under(prefix, seen)
         assert list(store.scan(b"")) == under(b"", there)
+
+
+@given(st.lists(keys, max_size=6), changes)
+def test_held_changes_are_laid_over_as_plainly(wanted: list[bytes], more: list[Change]) -> None:
+    needs_core()
+    found: list[list[bytes | None]] = [[b"stored"] * len(wanted) for _ in range(2)]
+    overlays.lay_over(found[0], wanted, dict(more))
+    overlays.lay_over_plain(found[1], wanted, dict(more))
+    assert found[0] == found[1]
 
 
 @given(st.lists(changes, max_size=6), st.integers(0, 6))

@@ -1,0 +1,3 @@
+def lay_over(
+    found: list[bytes | None], keys: list[bytes], held: dict[bytes, bytes | None]
+) -> None: ...
