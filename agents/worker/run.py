@@ -204,7 +204,7 @@ async def _unless_stopped(start: Coroutine[Any, Any, T], stopping: asyncio.Event
 
 
 async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
-    """Start the app; raise if the job fails, since a worker that the group refuses waits for ever."""
+    """Start the app; raise if the job fails: a worker that its group refuses gets no partitions."""
     starting = asyncio.ensure_future(start)
     try:
         await asyncio.wait([starting, job.failed], return_when=asyncio.FIRST_COMPLETED)
