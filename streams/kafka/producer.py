@@ -1,4 +1,4 @@
-"""EDGE: producers of Kafka records: starting and stopping them, batches, what an error means."""
+"""EDGE: producers of Kafka records: start, stop, batches, and the meaning of errors."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ from streams.log.record import Outgoing
 from streams.log.writing import Fenced, Lost
 
 STOP_SECONDS_MAX: Final = 1.0
-"""What a producer that was stopped may still take to notice: the pause before it sends again."""
+"""A stopped producer may take this long to notice: the pause before it sends again."""
 
 NOTHING_HELPS: Final = (
     MessageSizeTooLargeError,
@@ -37,38 +37,38 @@ NOTHING_HELPS: Final = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-"""Errors that no patience cures: they end the job, in a sentence."""
+"""Errors that trying again doesn't cure: they end the job with a message."""
 
 Target = tuple[str, int]
 
 
 class _Pending(set[Any]):
-    """Batches on their way; aiokafka removes one that has failed although it isn't there."""
+    """Batches on their way; aiokafka also removes failed batches that aren't in the set."""
 
     def remove(self, batch: Any) -> None:
-        """Let go of a batch, if it's here."""
+        """Remove a batch, if it is in the set."""
         self.discard(batch)
 
 
 class _Batches(MessageAccumulator):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What waits to be sent, without what was given up: aiokafka would send that, and stumble."""
+    """Batches that wait to be sent, without those given up: aiokafka would send them, and fail."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._pending_batches = _Pending()
 
     def fail_all(self, exception: Exception) -> None:
-        """Give up all batches; who waits for one is told."""
+        """Give up all batches: their futures get the error."""
         failed = [*chain.from_iterable(self._batches.values()), *self._pending_batches]
         super().fail_all(exception)
         self._batches.clear()
         for batch in failed:
             for future in (batch.future, batch._drain_waiter):
                 if future.done() and not future.cancelled():
-                    future.exception()  # nobody need ask: each record's own future has it, too
+                    future.exception()  # read here, since each record's own future has it, too
 
     def reenqueue(self, batch: Any) -> None:
-        """Take back a batch that has to be sent once more, if somebody still waits for it."""
+        """Take back a batch that has to be sent again, unless it was given up."""
         if not batch.future.done():
             super().reenqueue(batch)
 
@@ -79,8 +79,8 @@ producer_.MessageAccumulator = _Batches
 class Outputs:
     """The idempotent producer that the partitions of a process share, started when first used.
 
-    What it is given is sent until it's acknowledged, however long a broker is away; an error that
-    no patience cures ends it, and the next use starts another.
+    Batches are sent again until they are acknowledged, however long a broker is away. An error that
+    this doesn't cure ends the producer, and the next use starts another.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -92,7 +92,7 @@ class Outputs:
         producer = await self.producer()
         try:
             await acknowledged(await sent(producer, batches))
-        except (KafkaError, asyncio.CancelledError):  # cut short: it may be stuck
+        except (KafkaError, asyncio.CancelledError):  # it may be stuck: stop it at once
             await self.close()
             raise
 
@@ -109,7 +109,7 @@ class Outputs:
             raise
 
     async def close(self) -> None:
-        """Stop the producer; another one starts if it's used again."""
+        """Stop the producer; the next use starts another."""
         starting, self._starting = self._starting, None
         if starting is None:
             return
@@ -121,7 +121,7 @@ class Outputs:
 
 
 async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
-    """Start a producer; one that can't start is stopped. Raises `KafkaError`."""
+    """Start a producer; stop it if that fails. Raises `KafkaError`."""
     try:
         await producer.start()
     except BaseException:
@@ -131,13 +131,13 @@ async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
 
 
 async def stop(producer: AIOKafkaProducer) -> None:
-    """Stop a producer; what it can't send in time is dropped, and whoever waits for it told so."""
+    """Stop a producer; batches that it can't send in time are dropped, and their futures fail."""
     sender = producer._sender.sender_task
     if sender is not None and sender.done():  # fenced: aiokafka's `stop` would wait for ever
         producer._closed = True
     await let_go(producer.client, producer.stop)
     producer._message_accumulator.fail_all(ProducerClosed())
-    if sender is not None:  # `stop` was cut short before it came to that
+    if sender is not None:  # `stop` was cut short before it ended this task
         sender.cancel()
         await asyncio.wait([sender], timeout=STOP_SECONDS_MAX)
 
@@ -145,7 +145,7 @@ async def stop(producer: AIOKafkaProducer) -> None:
 async def sent(
     producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
 ) -> list[asyncio.Future[RecordMetadata]]:
-    """Hand batches to a producer; return what becomes of each."""
+    """Hand batches to a producer; return the future of each."""
     futures: list[asyncio.Future[RecordMetadata]] = []
     now = now_ms()
     for (topic, number), records in batches:
@@ -157,7 +157,7 @@ async def sent(
 
 
 async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
-    """Wait for all, and raise the first error if there is one."""
+    """Wait for all futures; raise the first error if there is one."""
     told = []
     for done in await asyncio.gather(*futures, return_exceptions=True):
         if isinstance(done, BaseException):
@@ -168,7 +168,7 @@ async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> lis
 
 @contextlib.contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `Fenced`, `Lost`, or a `BrokerError` where trying again can't help."""
+    """Turn Kafka errors into `Fenced`, `Lost`, or a `BrokerError` if trying again can't help."""
     try:
         yield
     except ProducerFenced:
@@ -176,7 +176,7 @@ def told_apart() -> Iterator[None]:
     except NOTHING_HELPS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
     except (KafkaError, IllegalOperation, AssertionError, TimeoutError) as error:
-        # The middle two: aiokafka's producer had failed before, and was asked once more.
+        # aiokafka raises the middle two if its producer had failed before and was used again.
         raise Lost(f"the broker didn't take what was sent ({error!r})") from error
 
 
