@@ -80,12 +80,7 @@ def staged(log: Path) -> tuple[Clock, int]:
                 task.offset = placed.records[-1].offset
                 touched = batch.touched.values()
                 changes = clock(
-                    "ledger changes",
-                    snapshot.ledger_changes,
-                    task,
-                    touched,
-                    batch.fresh,
-                    batch.expiring,
+                    "ledger changes", snapshot.ledger_changes, task, touched, batch.fresh
                 )
                 changes |= clock("line changes", snapshot.sealing_changes, task, touched)
                 clock("write the state", task.store.write, changes.items())

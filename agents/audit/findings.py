@@ -45,9 +45,10 @@ class Place(NamedTuple):
 
 
 class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that isn't as it has to be; `says` is a sentence that names it.
+    """A mismatch that the audit found; `says` is a sentence that names it.
 
-    `expected` and `found` are what `member` has to be and is: of a record, or `id` for which one.
+    `expected` and `found` are the two values of `member`; `id` means that the record itself is
+    wrong.
     """
 
     kind: Kind

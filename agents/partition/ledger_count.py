@@ -1,4 +1,4 @@
-"""How many entries the ledger of an open partition has, counted beside the work."""
+"""How many entries the ledger of an open partition has, counted while the partition works."""
 
 import asyncio
 from itertools import islice
@@ -33,7 +33,7 @@ class LedgerCount:
 
     @property
     def keys(self) -> int | None:
-        """How many there are, None while they are being counted."""
+        """How many entries there are, None while they are being counted."""
         return None if self._counting is not None else self._found + self._partition.ledger_grown
 
     def close(self) -> None:
@@ -48,7 +48,7 @@ class LedgerCount:
             began = perf_counter()
             try:
                 over = self._count_some()
-            except StateError:  # the next write of the state tells
+            except StateError:  # the next write of the state raises it, too
                 return
             await asyncio.sleep((perf_counter() - began) / TIME_SHARE_MAX)
         self._counting = None

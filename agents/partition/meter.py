@@ -21,11 +21,11 @@ except ImportError:  # it wasn't built: see hatch_build.py
     Block = None  # type: ignore[assignment,misc]
 
 LINES_MAX: Final = 1_000
-"""Lines of a process that are told by name: a line is some ten series, and a producer gone wrong
-could invent lines without end. Those past it are told as one."""
+"""At most this many lines get series of their own (about ten each): a broken producer could invent
+lines without end. The rest share the label `other`."""
 
 OTHER: Final = ("other", "other")
-"""Plant and line of what isn't told by name."""
+"""Plant and line in the labels of lines without series of their own."""
 
 STAGES: Final = ("compute", "seal", "send", "write", "settle")
 """Of steps: checks and folds; encoding what they changed of lines; outputs; the state, and outputs
@@ -39,12 +39,12 @@ STAGE_BOUNDS: Final = (
 LATENCY_BOUNDS: Final = (
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
 )  # fmt: skip
-"""Seconds: from what a partition takes in its stride to what a stop of an hour leaves behind."""
+"""Seconds: from an undisturbed partition to the backlog of a stop of an hour."""
 
 RECORDS_BOUNDS: Final = (
     1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0,
 )  # fmt: skip
-"""Records of a step: from one to the most that are computed in one go."""
+"""Records of a step: from one to `STEP_RECORDS_MAX`."""
 
 _LATENCY_MICROS: Final = [round(bound * 1e6) for bound in LATENCY_BOUNDS]
 
@@ -53,7 +53,7 @@ Where = tuple[str, int]
 
 
 class Histogram:
-    """Observations by size: `counts` has one place for each of `bounds`, and one past them."""
+    """Observations by size: `counts` has one place for each bound, and one for larger values."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
@@ -61,13 +61,13 @@ class Histogram:
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Count one that is at most the bound of its place."""
+        """Count a value at the first bound that isn't below it."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
 
 class OfLine(Struct):
-    """What came of a line's records on one input topic."""
+    """Counts of a line's records on one input topic, by outcome."""
 
     accepted: int = 0
     duplicate: int = 0
@@ -77,7 +77,7 @@ class OfLine(Struct):
 
 
 class Tally(Struct):
-    """What came of records since the process started."""
+    """Counts of records since the process started, by outcome."""
 
     lines: dict[tuple[str, str, str], OfLine] = field(default_factory=dict)
     """By plant, line and topic."""
@@ -86,26 +86,26 @@ class Tally(Struct):
     ticks: Counter[str] = field(default_factory=Counter)
     """By topic."""
     left: Counter[str] = field(default_factory=Counter)
-    """What has left, exceptions aside, by type."""
+    """Records that have left, without exceptions, by type."""
 
     def of(self, plant: str, line: str, topic: str) -> OfLine:
-        """Return what came of a line's records."""
+        """Return the counts of a line, to be added to."""
         return self.lines.setdefault((plant, line, topic), OfLine())
 
     def copy(self) -> "Tally":
-        """Return one that goes on by itself."""
+        """Return a copy that shares nothing with this one."""
         lines = {where: copy(of) for where, of in self.lines.items()}
         return Tally(lines, self.codes.copy(), self.ticks.copy(), self.left.copy())
 
 
 class _Opening:
-    """A partition that is open, and what its state had counted before."""
+    """An open partition, and the counts that its state had when it was opened."""
 
     def __init__(self, partition: Partition, name: Callable[[Line], tuple[str, str]]) -> None:
         counts = partition.counts
         self.partition = partition
         self.cold = Tally()
-        """What came of lines since the opening, until they left memory."""
+        """Counts since the opening of lines that have left memory."""
         self.cold_refused = 0
         self._name = name
         partition.watch = self
@@ -117,17 +117,17 @@ class _Opening:
         self.ledger = LedgerCount(partition)
 
     def cooled(self, line: Line) -> None:
-        """Keep what came of a line that leaves memory."""
+        """Keep the counts of a line that leaves memory."""
         self.add(self.cold, line)
         self.cold_refused += line.refused_events
         self.lines.pop(line.key, None)
 
     def woken(self, line: Line) -> None:
-        """Note what a line had counted that is in memory again."""
+        """Note the counts with which a line comes back into memory."""
         self.lines[line.key] = line.accepted_events, line.late_events
 
     def add(self, told: Tally, line: Line) -> None:
-        """Add what a line has counted since the opening, or since it is in memory."""
+        """Add a line's counts since the opening, or since it came into memory."""
         accepted, late = self.lines.get(line.key, (0, 0))
         of = told.of(*self._name(line), self.partition.topic)
         of.accepted += line.accepted_events - accepted
@@ -138,9 +138,9 @@ class _Opening:
 
 
 class Meter:
-    """Takes a few notes for each step; what the states count themselves is read when asked.
+    """Takes a few notes for each step; the states' own counts are read when somebody asks.
 
-    Counts are of what was computed: what a loss makes the job compute again counts again.
+    Counts are of computed records: a record that is computed again after a loss counts again.
     """
 
     def __init__(self) -> None:
@@ -160,13 +160,13 @@ class Meter:
         self._began[topic, number] = monotonic()
 
     def opened(self, partition: Partition) -> None:
-        """Note that the state of a partition is there; nothing of it was computed so far."""
+        """Note that the state of a partition is there; nothing has been computed from it yet."""
         where = partition.topic, partition.number
         self._took[where] = monotonic() - self._began.pop(where, monotonic())
         self._open[where] = _Opening(partition, self.name)
 
     def closed(self, partition: Partition) -> None:
-        """Keep what a partition has counted; its store is about to be closed."""
+        """Keep a partition's counts; its store is about to be closed."""
         opening = self._open.pop((partition.topic, partition.number), None)
         if opening is not None:
             opening.ledger.close()
@@ -179,36 +179,36 @@ class Meter:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Note how long a stage of a step takes, if it comes to its end."""
+        """Note how long a stage of a step takes, unless it raises."""
         began = perf_counter()
         yield
         self.stages[name].observe(perf_counter() - began)
 
     def acknowledged(self, batches: Iterable[Sequence[Record]]) -> None:
-        """Note that all that leaves for these records has been acknowledged."""
+        """Note that all outputs of these records have been acknowledged."""
         now = round(time() * 1e6)
         for records in batches:
             self.latency.sum += _add_ages(records, now, self.latency.counts) / 1e6
 
     def recovery_seconds(self, where: Where) -> float:
-        """Return how long a partition has waited for its state, or did wait, if that is there."""
+        """Return how long a partition waits for its state, or did wait until it was there."""
         began = self._began.get(where)
         return self._took.get(where, 0.0) if began is None else monotonic() - began
 
     def ledger_keys(self, where: Where) -> int | None:
-        """Return the count of a partition's ledger entries, None while they're being counted."""
+        """Return the count of a partition's ledger entries, None while they are being counted."""
         opening = self._open.get(where)
         return None if opening is None else opening.ledger.keys
 
     def tally(self) -> Tally:
-        """Return what came of records since the process started."""
+        """Return the counts of records since the process started."""
         told = self._gone.copy()
         for opening in self._open.values():
             self._add(told, opening)
         return told
 
     def name(self, line: Line) -> tuple[str, str]:
-        """Return the plant and line under which a line is told."""
+        """Return the plant and line of a line's labels: its own, or `OTHER`."""
         if line.key not in self._named:
             if len(self._named) >= LINES_MAX:
                 return OTHER
@@ -216,7 +216,7 @@ class Meter:
         return line.plant, line.line
 
     def _add(self, told: Tally, opening: _Opening) -> None:
-        """Add what a partition has counted since it was opened."""
+        """Add a partition's counts since it was opened."""
         partition, topic = opening.partition, opening.partition.topic
         counts = partition.counts
         refused = counts.exception - opening.exceptions - opening.cold_refused
@@ -227,7 +227,7 @@ class Meter:
         for line in partition.lines.values():
             opening.add(told, line)
             refused -= line.refused_events
-        if refused:  # of no line that is known
+        if refused:  # of lines that aren't known
             told.of(*OTHER, topic).exception += refused
         told.ticks[topic] += counts.tick - opening.ticks
         told.codes.update(counts.codes - opening.codes)
@@ -237,7 +237,7 @@ class Meter:
 def add_ages_plain(
     records: Iterable[Record], now: int, bounds: Sequence[int], counts: list[int]
 ) -> int:
-    """Count records by how long ago they were, in microseconds; return the sum of the ages."""
+    """Count records by age in microseconds; return the sum of the ages."""
     total = 0
     for timestamp, count in Counter([record.timestamp for record in records]).items():
         if timestamp is not None:

@@ -1,4 +1,4 @@
-"""What a partition is opened with, and where it goes on; what is said where it can't."""
+"""What a partition is opened with, where it goes on, and the errors that say why it can't."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from tables.store.binding import (
 from tables.store.store import HEAD, Changes, Store
 
 AHEAD_TRIES_MAX: Final = 4
-"""A topic that ends before what its state has seen so often was made anew, or has lost records."""
+"""Openings in a row after which a topic that ends before its state counts as made anew or cut."""
 
 FROM_ITS_START: Final = (
     "set another LINESIDE_GROUP (on the embedded log, another data_dir) to process it from its "
@@ -31,11 +31,11 @@ log = logging.getLogger("lineside.partition")
 
 
 class DeletedError(Trouble):
-    """An input topic no longer has what should be processed next."""
+    """An input topic no longer has the records that should be processed next."""
 
 
 class RenewedError(Trouble):
-    """An input topic isn't the one that the state was made of, or has lost records of it."""
+    """An input topic isn't the one that the state was made from, or has lost its records."""
 
 
 class Opened(Struct):
@@ -44,28 +44,28 @@ class Opened(Struct):
     store: Store
     writer: Writer
     start: int = 0
-    """The first offset to read, where the state is empty."""
+    """The first offset to read, if the state is empty."""
     first: int = 0
-    """The first offset that there is."""
+    """The first offset that the topic still has."""
     end: int | None = None
-    """The offset after the last record; None where no state can be ahead of it."""
+    """The offset after the last record; None if no state can be ahead of it."""
     skip_deleted: bool = False
-    """Go on at `first` where what the state would go on with was deleted."""
+    """Go on at `first` if the records after the state's last one were deleted."""
     topic_id: bytes = b""
-    """Of the input topic; empty where nobody can say."""
+    """Of the input topic; empty if it isn't known."""
     last: Record | None = None
-    """What the input has at the offset of the state's binding; None where nothing is there."""
+    """The input's record at the offset of the state's binding; None if there is none."""
     same_log: bool = False
-    """Go on with a topic of another id, if it has the state's last record where that was."""
+    """Go on with a topic of another id, if it has the state's last record at the same offset."""
 
 
 class Progress(Struct):
     """How far the recovery of a partition is."""
 
     left: int | None = None
-    """Records of the changelog still to be read; None before that is known."""
+    """Records of the changelog still to be read; None if that isn't known yet."""
     seconds: float | None = None
-    """How long that will take at the present speed."""
+    """How long reading them will take at the present speed."""
 
 
 Open = Callable[[Progress], Awaitable[Opened]]
@@ -76,13 +76,13 @@ class Resumption:
 
     def __init__(self, name: str) -> None:
         self.deleted = 0
-        """Records that were deleted before they could be processed, as the state has it."""
+        """How many records were deleted before they could be processed, as the state counts."""
         self._name = name
         self._topic_id = b""
         self._seen: Record | None = None
         """The last record of the steps since it was opened."""
         self._ahead = 0
-        """How often in a row the topic has ended before what the state has seen."""
+        """Openings in a row at which the topic ended before the state's offset."""
 
     def offset(self, at: int, opened: Opened) -> int:
         """Return where to go on, for a state that would at `at`; raise where it can't."""
@@ -97,7 +97,7 @@ class Resumption:
             self._check_copy(binding, at, opened)
         if opened.end is not None and at > opened.end:
             self._ahead += 1
-            # For a moment after a broker has come back its partitions may look shorter.
+            # Just after a broker has come back, its partitions may look shorter than they are.
             raise (Lost if self._ahead < AHEAD_TRIES_MAX else RenewedError)(
                 f"the state of {self._name} goes on at offset {at}, and the topic ends at "
                 f"{opened.end}: it was made anew, or has lost records; {FROM_ITS_START}"
@@ -134,7 +134,7 @@ class Resumption:
         changes[HEAD] = head
 
     def _check_copy(self, binding: Binding, at: int, opened: Opened) -> None:
-        """Raise unless a topic of another id is a copy, as far as can be seen, and may be one."""
+        """Raise unless a copied topic is allowed and this one has the state's last record."""
         last = opened.last
         if (
             opened.same_log
@@ -155,11 +155,11 @@ class Resumption:
 
 
 def _other_id(binding: Binding, opened: Opened) -> bool:
-    """Whether the log has another id than the one that a state is bound to."""
+    """Whether both topic ids are known and differ."""
     known = bool(binding.topic_id and opened.topic_id)
     return known and binding.topic_id != opened.topic_id
 
 
 def _other_record(binding: Binding, at: int, last: Record | None) -> bool:
-    """Whether the log has another record where a state that goes on at `at` has seen its last."""
+    """Whether the log's record at `at - 1` differs from the state's last one."""
     return binding.offset == at - 1 and last is not None and not same_record(binding, last)

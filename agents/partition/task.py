@@ -25,7 +25,7 @@ from tables.store.overlay import Overlay
 from tables.store.store import Changes
 
 BATCHES_WAITING_MAX: Final = 2
-"""Fetched, and not computed yet; past that the partition isn't read."""
+"""Batches that were fetched and not computed yet; with this many the partition isn't read."""
 
 STEP_RECORDS_MAX: Final = 4_000
 STEP_BYTES_MAX: Final = 4 << 20
@@ -36,13 +36,13 @@ STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=1_000)
 
 STEP_SECONDS_MAX: Final = 0.25
 STEP_RECORDS_MIN: Final = 50
-"""A step that takes longer makes the next ones half as large, down to so many records: others wait
-for the loop meanwhile, and a worker that is silent for a session loses its partitions."""
+"""A step that takes longer halves the size of the next ones, down to `STEP_RECORDS_MIN`: the event
+loop does nothing else meanwhile, and a worker that is silent for a session loses its partitions."""
 
 STEPS_AHEAD_MAX: Final = 32
 RECORDS_AHEAD_MAX: Final = 16_000
 BYTES_AHEAD_MAX: Final = 32 << 20
-"""Computed, and not lasting yet: bounds memory, and what a crash computes again."""
+"""Computed and not written yet: bounds memory, and what a crash computes again."""
 
 WRITE_BYTES_MAX: Final = 16 << 20
 """Outputs and state changes of one write, and the seal that passes that: bounds a transaction."""
@@ -51,31 +51,31 @@ LINE_BYTES: Final = 1_000
 """What a line takes in a write, until one has shown how much it is."""
 
 HELD_BYTES_MAX: Final = 16 << 20
-"""Taken or computed, and not lasting yet; past that the partition isn't read."""
+"""Taken or computed and not written yet; past this the partition isn't read."""
 
 RECORD_BYTES: Final = 128
-"""What a record takes besides its bytes until it's lasting."""
+"""Memory of a record besides its bytes, until it is written."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
-"""Between two tries to open a partition whose broker is away; doubled each time."""
+"""Pause between two tries to open a partition whose broker is away; doubled each time."""
 
 FENCED_SECONDS: Final = 5.0
-"""A worker that was fenced waits so long for the news that the partition is another's."""
+"""After it was fenced a worker waits this long: the group will say that the partition has moved."""
 
 FINISH_SECONDS_MAX: Final = 4.0
-"""So long a release waits for what is being written; then it's left to the next owner."""
+"""A release waits this long for a write that has begun; then the next owner repeats it."""
 
 log = logging.getLogger("lineside.partition")
 
 Observe = Callable[[Sequence[Outgoing]], None]
 
 Seek = Callable[[int], Awaitable[None]]
-"""Tells the consumer where the partition goes on."""
+"""Sets the consumer to the offset at which the partition goes on."""
 
 
 Cut = Callable[[int, int], Sequence[Sequence[Record]]]
-"""Returns a block's records in blocks of at most so many records and bytes."""
+"""Returns a block's records in smaller blocks; the arguments are records and bytes at most."""
 
 
 class _Step(Struct):
@@ -83,9 +83,9 @@ class _Step(Struct):
     offset: int
     records: int
     posted: Sequence[Record]
-    """The records, until what they lead to is acknowledged; empty where that is nothing."""
+    """The records, until their outputs are acknowledged; empty without outputs."""
     sent: bool
-    """Whether the outputs have been acknowledged, where they leave before the state."""
+    """Whether the outputs have been acknowledged, if they leave before the state."""
     bytes_: int
     """Of the outputs, and of what the state changes."""
     sealed: bool = False
@@ -96,9 +96,10 @@ class PartitionTask:
     """Opens its partition, takes batches, and closes it: an actor with a state of its own.
 
     Three loops run: one computes steps on an overlay, one sends their outputs, one writes the state
-    of what has been sent. What has been written is in the store, `lasting` after it. Where outputs
-    and state leave together, there is nothing to send. A loss (`Lost`) throws the computed-ahead
-    away and opens the partition anew from what is lasting; any other error ends the job.
+    of the steps that were sent. Written state is in the store; `lasting` is the offset after it. If
+    outputs and state leave in one transaction, there is no loop that sends. A loss (`Lost`) drops
+    all that was computed ahead and opens the partition anew from the written state; any other error
+    ends the job.
     """
 
     def __init__(
@@ -118,16 +119,16 @@ class PartitionTask:
         """None until its state is there."""
         self.progress = Progress()
         self.lasting = 0
-        """The next offset: all before it is acknowledged, outputs and state."""
+        """The next offset: outputs and state of every record before it are acknowledged."""
         self.has_state = False
-        """Whether a state says so: before the first one there is only where it begins."""
+        """Whether `lasting` comes from a state; before the first one it is where reading began."""
         self._topic, self._number, self._rules = topic, number, rules
         self._open, self._seek, self._observe, self._fail = open_, seek, observe, fail
         self._meter = Meter() if meter is None else meter
         self._lines_max = lines_max
         self._batches: deque[Sequence[Record]] = deque()
         self._held: deque[tuple[int, int]] = deque()
-        """(end, bytes) of the batches that have been taken and aren't lasting."""
+        """(end, bytes) of the batches that were taken and aren't written."""
         self._steps: deque[_Step] = deque()
         self._records_max = STEP_RECORDS_MAX
         self._line_bytes: float = LINE_BYTES
@@ -137,19 +138,19 @@ class PartitionTask:
         self._moved = asyncio.Event()
         self._closing = False
         self._reopening: str | None = None
-        """Why the partition is to be opened anew."""
+        """Why the partition has to be opened anew; None if it hasn't."""
         self._pause = REOPEN_SECONDS_MIN
         self._resumption = Resumption(self.name)
         self._running = asyncio.create_task(self._run(), name=self.name)
 
     @property
     def deleted(self) -> int:
-        """Records that were deleted before they could be processed, and that it went on without."""
+        """How many records were deleted before they could be processed, and were left out."""
         return self._resumption.deleted
 
     @property
     def hungry(self) -> bool:
-        """Whether it takes another batch."""
+        """Whether the partition takes another batch."""
         return (
             self.partition is not None
             and not self._closing
@@ -159,16 +160,16 @@ class PartitionTask:
 
     @property
     def held_bytes(self) -> int:
-        """What it has taken and not made lasting, with what that leads to, in bytes."""
+        """Bytes of the batches that were taken and not written, and of the steps made of them."""
         while self._held and self._held[0][0] <= self.lasting:
             self._held.popleft()
         return sum([size for _, size in self._held]) + sum([step.bytes_ for step in self._steps])
 
     async def take(self, batch: Batch) -> None:
-        """Take a batch that goes on where the last one ended, or that overlaps what was taken.
+        """Take a batch that begins where the last one ended, or before that.
 
-        One of before is a stale one. One of behind that says that another went astray: then reading
-        starts again where it should go on.
+        An older batch is stale: drop it. A gap means that a batch got lost: seek back to the next
+        expected offset.
         """
         if self.partition is None:
             return
@@ -182,12 +183,12 @@ class PartitionTask:
             await self._seek(self._next)
 
     def reopen(self, why: str) -> None:
-        """Throw the computed-ahead away, and open the partition anew: what it's of has changed."""
+        """Drop all that was computed ahead and open the partition anew: its topic has changed."""
         self._reopening = why
         self._moved.set()
 
     async def close(self) -> None:
-        """Finish what is being written, drop what isn't begun, and let go of everything."""
+        """Finish the write that has begun, drop everything else, and close the store."""
         self._closing = True
         self._moved.set()
         if self.partition is not None:
@@ -274,7 +275,7 @@ class PartitionTask:
             overlay.hold(step.changes)
             count = partition.counts.records - before
             rest = partition.offset < batch[-1].offset
-            if rest:  # a bound came first
+            if rest:  # the step ended at a bound
                 self._batches.appendleft(batch)
             seconds = perf_counter() - began
             self._pace(len(batch), seconds)
@@ -287,7 +288,7 @@ class PartitionTask:
             if self._unsealed_bytes(partition) >= WRITE_BYTES_MAX:
                 self._seal(partition, overlay)
             self._moved.set()
-            await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
+            await asyncio.sleep(0)  # lets heartbeats, pages and writers run
 
     def _next_batch(self) -> Sequence[Record]:
         batch = self._batches.popleft()
@@ -297,7 +298,7 @@ class PartitionTask:
         return batch
 
     def _pace(self, records: int, seconds: float) -> None:
-        """Let steps be as large as the loop can bear."""
+        """Adapt the size of steps to `STEP_SECONDS_MAX`."""
         if seconds > STEP_SECONDS_MAX:
             self._records_max = max(records // 2, STEP_RECORDS_MIN)
         elif seconds < STEP_SECONDS_MAX / 4:
@@ -346,7 +347,7 @@ class PartitionTask:
         self._moved.set()
 
     async def _write(self, partition: Partition, writer: Writer, overlay: Overlay) -> None:
-        """Write the state of what has been sent; at the end, of all that has."""
+        """Write the state of the steps that were sent; at the end, of all of them."""
         while True:
             sent = self._sent()
             if sent and len(sent) == len(self._steps):
@@ -376,24 +377,24 @@ class PartitionTask:
                 await self._gather(writer.pause_seconds)
 
     def _note(self, steps: Sequence[_Step]) -> None:
-        """Note how old records are, now that what they lead to is acknowledged."""
+        """Note how old records are, now that their outputs are acknowledged."""
         self._meter.acknowledged([step.posted for step in steps])
         for step in steps:
             step.posted = ()
 
     def _sent(self) -> list[_Step]:
-        """Return the steps whose state may be written: none is left out before them."""
+        """Return the steps whose state may be written: the first ones, up to one not sent yet."""
         return list(takewhile(lambda step: step.sent, self._steps))
 
     async def _gather(self, seconds: float) -> None:
-        """Let steps gather for so long, or until half of what may wait is there: fewer writes."""
+        """Wait `seconds`, or until half of the steps that may wait are there: fewer writes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._closing and not _fill(self._sent(), 0.5):
                     await self._wait()
 
     async def _wait(self) -> None:
-        """Wait until something has moved: a batch, a step, the end."""
+        """Wait until a batch or a step has come, or the task has to end."""
         self._moved.clear()
         await self._moved.wait()
 
@@ -405,7 +406,7 @@ class PartitionTask:
 
 
 def _fill(steps: Collection[_Step], share: float) -> bool:
-    """Whether steps are a share of what may be ahead of what is lasting."""
+    """Whether steps reach a share of one of the bounds on computing ahead."""
     return (
         len(steps) >= share * STEPS_AHEAD_MAX
         or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
@@ -437,7 +438,7 @@ def _for_one_write(steps: Sequence[_Step]) -> Sequence[_Step]:
 
 
 async def _all(running: Sequence[asyncio.Future[None]]) -> None:
-    """Wait until all have ended; raise what the first raises that does, a cancellation included."""
+    """Wait until all have ended; raise the first error, cancellations included."""
     for ended in asyncio.as_completed(running):
         await ended
 
@@ -460,7 +461,7 @@ def _parts(
 
 
 def _bytes(records: Sequence[Record]) -> int:
-    """Return what records take until they are lasting."""
+    """Return how much memory records take until they are written."""
     size: int | None = getattr(records, "bytes", None)
     if size is None:
         size = sum(map(_size, records))

@@ -1,4 +1,4 @@
-"""Who may see what of the page: by tokens, by the name that is asked for, and how often."""
+"""Who may see which part of the page: by token, by the host name of the request, and how often."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from streams.secret import Secret, SecretError, read_reference
 Scope = Literal["open", "metrics", "read"]
 
 PROBES: Final = frozenset({"/ready", "/healthz", "/readyz", "/livez"})
-"""What an orchestrator asks: cheaper than a refusal, so it's never too often."""
+"""Paths that an orchestrator asks: an answer is cheaper than a refusal, so they have no limit."""
 
 SCOPES: Final[Mapping[str, Scope]] = {
     "/": "open",  # the page's files have no data in them
@@ -28,26 +28,26 @@ SCOPES: Final[Mapping[str, Scope]] = {
     **dict.fromkeys(PROBES, "open"),
     "/metrics": "metrics",
 }
-"""Of routes; what isn't named here takes `read`, and so does what isn't there."""
+"""The scope of each route. All other routes need `read`, and so do paths that don't exist."""
 
 TOKEN_CHARS_MIN: Final = 20
-"""Shorter ones could be guessed."""
+"""Shorter tokens could be guessed."""
 
 TOKENS_MAX: Final = 100
-"""Of a scope: each request is compared with all of them."""
+"""Tokens of a scope: each request is compared with all of them."""
 
 CHECK_SECONDS: Final = 1.0
-"""A token that was taken out of its file is good for no longer than this."""
+"""A token that was removed from its file is accepted no longer than this."""
 
 REQUESTS_PER_SECOND: Final = 100.0
 REQUESTS_AT_ONCE: Final = 300.0
-"""Of one address: more would take the worker's time from the stream of events."""
+"""Requests of one address: more would take the worker's time from the stream of events."""
 
 ADDRESSES_MAX: Final = 1_000
-"""That are counted at the same time; the one that was silent for longest is forgotten."""
+"""Addresses that are counted at a time; the one that was silent longest is forgotten."""
 
 STILL: Final[web.RequestKey[Callable[[], bool]]] = web.RequestKey("still")
-"""Whether a request that is being answered for long would still be let through."""
+"""Asks whether a request whose answer is a long stream would still be let through."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,10 +55,10 @@ log = logging.getLogger("lineside.page")
 
 
 class Tokens:
-    """The tokens of a scope, one a line; read again when they are asked for, once a second."""
+    """The tokens of a scope, one a line; read again at most once in `CHECK_SECONDS`."""
 
     def __init__(self, name: str, secret: Secret) -> None:
-        """Take the name of the setting, for sentences. Raises `AccessError`."""
+        """Take the name of the setting, for error messages. Raises `AccessError`."""
         self._name = name
         self._secret = secret
         self._digests = self._read()
@@ -66,7 +66,7 @@ class Tokens:
         self._failing = False
 
     def knows(self, digest: bytes) -> bool:
-        """Return whether a token with this digest is among them, in a time that tells nothing."""
+        """Return whether a token has this digest; how long that takes reveals nothing."""
         if time.monotonic() - self._read_at >= CHECK_SECONDS:
             self._read_again()
         found = False
@@ -108,7 +108,7 @@ class Tokens:
 
 
 def digest_of(token: str) -> bytes:
-    """Return what is kept of a token: all are of one length, and none is told by an error."""
+    """Return the digest that is kept of a token: all have one length, and errors show no token."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -133,10 +133,10 @@ class Rates:
 
 
 class Access:
-    """What a request is let through by.
+    """Decides whether a request is let through.
 
-    Without tokens everything is open, and only to whoever asks for this machine by a name of its
-    own: a foreign page whose name leads here by a trick of its name server doesn't.
+    Without tokens everything is open, but only to requests that name this machine as their host.
+    That keeps out foreign pages whose name server gives this machine's address (DNS rebinding).
     """
 
     def __init__(self, read: Tokens | None = None, metrics: Tokens | None = None) -> None:
@@ -146,7 +146,7 @@ class Access:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a request that isn't let through; hand on the others."""
+        """Answer a request that isn't let through; hand the others on."""
         counted = request.path not in PROBES
         if counted and not self._rates.take(network_of(request.remote), time.monotonic()):
             return _refusal(429, "too many requests: wait a second", {"Retry-After": "1"})
@@ -178,7 +178,7 @@ class Access:
 
 
 def access_of(settings: Settings) -> Access:
-    """Return who may see the page. Raises `AccessError` where that would be anybody."""
+    """Return who may see the page. Raises `AccessError` if everybody could."""
     if not is_loopback(settings.host) and not settings.read_tokens:
         raise AccessError(
             f"host is {settings.host!r}, where others reach the page, which shows the content of "
@@ -199,13 +199,13 @@ def _tokens(name: str, reference: str) -> Tokens | None:
 
 
 def scope_of(request: web.Request) -> Scope:
-    """Return what it takes to see what a request was routed to, however its path was written."""
+    """Return the scope of the route that a request has come to, however its path was written."""
     resource = request.match_info.route.resource
     return SCOPES.get(resource.canonical, "read") if resource is not None else "read"
 
 
 def network_of(address: str | None) -> str:
-    """Return what is counted as one address: of IPv6 a network, since a host has all of it."""
+    """Return what counts as one address: for IPv6 the network, since one host has all of it."""
     try:
         parsed = ip_address(address or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""How many connections to the page there may be, and which one goes for another."""
+"""How many connections to the page there may be, and which one is closed to let another in."""
 
 import logging
 import resource
@@ -7,42 +7,42 @@ from time import monotonic
 from typing import Final, Protocol
 
 CONNECTIONS_MAX: Final = 250
-"""Each takes a file descriptor, which the states need, too."""
+"""Each connection takes a file descriptor, and the states need descriptors, too."""
 
 DESCRIPTORS_SHARE: Final = 4
-"""Connections take no more than this part of the descriptors that a process may have: a fourth."""
+"""Connections take at most the process's limit of descriptors divided by this: a fourth."""
 
 ADDRESS_SHARE: Final = 0.8
-"""Of the connections, for one address: behind an ingress everybody is one, so it has most of them;
-some are left for whoever comes from elsewhere."""
+"""The share of one address. Behind an ingress all clients have one address, so it gets most of the
+connections; the rest is for clients from elsewhere."""
 
 TELL_SECONDS: Final = 60.0
-"""Between two lines of the log about connections that had to go."""
+"""Between two lines of the log about connections that were closed."""
 
 IDLE, ANSWERED, LISTENING = range(3)
-"""Without a whole request; with one that is being answered; with one that is answered for long."""
+"""No whole request yet; a request is being answered; the answer is a long stream."""
 
 log = logging.getLogger("lineside.page")
 
 
 class Connection(Protocol):
-    """What there is to know of a connection."""
+    """A connection, as far as `Connections` needs to know it."""
 
     address: str
     doing: int
-    """`IDLE`, `ANSWERED` or `LISTENING`: who goes first."""
+    """`IDLE`, `ANSWERED` or `LISTENING`: lower ones are closed first."""
 
     def hang_up(self) -> None:
-        """Close it at once, whatever is still to be sent."""
+        """Close the connection at once, even if not everything has been sent."""
         ...
 
 
 class Connections:
-    """Those that are there, by when they last did something.
+    """The open connections, in the order of their last activity.
 
-    Whoever comes is let in, so that a probe always is: past the bound of its address, or of all,
-    the one that has been silent for longest goes. A probe asks as soon as it's there, and idle ones
-    go first, so none goes before it's answered, however many others hold a connection.
+    Every new connection is let in, so that a probe always is. Past the bound of its address, or of
+    all, the one that was silent longest is closed, idle ones first. A probe asks as soon as it is
+    connected, so it is answered before it is closed, however many others hold a connection.
     """
 
     def __init__(self, descriptors: int) -> None:
@@ -58,7 +58,7 @@ class Connections:
         return len(self._there)
 
     def add(self, one: Connection) -> None:
-        """Let one in; hang up on another if that is too many."""
+        """Let a connection in; close another one if there are too many."""
         if self._of_address[one.address] >= self.most_of_address:
             self._drop(one.address)
         elif len(self._there) >= self.most:
@@ -73,7 +73,7 @@ class Connections:
             self._there[one] = None
 
     def remove(self, one: Connection) -> None:
-        """Forget one that is closed, if it's still there."""
+        """Forget a closed connection, if it is known."""
         if one in self._there:
             del self._there[one]
             self._of_address[one.address] -= 1
@@ -81,7 +81,7 @@ class Connections:
                 del self._of_address[one.address]
 
     def _drop(self, address: str | None) -> None:
-        """Hang up on the one to go, of an address or of all."""
+        """Close one connection: of an address, or of all."""
         found: Connection | None = None
         for one in self._there:
             if address is not None and one.address != address:

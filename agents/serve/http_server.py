@@ -1,4 +1,4 @@
-"""The page's HTTP server: how long a connection may take for what, and what an error says."""
+"""The page's HTTP server: time limits of connections, and what an error answers."""
 
 import asyncio
 import logging
@@ -27,23 +27,23 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
     "Server": "lineside",  # aiohttp would name its version and Python's
 }
-"""On every response, errors included."""
+"""Headers of every response, errors included."""
 
 HEAD_SECONDS_MAX: Final = 15.0
-"""A connection whose next request isn't there in whole by then is closed, idle or slow."""
+"""A connection whose next request isn't complete by then is closed, idle or slow."""
 
 ANSWER_SECONDS_MAX: Final = 20.0
-"""A connection on which an answer hasn't left by then is dropped: nobody takes it."""
+"""A connection that hasn't taken its answer by then is dropped."""
 
 LINGER_SECONDS: Final = 1.0
-"""What comes of a request that was refused is read for so long, so that it can read the answer."""
+"""The rest of a refused request is read for this long, so that the client can read the answer."""
 
 ACCEPTED_AT_ONCE: Final = 32
-"""By asyncio's own loop: between two lots those that are there are read, so that one that asks at
-once isn't the oldest before it has asked."""
+"""How many connections asyncio's own loop accepts before it reads from those it has: a client that
+asks at once mustn't be the oldest before its request is read."""
 
 QUEUE_MAX: Final = 1_024
-"""Connections that the kernel keeps until they're accepted. One that finds no room there tries
+"""Connections that the kernel keeps until they are accepted. A client that finds no room tries
 again after a second, which is a long time for a probe."""
 
 SHUTDOWN_SECONDS_MAX: Final = 2.0
@@ -52,7 +52,7 @@ log = logging.getLogger("lineside.page")
 
 
 class Handler(RequestHandler):
-    """A connection; errors are answered without a word of what was asked."""
+    """A connection; the answer to an error quotes nothing of the request."""
 
     __slots__ = ("_deadline", "_line", "address", "doing")
 
@@ -79,7 +79,7 @@ class Handler(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; as soon as a request is there in whole, the connection isn't idle."""
+        """Take bytes; as soon as a request is complete, the connection isn't idle."""
         super().data_received(data)
         if self._messages and self.doing == IDLE:
             self._do(ANSWERED)
@@ -91,19 +91,19 @@ class Handler(RequestHandler):
             self._do(ANSWERED if self._messages else IDLE)
 
     def listen(self) -> None:
-        """Let the answer take as long as it likes: whoever writes it sees to its listener."""
+        """Let the answer take as long as it likes: its writer has limits of its own."""
         self._do(LISTENING)
 
     def hang_up(self) -> None:
-        """Close the connection at once, whatever is still to be sent."""
+        """Close the connection at once, even if not everything has been sent."""
         self._line.abort()
 
     def _do(self, what: int) -> None:
         self.doing = what
-        if self._manager is None:  # it's closed
+        if self._manager is None:  # it's closed already
             return
         self._seats().touch(self)
-        # aiohttp closes idle ones before that; where nobody takes the rest, that doesn't end.
+        # aiohttp closes idle ones earlier, but waits for ever for a client that doesn't read.
         seconds = {IDLE: HEAD_SECONDS_MAX + LINGER_SECONDS, ANSWERED: ANSWER_SECONDS_MAX}
         self._end_by(seconds.get(what))
 
@@ -123,7 +123,7 @@ class Handler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # aiohttp's, with parts of the request in it
     ) -> web.StreamResponse:
-        """Return the answer to what aiohttp can't read, or what a handler failed on."""
+        """Return the answer to a request that aiohttp can't read or a handler failed on."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("a request failed", exc_info=exc)
         if request.writer.output_size > 0:
@@ -135,7 +135,7 @@ class Handler(RequestHandler):
         return response
 
     def log_exception(self, *_: Any, **options: Any) -> None:
-        """Log what aiohttp says of an error; a traceback of a malformed request has its text."""
+        """Log the type of an error only: its text and traceback may quote the request."""
         log.error("a connection failed: %s", type(options.get("exc_info")).__name__)
 
 

@@ -1,4 +1,4 @@
-"""What a job's metrics are at a moment, read from its partitions, its meter and its host."""
+"""The values of a job's metrics, read from its partitions, its meter and its host."""
 
 import platform
 import shutil
@@ -28,7 +28,7 @@ from tables.line.rules import Rules
 from tables.partition.cold import Cold
 
 SLICE_LINES: Final = 50
-"""Read in one go: a few milliseconds."""
+"""Lines that are read at a time: a few milliseconds."""
 
 
 class Readings:
@@ -43,7 +43,7 @@ class Readings:
         self._build = (VERSION, platform.python_version(), core_of().name, host.guarantee)
 
     def read(self, families: Families) -> Iterator[None]:
-        """Add every sample that there is now, in slices: a line at least is read in one go."""
+        """Add the samples of now, in slices; a line is never divided between two slices."""
         _add_tally(families, self._job.meter)
         yield
         lines = [
@@ -69,7 +69,7 @@ class Readings:
         _add_histograms(families, self._job.meter)
         families.add("no_progress_seconds", self._liveness.look())
         families.add("ready", self._job.ready)
-        if self._job.tasks:  # it asks about its partitions
+        if self._job.tasks:  # the lag is that of its partitions
             families.add("broker_answers", self._host.answers)
         families.add("tick_interval_seconds", self._tick_seconds)
         if self._host.clock_difference is not None:
@@ -133,7 +133,7 @@ def _topic_of(record: str) -> str:
 
 
 class AtLines:
-    """What lines are at: of those that aren't told by name the oldest, or the sum."""
+    """Watermark and open windows by line; unnamed lines report the oldest watermark and the sum."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -155,13 +155,13 @@ class AtLines:
 
 
 class Errors:
-    """What doesn't add up, of every type and measure that there is."""
+    """The conservation error of every record type and measure."""
 
     def __init__(self) -> None:
         self._errors: Counter[tuple[str, str]] = Counter()
 
     def expect(self, rules: Rules) -> None:
-        """Tell of these types and measures, even where no line has any."""
+        """Report these types and measures, even if no line has any of them."""
         for kind in rules.kinds:
             self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
 

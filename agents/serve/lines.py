@@ -1,4 +1,4 @@
-"""What there is to see of each line: the listed ones, and those that somebody asks for."""
+"""What the page shows of each line: of the listed ones, and of those that are searched for."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +15,11 @@ from tables.line.line import Line
 from tables.partition.partition import Partition
 
 LINES_LISTED_MAX: Final = 500
-"""Of a status or an answer: 150 KB of JSON. The page shows 200; who looks for another one asks."""
+"""Lines of a status or an answer: 150 KB of JSON. The page shows 200, and searches for others."""
 
 STATES: Final = ("down", "planned", "silent", "running")
-"""`down`: in a stop that nobody planned; `planned`: in planned stops only; `silent`: its watermark
-is behind that of others by more than the idle grace."""
+"""`down`: in an unplanned stop; `planned`: in planned stops only; `silent`: its watermark is behind
+the newest one by more than the idle grace."""
 
 State = Literal["down", "planned", "silent", "running"]
 
@@ -31,31 +31,31 @@ Order = tuple[int, Name]
 
 
 def lines_of(partition: Partition) -> Mapping[bytes, Line]:
-    """Return the lines of a partition by their keys: all that looks at them for the page asks here.
+    """Return the lines of a partition by their keys; the page reads lines by this function only.
 
-    A look takes many turns of the event loop: lines may come meanwhile.
+    Reading them takes many turns of the event loop, and new lines may come meanwhile.
     """
     return partition.lines
 
 
 class Query(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which lines somebody asks for: of a plant, with these words, after one in the order."""
+    """A search for lines: of a plant, a line, with these words, after one in the order."""
 
     plant: str = ""
     line: str = ""
     text: str = ""
-    """Words that are all in plant, line, state or detail, in any case."""
+    """Words that all occur in plant, line, state or detail; upper or lower case doesn't matter."""
     after: str = ""
-    """`plant/line` of the last one of the answer before."""
+    """`plant/line` of the last line of the previous answer."""
 
 
 class Shortlist:
-    """Keeps the first of what it's shown, in a bounded memory."""
+    """Keeps the first of the lines that it is shown, in a bounded memory."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[Order, bytes, list[Half]]] = []
         self._last: Order | None = None
-        """What comes after this isn't among the first."""
+        """A line after this one isn't among the first."""
 
     def show(self, order: Order, key: bytes, halves: list[Half]) -> None:
         """Show a line."""
@@ -80,7 +80,7 @@ class Shortlist:
 def walk(
     partitions: Sequence[Partition], wanted: Callable[[bytes], bool] = lambda _: True
 ) -> Iterator[tuple[bytes, list[Half]] | None]:
-    """Give every line with its halves, once; None now and then, when others should have a turn."""
+    """Yield every line with its halves, once, and None now and then, to let other work run."""
     until = perf_counter() + SLICE_SECONDS
     for number, partition in enumerate(partitions):
         for key in list(lines_of(partition)):
@@ -96,12 +96,12 @@ def walk(
 
 
 def halves_of(key: bytes, partitions: Sequence[Partition]) -> list[Half]:
-    """Return a line as it is on each topic that it was seen on."""
+    """Return a line's halves: one for each input topic on which it was seen."""
     return [(line, one) for one in partitions if (line := lines_of(one).get(key)) is not None]
 
 
 def newest_watermark(partitions: Sequence[Partition]) -> Work[int]:
-    """Return the watermark that is ahead of all others."""
+    """Return the highest watermark of all lines."""
     newest = 0
     for found in walk(partitions):
         if found is None:
@@ -112,7 +112,7 @@ def newest_watermark(partitions: Sequence[Partition]) -> Work[int]:
 
 
 def find(query: Query, partitions: Sequence[Partition], newest: int) -> Work[dict[str, Any]]:
-    """Return the lines that were asked for, by name, and how many there are of them."""
+    """Return the lines that a search finds, sorted by name, and how many there are."""
     words, after = query.text.lower().split(), natural(query.after)
     shortlist, matching = Shortlist(), 0
     candidates: Iterator[tuple[bytes, list[Half]] | None]
@@ -155,12 +155,12 @@ def _wanted(query: Query) -> Callable[[bytes], bool]:
 
 
 def natural(name: str) -> Name:
-    """Return what sorts names with their numbers by size."""
+    """Return a sort key by which L2 comes before L10."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(12), name), name
 
 
 def state_of(halves: Sequence[Half], newest: int) -> tuple[State, str]:
-    """Return what a line does, and what there is to say of it."""
+    """Return the state of a line, and the detail shown with it."""
     open_ = [
         episode
         for line, _ in halves
@@ -178,7 +178,7 @@ def state_of(halves: Sequence[Half], newest: int) -> tuple[State, str]:
 
 
 def entry(halves: Sequence[Half], newest: int, rate: float | None) -> dict[str, Any]:
-    """Return what the page shows of a line."""
+    """Return the page's entry for a line."""
     watermarks = {one.topic: instant.text(line.watermark) for line, one in halves}
     state, detail = state_of(halves, newest)
     first = halves[0][0]

@@ -1,4 +1,4 @@
-"""Whether a worker that has something to do gets on with it."""
+"""Whether a worker with lag makes progress."""
 
 from time import monotonic
 from typing import Protocol
@@ -10,17 +10,17 @@ from agents.process_events import Job
 
 
 class Ends(Protocol):
-    """Who knows how far partitions reach."""
+    """Knows the end offsets of partitions."""
 
     @property
     def answers(self) -> bool:
-        """Whether the log can be reached: a worker whose broker is away has nothing to mend."""
+        """Whether the log can be reached: no restart of a worker helps while the broker is away."""
         ...
 
     def committed_end(self, tp: TP) -> int | None:
         """Return the offset after the last committed record, None while it isn't known.
 
-        What is in an open transaction of somebody else's can't be processed yet.
+        Records in an open transaction of another producer can't be processed yet.
         """
         ...
 
@@ -28,11 +28,11 @@ class Ends(Protocol):
 class _Seen(Struct):
     lasting: int
     since: float
-    """When the partition was there, or had nothing more to do."""
+    """When the partition got to this offset, or last had nothing to do."""
 
 
 class Liveness:
-    """Watches how far the partitions are: has to `look` now and then."""
+    """Watches the progress of partitions; somebody has to call `look` now and then."""
 
     def __init__(self, job: Job, ends: Ends) -> None:
         self._job = job
@@ -40,10 +40,10 @@ class Liveness:
         self._seen: dict[TP, _Seen] = {}
 
     def look(self, now: float | None = None) -> float:
-        """Return for how many seconds a partition with lag has stood still, the longest of them.
+        """Return for how many seconds a partition with lag has stood still, the longest of all.
 
-        One whose state is awaited for the first time isn't looked at: that's what readiness is for.
-        One that is opened anew after a loss is: it has lag, and it hasn't moved.
+        A partition that waits for its state for the first time doesn't count: readiness reports it.
+        One that is opened anew after a loss counts: it has lag, and hasn't moved.
         """
         at = monotonic() if now is None else now
         seen, self._seen = self._seen, {}

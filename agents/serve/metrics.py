@@ -1,4 +1,4 @@
-"""The metrics of a worker: which there are, and the text of `/metrics`."""
+"""The metrics of a worker: their names and types, and the text of `/metrics`."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -20,16 +20,16 @@ PREFIX: Final = "lineside_"
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 TIME_SHARE_MAX: Final = 0.01
-"""Reading the job for scrapes takes no more of the event loop than this, however many scrape."""
+"""Reading the job for scrapes takes at most this share of the event loop, however many scrape."""
 
 PAUSE_SECONDS_MIN: Final = 1.0
-"""Between two readings; who asks in between gets the last."""
+"""Between two readings; a scrape in between gets the last one."""
 
 PAUSE_SECONDS_MAX: Final = 60.0
 
 
 class Described(Struct, frozen=True):
-    """A metric: its name without the prefix, its type, its labels, and what it says."""
+    """A metric: its name without the prefix, its type, its labels, and its help text."""
 
     name: str
     type: Literal["counter", "gauge", "histogram"]
@@ -104,11 +104,11 @@ METRICS: Final = (
     Described("posting_latency_seconds", "histogram", (),
         "From a record's timestamp to the acknowledgement of what left for it and its neighbours"),
 )  # fmt: skip
-"""All of them, in the order of docs/metrics.md."""
+"""All metrics, in the order of docs/metrics.md."""
 
 
 class Families:
-    """The families of all metrics, to be filled; a sample of another name can't be added."""
+    """The families of all metrics, to be filled; a sample of an unknown name can't be added."""
 
     def __init__(self) -> None:
         self.all = {metric.name: _family(metric) for metric in METRICS}
@@ -127,7 +127,7 @@ class Families:
         sum_: float,
         *labels: str,
     ) -> None:
-        """Add a histogram: its buckets' bounds, and the counts in each and past them."""
+        """Add a histogram: the bounds of its buckets, and the counts in each and past the last."""
         family = self.all[name]
         assert isinstance(family, HistogramMetricFamily)
         total, buckets = 0, []
@@ -138,7 +138,7 @@ class Families:
 
 
 Read = Callable[[Families], Iterator[None]]
-"""Fills families with what there is to say now, in slices: between two others have their turn."""
+"""Fills families with the values of now, in slices: other work runs between two of them."""
 
 
 class Exposition:
@@ -155,7 +155,7 @@ class Exposition:
         self._one = asyncio.Lock()
 
     async def text(self) -> bytes:
-        """Return the text, made anew if that is due."""
+        """Return the text, made anew if the last one is too old."""
         async with self._one:
             if perf_counter() < self._due:
                 return self._text
@@ -169,7 +169,7 @@ class Exposition:
             return self._text
 
     def read_job(self) -> Iterator[float]:
-        """Read the job for the registry in slices; yield the seconds that each takes."""
+        """Read the job for the registry in slices; yield the seconds that each slice takes."""
         families = Families()
         began = perf_counter()
         for _ in self._read(families):
@@ -180,7 +180,7 @@ class Exposition:
 
 
 class _Ready(Collector):
-    """Gives what was read already."""
+    """Gives the samples that were read before."""
 
     def __init__(self) -> None:
         self.families: list[Metric] = []

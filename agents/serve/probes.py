@@ -1,4 +1,4 @@
-"""What orchestrators and Prometheus ask a worker for: health, readiness, progress, metrics."""
+"""Paths for orchestrators and Prometheus: health, readiness, progress, metrics."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -19,11 +19,11 @@ def add_probes(
     still_seconds_max: float,
     exposition: Exposition,
 ) -> None:
-    """Let an application answer these.
+    """Add these routes to an application.
 
     `/healthz`: 200, the process answers. `/readyz`: 200 once partitions are assigned and every one
-    has its state, 503 before. `/livez`: 503 if a partition that has something to do has stood still
-    for longer than `still_seconds_max`. `/metrics`: Prometheus's text format.
+    has its state, 503 before. `/livez`: 503 if a partition with lag has stood still for longer than
+    `still_seconds_max`. `/metrics`: Prometheus's text format.
     """
 
     async def health(_: web.Request) -> web.Response:
@@ -44,7 +44,7 @@ def add_probes(
 
 
 def readiness(ready: Callable[[], bool]) -> Answer:
-    """Return what answers `/readyz`, and `/ready`, which is its older name."""
+    """Return the handler of `/readyz`, and of `/ready`, its older name."""
 
     async def answer(_: web.Request) -> web.Response:
         if ready():

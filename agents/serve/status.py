@@ -1,4 +1,4 @@
-"""What people see of a running job: the status document of the page and of `/api/status`."""
+"""The status document of a running job, for the page and `/api/status`."""
 
 import asyncio
 from collections import deque
@@ -24,33 +24,33 @@ from streams.version import VERSION
 from tables.report import counts_of, left_of
 
 SURVEY_SECONDS_MAX: Final = 0.5
-"""A status waits no longer for a look at the lines: then it tells what the last one found."""
+"""A status waits this long for a survey of the lines; then it shows the figures of the last one."""
 
 END_SECONDS_MAX: Final = 1.0
-"""The last status of all waits for so long."""
+"""The last status of a job waits this long for a survey of the lines."""
 
 QUERIES_MAX: Final = 16
-"""Different questions for lines at the same time: each may be a look at all of them."""
+"""Different searches for lines at a time: each may go through all lines."""
 
 QUERY_SECONDS_MAX: Final = 10.0
-"""Who has waited for so long is told to ask again; the search goes on meanwhile."""
+"""After this long a search is answered with "ask again"; it goes on meanwhile."""
 
 ANSWER_KEPT_SECONDS: Final = 5.0
-"""An answer is kept for so long, for whoever asks the same."""
+"""An answer is kept this long, for others who search for the same."""
 
 ORIGINAL_CHARACTERS_MAX: Final = 8_192
-"""Of the base64 of a refused record; the exception on its topic has all of it. A multiple of 4."""
+"""Shown of the base64 of a refused record; the exception on its topic has more. A multiple of 4."""
 
 
 class Sample(Struct):
-    """How far the job was at a moment: records that this process has computed."""
+    """How many records this process had computed at a moment."""
 
     at: float
     records: float
 
 
 class Host(Protocol):
-    """Where a job runs, on an embedded log or in a Kafka cluster."""
+    """What runs a job: on the embedded log, or in a Kafka cluster."""
 
     @property
     def broker_name(self) -> str: ...
@@ -81,29 +81,29 @@ class Host(Protocol):
 
     @property
     def clock_difference(self) -> float | None:
-        """This worker's clock minus the brokers' in seconds, None where that isn't known."""
+        """This worker's clock minus the brokers' in seconds, None if that isn't known."""
         ...
 
     def standbys(self) -> dict[TP, int]:
-        """Return how many records each copy of another worker's state lacks."""
+        """Return how many records each standby still has to read."""
         ...
 
     @property
     def partitions_in_all(self) -> int:
-        """Of all inputs, this worker's and others'."""
+        """Partitions of all inputs, this worker's and others'."""
         ...
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close everything."""
         ...
 
 
 class BusyError(Trouble):
-    """More is asked for than can be answered."""
+    """More searches run than can be answered."""
 
 
 class Views:
-    """The status of a job, worked out when somebody asks."""
+    """The status of a job, made when somebody asks."""
 
     def __init__(self, name: str, job: Job, host: Host, turns: Turns | None = None) -> None:
         self._name = name
@@ -119,8 +119,8 @@ class Views:
     async def status(self, seconds_max: float = SURVEY_SECONDS_MAX) -> dict[str, Any]:
         """Return the status document; every number on the page comes from it.
 
-        What is of lines (`surveyed` says of when it is) may be older than the rest where there are
-        many. When the job has ended, it's the last one that there was.
+        Figures of lines may be older than the rest if there are many lines; `surveyed` says when
+        they were made. When the job has ended, this is the last status.
         """
         if self._final is not None:
             return self._final
@@ -129,7 +129,7 @@ class Views:
         return self._final or {**head, **of_lines}
 
     async def lines(self, query: Query) -> dict[str, Any]:
-        """Return the lines that somebody asks for. Raises `BusyError`."""
+        """Return the lines that a search finds. Raises `BusyError`."""
         asked = self._asked.get(query)
         if asked is None:
             if len(self._asked) >= QUERIES_MAX:
@@ -145,7 +145,7 @@ class Views:
         return asked.result()
 
     async def end(self) -> None:
-        """Keep the figures as they are now: partitions are about to be let go of."""
+        """Keep the figures as they are now: the partitions are about to be closed."""
         told = await self.status(END_SECONDS_MAX)
         self._final = {**told, "ended": True, "rate": 0.0}
         await self._surveys.close()
@@ -153,7 +153,7 @@ class Views:
             asked.cancel()
 
     def _head(self) -> dict[str, Any]:
-        """Return what takes no look at the lines."""
+        """Return the part of the status that needs no survey of the lines."""
         partitions = list(self._job.partitions.values())
         codes, transactions, summaries = left_of(partitions)
         counts = counts_of(partitions)
@@ -188,9 +188,9 @@ class Views:
         return self._job.ready
 
     def lag(self) -> int | None:
-        """Return how many records of the worker's partitions haven't been processed for good.
+        """Return how many records of the worker's partitions are still to be processed and written.
 
-        None while the end of one isn't known.
+        None while the end of a partition isn't known.
         """
         lags = [self._lag(tp, task) for tp, task in self._job.tasks.items()]
         return None if None in lags else sum(lag or 0 for lag in lags)
@@ -212,7 +212,7 @@ class Views:
         }
 
     def _rate(self) -> float:
-        """Return how many records this process computes in a second, whatever comes and goes."""
+        """Return how many records this process computes a second, however its partitions change."""
         now = Sample(monotonic(), self._job.meter.batches.sum)
         samples = self._samples
         while len(samples) > 1 and now.at - samples[1].at >= RATE_SECONDS:
@@ -224,7 +224,7 @@ class Views:
 
 
 def _shown(record: Outgoing) -> dict[str, Any]:
-    """Return a record as people see it: the original in an exception is cut."""
+    """Return a record as the page shows it: the original in an exception is cut."""
     event: dict[str, Any] = orjson.loads(record.value)
     original = event["data"].get("value")
     if record.topic == EXCEPTIONS and len(original) > ORIGINAL_CHARACTERS_MAX:

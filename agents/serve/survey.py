@@ -1,4 +1,4 @@
-"""A look at every line of a worker: sums, states, and the lines that are listed."""
+"""Surveys of all lines of a worker: sums, states, and the lines that a status lists."""
 
 import asyncio
 from collections import Counter, deque
@@ -25,21 +25,21 @@ from tables.partition.partition import Partition
 from tables.report import Totals
 
 RATE_SECONDS: Final = 5.0
-"""Rates are over about so long."""
+"""Rates are averages over about this long."""
 
 Seen = dict[tuple[str, int, int, bytes], int]
-"""Accepted events by topic, partition, the how manyth opening of that, and line."""
+"""Accepted events by topic, partition, number of the partition's opening, and line."""
 
 
 class Survey(Struct, frozen=True, kw_only=True):
-    """What a look has listed."""
+    """The result of a survey."""
 
     told: dict[str, Any]
-    """Its part of the status document."""
+    """The survey's part of the status document."""
     newest: int
-    """The watermark that is ahead of all others."""
+    """The highest watermark of all lines."""
     seen: Seen
-    """Of the lines that are listed."""
+    """Accepted events of the listed lines."""
     at: float
 
 
@@ -48,11 +48,11 @@ NOT_ADDED_UP: Final[dict[str, Any]] = {
     "surveyed": None, "late": None, "open_windows": None, "waiting_ends": None,
     "overlong_episodes": None, "episodes": [], "conservation": None,
 }  # fmt: skip
-"""What is said of the lines before the first look has come so far."""
+"""The survey's part of the status until the first survey has ended."""
 
 
 class Surveys:
-    """Looks at all lines again and again, as long as somebody asks and as time allows."""
+    """Surveys all lines again and again while somebody asks, within a share of the time."""
 
     def __init__(self, job: Job, turns: Turns) -> None:
         self.newest_watermark = 0
@@ -63,9 +63,9 @@ class Surveys:
         self._before: deque[Survey] = deque()
 
     async def newest(self, seconds_max: float) -> dict[str, Any]:
-        """Return what a look from now on finds, or the last one if it isn't there in time.
+        """Return the result of a survey that starts now, or the last one if that takes too long.
 
-        It is the part of the status document that is of lines.
+        It is the part of the status document that is about lines.
         """
         if self._running is None:
             self._running = asyncio.ensure_future(self._look())
@@ -73,11 +73,11 @@ class Surveys:
         await asyncio.wait([running], timeout=seconds_max)
         if running.done():
             self._running = None
-            running.result()  # raises what it raised
+            running.result()  # raises the survey's error
         return self._told
 
     async def close(self) -> None:
-        """Look no more."""
+        """Stop surveying."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
@@ -125,10 +125,10 @@ class Surveys:
         return Survey(told=told, newest=newest, seen=seen, at=at)
 
     def _rate(self, now: Seen, at: float) -> float | None:
-        """Return how many events of a line this process accepts in a second.
+        """Return how many events of a line this process accepts a second.
 
-        Of each half since the oldest look of the last seconds in which it was open as it is now:
-        what a partition had counted before it came here is none of it.
+        Each half counts from the oldest survey of the last seconds that saw the same opening of its
+        partition: events that were counted before that opening don't belong to this process.
         """
         rates = []
         for one, accepted in now.items():

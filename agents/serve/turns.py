@@ -1,4 +1,4 @@
-"""Long work for those who watch, in slices: between two of them the job has its turn."""
+"""Long work for the page and metrics, in slices: the job goes on between two slices."""
 
 import asyncio
 from collections.abc import Coroutine, Generator
@@ -8,31 +8,31 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 TIME_SHARE_MAX: Final = 0.04
-"""Looking at the lines takes no more of the event loop than this, however many there are."""
+"""Surveys of lines take at most this share of the event loop, however many lines there are."""
 
 BURST_SECONDS_MAX: Final = 0.05
-"""What is shorter is done at once, and makes the next wait."""
+"""Work that is shorter is done at once; the next work waits longer for it."""
 
 SLICE_SECONDS: Final = 0.003
-"""Work should go so far before it yields; heartbeats and batches wait for no more."""
+"""Work should yield after this long: heartbeats and batches wait meanwhile."""
 
 Work = Generator[None, None, T]
-"""Yields between slices, and returns what came of it."""
+"""Yields between slices, and returns its result."""
 
 
 class Turns:
-    """Lets works follow one another, in no more than a share of the event loop's time."""
+    """Runs works in turns, within a share of the event loop's time."""
 
     def __init__(self, share: float = TIME_SHARE_MAX) -> None:
         self._share = share
         self._one = asyncio.Lock()
         self._paid_at = 0.0
-        """When all the time that was taken is paid for: by as much time for others."""
+        """When other work will have had its share for all the time that was taken."""
 
     async def run(self, work: Work[T]) -> T:
-        """Do a work, slice by slice, each after one of every other's; return what it returns."""
+        """Do a work, slice by slice, in turns with all others; return its result."""
         while True:
-            async with self._one:  # it's given out in the order of asking
+            async with self._one:  # asyncio's lock is granted in the order of asking
                 rest = self._paid_at - perf_counter() - BURST_SECONDS_MAX / self._share
                 await asyncio.sleep(max(rest, 0))
                 began = thread_time()
@@ -47,7 +47,7 @@ class Turns:
 
 
 class Timed:
-    """Awaits something, and knows what time that took itself, without what others did meanwhile."""
+    """Awaits something, and measures its own time, without that of other tasks meanwhile."""
 
     def __init__(self, what: Coroutine[Any, Any, T]) -> None:
         self._what = what
@@ -66,5 +66,5 @@ class Timed:
                 self.seconds += thread_time() - began
             try:
                 given, error = (yield asked), None
-            except BaseException as raised:  # a cancellation above all: it's for what is awaited
+            except BaseException as raised:  # also a cancellation: it's for what is awaited
                 error = raised

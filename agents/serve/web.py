@@ -21,10 +21,10 @@ from agents.serve.turns import Timed
 from streams.trouble import Trouble
 
 Status = Callable[[], Coroutine[Any, Any, dict[str, Any]]]
-"""Returns the status document of now."""
+"""Returns the present status document."""
 
 Lines = Callable[[Query], Awaitable[dict[str, Any]]]
-"""Returns the lines that somebody asks for."""
+"""Returns the lines that a search finds."""
 
 FILES: Final = {
     "/": ("index.html", "text/html"),
@@ -33,21 +33,22 @@ FILES: Final = {
 }
 
 LISTENERS_MAX: Final = 100
-"""More would take the worker's time from the stream of events; a reverse proxy can fan out."""
+"""More listeners would take time from the stream of events; a reverse proxy can fan out."""
 
 INTERVAL_SECONDS_MIN: Final = 0.05
 PAUSE_SECONDS_MAX: Final = 5.0
-"""However dear a status is, listeners hear one this often: the page calls more silence a loss."""
+"""Listeners get a status at least this often, whatever it costs: after a longer silence the page
+says that the connection is lost."""
 
 STATUS_TIME_SHARE: Final = 0.01
-"""Making and encoding the status takes no more of the event loop than this, whoever asks how often:
-who asks in between gets the last one. Lines are looked at in a time of their own (turns.py)."""
+"""Making and encoding statuses takes at most this share of the event loop; a request in between
+gets the last status. Surveys of lines have a share of their own (turns.py)."""
 
 BYTES_PER_SECOND_MAX: Final = 20_000_000
-"""To all listeners together: a status of 500 lines is 0.2 MB."""
+"""For all listeners together: a status of 500 lines is 0.2 MB."""
 
 SLICE_BYTES: Final = 65_536
-"""What is written before a listener's socket has to have taken it: bounds each one's buffer."""
+"""Written to a listener before its socket must have taken it: bounds the buffer of each."""
 
 WRITE_SECONDS_MAX: Final = 20.0
 """A listener that takes longer over one status is dropped; until then it skips statuses."""
@@ -68,9 +69,9 @@ def create_web(
     """Return the page's application; it can be mounted below another one's path.
 
     GET `/`, `/page.js`, `/page.css`; `/api/status`: the status as JSON; `/api/stream`: Server-Sent
-    Events, the status about every interval; `/api/lines`: those of a `plant`, a `line`, with a
-    `text`, `after` another; `/ready`: `/readyz` by its older name. It only reads: any method but
-    GET and HEAD is a 405. Without `access` no token is asked for.
+    Events, the status about every interval; `/api/lines`: a search by `plant`, `line`, `text` and
+    `after`; `/ready`: the older name of `/readyz`. The page only reads: any method but GET and HEAD
+    is a 405. Without `access` no token is asked for.
     """
     app = web.Application(middlewares=[(access or Access()).guard])
     newest = _Newest(status)
@@ -90,7 +91,7 @@ def create_web(
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     """Listen on `host` and `port`, 0 for a free one, until the runner's `cleanup`.
 
-    Raise `WebError` where that can't be done, a port in use above all.
+    Raises `WebError` if that fails, for instance if the port is in use.
     """
     runner = Runner(app)
     await runner.setup()
@@ -128,7 +129,7 @@ def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Respons
 
 
 class _Newest:
-    """The status as JSON, made for all who ask."""
+    """The status as JSON, made once for all requests."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
@@ -137,7 +138,7 @@ class _Newest:
         self._one = asyncio.Lock()
 
     async def text(self, *, anew: bool = False) -> bytes:
-        """Return it, made anew if that is due or must be."""
+        """Return the JSON, made anew if it is too old or `anew` says so."""
         async with self._one:
             if time.perf_counter() < self._due and not anew:
                 return self._text
@@ -178,7 +179,7 @@ async def _secure(_: web.Request, response: web.StreamResponse) -> None:
 
 
 class _Feed:
-    """The newest status, one for each tick, and those who listen to it.
+    """The newest status, one for each tick, and its listeners.
 
     There is no queue: a listener is sent the newest status when it has taken the one before.
     """
@@ -249,7 +250,7 @@ class _Feed:
         return True
 
     async def _newest(self, ending: bool) -> bytes:
-        """Return the message of this tick; whoever asks first makes it for all."""
+        """Return the message of this tick; the first listener that asks makes it for all."""
         loop = asyncio.get_running_loop()
         async with self._one:
             if loop.time() < self._due:
@@ -262,8 +263,8 @@ class _Feed:
             return self._message
 
     async def close(self, _: web.Application) -> None:
-        """End all streams: those that wait for a tick properly, those stuck in a write at once."""
+        """End all streams: in order while they wait for a tick, at once while stuck in a write."""
         self._closing.set()
-        self._due = 0.0  # what is said last is of now
+        self._due = 0.0  # the last message has the latest status
         for transport in self._writing:
             transport.abort()

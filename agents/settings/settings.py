@@ -61,9 +61,9 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     guarantee: Literal["at_least_once", "exactly_once"] = "at_least_once"
     """On Kafka: see docs/at-least-once.md and docs/exactly-once.md."""
     standbys: int = 0
-    """Of each state: so many other workers keep a copy up to date, so that they can take over."""
+    """How many other workers keep a copy of each state up to date, so that they can take over."""
     session_timeout_seconds: float = 8
-    """A worker that hasn't been heard of for so long has lost its partitions."""
+    """A worker that has sent no heartbeat for this long loses its partitions."""
     broker_security: Literal["plaintext", "ssl", "sasl_ssl"] = "plaintext"
     """What the brokers' listener speaks, in Kafka's words."""
     broker_ca: str = ""
@@ -83,7 +83,7 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state_format: int = STATE_FORMAT
     """In which states are written: docs/upgrading.md says when to raise it."""
     partitions: int = 4
-    """Of each topic of the embedded log; on Kafka the topics tell."""
+    """Of each topic of the embedded log; ignored on Kafka."""
     host: str = "127.0.0.1"
     port: int = 8080
     """Of the web page; 0 takes a free one."""

@@ -21,13 +21,13 @@ from tables.report import Report, report
 
 DRAIN_SECONDS_MAX: Final = 8.0
 DAYS_BACK: Final = 28
-"""The factory's clock starts a Monday morning about so long ago, and runs ahead from there."""
+"""The factory's clock starts on a Monday morning this many days ago or up to six more."""
 
 PROGRESS_SECONDS: Final = 1.0
 
 
 class Outcome(Struct):
-    """What a demonstration came to."""
+    """The result of a demonstration."""
 
     report: Report
     records: int
@@ -40,7 +40,7 @@ def run_demo(
 ) -> bool:
     """Run the demonstration; return whether all was processed and the totals add up exactly.
 
-    Where others reach the page and no token is set, the link that is printed has one of its own.
+    If the page listens beyond this machine and no token is set, the printed link has a new token.
     """
     with tempfile.TemporaryDirectory(prefix="lineside-demo-") as folder:
         own = structs.replace(settings, broker="", data_dir=folder, tick_seconds=0)

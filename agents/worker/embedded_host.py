@@ -24,7 +24,7 @@ class EmbeddedHost:
     answers = True
     """The log can be reached: it's in this process."""
     clock_difference = None
-    """There is no other clock."""
+    """There is no broker with a clock of its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -74,7 +74,7 @@ class EmbeddedHost:
         self._job.take_over(actives)
 
     async def release(self) -> dict[TP, int]:
-        """Close all partitions; return how far they are."""
+        """Close all partitions; return the next offset of each."""
         return await self._job.release()
 
     def end_offset(self, tp: TP) -> int:
@@ -82,20 +82,20 @@ class EmbeddedHost:
         return self.broker.log.partition(*tp).end_offset
 
     def committed_end(self, tp: TP) -> int:
-        """Return the same: all that is in the log is committed."""
+        """Return the same: everything in the log is committed."""
         return self.end_offset(tp)
 
     @property
     def partitions_in_all(self) -> int:
-        """Of both inputs."""
+        """Partitions of both inputs."""
         return len(INPUTS) * self.broker.partitions
 
     def standbys(self) -> dict[TP, int]:
-        """Return that there are none."""
+        """Return nothing: there are no standbys."""
         return {}
 
     async def close(self) -> None:
-        """Let go of the log."""
+        """Close the log."""
         self._log.close()
 
 

@@ -18,16 +18,16 @@ from streams.log.record import Record, partition_of
 from streams.trouble import Trouble
 
 WAITING_RECORDS_MAX: Final = 50_000
-"""A feeder waits while more are still to be processed: bounds the log."""
+"""A feeder waits while more records than this are still to be processed: bounds the log."""
 
 
 async def feed_file(worker: Worker, path: Path) -> int:
-    """Append the lines of a log to the input topics, and return how many records that made.
+    """Append the lines of a log to the input topics, and return how many records they made.
 
     Records have the timestamps that the log has (bare events: none), so that the job's output is
-    that of `lineside replay`. After a crash the feeder goes on where it was: a partition that has n
-    records has the first n of the file. So nothing else may write to the log: no clock, no second
-    file; `FeedError` if something did.
+    that of `lineside replay`. After a crash the feeder goes on where it stopped: a partition with n
+    records has the first n of the file. So nothing else may write to the log, neither a clock nor a
+    second file. Raises `FeedError` if something did.
     """
     broker = worker.broker
     held = {
@@ -67,7 +67,7 @@ async def feed_file(worker: Worker, path: Path) -> int:
 
 
 def _check_held(broker: Broker, at: tuple[str, int], record: Record, path: Path) -> None:
-    """Refuse a file whose record isn't what the log holds last of that partition."""
+    """Refuse a file if its record differs from the last one that the log has of the partition."""
     log = broker.log.partition(*at)
     held = log.read(log.end_offset - 1, 1)[0]
     if (held.key, held.value) != (record.key, record.value):
@@ -86,7 +86,7 @@ class FeedError(Trouble):
 
 
 async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float | None) -> float:
-    """Let a simulated factory produce `rate` events a second; return for how long it did.
+    """Let a simulated factory produce `rate` events a second; return for how many seconds.
 
     Its ticks are the job's only ones.
     """

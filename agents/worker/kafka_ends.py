@@ -1,7 +1,6 @@
-"""How far a worker's input partitions reach, asked for on a connection of its own.
+"""The end offsets of a worker's input partitions, asked for on a connection of its own.
 
-The consumer knows that, too, from what it fetches: one that has silently stopped fetching would
-never see that it lags.
+The consumer learns them, too, but only by fetching: if it silently stopped, it would see no lag.
 """
 
 import asyncio
@@ -17,10 +16,10 @@ from streams.kafka.cluster import Cluster, asked_to_end
 
 ASK_PAUSE_SECONDS: Final = 10.0
 ASK_SECONDS_MAX: Final = 10.0
-"""An answer that takes longer is none."""
+"""A question without an answer by then counts as failed."""
 
 ANSWERS_SECONDS: Final = 30.0
-"""A broker that has answered within this is there."""
+"""A broker whose last answer is older than this counts as away."""
 
 log = logging.getLogger("lineside.worker")
 
@@ -62,7 +61,7 @@ class Ends:
                     while True:
                         wanted = [TopicPartition(*tp) for tp in self._owned()]
                         if wanted:
-                            # A topic that was made anew is looked for first: its ends aren't told.
+                            # First look for a topic that was made anew: no broker gives its ends.
                             async with asyncio.timeout(ASK_SECONDS_MAX):
                                 await self._look(reader)
                             async with asyncio.timeout(ASK_SECONDS_MAX):
@@ -73,6 +72,6 @@ class Ends:
             except asyncio.CancelledError:
                 if asked_to_end():
                     raise
-            except Exception as error:  # whatever it is: the work goes on without
+            except Exception as error:  # the partitions are processed without these figures
                 log.debug("the ends of the inputs aren't known: %r", error)
             await asyncio.sleep(ASK_PAUSE_SECONDS)

@@ -33,20 +33,20 @@ from tables.store.local_copy import open_store, state_entries
 from tables.store.rocksdb import RocksStore
 
 RECOVERIES_MAX: Final = 4
-"""Partitions that read their changelogs at the same time; the others wait their turn."""
+"""How many partitions read their changelogs at the same time; the others wait."""
 
 OFFICE: Final = TP(MES_EVENTS, 0)
-"""Whoever owns this partition writes the ticks."""
+"""The worker that owns this partition leads the clock: it writes the ticks."""
 
 log = logging.getLogger("lineside.worker")
 
 
 class TopicsError(Trouble):
-    """Topics that don't fit; see `lineside topics check`."""
+    """Topics that don't fit the catalogue; see `lineside topics check`."""
 
 
 class KafkaHost:
-    """The cluster, this worker's standbys, and what all its partitions share."""
+    """The cluster, this worker's standbys, and the clients that all its partitions share."""
 
     def __init__(
         self, settings: Settings, cluster: Cluster, counts: dict[str, int], tombstones_ms: int
@@ -63,14 +63,14 @@ class KafkaHost:
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
-        """Of this process, standbys included."""
+        """States of this process, standbys included."""
         self._ends: Ends | None = None
         self._app: App | None = None
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
 
     @classmethod
     async def connect(cls, settings: Settings) -> "KafkaHost":
-        """Look at the cluster's topics, and refuse to go on where they don't fit."""
+        """Check the cluster's topics, and raise `TopicsError` if they don't fit."""
         from agents.provision.topics import partitions_of, problems
 
         cluster = cluster_of(settings)
@@ -101,8 +101,8 @@ class KafkaHost:
             broker_session_timeout=settings.session_timeout_seconds,
             table_standby_replicas=settings.standbys,
             consumer_group_instance_id=settings.instance or None,
-            # What a worker is called in assignments: one that keeps them over a restart has to
-            # know itself again.
+            # The worker's name in assignments. A static member has to recognize its own after a
+            # restart.
             canonical_url=f"http://{settings.instance or self._owner.replace(':', '.')}",
         )
         self._app = app
@@ -111,7 +111,7 @@ class KafkaHost:
         return app
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
-        """Shut out earlier owners, recover the state from its changelog, find where to go on."""
+        """Shut out earlier owners, recover the state from its changelog, find the next offset."""
         name = changelog(self._settings.group, tp.topic)
         partitions = self._counts[tp.topic]
         if tp.partition >= partitions:
@@ -137,7 +137,7 @@ class KafkaHost:
         except BaseException as error:
             await writer.close()
             store.close()
-            if isinstance(error.__cause__, TopicAuthorizationFailedError):  # no patience gives it
+            if isinstance(error.__cause__, TopicAuthorizationFailedError):  # waiting gives no right
                 raise BrokerError(f"{error}: see what `lineside topics acls worker` says") from None
             raise
         self._watch.opened(tp, {tp.topic: opened.topic_id, name: writer.changelog_id})
@@ -152,7 +152,7 @@ class KafkaHost:
         return restore
 
     def take_over(self, actives: set[TP], standbys: set[TP]) -> None:
-        """Open partitions, and follow those that this worker stands by for."""
+        """Open the active partitions, and follow the changelogs of the standbys."""
         if self._job.ending:
             return
         self._states = len(actives | standbys)
@@ -167,7 +167,7 @@ class KafkaHost:
             )
 
     async def release(self) -> dict[TP, int]:
-        """Close all partitions, finish what is being written; return how far they are."""
+        """Finish writes that have begun, close all partitions; return the next offset of each."""
         standby, self._standby = self._standby, None
         if standby is not None:
             await standby.close()
@@ -176,7 +176,7 @@ class KafkaHost:
         return offsets
 
     async def tick(self, slot: int, value: bytes) -> None:
-        """Write a tick, if the office is this worker's."""
+        """Write a tick if this worker leads the clock, that is, owns partition 0 of MES events."""
         task = self._job.tasks.get(OFFICE)
         if task is None or task.partition is None:
             return
@@ -196,7 +196,7 @@ class KafkaHost:
         return end
 
     def committed_end(self, tp: TP) -> int | None:
-        """Return the offset after the last committed record, as a connection of its own was told.
+        """Return the offset after the last committed record, asked for on a connection of its own.
 
         None while it isn't known.
         """
@@ -205,8 +205,8 @@ class KafkaHost:
         return end
 
     def _told(self, tp: TP) -> tuple[Any, int | None]:
-        """Return the consumer, and the end of a partition that another connection was told."""
-        assert self._app is not None  # it gave out this partition
+        """Return the consumer, and a partition's end as the other connection last learnt it."""
+        assert self._app is not None  # partitions are handed out by the app
         return self._app.consumer, None if self._ends is None else self._ends.known.get(tp)
 
     @property
@@ -216,22 +216,22 @@ class KafkaHost:
 
     @property
     def partitions_in_all(self) -> int:
-        """Of both inputs, as they were when this worker started."""
+        """Partitions of both inputs when this worker started."""
         return sum(self._counts[topic] for topic in INPUTS)
 
     @property
     def clock_difference(self) -> float | None:
-        """This worker's clock minus the brokers', None where it writes no ticks."""
+        """This worker's clock minus the brokers' in seconds, None if it writes no ticks."""
         return self._ticker.difference
 
     def standbys(self) -> dict[TP, int]:
-        """Return how many changelog records each standby lacks, by changelog partition."""
+        """Return how many changelog records each standby still has to read, by partition."""
         if self._standby is None:
             return {}
         return {TP(*tp): left for tp, left in self._standby.left.items()}
 
     async def close(self) -> None:
-        """Stop what the partitions shared; leave the group, if Faust hasn't come to that."""
+        """Stop the shared clients; leave the group, if Faust hasn't done so."""
         if self._ends is not None:
             await self._ends.close()
         await self.outputs.close()
@@ -244,13 +244,13 @@ if TYPE_CHECKING:  # Faust hands it to the transport, and leaves it Any: so mypy
 
 
 def _told_elsewhere(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Pass over futures of aiokafka's that nobody asked: what was sent has told its error."""
+    """Ignore aiokafka futures that nobody awaits: the send has already reported the error."""
     if not isinstance(context.get("exception"), KafkaError):
         loop.default_exception_handler(context)
 
 
 async def _keeps_tombstones_ms(cluster: Cluster, group: str) -> int:
-    """Return for how long the changelogs keep what was deleted: the shortest of them."""
+    """Return for how many ms the changelogs keep tombstones: the shortest of them."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, changelog(group, name)) for name in INPUTS]
     async with cluster.admin() as admin:
         answers = await admin.describe_configs(wanted)

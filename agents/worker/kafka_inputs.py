@@ -1,4 +1,4 @@
-"""What an input partition in a Kafka cluster is opened with: its bounds, its log, its start."""
+"""What an input partition on Kafka is opened with: its offsets, its topic's id, where to start."""
 
 import logging
 
@@ -22,7 +22,7 @@ log = logging.getLogger("lineside.worker")
 async def opened_input(
     cluster: Cluster, settings: Settings, tp: TP, store: Store, writer: Writer
 ) -> Opened:
-    """Return what a partition goes on with; raise `Lost` where the cluster doesn't tell."""
+    """Return what a partition is opened with; raise `Lost` if the cluster doesn't answer."""
     where = TopicPartition(*tp)
     binding = read_binding(store)
     try:
@@ -43,7 +43,7 @@ async def opened_input(
 
 
 async def same_input(cluster: Cluster, tp: TP, store: Store) -> bool:
-    """Whether a state is one of the input topic that there is; not where that can't be told."""
+    """Whether a state was made from the input topic that exists now; False if that isn't known."""
     where, binding = TopicPartition(*tp), read_binding(store)
     if binding is None:
         return False
@@ -65,7 +65,7 @@ async def _last(
     topic_id: bytes,
     same_log: bool,
 ) -> Record | None:
-    """Return what there is where the state has seen its last record, unless the id says enough."""
+    """Return the topic's record at the state's last offset; None if another topic id decides."""
     if binding.topic_id and topic_id and binding.topic_id != topic_id and not same_log:
         return None
     return await record_at(reader, where, binding.offset)
@@ -74,8 +74,8 @@ async def _last(
 async def _first_start(cluster: Cluster, group: str, where: TopicPartition, first: int) -> int:
     """Return where to start without a state, in a partition that begins at `first`.
 
-    That is where somebody has set the group's offset; what lineside itself committed doesn't count:
-    it commits what a state says, so that state was lost, and is made again.
+    That is the group's offset, if somebody has set it. An offset that lineside committed doesn't
+    count: it came from a state that was lost since, and is made again.
     """
     async with cluster.admin() as admin:
         told = (await admin.list_consumer_group_offsets(group)).get(where)

@@ -15,14 +15,14 @@ log = logging.getLogger("lineside.worker")
 
 
 class Watch:
-    """Asked for what a broker says of the topics now and then, it compares.
+    """Compares what a broker says of the topics, now and then, with what it said at the start.
 
-    A topic that was made anew has its partitions opened anew: the opening asks who is sure to know,
-    and says what follows. One that has grown ends the job.
+    If a topic was made anew, its partitions are opened anew: the opening asks the partition's
+    leader, and decides. If a topic has more partitions than before, the job ends.
     """
 
     def __init__(self, group: str, counts: Mapping[str, int], job: Job) -> None:
-        """Take the counts of partitions when the worker started."""
+        """Take the number of partitions of each topic when the worker started."""
         self._names = [*INPUTS, *(changelog(group, topic) for topic in INPUTS)]
         self._counts = counts
         self._job = job
@@ -30,11 +30,11 @@ class Watch:
         self._missing: set[str] = set()
 
     def opened(self, tp: TP, ids: dict[str, bytes]) -> None:
-        """Note the ids, by name, of the topics that a partition was opened with."""
+        """Note the topic ids, by name, with which a partition was opened."""
         self._opened[tp] = ids
 
     async def look(self, reader: AIOKafkaConsumer) -> None:
-        """Ask a broker, and act on what it says. Raises `KafkaError`."""
+        """Ask a broker, and open anew or end what has changed. Raises `KafkaError`."""
         told = await identities(reader._client, self._names)
         missing = set(self._names) - set(told)
         for name in sorted(missing - self._missing):
@@ -44,7 +44,7 @@ class Watch:
             if topic in told and told[topic].partitions > self._counts[topic]:
                 self._job.fail(grown(topic, self._counts[topic]))
         for tp, task in self._job.tasks.items():
-            if task.partition is None:  # its opening will say
+            if task.partition is None:  # its opening will notice
                 continue
             for name, known in self._opened.get(tp, {}).items():
                 now = told[name].id if name in told else b""
@@ -53,7 +53,7 @@ class Watch:
 
 
 def grown(topic: str, partitions: int) -> GrownError:
-    """Return the error of a topic that had so many partitions, and has more."""
+    """Return the error of a topic that had `partitions` partitions, and has more now."""
     return GrownError(
         f"{topic} had {partitions} partitions when this worker started, and has grown: keys have "
         "moved away from their ledgers; see docs/topics.md"

@@ -18,26 +18,26 @@ LOG_LEVELS: Final = {
     "mode": logging.ERROR,
     "faust": logging.WARNING,
     "aiokafka": logging.ERROR,
-    # Rebalances are everyday life; lineside says what comes of them.
+    # Rebalances are ordinary; lineside logs what follows from them.
     "aiokafka.consumer.group_coordinator": logging.CRITICAL,
 }
 
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 REPEAT_SECONDS: Final = 10.0
-"""A client whose broker is away says the same thousands of times: once in so long will do."""
+"""A client whose broker is away logs the same line thousands of times: it is passed this often."""
 
 REFUSALS_PER_SECOND_MAX: Final = 5
-"""Refused events that are told singly; the others are counted. All of them are exceptions."""
+"""Refused events that are logged one by one; the others are counted. All are exceptions."""
 
 TOLD: Final = "told"
-"""The attribute of a log record that has members of its own for the JSON object."""
+"""The attribute of a log record that holds further members for the JSON object."""
 
 log = logging.getLogger("lineside.refused")
 
 
 def set_up_logs(format_: Literal["text", "json"]) -> None:
-    """Let this process log to standard error, in a format."""
+    """Let this process log to standard error, as text or as JSON objects."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if format_ == "json" else logging.Formatter(TEXT))
     handler.addFilter(_Seldom())
@@ -47,15 +47,15 @@ def set_up_logs(format_: Literal["text", "json"]) -> None:
 
 
 def in_json() -> bool:
-    """Return whether the log that was set up is one of objects."""
+    """Return whether the log was set up to write JSON objects."""
     return any(isinstance(one.formatter, JsonFormatter) for one in logging.getLogger().handlers)
 
 
 class JsonFormatter(logging.Formatter):
     """Formats a log record as a JSON object on one line.
 
-    Members: `time` (RFC 3339 in UTC), `level`, `logger`, `message`, `exception` (a traceback, where
-    there is one), and those that whoever logs has given: `trace_id` among them.
+    Members: `time` (RFC 3339 in UTC), `level`, `logger`, `message`, `exception` (a traceback, if
+    there is one), and those given with the call, for instance `trace_id`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -74,7 +74,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _Seldom(logging.Filter):
-    """Passes what a Kafka client says at most once in `REPEAT_SECONDS`."""
+    """Passes each sentence of a Kafka client at most once in `REPEAT_SECONDS`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class _Seldom(logging.Filter):
 
 
 class Refusals:
-    """Tells of refused events: where each is, why, and of which trace. Never what is in it."""
+    """Logs refused events: place, code and trace of each, never its content."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -112,7 +112,7 @@ class Refusals:
                 self._untold += 1
 
     def tell_untold(self) -> None:
-        """Log how many weren't told singly, if any: from time to time, and at the end."""
+        """Log how many weren't logged one by one, if any: from time to time, and at the end."""
         if self._untold:
             log.info("%d more were refused within a second", self._untold)
             self._untold = 0

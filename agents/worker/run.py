@@ -28,17 +28,18 @@ from streams.embedded.transport import Broker
 from streams.trouble import Trouble
 
 STOP_SECONDS_MAX: Final = 10.0
-"""A stop takes no longer than this, whatever is still to be processed."""
+"""A stop takes no longer than this, however much is still to be processed."""
 
 FAUST_SECONDS_MAX: Final = 3.0
-"""Of a stop: for Faust and its consumer, when the partitions are closed already."""
+"""The part of a stop that Faust and its consumer may take after the partitions are closed."""
 
 WATCH_SECONDS: Final = 5.0
 STALLED_CHECKS_MAX: Final = 12
-"""A consumer that hasn't asked for records in so many checks is dead: it's told, not waited for."""
+"""After this many checks without a poll the consumer counts as dead, and the worker ends with an
+error."""
 
 WAITING_SECONDS: Final = 15.0
-"""A worker to which no partition is handed out says so this often."""
+"""A worker that gets no partition logs that this often."""
 
 log = logging.getLogger("lineside.worker")
 
@@ -48,11 +49,11 @@ class StalledError(Trouble):
 
 
 class _StoppedEarly(Exception):
-    """A signal came before the worker was there."""
+    """A signal came before the worker had started."""
 
 
 class Worker:
-    """A running worker: what those who feed it or wait for it need."""
+    """A running worker, for those who feed it or wait for it."""
 
     def __init__(
         self, job: Job, host: Host, views: Views, url: str, stopping: asyncio.Event
@@ -64,31 +65,31 @@ class Worker:
         self.stopping = stopping
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Do `work`, but no longer than until the worker is to stop."""
+        """Do `work`, and cut it short when the worker has to stop."""
         task = asyncio.ensure_future(work)
         stopped = asyncio.ensure_future(self.stopping.wait())
         try:
             await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
             if task.done():
-                task.result()  # raises what it raised
+                task.result()  # raises the error of `work`
         finally:
             await _cancel(task, stopped)
 
     @property
     def broker(self) -> Broker:
-        """The embedded log; only a worker that runs on one has it."""
+        """The embedded log; a worker on Kafka has none."""
         assert isinstance(self.host, EmbeddedHost)
         return self.host.broker
 
     async def opened(self) -> None:
-        """Wait until every partition has its state; raises what keeps one from it."""
+        """Wait until every partition has its state; raises the error if one can't be opened."""
         while not self.job.ready:
             if self.job.failed.done():
                 self.job.failed.result()
             await asyncio.sleep(0.005)
 
     async def drained(self, seconds_max: float) -> bool:
-        """Wait until every record has been processed; return whether it came to that."""
+        """Wait until every record has been processed; return False if that took too long."""
         deadline = asyncio.get_running_loop().time() + seconds_max
         while self.views.lag() != 0 or not self.job.ready:
             if asyncio.get_running_loop().time() > deadline or self.job.failed.done():
@@ -115,14 +116,14 @@ def run_worker(settings: Settings, name: str, main: Main) -> Any:
 
 async def _run(settings: Settings, name: str, main: Main) -> Any:
     stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):  # before there's anything that could miss one
+    for number in (signal.SIGINT, signal.SIGTERM):  # before anything starts that could miss one
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
         async with _running(settings, name, stopping) as worker:
             result = await _until_stopped(worker, main)
     except _StoppedEarly:
         return None
-    if worker.job.failed.done():  # while it was being stopped
+    if worker.job.failed.done():  # it failed while it was being stopped
         worker.job.failed.result()
     return result
 
@@ -134,7 +135,7 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
         await asyncio.wait([work, stopped, worker.job.failed], return_when=asyncio.FIRST_COMPLETED)
         if worker.job.failed.done():
             worker.job.failed.result()  # raises
-        if not work.done():  # a main that looks at `stopping` ends by itself
+        if not work.done():  # a `main` that watches `stopping` ends by itself
             await asyncio.wait(
                 [work, worker.job.failed],
                 timeout=STOP_SECONDS_MAX,
@@ -174,7 +175,7 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         watching = asyncio.ensure_future(_watch(app, job, liveness, refusals))
         stack.push_async_callback(_cancel, watching)
         worker = Worker(job, host, views, url_of(page), stopping)
-        if isinstance(host, EmbeddedHost):  # an unreadable state is told before anything starts
+        if isinstance(host, EmbeddedHost):  # an unreadable state is reported before anything starts
             await _unless_stopped(worker.opened(), stopping)
         stack.push_async_callback(views.end)
         log.info("core: %s", core_of().text)
@@ -190,7 +191,7 @@ async def _host(settings: Settings) -> Host:
 
 
 async def _unless_stopped(start: Coroutine[Any, Any, T], stopping: asyncio.Event) -> T:
-    """Do a part of the start, or raise `_StoppedEarly` as soon as a signal comes."""
+    """Do a part of the start; raise `_StoppedEarly` as soon as a signal comes."""
     starting = asyncio.ensure_future(start)
     stopped = asyncio.ensure_future(stopping.wait())
     try:
@@ -203,7 +204,7 @@ async def _unless_stopped(start: Coroutine[Any, Any, T], stopping: asyncio.Event
 
 
 async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
-    """Start the app; it waits for its partitions, and one that the group refuses gets none."""
+    """Start the app; raise if the job fails: a worker that its group refuses gets no partitions."""
     starting = asyncio.ensure_future(start)
     try:
         await asyncio.wait([starting, job.failed], return_when=asyncio.FIRST_COMPLETED)
@@ -215,7 +216,7 @@ async def _unless_failed(start: Coroutine[Any, Any, Any], job: Job) -> None:
 
 
 async def _watch(app: App, job: Job, liveness: Liveness, refusals: Refusals) -> None:
-    """End the job when the consumer stands still: a process that only looks alive helps nobody."""
+    """End the job if the consumer stands still: a process that only looks alive helps nobody."""
     polls, checks, waited = -1, 0, 0.0
     while True:
         await asyncio.sleep(WATCH_SECONDS)
@@ -232,7 +233,7 @@ async def _watch(app: App, job: Job, liveness: Liveness, refusals: Refusals) -> 
 
 
 async def _release(app: App) -> None:
-    """Finish what is being written, and tell the group how far that is."""
+    """Finish the writes that have begun, and commit the offsets to the group."""
     app.job.ending = True
     await app.consumer._commit(await app.host.release())
 

@@ -36,10 +36,10 @@ The first figure is `OUTPUT_BATCH_BYTES` of streams/kafka/writer.py.
 """
 
 CHANGELOG_BATCH_BYTES_MIN: Final = 16 << 20
-"""What one step changes is one RecordBatch: it arrives whole or not at all.
+"""The largest RecordBatch that a changelog may have: `BATCH_BYTES_MAX` of streams/kafka/cluster.py.
 
-The largest that is built is `BATCH_BYTES_MAX` of streams/kafka/cluster.py. Of a segment, too, since
-a batch lies in one.
+Earlier versions wrote all changes of a step as one batch. A segment must be as large, since a batch
+lies in one.
 """
 
 EXCEPTION_BYTES_PER_BYTE: Final = 13

@@ -1,4 +1,4 @@
-"""EDGE: aiokafka's client among brokers that hang: it comes up by, and asks, those that answer.
+"""EDGE: aiokafka's client, made to start with brokers that answer and to avoid those that hang.
 
 aiokafka's own tries the servers that it was told of one after the other, opens one connection at a
 time, and asks a broker that hangs as readily as the others. What is here takes the place of methods
@@ -21,19 +21,19 @@ from aiokafka.protocol.metadata import MetadataRequest
 from streams.kafka.hang import CONNECT_SECONDS_MAX, Address, is_hanging, pass_over
 
 NEXT_SECONDS: Final = 0.5
-"""A client that comes up asks another server when one hasn't answered within this."""
+"""A client that starts asks another server if one hasn't answered within this."""
 
 CLOSE_SECONDS_MAX: Final = 1.0
-"""A client whose broker is away is left behind after that."""
+"""Closing a client whose broker is away is given up after this."""
 
 HANG_UP_SECONDS_MAX: Final = 0.25
-"""For its connections, if that was cut short: to close one takes no answer."""
+"""For closing its connections after that: it needs no answer from the broker."""
 
 log = logging.getLogger("aiokafka")
 
 
 async def bootstrap(self: AIOKafkaClient) -> None:
-    """Learn of the cluster from the first server that answers; see `AIOKafkaClient.bootstrap`."""
+    """Read the cluster's metadata from the first server that answers, as aiokafka's `bootstrap`."""
     servers = sorted([(host, port) for host, port, _ in self.hosts], key=is_hanging)
     connection, metadata = await _first_told(self, servers)
     self.cluster.update_metadata(metadata)
@@ -48,9 +48,9 @@ async def bootstrap(self: AIOKafkaClient) -> None:
 async def _first_told(
     client: AIOKafkaClient, servers: list[Address]
 ) -> tuple[AIOKafkaConnection, Any]:
-    """Return a connection, and the metadata that came by it.
+    """Return a connection to the first server that answered, and the metadata that it gave.
 
-    The next server is asked when one has failed, or has kept silent for `NEXT_SECONDS`.
+    The next server is asked when one has failed, or hasn't answered within `NEXT_SECONDS`.
     """
     left = list(servers)
     running: set[asyncio.Task[tuple[AIOKafkaConnection, Any]]] = set()
@@ -106,13 +106,13 @@ async def get_conn(
     *,
     group: ConnectionGroup = ConnectionGroup.DEFAULT,
 ) -> AIOKafkaConnection | None:
-    """Return a connection to a broker, or None, soon; see `AIOKafkaClient._get_conn`."""
+    """Return a connection to a broker or None, without long waits; as aiokafka's `_get_conn`."""
     conn_id = node_id, group
     there = _connected(self, conn_id)
     if there is not None:
         return there
     if self._closed:
-        raise asyncio.CancelledError  # nobody waits for what is still being done for it
+        raise asyncio.CancelledError  # nobody waits for a closed client's work
     broker = self.cluster.broker_metadata(node_id)
     if broker is None or is_hanging((broker.host, broker.port)):
         self.force_metadata_update()
@@ -145,7 +145,7 @@ _close = AIOKafkaClient.close
 
 
 async def close_for_good(self: AIOKafkaClient) -> None:
-    """Close a client, and let go of those who wait for its metadata: there will be none."""
+    """Close a client, and end the tasks that wait for its metadata: none will come."""
     self._closed = True
     waited, self._md_update_fut = self._md_update_fut, None
     if waited is not None and not waited.done():
@@ -176,9 +176,9 @@ _coordinator_lookup = AIOKafkaClient.coordinator_lookup
 
 
 async def look_up_or_again(self: AIOKafkaClient, *what: Any) -> Any:
-    """Ask who coordinates; a connection that breaks meanwhile is a reason to ask once more.
+    """Look up a coordinator; ask once more if the connection breaks meanwhile.
 
-    aiokafka's producers take it for the end, and log it with a traceback.
+    aiokafka's producers would treat the break as fatal, and log a traceback.
     """
     try:
         return await _coordinator_lookup(self, *what)
@@ -194,10 +194,9 @@ def get_random_node(self: AIOKafkaClient) -> Any:
 
 
 async def let_go(client: AIOKafkaClient, stop: Callable[[], Awaitable[None]]) -> None:
-    """Stop what uses a client; one whose broker is away is cut short, and its connections closed.
+    """Stop the user of a client; if its broker is away, cut the stop short and close connections.
 
-    A connection that is forgotten while it waits for an answer is told of in the log, with a
-    traceback.
+    A connection that is dropped while it waits for an answer would log a traceback.
     """
     for end, seconds in ((stop, CLOSE_SECONDS_MAX), (client.close, HANG_UP_SECONDS_MAX)):
         with contextlib.suppress(TimeoutError, KafkaError):

@@ -1,4 +1,4 @@
-"""EDGE: the clock's ticks on Kafka: written by one worker, at the brokers' time, no slot twice."""
+"""EDGE: the clock's ticks on Kafka: each written once, by one worker, at the brokers' time."""
 
 import logging
 from collections.abc import Callable
@@ -14,38 +14,38 @@ from streams.kafka.producer import Outputs, acknowledged, started, stop, told_ap
 from streams.log.headers import STRUCTURED
 
 DIFFERENCE_SECONDS_MAX: Final = 30.0
-"""Between the clocks of a worker and of the brokers: past that one of them is wrong, and no tick is
+"""If the clocks of a worker and of the brokers differ by more, one of them is wrong, and no tick is
 written. NTP keeps them within milliseconds; a tick closes windows two minutes after its time."""
 
 SKEW_SECONDS_MAX: Final = 1.0
-"""Between clocks that are right."""
+"""Clocks that are right differ by less than this."""
 
 SAY_SECONDS: Final = 60.0
-"""So often it is said that no ticks are written."""
+"""How often the log says that no ticks are written."""
 
 LOG_APPEND_TIME: Final = 1
-"""Kafka's number for a timestamp that is the broker's, not the producer's."""
+"""Kafka's number for timestamps set by the broker, not by the producer."""
 
 log = logging.getLogger("lineside.clock")
 
 
 class _NoTickError(Exception):
-    """The slot isn't to be claimed; its text says why."""
+    """The slot must not be claimed; the text says why."""
 
 
 class _WrittenError(Exception):
-    """The slot was written, or a later one: this worker comes late to it."""
+    """This slot or a later one was claimed before."""
 
 
 class KafkaTicker:
-    """Writes ticks while it is this process's office: the owner of the first M partition has it.
+    """Writes ticks while this worker leads the clock, that is, owns partition 0 of mes.events.v1.
 
-    Each slot is claimed on the clock's topic in a transaction of one id that all owners share, and
-    only then written: so no slot is written twice, whoever was stopped or cut off when. A slot that
-    was claimed by one that then died isn't written; the next one closes what it would have.
+    Each slot is claimed on the clock's topic first, in a transaction whose id all leaders share,
+    and written after that. So no slot is written twice, even if a leader is stopped or cut off. If
+    a leader dies after its claim, that slot is left out, and the next tick closes its windows.
 
-    The clock's topic has the brokers' time: a claim whose worker's clock differs from it isn't
-    committed, and one that lies ahead of it (of a version that didn't look) doesn't count.
+    Records of the clock's topic have the brokers' time. A claim is committed only if the worker's
+    clock agrees with it. A claim ahead of it (of a version that didn't check) doesn't count.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class KafkaTicker:
         seconds: float,
         clock: Callable[[], float] = time,
     ) -> None:
-        """Take the seconds between two ticks, and this machine's clock."""
+        """Take the seconds between two ticks, and a function that reads this machine's clock."""
         self.difference: float | None = None
-        """This clock minus the brokers' in seconds, as of the last claim; None without one."""
+        """This clock minus the brokers' in seconds, at the last claim; None before the first."""
         self._cluster = cluster
         self._outputs = outputs
         self._id = f"{group}-clock"
@@ -68,7 +68,7 @@ class KafkaTicker:
         self._producer: AIOKafkaProducer | None = None
         self._last = 0
         self._silent = False
-        """Whether the last slot was refused."""
+        """Whether no tick was written for the last slot."""
         self._said = float("-inf")
 
     async def tick(self, slot: int, value: bytes) -> None:
@@ -96,7 +96,7 @@ class KafkaTicker:
             await acknowledged(sent)
 
     async def _claim(self, claiming: AIOKafkaProducer, slot: int) -> None:
-        """Make a slot this worker's; one that isn't to be its isn't committed."""
+        """Claim a slot; commit the claim unless the clocks differ or the slot is taken already."""
         async with claiming.transaction():
             before = self._clock()
             told = await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
@@ -144,7 +144,7 @@ class KafkaTicker:
             log.warning("no tick is written, and silent lines close no windows: %s", why)
 
     async def _begin(self) -> AIOKafkaProducer:
-        """Shut out the last owner, and learn which slot it claimed last."""
+        """Shut out the last leader, and read which slot was claimed last."""
         producer = self._cluster.producer(self._id)
         try:
             await started(producer)
@@ -169,7 +169,7 @@ class KafkaTicker:
         return last
 
     async def close(self) -> None:
-        """Give up the office."""
+        """Stop leading the clock."""
         self.difference = None
         producer, self._producer = self._producer, None
         if producer is not None:

@@ -22,50 +22,49 @@ COMPRESSION: Final = "lz4"
 
 FETCH_BYTES_MAX: Final = 1 << 20
 FETCH_BYTES_MIN: Final = 64 << 10
-"""Of one partition at a time, compressed. A larger batch is fetched whatever its size."""
+"""Fetched of one partition at a time, compressed. A larger batch is fetched as a whole."""
 
 FETCHED_BYTES_MAX: Final = 64 << 20
-"""Of all partitions of a consumer: bounds what lies fetched and unread."""
+"""Fetched and not read yet, for all partitions of a consumer."""
 
 ANSWER_BYTES_MAX: Final = 16 << 20
-"""Of one fetch, for all partitions that a broker leads."""
+"""One answer to a fetch, for all partitions that a broker leads."""
 
 RECORDS_MAX: Final = 5_000
-"""Handed over at once by a reader."""
+"""Records that a reader hands over at a time."""
 
 BATCH_BYTES_MAX: Final = 16 << 20
 """The largest RecordBatch that is built; a topic's `max.message.bytes` is the broker's limit."""
 
 REACH_SECONDS_MAX: Final = 15.0
-"""A cluster that hasn't answered a new client by then can't be reached."""
+"""A cluster that hasn't answered a new client by then counts as unreachable."""
 
 
 REQUEST_SECONDS_MAX: Final = 10.0
-"""A reader's or an admin client's request that hasn't been answered by then is sent again. (One to
-a broker that hangs is given up sooner; a producer's limit is also for how long a batch may wait.)
-"""
+"""A request of a reader or an admin client that isn't answered by then is sent again. (Requests to
+a hanging broker are given up sooner; a producer's limit also bounds how long a batch may wait.)"""
 
 aiokafka_patches.apply()
 
 
 class BrokerError(Trouble):
-    """A cluster that can't be reached, or that refuses what it is asked for."""
+    """A cluster can't be reached, or refuses a request."""
 
 
 class Unreachable(BrokerError, Lost):
-    """No broker answers: a sentence where something starts, a reason to wait where it runs."""
+    """No broker answers. At a start this ends the command; in a running job it is a `Lost`."""
 
 
 class Cluster(Struct, frozen=True):
-    """Where a Kafka cluster is, and who asks."""
+    """The address of a Kafka cluster, its security, and the name of the client."""
 
     servers: tuple[str, ...]
-    """host:port of some brokers; the others are learnt from them."""
+    """host:port of some brokers; they name the others."""
     client_id: str = "lineside"
     security: Security = Security()
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
-        """Return a consumer, not started yet: it sees what is committed, and commits nothing."""
+        """Return a consumer, not started yet, that reads committed records and commits nothing."""
         return AIOKafkaConsumer(
             bootstrap_servers=list(self.servers),
             **self.security.options(),
@@ -83,7 +82,7 @@ class Cluster(Struct, frozen=True):
         )
 
     def producer(self, transactional_id: str | None = None, **options: Any) -> AIOKafkaProducer:
-        """Return an idempotent producer, not started yet; with an id it's a transactional one."""
+        """Return an idempotent producer, not started yet; with an id a transactional one."""
         return AIOKafkaProducer(
             bootstrap_servers=list(self.servers),
             client_id=self.client_id,
@@ -98,7 +97,7 @@ class Cluster(Struct, frozen=True):
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        """Give a started admin client; raises `Unreachable` if no broker answers."""
+        """Yield a started admin client; raises `Unreachable` if no broker answers."""
         client = AIOKafkaAdminClient(
             bootstrap_servers=list(self.servers),
             client_id=self.client_id,
@@ -113,17 +112,17 @@ class Cluster(Struct, frozen=True):
 
     @asynccontextmanager
     async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-        """Give a started consumer without a group; raises `Unreachable` if no broker answers."""
+        """Yield a started consumer without a group; raises `Unreachable` if no broker answers."""
         consumer = self.consumer(**options)
         await self._started(consumer)
         try:
-            await asyncio.sleep(0)  # aiokafka cancels whoever stops it before its tasks have begun
+            await asyncio.sleep(0)  # a stop before aiokafka's tasks have begun would be cancelled
             yield consumer
         finally:
             await let_go(consumer._client, consumer.stop)
 
     async def _started(self, client: Any) -> None:
-        """Start a client; one that doesn't come up is let go. Raises `Unreachable`."""
+        """Start a client; if it can't start, close it and raise `Unreachable`."""
         attempt.set(trying := Attempt())
         try:
             async with asyncio.timeout(REACH_SECONDS_MAX):
@@ -146,22 +145,22 @@ class Cluster(Struct, frozen=True):
 def read_broker(url: str, security: Security | None = None) -> Cluster:
     """Return the cluster of `kafka://host:port[,host:port...]`, or raise `ValueError`.
 
-    Without `security` it is one on this machine.
+    Without `security` the cluster has to be on this machine.
     """
     return Cluster(read_servers(url), security=security or Security())
 
 
 def fetch_bytes(partitions: int) -> int:
-    """Return how much a consumer of so many partitions fetches of each at a time."""
+    """Return how many bytes of each of its `partitions` a consumer fetches at a time."""
     share = FETCHED_BYTES_MAX // max(partitions, 1)
     return max(min(share, FETCH_BYTES_MAX), FETCH_BYTES_MIN)
 
 
 def asked_to_end() -> bool:
-    """Return whether the running task was cancelled, and not just something that it waits for.
+    """Return whether the running task itself was cancelled, and not just a task that it awaits.
 
-    aiokafka's clients cancel tasks of their own now and then; who waits for one of them sees a
-    `CancelledError`, too, and would end as if he had been asked to.
+    aiokafka's clients cancel tasks of their own now and then. A task that awaits one of them gets a
+    `CancelledError`, too, and without this check it would end as if it had been cancelled.
     """
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
@@ -170,7 +169,7 @@ def asked_to_end() -> bool:
 async def bounds(
     consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]
 ) -> Mapping[TopicPartition, tuple[int, int]]:
-    """Return the first offset that there is and the next that will be, by partition."""
+    """Return the first and the next offset of each partition."""
     wanted = list(tps)
     first = await consumer.beginning_offsets(wanted)
     end = await consumer.end_offsets(wanted)
@@ -180,9 +179,9 @@ async def bounds(
 async def read_to(
     consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
 ) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
-    """Yield what partitions hold from where the consumer stands to `ends`, in lumps.
+    """Yield the records of partitions from the consumer's position to `ends`, many at a time.
 
-    The consumer is assigned and sought already. Control records (the ends of transactions) count as
+    The consumer must be assigned and positioned. Control records (the ends of transactions) have
     offsets, and aren't yielded.
     """
     left = dict(ends)

@@ -1,4 +1,4 @@
-"""EDGE: Kafka as a Faust consumer: which partitions are this worker's, and batches of each."""
+"""EDGE: Kafka as a Faust consumer: the partitions of this worker, and batches of each."""
 
 import asyncio
 import contextlib
@@ -29,22 +29,22 @@ from streams.log.record import Record
 from streams.trouble import Trouble
 
 BATCH_RECORDS_MAX: Final = 4_000
-"""Records that are delivered at once: bounds memory, and how long the loop is kept busy."""
+"""Records delivered at a time: bounds memory, and how long the event loop is busy."""
 
 BLOCKS_MAX: Final = 64
-"""RecordBatches that are delivered at once; the size of a fetch bounds them, too."""
+"""RecordBatches delivered at a time; the size of a fetch bounds them, too."""
 
 FULL_SECONDS: Final = 0.02
-"""Pause before looking again for a partition that takes more."""
+"""If no partition takes more, this long until they are asked again."""
 
 REFUSAL_SECONDS: Final = 2.0
-"""A member that the group refuses is told of it within this."""
+"""How often the consumer checks whether the group refuses this member."""
 
 log = logging.getLogger("lineside.kafka")
 
 
 class RangeError(Trouble):
-    """What should be read next isn't there."""
+    """The record that should be read next isn't there."""
 
 
 class ClusterOwner(Owner, Protocol):
@@ -71,7 +71,7 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's i
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Finish and close every task: who owns what from now on isn't known yet."""
+        """Finish and close every task: the new owners aren't known yet."""
         with self._failing():
             await self._consumer.revoke({TP(*tp) for tp in revoked})
 
@@ -85,7 +85,7 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's i
         try:
             yield
         except ConsumerStoppedError:
-            pass  # partitions that come while the worker stops are for others
+            pass  # partitions that come while the worker stops go to others
         except Exception as error:  # aiokafka would log it and go on
             self._consumer.app.job.fail(error)
 
@@ -93,8 +93,8 @@ class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's i
 class Consumer(BatchConsumer):
     """A member of the consumer group, in the event loop of the app.
 
-    It reads what is committed. A partition is read while its task takes batches; what is fetched
-    for the others waits, bounded by the fetch size, so that one that stands still stops no other.
+    It reads committed records. A partition is read while its task takes batches. Records fetched
+    for other partitions wait, bounded by the fetch size, so no partition holds up another.
     """
 
     app: ClusterApp
@@ -108,12 +108,12 @@ class Consumer(BatchConsumer):
         self._instance: str | None = self.app.conf.consumer_group_instance_id
         self._joined = False
         self._fetched: dict[TP, int] = {}
-        """The next offset that aiokafka gives; what it gave may not have been delivered."""
+        """The next offset that aiokafka gives; records before it may not be delivered yet."""
         self._reached: dict[TP, int] = {}
-        """Up to where a partition was read when it had nothing more."""
+        """The position of a partition at the last time when it had no more records."""
 
     async def on_start(self) -> None:
-        """Connect; partitions come after `subscribe`."""
+        """Connect; partitions are assigned after `subscribe`."""
         await super().on_start()
         session_seconds = self.app.conf.broker_session_timeout
         self._kafka = new_member(
@@ -123,12 +123,12 @@ class Consumer(BatchConsumer):
         self.add_future(self._ask_for_refusals())
 
     async def on_stop(self) -> None:
-        """Leave the group; a static member stays, so that nothing moves while it restarts."""
+        """Leave the group; a static member stays in it, so that no partition moves in a restart."""
         await super().on_stop()
         await self.leave()
 
     async def leave(self) -> None:
-        """Leave the group, if that hasn't been done."""
+        """Leave the group, if this member hasn't left it."""
         kafka, self._kafka = self._kafka, None
         if kafka is not None:
             await leave(kafka)
@@ -145,16 +145,16 @@ class Consumer(BatchConsumer):
         self.kafka.subscribe(topics=sorted(topics), listener=Listener(self))
 
     async def revoke(self, partitions: set[TP]) -> None:
-        """Let go of all partitions before the group hands them out anew."""
+        """Release all partitions before the group hands them out again."""
         self.app.on_rebalance_start()
         await self.on_partitions_revoked(partitions)
-        # What is lasting is told while this member may still tell it.
+        # Commit the written offsets while this member still may.
         await self._commit(await self.app.host.release())
         if self._joined and self.kafka._coordinator.generation < 0:
             error = await self._displacement()
             if error is not None:
                 self.app.job.fail(error)
-                await asyncio.Event().wait()  # to go on would be to join, and to displace the other
+                await asyncio.Event().wait()  # going on would displace the other worker
 
     async def _displacement(self) -> Exception | None:
         """Return an error if another worker has joined under this static member's name."""
@@ -164,7 +164,7 @@ class Consumer(BatchConsumer):
         return await displacement(self._cluster, self.app.conf.id, self._instance, member_id)
 
     async def assign(self, partitions: set[TP]) -> None:
-        """Take over partitions; nothing is fetched before their tasks say from where."""
+        """Take over partitions; each is fetched only after its task has set the offset."""
         self._joined = True
         self.kafka._fetcher._max_partition_fetch_bytes = fetch_bytes(len(partitions))
         for tp in partitions:
@@ -189,10 +189,10 @@ class Consumer(BatchConsumer):
         patience = timeout if hungry == open_ == self.assignment() else FULL_SECONDS
         if is_searching(self.kafka):
             patience = 0
-            await asyncio.sleep(0)  # others' turn: heartbeats, pages, writers
+            await asyncio.sleep(0)  # lets heartbeats, pages and writers run
         try:
             lumps = await self._lumps(hungry, patience)
-        except IllegalStateError:  # partitions went while we waited
+        except IllegalStateError:  # partitions were revoked meanwhile
             return {}
         except OffsetOutOfRangeError as error:
             where = [f"{at} of {tp.topic}/{tp.partition}" for tp, at in error.args[0].items()]
@@ -229,7 +229,7 @@ class Consumer(BatchConsumer):
             await self.sleep(REFUSAL_SECONDS)
 
     async def _lumps(self, hungry: set[TP], patience: float) -> dict[TP, Sequence[Record]]:
-        """Return what has been fetched of the partitions; wait where there's nothing."""
+        """Return fetched records of the partitions; wait a while if there are none."""
         lumps = await self.kafka.getmany(
             *(TopicPartition(*tp) for tp in hungry),
             timeout_ms=round(patience * 1000),
@@ -239,12 +239,12 @@ class Consumer(BatchConsumer):
         return {TP(*tp): read(found) for tp, found in lumps.items() if found}
 
     async def _note_ends(self, partitions: set[TP]) -> None:
-        with contextlib.suppress(IllegalStateError):  # they went while we waited
+        with contextlib.suppress(IllegalStateError):  # they were revoked meanwhile
             for tp in partitions:
                 self._reached[tp] = await self.kafka.position(TopicPartition(*tp))
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        """Go on at an offset; the task calls this when its state is there."""
+        """Go on at an offset; a task calls this when its state is there."""
         tp = TopicPartition(*partition)
         if tp in self.kafka.assignment():
             self.kafka.seek(tp, offset)
@@ -252,9 +252,9 @@ class Consumer(BatchConsumer):
             self._position[partition] = self._fetched[partition] = offset
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Tell the group how far the states are, for those who watch the lag.
+        """Commit the offsets of the states to the group, for tools that show the lag.
 
-        Nothing depends on it: the state has the offset.
+        Nothing else depends on them: each state has its own offset.
         """
         owned = self.assignment()
         told = {tp: offset for tp, offset in offsets.items() if tp in owned}
@@ -274,8 +274,8 @@ class Consumer(BatchConsumer):
     def end(self, tp: TP, told: int | None = None) -> int | None:
         """Return the offset after the last record of a partition, None while it isn't known.
 
-        What was fetched has said it, or what was `told` somewhere else, whichever is further. What
-        is in transactions that are still open counts.
+        It is the higher of the end that came with a fetch and the one that was `told` by another
+        connection. Records of open transactions count.
         """
         if self._kafka is None:
             return None
@@ -284,9 +284,9 @@ class Consumer(BatchConsumer):
         return None if end is None else self.passed(tp, end)
 
     def passed(self, tp: TP, end: int) -> int:
-        """Return an end, or the next offset to deliver, where nothing to deliver lies between.
+        """Return `end`, or the next offset to deliver if no record lies between the two.
 
-        The ends of transactions have offsets, too: where nothing else is left, they don't count.
+        The ends of transactions have offsets, too; if only those are left, they don't count.
         """
         at = self._position.get(tp)
         return at if at and self._reached.get(tp, 0) >= end else end

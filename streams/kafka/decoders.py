@@ -1,4 +1,4 @@
-"""The codecs of RecordBatches, unpacked as far as somebody takes it: a chunk at a time."""
+"""The codecs of RecordBatches: payloads are unpacked a chunk at a time, as chunks are taken."""
 
 import struct
 import sys
@@ -17,14 +17,14 @@ else:
     from backports import zstd
 
 PIECE_BYTES_MAX: Final = 1 << 20
-"""Unpacked at once. A piece may have a record more that began before it."""
+"""Unpacked at a time. A piece may exceed it by a record that began before it."""
 
 WINDOWS_BYTES_MAX: Final = 256 << 20
-"""What the decoders that are open in a process hold to refer back to. A zstd frame may ask for 128
-MiB, which is its decoder's limit as it is the broker's."""
+"""Memory that the open decoders of a process keep to refer back to. A zstd frame may ask for 128
+MiB, the limit of decoders and brokers alike."""
 
 SNAPPY_RATIO_MAX: Final = 22
-"""No snappy block unpacks to more times its size: a copy of 64 bytes takes 3."""
+"""No snappy block unpacks to more than this many times its size: a copy of 64 bytes takes 3."""
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 
@@ -33,25 +33,25 @@ XERIAL: Final = b"\x82SNAPPY\x00"
 XERIAL_HEADER_BYTES: Final = 16
 
 Errors = (zlib.error, zstd.ZstdError, cramjam.DecompressionError, RuntimeError)
-"""What codecs raise of bytes that aren't theirs; `RuntimeError` is lz4's."""
+"""Errors that codecs raise on broken bytes; `RuntimeError` is lz4's."""
 
 
 class Windows:
-    """How much decoders hold, and may: who would pass the bound waits, unless he's alone."""
+    """How much memory decoders hold: one that would pass the bound waits, unless it is alone."""
 
     def __init__(self, bytes_max: int = WINDOWS_BYTES_MAX) -> None:
         self.bytes = 0
         self._bytes_max = bytes_max
 
     def take(self, size: int) -> bool:
-        """Take room, if there is any."""
+        """Reserve room; return False if there is none."""
         if size and self.bytes and self.bytes + size > self._bytes_max:
             return False
         self.bytes += size
         return True
 
     def give(self, size: int) -> None:
-        """Give room back."""
+        """Return room."""
         self.bytes -= size
 
 
@@ -89,7 +89,7 @@ def _inflated(data: bytes | memoryview) -> Iterator[Chunk]:
             data = member.unconsumed_tail
             if not chunk and not data and not member.eof:
                 raise BatchError("it is cut short")
-            rest = member.unused_data.lstrip(b"\0")  # members may have zeros behind them
+            rest = member.unused_data.lstrip(b"\0")  # zeros may follow a member
             if chunk:
                 yield chunk, member.eof and not rest
         data = rest
@@ -118,19 +118,19 @@ def _framed(
 
 
 def window_bytes(frame: bytes | memoryview) -> int:
-    """Return how much a zstd frame's decoder holds to refer back to (RFC 8878, 3.1.1.1)."""
+    """Return the window size of a zstd frame's decoder in bytes (RFC 8878, 3.1.1.1)."""
     head = bytes(frame[:14]).ljust(14, b"\0")
     told = head[4]
     if not told & 0x20:
         base = 1 << 10 + (head[5] >> 3)
         return base + (base >> 3) * (head[5] & 7)
-    begin = 5 + (0, 1, 2, 4)[told & 3]  # behind a dictionary's number
+    begin = 5 + (0, 1, 2, 4)[told & 3]  # after the dictionary's id
     size = (1, 2, 4, 8)[told >> 6]
     return int.from_bytes(head[begin : begin + size], "little") + (256 if size == 2 else 0)
 
 
 def _of_snappy(data: memoryview, windows: Windows) -> Iterator[Chunk | None]:
-    """Yield what snappy blocks unpack to: Java's, or one alone."""
+    """Yield what snappy blocks unpack to: Java's blocks with headers, or a single block."""
     if bytes(data[: len(XERIAL)]) != XERIAL:
         yield from _block(data, windows)
         return
@@ -158,7 +158,7 @@ def _of_snappy(data: memoryview, windows: Windows) -> Iterator[Chunk | None]:
 
 
 def _block(data: memoryview, windows: Windows) -> Iterator[Chunk | None]:
-    """Yield what a snappy block unpacks to: all of it has to be there at once."""
+    """Yield what a snappy block unpacks to; all of its input is needed at once."""
     size = cramjam.snappy.decompress_raw_len(data)
     if size > SNAPPY_RATIO_MAX * len(data):
         raise BatchError(f"it can't be unpacked: {len(data)} bytes of snappy aren't {size}")

@@ -1,4 +1,4 @@
-"""EDGE: what aiokafka has fetched, unpacked in pieces: handed on as blocks, or record by record.
+"""EDGE: fetched RecordBatches, unpacked in pieces: handed on as blocks, or record by record.
 
 aiokafka unpacks a RecordBatch whole, and makes an object for each record. Here a batch is unpacked
 as it is taken, so that 30 KB that unpack to gigabytes are bytes of a file like others. A consumer
@@ -27,11 +27,11 @@ except ImportError:  # it wasn't built: see hatch_build.py
     Block = None  # type: ignore[assignment,misc]
 
 LUMP_BYTES_MAX: Final = 4 << 20
-"""Handed over at once by a consumer, of all its partitions; it's passed by a piece at most."""
+"""Handed over at a time by a consumer, for all its partitions; exceeded by one piece at most."""
 
 SEARCH_SECONDS_MAX: Final = 0.05
-"""Unpacking that gives nothing (a position deep in a batch, a record of gigabytes) ends after that,
-and goes on when it's asked again: others' turn."""
+"""Unpacking that finds no record (a position deep in a batch, a record of gigabytes) pauses after
+this, and goes on at the next call: the event loop has other work."""
 
 HEADER_BYTES: Final = 61
 UP_TO_LENGTH: Final = 12
@@ -47,7 +47,7 @@ def whole(key: bytes | None) -> bytes | None:
 
 
 def record_of(found: ConsumerRecord) -> Record:
-    """Return a record as the job sees it: its timestamp in microseconds, None where it has none."""
+    """Return a record as the job reads it; its timestamp in microseconds, None if it has none."""
     timestamp = found.timestamp
     return Record(
         found.offset,
@@ -59,7 +59,7 @@ def record_of(found: ConsumerRecord) -> Record:
 
 
 def joined(blocks: "Sequence[Block]") -> "Block":
-    """Return blocks that follow one another as one."""
+    """Join consecutive blocks to one."""
     first = blocks[0]
     for more in blocks[1:]:
         first.extend(more)
@@ -67,12 +67,12 @@ def joined(blocks: "Sequence[Block]") -> "Block":
 
 
 def is_searching(consumer: AIOKafkaConsumer) -> bool:
-    """Return whether a consumer has more to unpack of what it has fetched, before it gives any."""
+    """Return whether a consumer's last call ended in the middle of unpacking, without a record."""
     return any(getattr(one, "searching", False) for one in consumer._fetcher._records.values())
 
 
 class Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What was fetched, with its bytes."""
+    """The fetched bytes of a partition, kept as bytes."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -88,12 +88,12 @@ class Kept(MemoryRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
 
 
 class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What was fetched of a partition; it yields None where there's nothing yet."""
+    """The records of a partition's fetched bytes; yields None if none is unpacked yet."""
 
     _records: Kept
     next_fetch_offset: int
     unpacked = 0
-    """So many bytes."""
+    """How many bytes were unpacked."""
 
     def _unpack_records(self) -> Iterator[Any]:
         for batch, data in self._records.batches():
@@ -101,11 +101,11 @@ class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if not self._passed_over(batch):
                 yield from self._unpack(batch, data)
-            # Behind what compaction has taken away, too: else the batch would be fetched again.
+            # Also past records that compaction removed: else the batch would be fetched again.
             self.next_fetch_offset = max(batch.next_offset, self.next_fetch_offset)
 
     def _passed_over(self, batch: Any) -> bool:
-        """Return whether it tells of a transaction's end, or was taken back by one."""
+        """Return whether a batch is a control batch, or belongs to an aborted transaction."""
         if self._isolation_level == fetcher.READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):
@@ -171,7 +171,7 @@ class Unpacked(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka's is
 
 
 def _records(data: memoryview, piece: Piece) -> list[Any]:
-    """Return a piece's records: it's read as a batch of its own that isn't compressed."""
+    """Return a piece's records: it is read like an uncompressed batch."""
     header = bytearray(data[:HEADER_BYTES])
     header[22] &= ~CODECS
     header[57:61] = piece.records.to_bytes(4, "big")
@@ -202,20 +202,20 @@ class _Lenient:
 
 
 class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """What is left of a fetch: handed over in lumps that are bounded in bytes, too."""
+    """The rest of a fetch, handed over in lumps that are bounded in bytes as well as in records."""
 
     searching = False
-    """Whether the last lump ended before all that was fetched had been unpacked, with nothing."""
+    """Whether the last lump ended without a record, in the middle of unpacking."""
     _error: Exception | None = None
     _partition_records: Any
 
     def getone(self) -> Any:
-        """Return the next record, None if there's none yet."""
+        """Return the next record, None if none is unpacked yet."""
         found, _ = self._lump(1, LUMP_BYTES_MAX)
         return found[0] if found else None
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """Return what there is, as far as one may have it at once."""
+        """Return the next records, within the bounds of a lump."""
         room = _rooms.get(self._assignment, LUMP_BYTES_MAX)
         found, size = self._lump(max_records, room)
         _rooms[self._assignment] = room - size
@@ -238,7 +238,7 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
                 self._update_position()
                 self._partition_records = None
                 return found, size
-            except Exception as error:  # what was there before it isn't lost
+            except Exception as error:  # the records before it are returned first
                 if not found:
                     raise
                 self._error = error
@@ -253,7 +253,7 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
 
 
 _rooms: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-"""What is left of `LUMP_BYTES_MAX` in a call, for other partitions; by a consumer's assignment."""
+"""The rest of `LUMP_BYTES_MAX` in a call, for other partitions; by a consumer's assignment."""
 
 _fetched_records = fetcher.Fetcher.fetched_records
 

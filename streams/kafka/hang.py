@@ -1,4 +1,4 @@
-"""EDGE: brokers that hang: noticed within seconds, and their connections given up.
+"""EDGE: brokers that hang: noticed within seconds, and their connections closed.
 
 A broker whose process or host stands still keeps its connections, and answers nobody; aiokafka
 waits for each answer until `request_timeout_ms`. `send_and_look` takes the place of its `send`: see
@@ -16,40 +16,40 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 LOOK_SECONDS: Final = 1.5
-"""Where the same request waits at two looks, the broker is asked something else."""
+"""If the same request waits at two checks in a row, the broker is probed by a new connection."""
 
 CONNECT_SECONDS_MAX: Final = 3.0
-"""A broker that hasn't let in a new connection by then hangs: it takes milliseconds."""
+"""A broker that hasn't accepted a new connection by then hangs: accepting takes milliseconds."""
 
 AGAIN_SECONDS: Final = 1.0
-"""Between two tries to reach a broker that hangs."""
+"""Pause between two tries to reach a broker that hangs."""
 
 log = logging.getLogger("lineside.kafka")
 
 Address = tuple[str, int]
 
 _hanging: set[Address] = set()
-"""Brokers that let in no connection: one task of this process tries, and nobody waits for them."""
+"""Brokers that accept no connection: one task of this process tries them, and nobody else waits."""
 
 _asked: set[Address] = set()
-"""Brokers that are being asked whether they hang."""
+"""Brokers that are being probed."""
 
 _tasks: set[asyncio.Task[None]] = set()
 
 
 def _begin(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.get_running_loop().create_task(work)
-    _tasks.add(task)  # or it may be collected
+    _tasks.add(task)  # asyncio keeps only a weak reference
     task.add_done_callback(_tasks.discard)
 
 
 def is_hanging(address: Address) -> bool:
-    """Return whether a broker lets in no connection."""
+    """Return whether a broker accepts no connection."""
     return address in _hanging
 
 
 def pass_over(connection: AIOKafkaConnection) -> None:
-    """Pass over the broker that a connection is to, until it answers."""
+    """Avoid the broker of a connection until it accepts connections again."""
     address = connection.host, connection.port
     if address not in _hanging:
         _hanging.add(address)
@@ -70,7 +70,7 @@ async def _wait_for(connection: AIOKafkaConnection) -> None:
                 await _ask(connection)
             except TimeoutError:
                 await asyncio.sleep(AGAIN_SECONDS)
-            except OSError:  # nobody is there any more, and whoever comes is told so at once
+            except OSError:  # no process listens any more: clients get an error at once
                 break
             else:
                 break
@@ -80,10 +80,10 @@ async def _wait_for(connection: AIOKafkaConnection) -> None:
 
 
 async def _ask(connection: AIOKafkaConnection) -> None:
-    """Make a connection like this one, and drop it.
+    """Probe a broker: connect as this connection did, and close.
 
-    Raises `TimeoutError` where the broker doesn't let it in, `OSError` where there is none. One
-    that refuses it answers.
+    Raises `TimeoutError` if the broker doesn't accept it, `OSError` if no process listens; a broker
+    that refuses the login has answered.
     """
     probe = AIOKafkaConnection(
         connection.host,
@@ -106,7 +106,7 @@ _send = AIOKafkaConnection.send
 
 
 def send_and_look(self: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
-    """Send, and see to it that nobody waits for a broker that hangs.
+    """Send a request, and watch that nobody waits for a broker that hangs.
 
     uvloop raises `RuntimeError` for a closed transport where asyncio's own loop raises nothing or
     an `OSError`; aiokafka knows the latter only, and its client would wait for metadata for ever.
@@ -144,7 +144,7 @@ def _look(reference: "weakref.ref[AIOKafkaConnection]", first: int | None) -> No
 
 
 async def _look_into(connection: AIOKafkaConnection, address: Address) -> None:
-    """Ask on another connection: a request may take long (to join a group), others don't."""
+    """Probe the broker: a request that waits may just take long (to join a group does)."""
     _asked.add(address)
     try:
         await _ask(connection)
@@ -160,8 +160,8 @@ async def _look_into(connection: AIOKafkaConnection, address: Address) -> None:
 
 
 def _give_up(connection: AIOKafkaConnection) -> None:
-    """Close a connection; who waits for an answer gets a `KafkaConnectionError`."""
+    """Close a connection; its unanswered requests raise `KafkaConnectionError`."""
     writer = connection._writer
     if writer is not None:
         connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
-        writer.transport.abort()  # what it wasn't sent yet would keep it open
+        writer.transport.abort()  # unsent bytes would keep it open

@@ -1,4 +1,4 @@
-"""EDGE: what tells a topic from another one of its name: its id, its partitions, single records."""
+"""EDGE: what distinguishes topics of one name: their id, their partitions, single records."""
 
 import asyncio
 from collections.abc import Iterable
@@ -28,17 +28,17 @@ from streams.log.record import Record
 from streams.log.writing import Lost
 
 RECORD_SECONDS_MAX: Final = 10.0
-"""For reading a single record that is there; a broker in trouble is asked again later."""
+"""Limit for reading a single record; a broker that takes longer is asked again later."""
 
 
 NO_ID: Final = bytes(16)
 
 
 class Identity(Struct, frozen=True):
-    """What a broker says of a topic."""
+    """A broker's answer about a topic."""
 
     id: bytes
-    """16 bytes, another for each topic that was ever made; empty from brokers before 2.8."""
+    """16 bytes, different for each topic that was ever made; empty from brokers before 2.8."""
     partitions: int
 
 
@@ -98,7 +98,7 @@ class _MetadataResponse(Response):  # type: ignore[misc]  # aiokafka's is Any to
 
 
 class _MetadataRequest(RequestStruct):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """Of version 11: brokers from 2.8 on know it, and tell ids; aiokafka's own end at 5."""
+    """A metadata request of version 11, whose answer has topic ids (brokers from 2.8 on)."""
 
     FLEXIBLE_VERSION = True
     API_KEY = 3
@@ -133,9 +133,9 @@ class _AskTopics(Request[MetadataRequest_v5 | _MetadataRequest]):  # type: ignor
 async def identities(
     client: AIOKafkaClient, names: Iterable[str], node: int | None = None
 ) -> dict[str, Identity]:
-    """Return what a broker, the one with the number `node` if that is given, says of topics.
+    """Return a broker's answer about topics; `node` is the number of the broker to ask, or any.
 
-    One that it doesn't know of is left out. Raises `KafkaError`.
+    Topics that the broker doesn't know are left out. Raises `KafkaError`.
     """
     asked = client.get_random_node() if node is None or node < 0 else node
     if asked is None:
@@ -149,9 +149,9 @@ async def identities(
 
 
 async def identity(reader: AIOKafkaConsumer, tp: TopicPartition) -> Identity:
-    """Return what the leader of a partition says of its topic. Raises `KafkaError`.
+    """Return the answer of a partition's leader about its topic. Raises `KafkaError`.
 
-    Another broker may know for a moment longer of a topic that was deleted.
+    Other brokers may still name a topic for a moment after it was deleted.
     """
     leader = reader._client.cluster.leader_for_partition(tp)
     told = await identities(reader._client, [tp.topic], leader)
@@ -161,7 +161,7 @@ async def identity(reader: AIOKafkaConsumer, tp: TopicPartition) -> Identity:
 
 
 async def record_at(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Record | None:
-    """Return the record at an offset below the partition's end, None if it isn't there any more.
+    """Return the record at an offset below the partition's end, None if it was deleted.
 
     Raises `Lost` if no answer comes, and `KafkaError`.
     """

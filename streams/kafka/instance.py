@@ -1,4 +1,4 @@
-"""EDGE: static membership of a consumer group: whether another worker has joined under a name."""
+"""EDGE: static membership of a consumer group: whether another worker has taken a member's name."""
 
 import asyncio
 from typing import Final
@@ -12,21 +12,21 @@ UUID_CHARS: Final = 37
 """A broker calls a static member by its `group.instance.id`, a dash, and a UUID (KIP-345)."""
 
 PAUSE_SECONDS: Final = 0.5
-"""Before a broker that didn't answer is asked again."""
+"""Pause before a broker that didn't answer is asked again."""
 
 
 class InstanceError(Trouble):
-    """Two workers have the same name."""
+    """Two workers have the same instance name."""
 
 
 async def displacement(
     cluster: Cluster, group: str, instance: str, member_id: str
 ) -> InstanceError | None:
-    """Return an error if a group has a member of this name that isn't this one.
+    """Return an error if another member of the group has this member's name.
 
-    It is for a member that its group no longer knows. Either it wasn't heard of for longer than its
-    session, and may join again; or another one has joined under its name, and they would displace
-    each other in turns. Waits for an answer for as long as it takes.
+    Call this for a member that its group no longer knows. Either its session has expired, and it
+    may join again; or another worker has joined under its name, and the two would displace each
+    other in turns. Waits until a broker answers.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""EDGE: a member of a consumer group: how it joins and leaves, what it tells, what it's refused."""
+"""EDGE: a member of a consumer group: joining, leaving, committing, and refusals."""
 
 import asyncio
 import logging
@@ -20,22 +20,22 @@ from streams.kafka.fetched import whole
 from streams.kafka.record_batches import COMPILED
 
 HEARTBEATS_PER_SESSION: Final = 5
-"""A member is told of a rebalance with its next heartbeat, and may miss some."""
+"""A member learns of a rebalance with its next heartbeat, and may miss a few of them."""
 
 REBALANCE_SECONDS_MAX: Final = 30.0
-"""A member that hasn't joined again by then is left out; those that died go with their sessions."""
+"""A live member that hasn't joined again by then is left out; dead ones go with their sessions."""
 
 POLL_SECONDS_MAX: Final = 24 * 3600.0
-"""A member whose partitions take nothing (a broker is away) is alive still."""
+"""A member whose partitions take no records (a broker is away) still counts as alive."""
 
 METADATA_SECONDS: Final = 10.0
-"""So often a member looks at its topics: one that was away is nobody's until that."""
+"""How often a member reads the list of topics: a topic that comes back is assigned only then."""
 
 COMMIT_SECONDS_MAX: Final = 1.0
-"""Nobody waits for longer to tell how far the states are."""
+"""A commit of the states' offsets is given up after this."""
 
 OFFSET_NOTE: Final = "lineside"
-"""Metadata of committed offsets; those that others set have another, or none."""
+"""Metadata of offsets that lineside commits; offsets that others set have another, or none."""
 
 log = logging.getLogger("lineside.kafka")
 
@@ -45,7 +45,8 @@ def new_member(
 ) -> AIOKafkaConsumer:
     """Return a consumer that joins a group once it has started and subscribes to topics.
 
-    `instance` is a static member's name: it keeps its partitions over a restart in its session.
+    `instance` is a static member's name: it keeps its partitions over a restart that is shorter
+    than its session.
     """
     return cluster.consumer(
         group_id=group,
@@ -54,7 +55,7 @@ def new_member(
         session_timeout_ms=round(session_seconds * 1000),
         heartbeat_interval_ms=round(session_seconds * 1000 / HEARTBEATS_PER_SESSION),
         rebalance_timeout_ms=round(REBALANCE_SECONDS_MAX * 1000),
-        # To join takes as long as the slowest of the others.
+        # Joining takes as long as the slowest member needs.
         request_timeout_ms=round((REBALANCE_SECONDS_MAX + REQUEST_SECONDS_MAX) * 1000),
         max_poll_interval_ms=round(POLL_SECONDS_MAX * 1000),
         metadata_max_age_ms=round(METADATA_SECONDS * 1000),
@@ -63,15 +64,15 @@ def new_member(
 
 
 async def leave(member: AIOKafkaConsumer) -> None:
-    """Leave the group, so that others needn't wait for this member's session to end.
+    """Leave the group, so that others needn't wait until this member's session ends.
 
-    Not a static member: aiokafka leaves that to its session, or to its next start.
+    A static member stays: aiokafka leaves it to its session, or to its next start.
     """
     await let_go(member._client, member.stop)
 
 
 async def commit(member: AIOKafkaConsumer, offsets: Mapping[TP, int]) -> bool:
-    """Tell the group how far its partitions are; return whether it took that."""
+    """Commit the offsets of partitions; return whether the group accepted them."""
     told = {
         TopicPartition(*tp): OffsetAndMetadata(offset, OFFSET_NOTE)
         for tp, offset in offsets.items()
@@ -86,9 +87,9 @@ async def commit(member: AIOKafkaConsumer, offsets: Mapping[TP, int]) -> bool:
 
 
 def refusal(member: AIOKafkaConsumer, group: str) -> BrokerError | KafkaError | None:
-    """Return what the group refuses this member with: aiokafka keeps that until it's asked.
+    """Return the error with which the group refuses this member; aiokafka keeps it until asked.
 
-    A `BrokerError` is for a right that it lacks.
+    It is a `BrokerError` if the worker's user lacks a right.
     """
     try:
         member._coordinator.check_errors()
@@ -102,5 +103,5 @@ def refusal(member: AIOKafkaConsumer, group: str) -> BrokerError | KafkaError | 
 
 
 def lacks_right(what: str) -> BrokerError:
-    """Return the error of a worker whose user may not do something: no patience gives a right."""
+    """Return the error of a worker whose user lacks a right; trying again wouldn't help."""
     return BrokerError(f"the worker's user {what}: see what `lineside topics acls worker` says")

@@ -1,4 +1,4 @@
-"""EDGE: producers of Kafka records: starting and stopping them, batches, what an error means."""
+"""EDGE: producers of Kafka records: start, stop, batches, and the meaning of errors."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from streams.log.record import Outgoing
 from streams.log.writing import Fenced, Lost
 
 STOP_SECONDS_MAX: Final = 1.0
-"""What a producer that was stopped may still take to notice: the pause before it sends again."""
+"""A stopped producer may take this long to notice: the pause before it sends again."""
 
 NOTHING_HELPS: Final = (
     MessageSizeTooLargeError,
@@ -34,7 +34,7 @@ NOTHING_HELPS: Final = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-"""Errors that no patience cures: they end the job, in a sentence."""
+"""Errors that trying again doesn't cure: they end the job with a message."""
 
 Target = tuple[str, int]
 
@@ -42,8 +42,8 @@ Target = tuple[str, int]
 class Outputs:
     """The idempotent producer that the partitions of a process share, started when first used.
 
-    What it is given is sent until it's acknowledged, however long a broker is away; an error that
-    no patience cures ends it, and the next use starts another.
+    Batches are sent again until they are acknowledged, however long a broker is away. An error that
+    this doesn't cure ends the producer, and the next use starts another.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -55,7 +55,7 @@ class Outputs:
         producer = await self.producer()
         try:
             await acknowledged(await sent(producer, batches))
-        except (KafkaError, asyncio.CancelledError):  # cut short: it may be stuck
+        except (KafkaError, asyncio.CancelledError):  # it may be stuck: stop it at once
             await self.close()
             raise
 
@@ -72,7 +72,7 @@ class Outputs:
             raise
 
     async def close(self) -> None:
-        """Stop the producer; another one starts if it's used again."""
+        """Stop the producer; the next use starts another."""
         starting, self._starting = self._starting, None
         if starting is None:
             return
@@ -84,7 +84,7 @@ class Outputs:
 
 
 async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
-    """Start a producer; one that can't start is stopped. Raises `KafkaError`."""
+    """Start a producer; stop it if that fails. Raises `KafkaError`."""
     try:
         await producer.start()
     except BaseException:
@@ -94,13 +94,13 @@ async def started(producer: AIOKafkaProducer) -> AIOKafkaProducer:
 
 
 async def stop(producer: AIOKafkaProducer) -> None:
-    """Stop a producer; what it can't send in time is dropped, and whoever waits for it told so."""
+    """Stop a producer; batches that it can't send in time are dropped, and their futures fail."""
     sender = producer._sender.sender_task
     if sender is not None and sender.done():  # fenced: aiokafka's `stop` would wait for ever
         producer._closed = True
     await let_go(producer.client, producer.stop)
     producer._message_accumulator.fail_all(ProducerClosed())
-    if sender is not None:  # `stop` was cut short before it came to that
+    if sender is not None:  # `stop` was cut short before it ended this task
         sender.cancel()
         await asyncio.wait([sender], timeout=STOP_SECONDS_MAX)
 
@@ -108,7 +108,7 @@ async def stop(producer: AIOKafkaProducer) -> None:
 async def sent(
     producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
 ) -> list[asyncio.Future[RecordMetadata]]:
-    """Hand batches to a producer; return what becomes of each."""
+    """Hand batches to a producer; return the future of each."""
     futures: list[asyncio.Future[RecordMetadata]] = []
     now = now_ms()
     for (topic, number), records in batches:
@@ -120,7 +120,7 @@ async def sent(
 
 
 async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
-    """Wait for all, and raise the first error if there is one."""
+    """Wait for all futures; raise the first error if there is one."""
     told = []
     for done in await asyncio.gather(*futures, return_exceptions=True):
         if isinstance(done, BaseException):
@@ -131,7 +131,7 @@ async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> lis
 
 @contextlib.contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `Fenced`, `Lost`, or a `BrokerError` where trying again can't help."""
+    """Turn Kafka errors into `Fenced`, `Lost`, or a `BrokerError` if trying again can't help."""
     try:
         yield
     except ProducerFenced:
@@ -139,7 +139,7 @@ def told_apart() -> Iterator[None]:
     except NOTHING_HELPS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
     except (KafkaError, IllegalOperation, AssertionError, TimeoutError) as error:
-        # The middle two: aiokafka's producer had failed before, and was asked once more.
+        # aiokafka raises the middle two if its producer had failed before and was used again.
         raise Lost(f"the broker didn't take what was sent ({error!r})") from error
 
 

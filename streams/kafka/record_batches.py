@@ -1,8 +1,8 @@
-"""EDGE: Kafka's RecordBatches as wholes: written from pairs or outgoing records, in one go.
+"""EDGE: whole RecordBatches of Kafka, written from pairs or outgoing records in one call.
 
-aiokafka makes a call for each record that it writes; on this path nothing does. It needs the
-compiled core (`streams.log.blocks`) and names that are aiokafka's own (pinned in pyproject.toml);
-without the core, records go through aiokafka's public interface.
+aiokafka makes a call for each record that it writes; this way makes none. It needs the compiled
+core (`streams.log.blocks`) and internals of aiokafka (pinned in pyproject.toml); without the core,
+records go through aiokafka's public interface.
 """
 
 import struct
@@ -25,8 +25,8 @@ except ImportError:  # it wasn't built: see hatch_build.py
 """Whether whole batches can be written."""
 
 HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-"""Of a RecordBatch, version 2: base offset, length, leader epoch, magic, CRC, attributes, last
-offset delta, first and last timestamp, producer id and epoch, base sequence, count."""
+"""A RecordBatch's header, version 2: base offset, length, leader epoch, magic, CRC, attributes,
+last offset delta, first and last timestamp, producer id and epoch, base sequence, count."""
 
 UP_TO_LENGTH: Final = 12
 """The bytes of a header that its length doesn't count."""
@@ -46,7 +46,7 @@ Pair = tuple[bytes | None, bytes | None]
 
 
 class SealedBatch:
-    """A RecordBatch that is complete but for who produces it: what aiokafka's sender is given."""
+    """A RecordBatch without its producer's id, which aiokafka's sender adds."""
 
     def __init__(self, payload: bytes, count: int, at_ms: int, transactional: bool) -> None:
         compressor = cramjam.lz4.Compressor(
@@ -60,18 +60,18 @@ class SealedBatch:
         self._built: bytes | None = None
 
     def close(self) -> None:
-        """It is closed."""
+        """Do nothing: a sealed batch is closed already."""
 
     def closed(self) -> bool:
-        """Return that nothing can be added."""
+        """Return True: nothing can be added."""
         return True
 
     def record_count(self) -> int:
-        """Return how many records are in it."""
+        """Return how many records the batch has."""
         return self._count
 
     def size(self) -> int:
-        """Return how many bytes it takes."""
+        """Return how many bytes the batch has."""
         return HEADER.size + len(self._payload)
 
     def _set_producer_state(self, id: int, epoch: int, sequence: int) -> None:
@@ -98,7 +98,7 @@ def changes_batch(
 ) -> AnyBatch | None:
     """Return a RecordBatch of keys and values, or None if it takes more than `bytes_max`.
 
-    The size is that before compression.
+    The size counts before compression.
     """
     if COMPILED:
         return _sealed(producer, *pairs_payload(changes), at_ms, bytes_max)

@@ -1,4 +1,4 @@
-"""EDGE: how connections to a Kafka cluster are secured, and what is said when one is refused."""
+"""EDGE: how connections to a Kafka cluster are secured, and the message when one is refused."""
 
 import ssl
 from contextvars import ContextVar
@@ -26,42 +26,42 @@ MECHANISM: Final = "SCRAM-SHA-512"
 TLS_MIN: Final = ssl.TLSVersion.TLSv1_2
 
 Protocol = Literal["plaintext", "ssl", "sasl_ssl"]
-"""Kafka's words for what a listener speaks."""
+"""Kafka's names of a listener's security protocol."""
 
 EXPIRED: Final = 10
 NOT_YET: Final = 9
 OTHER_NAMES: Final = (62, 64)
-"""OpenSSL's `X509_V_ERR_*` of a certificate's end, its begin, its names and addresses."""
+"""OpenSSL's `X509_V_ERR_*`: expired, not valid yet, and a host name or address that it lacks."""
 
 
 class SecurityError(Trouble):
-    """Files that TLS can't be begun with."""
+    """Files that TLS can't use."""
 
     exit_code = 2
 
 
 class Refused(KafkaConnectionError):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """A connection that one side doesn't want; its text is a sentence."""
+    """A connection that one side refuses; its text says why."""
 
 
 class Security(Struct, frozen=True, kw_only=True):
-    """How brokers are spoken to."""
+    """How connections to brokers are secured."""
 
     protocol: Protocol = "plaintext"
     ca: str = ""
-    """A PEM file of those who may have signed the brokers' certificates; "": the system's."""
+    """A PEM file of the authorities that sign the brokers' certificates; "": the system's."""
     certificate: str = ""
     key: str = ""
     """PEM files of the client's own certificate, for brokers that ask for one."""
     user: str = ""
     password: Secret | None = None
     plaintext: Plaintext = Plaintext()
-    """Where that is allowed."""
+    """The hosts for which plaintext is allowed."""
 
     def options(self) -> dict[str, Any]:
-        """Return what aiokafka's clients are told. Raises `SecurityError`."""
+        """Return the options for aiokafka's clients. Raises `SecurityError`."""
         if self.protocol == "plaintext":
-            # aiokafka hands this on to each connection, and looks at it with TLS only.
+            # aiokafka hands this on to each connection, and uses it with TLS only.
             return {"ssl_context": self.plaintext}
         told = {
             "security_protocol": self.protocol.upper(),
@@ -79,8 +79,8 @@ class Security(Struct, frozen=True, kw_only=True):
 class RenewedContext(ssl.SSLContext):
     """A TLS context whose files are read again when they have changed: certificates expire.
 
-    Connections that are there keep what they began with. Files that can't be used leave the last
-    ones that could.
+    Open connections keep the certificates that they began with. If the new files can't be used, the
+    last good ones stay in use.
     """
 
     _files: tuple[str, str, str]
@@ -89,7 +89,7 @@ class RenewedContext(ssl.SSLContext):
 
     @classmethod
     def of(cls, ca: str, certificate: str, key: str) -> "RenewedContext":
-        """Return a context of these files, "" for none. Raises `SecurityError`."""
+        """Return a context from these files; "" means no file. Raises `SecurityError`."""
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context._files = (ca, certificate, key)
         context._stamp = _stamp(context._files)
@@ -97,7 +97,7 @@ class RenewedContext(ssl.SSLContext):
         return context
 
     def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:
-        """Begin a connection; asyncio and uvloop call this for each."""
+        """Begin a connection; asyncio and uvloop call this for each one."""
         stamp = _stamp(self._files)
         if stamp != self._stamp:
             try:
@@ -115,7 +115,7 @@ def _context(ca: str, certificate: str, key: str) -> RenewedContext:
 
 
 def _stamp(files: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
-    """Return what changes when a file, or what a link leads to, is written or replaced."""
+    """Return a value that changes when a file, or the target of a link, is written or replaced."""
     found = []
     for name in files:
         try:
@@ -154,7 +154,7 @@ def _plain_context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
 
 
 class _EncryptedError(Exception):
-    """OpenSSL asked for the password of a key; by itself it would ask at the terminal."""
+    """OpenSSL asked for the password of a key; without this it would ask at the terminal."""
 
 
 def _encrypted() -> str:
@@ -169,22 +169,22 @@ def _readable(name: str, path: str) -> None:
 
 
 class Attempt:
-    """What kept a client from coming up, if it was more than that nobody answered."""
+    """Why a client couldn't start, if it wasn't only that no broker answered."""
 
     refusal: str | None = None
 
 
 attempt: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
-"""Of the task that starts a client."""
+"""The attempt of the task that starts a client."""
 
 _create_conn = client.create_conn
 
 
 async def create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaConnection:
-    """Connect; where one side doesn't want to, say so in a sentence.
+    """Connect; raise `Refused` with the reason if one side refuses.
 
-    aiokafka logs the error, and knows only that it couldn't connect. It also connects to whatever
-    host the cluster names: so plaintext is refused here, too.
+    aiokafka would log the error, and report only that it couldn't connect. It also connects to any
+    host that the cluster names: so plaintext is refused here, too.
     """
     try:
         if options["security_protocol"] == "PLAINTEXT":
@@ -196,7 +196,7 @@ async def create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaConn
             raise
         _note(told)
         raise Refused(told) from error
-    _note(_hung_up(host, port, options))  # unless it answers, too
+    _note(_hung_up(host, port, options))  # the reason if no answer comes
     return connection
 
 
@@ -210,10 +210,10 @@ _close = AIOKafkaConnection.close
 
 
 def close_at_once(self: AIOKafkaConnection, *args: Any, **options: Any) -> Any:
-    """Close a connection without waiting for the end of TLS: Kafka's brokers never say it.
+    """Close a connection without waiting for TLS's end message: Kafka's brokers send none.
 
-    uvloop waits 30 s for that, and so would whoever stops a client. What was sent has been
-    acknowledged, or is given up with the connection.
+    uvloop would wait 30 s for it, and hold up the stop of a client. Requests were either
+    acknowledged before, or are given up with the connection.
     """
     writer = self._writer
     closed = _close(self, *args, **options)
@@ -230,7 +230,7 @@ def _check_plaintext(host: str, allowed: Any) -> None:
 
 
 def _refusal(error: Exception, host: str, port: int, options: dict[str, Any]) -> str | None:
-    """Return what an error says of credentials and certificates; None if it says nothing."""
+    """Return what an error means for credentials and certificates; None if it isn't about them."""
     broker = f"the broker at {host}:{port}"
     user, protocol = options.get("sasl_plain_username"), options["security_protocol"]
     match _cause(error):
@@ -277,7 +277,7 @@ def _certificate_refusal(refused: ssl.SSLCertVerificationError, broker: str) -> 
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return the TLS error behind an error of aiokafka's, if there is one."""
+    """Return the TLS error that caused an aiokafka error, or the error itself."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, ssl.SSLError):
         found = found.__cause__

@@ -1,4 +1,4 @@
-"""What of a cluster's topics doesn't fit the catalogue, and what to change."""
+"""Differences between a cluster's topics and the catalogue, and how to mend them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
@@ -26,7 +26,7 @@ from streams.contract.topics import (
 )
 
 BROKERS_TO_SPARE: Final = 3
-"""With so many, a topic can survive the loss of one and still be written."""
+"""With this many brokers a topic survives the loss of one and can still be written."""
 
 WAY_OUT: Final = "docs/topics.md#more-partitions"
 
@@ -35,14 +35,14 @@ UNLIMITED: Final = -1
 
 
 class Problem(Struct, frozen=True):
-    """A worker refuses to start on an error, and tells of a warning; `text` says what to change."""
+    """A worker refuses to start on an error, and logs a warning; `text` says what to change."""
 
     severity: Literal["error", "warning"]
     text: str
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A topic as a cluster has it; `replication` is that of the partition with the fewest."""
+    """A topic of a cluster; `replication` is the lowest of its partitions."""
 
     partitions: int
     replication: int
@@ -50,7 +50,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def missing(group: str, found: Mapping[str, Found]) -> list[Topic]:
-    """Return the topics that the job of a group needs, and that aren't there."""
+    """Return the topics that the job of a group needs and the cluster doesn't have."""
     return [topic for topic in topics_of(group) if topic.name not in found]
 
 
@@ -61,9 +61,9 @@ def misfits(
     ledger_seconds: Mapping[str, int],
     server: str,
 ) -> list[Problem]:
-    """Return what is wrong with the topics that are there, the catalogue's order first.
+    """Return the problems of the existing topics, in the catalogue's order.
 
-    `brokers` is how many the cluster has, `ledger_seconds` what the ledger of each input topic
+    `brokers` is the number of brokers, `ledger_seconds` how far the ledger of each input topic
     reaches back, `server` an address for the commands that mend a topic.
     """
     problems: list[Problem] = []
@@ -87,14 +87,14 @@ def misfits(
 
 
 class _Seen(Struct, frozen=True):
-    """A topic under inspection, and the sentences about it."""
+    """A topic that is checked, and the problems found with it."""
 
     name: str
     found: Found
     server: str
 
     def number(self, setting: str) -> int | None:
-        """Return a setting, None where the cluster doesn't know it."""
+        """Return a setting, None if the cluster doesn't report it."""
         text = self.found.config.get(setting)
         return None if text is None else int(text)
 
@@ -220,18 +220,18 @@ def _counts(group: str, found: Mapping[str, Found]) -> Iterator[Problem]:
 
 
 def exception_bytes_max(input_bytes: int) -> int:
-    """Return how large an exception can be whose record came in a batch of so many bytes.
+    """Return how large the exception of a record can be that came in a batch of `input_bytes`.
 
-    It holds for a batch that isn't compressed; a compressed one can hold more.
+    This is true for uncompressed batches; a compressed batch can hold larger records.
     """
     return EXCEPTION_BYTES_PER_BYTE * input_bytes + EXCEPTION_ENVELOPE_BYTES
 
 
 def _room_for_exceptions(found: Mapping[str, Found], server: str) -> Iterator[Problem]:
-    """An exception that the broker refuses would stop its partition for good.
+    """Check that brokers take the largest exceptions: a refused one would stop its partition.
 
-    It is an error where a value that is merely too large would do that, and a warning where it
-    takes a record made of nothing but headers.
+    It is an error if a value that is just too large would be refused, and a warning if only a
+    record made of nothing but headers would be.
     """
     there = found.get(EXCEPTIONS)
     room = None if there is None else _Seen(EXCEPTIONS, there, server).number("max.message.bytes")
@@ -259,7 +259,7 @@ def _room_for_exceptions(found: Mapping[str, Found], server: str) -> Iterator[Pr
 
 
 def command_to_set(server: str, topic: str, setting: str, value: object) -> str:
-    """Return what to do to give a topic a setting, as the end of a sentence."""
+    """Return the command that gives a topic a setting, as the end of a sentence."""
     return (
         f"set {setting} to {value} with `kafka-configs.sh --bootstrap-server {server} --alter "
         f"--topic {topic} --add-config {setting}={value}`"

@@ -10,12 +10,12 @@ from streams.kafka.consumer import ClusterApp, Consumer
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
-    """What Faust's own channels send with; the tasks have their own writers."""
+    """The producer of Faust's own channels; the tasks have writers of their own."""
 
     app: ClusterApp
 
     async def on_start(self) -> None:
-        """Nothing is sent before it's asked for."""
+        """Start nothing: the producer starts with its first use."""
 
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None,
@@ -46,7 +46,7 @@ class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any 
         await self.buffer.flush()
 
     def supports_headers(self) -> bool:
-        """Return that records may have headers."""
+        """Return True: records may have headers."""
         return True
 
 

@@ -1,7 +1,7 @@
-"""What a RecordBatch holds, unpacked in pieces of whole records that are bounded in bytes.
+"""The records of a RecordBatch, unpacked in pieces of whole records that are bounded in bytes.
 
-A few bytes can unpack to gigabytes. So no more is unpacked than is taken, and a record that would
-be too large is cut while it is read: the beginnings of its key, value and headers stay.
+A few bytes can unpack to gigabytes. So a batch is unpacked only as far as its pieces are taken. A
+record that is too large is cut while it is read: the beginnings of key, value and headers stay.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -20,12 +20,12 @@ from streams.log.record import (
 
 
 class Piece(Struct, frozen=True, gc=False):
-    """Records that follow one another, as a RecordBatch has them behind its header."""
+    """Consecutive records, in the bytes that follow a RecordBatch's header."""
 
     data: bytes
     records: int
     cut: CutValue | None = None
-    """The value of the piece's only record, where that was cut."""
+    """The value of the piece's only record, if that was cut."""
 
 
 class Split(Struct, frozen=True, gc=False):
@@ -39,10 +39,10 @@ class Split(Struct, frozen=True, gc=False):
 
 
 def pieces(codec: int, payload: memoryview, count: int, windows: Windows) -> Iterator[Piece | None]:
-    """Yield the `count` records behind a RecordBatch's header in pieces.
+    """Yield the `count` records after a RecordBatch's header in pieces.
 
-    None says that there's nothing yet: much is passed over, or there's no room to unpack. Raises
-    `BatchError` if it isn't what the header says.
+    Yields None while no piece is complete: much is skipped, or there is no room to unpack. Raises
+    `BatchError` if the bytes aren't what the header says.
     """
     if count < 0:
         raise BatchError(f"it tells of {count} records")
@@ -57,7 +57,7 @@ def _pieces(stream: "_Stream", count: int) -> Iterator[Piece | None]:
     while left:
         yield from stream.more()
         if stream.last and len(stream.data) <= RECORD_BYTES_MAX:
-            yield Piece(bytes(stream.data), left)  # whoever reads it sees if it's cut short
+            yield Piece(bytes(stream.data), left)  # its reader notices if it is cut short
             return
         records, end = whole_records(stream.data, left)
         if records:
@@ -83,7 +83,7 @@ class _Stream:
         self.last = False
 
     def more(self) -> Generator[None, None, None]:
-        """Add a chunk, if there's one more."""
+        """Add the next chunk, if there is one."""
         while not self.last:
             found = self.next_chunk()
             if found is None:
@@ -94,11 +94,11 @@ class _Stream:
             return
 
     def next_chunk(self) -> Chunk | None:
-        """Return what is unpacked next, None while it has to wait."""
+        """Return the next unpacked chunk, None while it has to wait."""
         return next(self._chunks, (b"", True))
 
     def finish(self) -> Generator[None, None, None]:
-        """Pass over what is left: there, a codec tells whether what it gave was right."""
+        """Read to the end: only there does a codec check what it has unpacked."""
         while not self.last:
             self.data = b""
             yield from self.more()
@@ -160,7 +160,7 @@ def _cut(stream: _Stream) -> Generator[None, None, Piece]:
 
 
 def _first_headers(data: bytes) -> bytes:
-    """Return those of a record's headers that are whole in the beginning of them."""
+    """Return the headers that are whole in the first bytes of a record's headers."""
     try:
         count, begin = _number(data, 0)
     except IndexError:
@@ -218,7 +218,7 @@ def varint(number: int) -> bytes:
 
 
 def _number(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """Return a zigzag varint and where it ends; raises `IndexError` where the data end before."""
+    """Return a zigzag varint and where it ends; raises `IndexError` if the data end before it."""
     read = shift = 0
     while shift < 64:
         byte = data[at]
@@ -231,7 +231,7 @@ def _number(data: bytes | memoryview, at: int) -> tuple[int, int]:
 
 
 def record_bytes(data: bytes | memoryview) -> int:
-    """Return how long the first record says it is, 0 where that isn't there yet."""
+    """Return the length that the first record gives, 0 if its bytes aren't there yet."""
     try:
         return _number(data, 0)[0]
     except IndexError:
@@ -239,7 +239,7 @@ def record_bytes(data: bytes | memoryview) -> int:
 
 
 def whole_records_plain(data: bytes | memoryview, count: int) -> tuple[int, int]:
-    """Return how many of `count` records are whole in `data`, and where they end."""
+    """Return how many of `count` records are complete in `data`, and where they end."""
     end = 0
     for number in range(count):
         try:

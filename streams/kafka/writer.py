@@ -1,4 +1,4 @@
-"""EDGE: what a partition's task writes to Kafka: outputs, and changelog batches."""
+"""EDGE: the writer of a partition on Kafka: outputs, and changes of the state to its changelog."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,36 +30,36 @@ FENCE: Final = b"f"
 """Prefix of the changelog key that a new owner writes first, with the count of partitions."""
 
 OUTPUT_BATCH_BYTES: Final = 900_000
-"""Before compression: below Kafka's default `max.message.bytes` of 1 MiB."""
+"""Of a RecordBatch before compression: less than 1 MiB, Kafka's default `max.message.bytes`."""
 
 CHANGES_BATCH_BYTES: Final = 900_000
-"""The same of changes of a state: a write of any size is as many RecordBatches, and one commit."""
+"""The same for state changes: a large write is several RecordBatches, and one commit."""
 
 LINE_KEY_BYTES_MAX: Final = 1_025
-"""Of the key of a line: twice 128 characters, and a slash."""
+"""A line's key in UTF-8: twice 128 characters, and a slash."""
 
 WRITE_SECONDS_MAX: Final = 120.0
-"""A write that hasn't been acknowledged by then is given up, and the partition opened anew."""
+"""A write that isn't acknowledged by then is given up, and the partition is opened anew."""
 
 STATE_PAUSE_SECONDS: Final = 0.25
-"""Between two states of a partition whose outputs have left already: a transaction costs some
-milliseconds of CPU, and a crash repeats what has left since the last one."""
+"""Pause between two state writes if outputs leave before the state: a transaction costs some
+milliseconds of CPU, and a crash repeats all outputs since the last one."""
 
 TOGETHER_PAUSE_SECONDS: Final = 0.02
-"""Between two transactions that outputs wait for."""
+"""Pause between two transactions if outputs leave in them."""
 
 RESTORE_SECONDS_MAX: Final = 50.0
-"""For writing a state anew as a whole: less than a transaction may take."""
+"""Limit for writing a whole state to a new changelog: less than a transaction may take."""
 
 TRANSACTION_SECONDS_MAX: Final = 60.0
-"""A transaction that is open for longer is aborted by the broker: whoever began it is gone."""
+"""The broker aborts a transaction that is open for longer: its writer counts as gone."""
 
 
 def fence_key(partitions: int) -> bytes:
     """Return the changelog key under which owners announce themselves.
 
-    It has the count of the input topic's partitions: where another one is found, keys have moved
-    away from their ledgers.
+    It has the number of the input topic's partitions: if a changelog has another number, lines have
+    moved away from their ledgers.
     """
     return FENCE + str(partitions).encode()
 
@@ -67,10 +67,10 @@ def fence_key(partitions: int) -> bytes:
 class KafkaWriter:
     """Writes for one input partition under one transactional id: a later writer fences this one.
 
-    The changelog takes the changes of a write in a transaction, in both
-    guarantees: a process that was away while its partition moved (a zombie) can write no state any
-    more. With `exactly_once` the outputs are in the same transaction; with `at_least_once` they are
-    sent and acknowledged before it.
+    With both guarantees, state changes are written to the changelog in a transaction. So a process
+    that was away while its partition moved (a zombie) can't write a state any more. With
+    `exactly_once` the outputs are in the same transaction; with `at_least_once` they are sent and
+    acknowledged before it.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class KafkaWriter:
         counts: Mapping[str, int],
         transactional_id: str,
     ) -> None:
-        """Take the producer for outputs, or None for `exactly_once`; `counts`: partitions."""
+        """Take the producer for outputs (None: `exactly_once`) and each topic's partition count."""
         self.sends_ahead = outputs is not None
         self.pause_seconds = TOGETHER_PAUSE_SECONDS if outputs is None else STATE_PAUSE_SECONDS
         self._outputs = outputs
         self._changelog = changelog
         self._counts = counts
         self._places: dict[tuple[str, bytes | None], Target] = {}
-        """Where records of a topic and key go."""
+        """The partition for each topic and key."""
         self.changelog_id = b""
-        """Of the changelog's topic, as it was found; empty where that isn't known."""
+        """The id of the changelog's topic at the opening; empty if it isn't known."""
         self._reached = -1
-        """The last changelog offset that was acknowledged: the next is past it."""
+        """The last acknowledged changelog offset; the next one must be higher."""
         self._producer = cluster.producer(
             transactional_id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
         )
@@ -100,7 +100,7 @@ class KafkaWriter:
     async def fence(self, partitions: int, owner: str) -> int:
         """Shut out every earlier writer of this partition; return the fence's changelog offset.
 
-        All that any earlier writer has got into the changelog is before it. Raises `Lost`.
+        Everything that earlier writers have written is before that offset. Raises `Lost`.
         """
         note = msgspec.json.encode({"owner": owner, "at_ms": now_ms()})
         with told_apart():
@@ -109,8 +109,8 @@ class KafkaWriter:
                 return await self._transact((), {fence_key(partitions): note})
 
     async def send(self, outputs: Sequence[Outgoing]) -> None:
-        """Send outputs ahead; see `streams.log.writing.Writer`."""
-        assert self._outputs is not None  # it sends ahead
+        """Send outputs before their state is written; see `streams.log.writing.Writer`."""
+        assert self._outputs is not None  # only called with `sends_ahead`
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await self._outputs.send(self._batches(outputs))
@@ -118,11 +118,11 @@ class KafkaWriter:
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
-        """Write a state in a transaction, with `outputs` in it; see `writing.Writer`."""
+        """Write a state and `outputs` in one transaction; see `streams.log.writing.Writer`."""
         with told_apart():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 last = await self._transact(self._batches(outputs), changes)
-        if last < 0:  # the broker knows this batch, but not where it is any more
+        if last < 0:  # the broker has this batch, but no longer knows its offset
             return ()
         return position_notes(last + 1, now_ms(), self.changelog_id, whole=True)
 
@@ -147,7 +147,7 @@ class KafkaWriter:
     ) -> int:
         """Write changes and outputs in a transaction; return the offset of the last change.
 
-        That is below 0 where the broker knows the batch from an earlier try.
+        It is below 0 if the broker has the batch from an earlier try.
         """
         await self._producer.begin_transaction()
         parts = list(parted(changes.items()))
@@ -162,7 +162,7 @@ class KafkaWriter:
 
     async def _put(self, changes: Sequence[StateChange]) -> asyncio.Future[RecordMetadata]:
         batch = changes_batch(self._producer, changes, now_ms(), BATCH_BYTES_MAX)
-        assert batch is not None  # a part is far smaller
+        assert batch is not None  # parts are far smaller than the limit
         name, number = self._changelog
         put: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
             batch, name, partition=number
@@ -170,10 +170,10 @@ class KafkaWriter:
         return put
 
     def _check_place(self, offset: int, count: int) -> None:
-        """Raise `Lost` before a state is committed to another changelog than the last one was.
+        """Raise `Lost` before a state is committed to a changelog that was made anew.
 
-        Nobody else may write, so the offsets of a changelog rise. What was written remains of a
-        transaction that the next owner's fence gives up.
+        A changelog has one writer, so its offsets rise; if they don't, it is another changelog. The
+        open transaction is aborted by the next owner's fence.
         """
         if 0 <= offset <= self._reached:
             name = f"{self._changelog.topic}/{self._changelog.partition}"
@@ -184,12 +184,12 @@ class KafkaWriter:
         self._reached = max(self._reached, offset + count - 1)
 
     def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
-        """Return outputs by topic and partition, in order, cut to a size that brokers take."""
+        """Return outputs by topic and partition, in order, in batches that brokers take."""
         return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
 
     def _place(self, topic: str, key: bytes | None) -> Target:
         place = topic, partition_of(key, self._counts[topic])
-        if topic == EXCEPTIONS:  # anybody's keys: they repeat less, and may be long
+        if topic == EXCEPTIONS:  # any keys, perhaps long ones: they aren't cached
             return place
         return keep(self._places, (topic, key), place)
 
@@ -199,7 +199,7 @@ class KafkaWriter:
 
 
 def parted(changes: Iterable[StateChange]) -> Iterator[Sequence[StateChange]]:
-    """Yield changes in their order, in parts of at most `CHANGES_BATCH_BYTES` or of one change."""
+    """Yield changes in order, in parts of at most `CHANGES_BATCH_BYTES`, or of one change."""
     part: list[StateChange] = []
     room = CHANGES_BATCH_BYTES
     for change in changes:
@@ -214,17 +214,17 @@ def parted(changes: Iterable[StateChange]) -> Iterator[Sequence[StateChange]]:
 
 
 POSITION: Final = b"c"
-"""The key under which a local store notes how much of the changelog it has."""
+"""The key under which a local store notes up to which changelog offset it is complete."""
 
 ORIGIN: Final = b"k"
-"""The key under which it notes which changelog that is."""
+"""The key under which a local store notes the id of its changelog's topic."""
 
 
 def position_notes(offset: int, at_ms: int, changelog_id: bytes, whole: bool) -> list[StateChange]:
-    """Return the changes that note: all of the changelog before `offset` is here, as of `at_ms`.
+    """Return the changes that note: at `at_ms` the store has all of the changelog before `offset`.
 
-    And, under a key that earlier versions don't know, the id of the changelog's topic, and whether
-    the store is `whole`: a state as it was written, and not some records of one.
+    A second key, unknown to earlier versions, has the id of the changelog's topic, and whether the
+    store is `whole`: a complete state, and not only some of its records.
     """
     return [
         (POSITION, msgspec.msgpack.encode([offset, at_ms])),
@@ -240,7 +240,7 @@ def grouped_plain(
 ) -> list[tuple[Target, list[Outgoing]]]:
     """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
 
-    `places` remembers the place of each (topic, key); `place_of(topic, key)` finds a new one.
+    `places` caches the place of each (topic, key); `place_of(topic, key)` computes one.
     """
     groups: list[tuple[Target, list[Outgoing]]] = []
     open_: dict[Target, list[Outgoing]] = {}

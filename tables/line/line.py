@@ -99,6 +99,8 @@ class Line(Struct, gc=False):
     changed_pages: dict[tuple[int, int, int], RowKey] = field(default_factory=dict)
     """(kind, carrier, page) of what differs from the store, and a row that is or was on it."""
     changed_episodes: set[str] = field(default_factory=set)
+    expiring: dict[int, list[bytes]] = field(default_factory=dict)
+    """Keys of new ledger entries by bucket of time, until the store has a note of them."""
 
 
 def new_line(plant: str, line: str, watermark: int, rules: Rules) -> Line:

@@ -241,7 +241,7 @@ def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contr
 
 
 def _sharing_rows(contributions: Sequence[tuple[Contribution, Row]]) -> tuple[Contribution, ...]:
-    """Return the contributions, each that has the row of the one before told so."""
+    """Mark contributions that share the previous one's row, so that it is built once."""
     shared = []
     before: Row | None = None
     for contribution, row in contributions:

@@ -53,7 +53,7 @@ cdef extern from "Python.h":
 cdef enum:
     CONTRIBUTIONS_MAX = 6  # as in streams.contract.policy
     KINDS_MAX = 24
-    SLOTS_MASK = 1_023
+    SLOTS_MIN = 1_024  # of lines: a power of two, as all their numbers are
     ROW_SLOTS_MASK = 127
     ROW_BYTES_MAX = 4_096  # of a row's members: ten of 256 characters, and their lengths
 
@@ -201,6 +201,7 @@ cdef class Folding:
     cdef dict date_texts
     cdef list at_work
     cdef list slots  # lines by a hash of their keys: the one seen last
+    cdef Py_ssize_t slots_mask
     cdef int64_t batch
 
     def __cinit__(self):
@@ -225,7 +226,7 @@ cdef class Folding:
         self.retention, self.bucket = rules.retention, rules.bucket
         self.plans = [_plan(name, struct, rules) for name, struct in TYPES.items()]
         self.today, self.today_begin = b"", NEVER
-        self.slots = [None] * (SLOTS_MASK + 1)
+        self.slots, self.slots_mask = [None] * SLOTS_MIN, SLOTS_MIN - 1
         self.at_work = []
 
     def read(self, records, int64_t seen, known=None):
@@ -295,7 +296,7 @@ cdef class Folding:
         cdef const char* data
         cdef dict fresh = _PyDict_NewPresized(block.count)
         batch.fresh = fresh
-        cdef dict expiring = batch.expiring, touched = batch.touched
+        cdef dict touched = batch.touched
         cdef list out = batch.out
         cdef PyObject* there
         self.at_work = []
@@ -385,7 +386,7 @@ cdef class Folding:
             bucket = at // self.bucket
             if line.bucket_keys is None or bucket != line.bucket:
                 line.bucket = bucket
-                line.bucket_keys = expiring.setdefault((line.key, bucket), [])
+                line.bucket_keys = line.line.expiring.setdefault(bucket, [])
             line.bucket_keys.append(key)
             if plan.count:
                 self._contribute(line, plan, event)
@@ -419,7 +420,7 @@ cdef class Folding:
         for key in gone:
             line = <_Line>self.known.pop(key, None)
             if line is not None:
-                self.slots[hash_64(<char*><bytes>key, len(<bytes>key)) & SLOTS_MASK] = None
+                self.slots[hash_64(<char*><bytes>key, len(<bytes>key)) & self.slots_mask] = None
 
     cdef bint _crowded(self, _Line line, int64_t watermark, Py_ssize_t rows_max) except -1:
         """Return whether too many rows would leave: what `tables.line.line.crowded` says, or more."""
@@ -460,13 +461,13 @@ cdef class Folding:
 
     cdef _Line _line(self, const char* key, int size):
         cdef _Line line
-        cdef Py_ssize_t slot = hash_64(key, size) & SLOTS_MASK
+        cdef Py_ssize_t slot = hash_64(key, size) & self.slots_mask
         seen = <object>PyList_GET_ITEM(self.slots, slot)
         if seen is not None and _same((<_Line>seen).key, key, size):
             return <_Line>seen
         line = self._found(key, size)
         if line is not None:
-            self.slots[slot] = line
+            self.slots[hash_64(key, size) & self.slots_mask] = line
         return line
 
     cdef _Line _found(self, const char* key, int size):
@@ -492,6 +493,9 @@ cdef class Folding:
         line.zone = self.rules.zones.get(given.plant)
         _recall(line)
         self.known[line.key] = line
+        if 2 * len(self.known) > self.slots_mask:
+            self.slots_mask = 4 * self.slots_mask + 3
+            self.slots = [None] * (self.slots_mask + 1)
         return line
 
     cdef _advance(self, _Line line, int64_t at, list out):

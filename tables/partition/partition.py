@@ -280,7 +280,7 @@ class Partition:
     def _stepped(self, batch: "_Batch") -> Step:
         self._count(batch.out)
         touched = batch.touched
-        changes = snapshot.ledger_changes(self, touched.values(), batch.fresh, batch.expiring)
+        changes = snapshot.ledger_changes(self, touched.values(), batch.fresh)
         self.unsealed.update(touched)
         if self.full:
             self._cool(touched, changes)
@@ -325,8 +325,6 @@ class _Batch:
         """What the store has of the ledger, for the keys of this batch."""
         self.fresh: Changes = {}
         """What the batch adds to the ledger."""
-        self.expiring: dict[tuple[bytes, int], list[bytes]] = {}
-        """The keys of `fresh` by (line, bucket of time)."""
         self.touched: dict[bytes, Line] = {}
         self.out: list[Outgoing] = []
         self.changed = 0
@@ -438,7 +436,7 @@ class _Batch:
 
     def _enter(self, line: Line, key: bytes, at: int, entry: bytes) -> None:
         self.fresh[key] = entry
-        self.expiring.setdefault((line.key, at // self.rules.bucket), []).append(key)
+        line.expiring.setdefault(at // self.rules.bucket, []).append(key)
 
     def _known(self, key: bytes) -> bytes | None:
         return self.fresh.get(key) or self.entries.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tables.line import episodes
@@ -113,18 +113,11 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     return line
 
 
-def ledger_changes(
-    partition: Partition,
-    touched: Iterable[Line],
-    fresh: Changes,
-    expiring: Mapping[tuple[bytes, int], list[bytes]],
-) -> Changes:
-    """Return what a step changes in the ledger.
+def ledger_changes(partition: Partition, touched: Iterable[Line], fresh: Changes) -> Changes:
+    """Return what a step changes in the ledger: its new entries, `fresh`, and what has expired.
 
-    `fresh` has the new entries, `expiring` their keys by (line, bucket of time); `fresh` is what is
-    returned, with all else added to it.
+    When the new ones will expire is noted at the next seal.
     """
-    rules = partition.rules
     made, room = fresh, SWEPT_KEYS_MAX
     partition.ledger_grown += len(fresh)
     for line in touched:
@@ -135,20 +128,21 @@ def ledger_changes(
                 if key not in made:
                     made[key] = gone
                     partition.ledger_grown -= not key.startswith(EXPIRY)
-    for (line_key, number), keys in expiring.items():
-        begin = number * rules.bucket
-        line = partition.lines[line_key]
-        line.oldest_bucket = min(line.oldest_bucket, begin)
-        made.update(stored.expiry_changes(line, begin, partition.offset, keys))
     return made
 
 
 def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
     """Return what lines are now, as far as it differs from the store; they are as stored then."""
     made: Changes = {}
+    bucket, places = partition.rules.bucket, stored.Places(partition.rules.kinds)
     for line in lines:
+        for number, keys in line.expiring.items():
+            begin = number * bucket
+            line.oldest_bucket = min(line.oldest_bucket, begin)
+            made.update(stored.expiry_changes(line, begin, partition.offset, keys))
+        line.expiring.clear()
         if partition.lasting:
-            made.update(_line_changes(partition, line))
+            _put_line(made, partition, line, places)
         line.changed_episodes.clear()
         line.changed_pages.clear()
     return made
@@ -160,7 +154,7 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
     if partition.lasting and (partition.format_stored >= PAGED) != (partition.format >= PAGED):
         for key in [key for key in made if key.startswith(WINDOW)]:
             made[key] = None
-        made.update(_all_anew(partition))
+        _put_all_anew(made, partition)
     partition.format_stored = partition.format
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
@@ -195,31 +189,32 @@ def due(line: Line, rules: Rules) -> int:
     return min(dues, default=FOREVER)
 
 
-def _line_changes(partition: Partition, line: Line) -> Iterator[Change]:
+def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Places) -> None:
     rules = partition.rules
     if partition.format >= PAGED:
-        yield LINE + line.key, stored.line_bytes(line, partition.ticks, rules)
-        yield from stored.page_changes(line, line.changed_pages, rules.kinds)
+        made[LINE + line.key] = stored.line_bytes(line, partition.ticks, rules)
+        stored.put_pages(made, line, places)
     else:
-        yield LINE + line.key, stored.first_line_bytes(line)
+        made[LINE + line.key] = stored.first_line_bytes(line)
         windows = dict.fromkeys((index, carrier) for index, carrier, _ in line.changed_pages)
         for key, value in stored.window_changes(line, windows, rules.kinds):
             if value is not None and len(value) > WINDOW_BYTES_MAX:
                 partition.format = PAGED
-            yield key, value
-    yield from stored.episode_changes(line, line.changed_episodes)
+            made[key] = value
+    made.update(stored.episode_changes(line, line.changed_episodes))
 
 
-def _all_anew(partition: Partition) -> Iterator[Change]:
-    """Yield all lines and windows in another layout; all lines are in memory."""
+def _put_all_anew(made: Changes, partition: Partition) -> None:
+    """Put all lines and windows in another layout; all lines are in memory."""
     for key, _ in partition.store.scan(WINDOW):
-        yield key, None
+        made[key] = None
+    places = stored.Places(partition.rules.kinds)
     for line in partition.lines.values():
         for index, carried in enumerate(line.windows):
             for carrier, rows in carried.items():
                 for row_key, row in rows.items():
                     line.changed_pages[index, carrier, row.page] = row_key
-        yield from _line_changes(partition, line)
+        _put_line(made, partition, line, places)
         line.changed_pages.clear()
 
 

@@ -12,7 +12,7 @@ from tables.line.episodes import Episode
 from tables.line.line import Line, new_line
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.windows import Row, RowKey, horizon
-from tables.store.store import Change
+from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"
@@ -116,16 +116,29 @@ def read_episode(key: bytes, stored: bytes) -> tuple[bytes, str, Episode]:
     return line_key, name.decode(), Episode(*_decode(stored))
 
 
-def page_changes(
-    line: Line, pages: Mapping[tuple[int, int, int], RowKey], kinds: tuple[Kind, ...]
-) -> Iterator[Change]:
-    """Yield what is to be stored of these pages: see `tables.line.line.Line.changed_pages`."""
+class Places(dict[tuple[int, int, int], bytes]):
+    """The ends of pages' keys by (kind, carrier, page): most lines have the same ones."""
+
+    def __init__(self, kinds: tuple[Kind, ...]) -> None:
+        self.kinds = kinds
+
+    def __missing__(self, page: tuple[int, int, int]) -> bytes:
+        index, carrier, number = page
+        short = self.kinds[index].short.encode()
+        place = short + b"\0" + instant_bytes(carrier) + number.to_bytes(PAGE_BYTES, "big")
+        self[page] = place
+        return place
+
+
+def put_pages(made: Changes, line: Line, places: Places) -> None:
+    """Put what is to be stored of the changed pages: see `Line.changed_pages`."""
     prefix = WINDOW + line.key + b"\0"
-    for (index, carrier, page), key in pages.items():
-        rows = line.windows[index].get(carrier)
-        found = None if rows is None else _on_page(rows, page, key, kinds[index].episodic)
-        where = prefix + kinds[index].short.encode() + b"\0" + instant_bytes(carrier)
-        yield where + page.to_bytes(PAGE_BYTES, "big"), rows_bytes(found) if found else None
+    windows, kinds = line.windows, places.kinds
+    for page, key in line.changed_pages.items():
+        index, carrier, number = page
+        rows = windows[index].get(carrier)
+        found = None if rows is None else _on_page(rows, number, key, kinds[index].episodic)
+        made[prefix + places[page]] = rows_bytes(found) if found else None
 
 
 def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) -> dict[RowKey, Row]:

@@ -1,0 +1,45 @@
+"""docs/architecture.md names functions and constants that are where it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def section(title: str) -> str:
+    """Return the text under a heading, up to the next one of its level."""
+    return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def named() -> list[tuple[str, str]]:
+    """Return (file, name) of each function, class and constant in the page's two tables."""
+    found = []
+    for path, names in re.findall(
+        r"\]\(\.\./([\w/.]+\.\w+)\)((?:,? `\w+`)+)", section("Where is ...?")
+    ):
+        found += [(path, name) for name in re.findall(r"`(\w+)`", names)]
+    for names, path in re.findall(r"((?:`\w+`(?:, )?)+), ([\w/]+\.p\w+)", section("Bounds")):
+        found += [(path, name) for name in re.findall(r"`(\w+)`", names)]
+    return found
+
+
+def test_the_tables_name_what_they_seem_to() -> None:
+    assert {
+        ("tables/line/windows.py", "carrier_of"),
+        ("tables/partition/partition.py", "_misplaced"),
+        ("tables/line/closing.pyx", "close"),
+        ("streams/contract/rejection.py", "KEY_BYTES_MAX"),
+        ("agents/worker/run.py", "STOP_SECONDS_MAX"),
+    } <= set(named())
+    assert len(named()) > 150
+
+
+@pytest.mark.parametrize(("path", "name"), named())
+def test_each_name_is_defined_where_the_page_says(path: str, name: str) -> None:
+    definition = (
+        rf"^\s*(?:(?:async )?def|class|cdef (?:\S+ )+\*?) ?{name}\b|^\s*{name}\b(?:: [^=\n]+)? = "
+    )
+    assert re.search(definition, (ROOT / path).read_text("utf-8"), re.MULTILINE)
