@@ -13,9 +13,10 @@ from streams.codec.document import (
     read_document,
 )
 from streams.codec.measures import reader
+from streams.contract.checks import Code
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
-from streams.contract.rejection import Code, Rejection, shown
+from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
 from streams.values import instant

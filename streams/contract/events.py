@@ -236,7 +236,7 @@ class InspectionCompleted(Event, tag="inspection.completed.v1"):
 
 
 class TransactionReversedData(Data):
-    """`original` is read by `streams.codec.decode.read_original`: here only an object is asked for."""
+    """`original` is read by `streams.codec.decode.read_original`: here it is any object."""
 
     reverses: Name
     original: dict[str, Any]
