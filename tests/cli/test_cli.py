@@ -303,9 +303,11 @@ def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -
     other = lineside(*feed, LINESIDE_SUMMARY_WINDOW_SECONDS="120", **data)
     assert_one_sentence(other, 1, "summary_window_seconds 60 (now 120)")
     default = Path(streams.contract.__file__).with_name("policy.toml").read_text()
-    (tmp_path / "policy.toml").write_text(default.replace('when = "at_once"', 'when = "window"', 1))
+    turned = default.replace('["good", "scrap", "rework"]', '["rework", "good", "scrap"]', 1)
+    assert turned != default
+    (tmp_path / "policy.toml").write_text(turned)
     other = lineside(*feed, LINESIDE_POLICY=str(tmp_path / "policy.toml"), **data)
-    assert_one_sentence(other, 1, "another policy for erp.production_confirmation.v1")
+    assert_one_sentence(other, 1, "measures good, scrap, rework of summary.production.v1 (now ")
     assert lineside(*feed, **data).returncode == 0
 
 
