@@ -311,6 +311,27 @@ def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -
     assert lineside(*feed, **data).returncode == 0
 
 
+def test_a_state_goes_on_with_a_policy_that_has_grown(tmp_path: Path) -> None:
+    log, policy = tmp_path / "log.ndjson", tmp_path / "policy.toml"
+    log.write_text(EVENT)
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+
+    def fed_without(record: str) -> subprocess.CompletedProcess[str]:
+        default = Path(streams.contract.__file__).with_name("policy.toml").read_text()
+        cut = re.sub(rf'\[\w+\."{re.escape(record)}"\].*?(?=\n\[|\Z)', "", default, flags=re.DOTALL)
+        assert cut != default
+        policy.write_text(cut)
+        return lineside(*feed, LINESIDE_POLICY=str(policy), **data)
+
+    assert fed_without("summary.scrap.v1").returncode == 0
+    assert lineside(*feed, **data).returncode == 0
+    assert fed_without("summary.scrap.v1").returncode == 0  # nothing was scrapped
+    other = fed_without("erp.goods_issue.v1")
+    assert_one_sentence(other, 1, "a policy with erp.goods_issue.v1, which has open windows")
+    assert lineside(*feed, **data).returncode == 0
+
+
 def test_a_log_that_was_fed_with_something_else_is_refused(tmp_path: Path) -> None:
     lines = [EVENT.replace('"id":"1"', f'"id":"{number}"') for number in range(8)]
     log, other = tmp_path / "log.ndjson", tmp_path / "other.ndjson"
