@@ -31,7 +31,7 @@ def test_the_tables_name_what_they_seem_to() -> None:
         ("tables/line/windows.py", "carrier_of"),
         ("tables/partition/partition.py", "_misplaced"),
         ("tables/line/closing.pyx", "close"),
-        ("streams/contract/rejection.py", "KEY_BYTES_MAX"),
+        ("streams/log/record.py", "KEY_BYTES_MAX"),
         ("agents/worker/run.py", "STOP_SECONDS_MAX"),
     } <= set(named())
     assert len(named()) > 150

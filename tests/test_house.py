@@ -177,13 +177,6 @@ def test_no_module_sets_names_in_another() -> None:
             assert not assigned_into_imports(path.read_text("utf-8")), path.name
 
 
-def test_every_module_says_what_it_holds() -> None:
-    for folder in ("streams", "tables", "agents", "benchmarks"):
-        for path in (ROOT / folder).rglob("*.py"):
-            first = path.read_text("utf-8").splitlines()[0]
-            assert re.match(r'"""\S.*\.("""|$)|"""\S', first), f"{path}: {first}"
-
-
 def test_no_path_of_a_machine_and_no_package_host_is_in_the_repository() -> None:
     word = re.compile(rb"/root/|/work/|pypi\.org|files\.pythonhosted|repo1\.maven|registry\.npmjs")
     for path in TRACKED:

@@ -13,6 +13,8 @@ from streams.log.record import Record
 from streams.trouble import Trouble
 from tables.line.rules import Rules
 from tables.partition.head import OtherRulesError as StateOfOtherRulesError
+from tables.partition.head import read_head as read_stored
+from tables.partition.head import shape_to_go_on_with
 from tables.partition.partition import Partition
 from tables.store.store import HEAD, MemoryStore, Store
 
@@ -39,8 +41,12 @@ def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
     """Return what a changelog's head record says, or raise a `Trouble` if it can't be judged."""
     store = MemoryStore()
     store.write([(HEAD, stored)])
+    topic, number = source
+    where = f"the state of {topic}/{number}"
     try:
         partition = Partition(*source, rules, store)
+        # A worker's state may grow; what is counted anew has all from the beginning.
+        shape_to_go_on_with(read_stored(stored, where), rules, topic, where, None)
     except StateOfOtherRulesError as error:
         raise OtherRulesError(
             f"{error.told}: give the audit the settings of the job (--config)"

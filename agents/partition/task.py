@@ -5,31 +5,35 @@ import contextlib
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
 from operator import attrgetter
 from time import perf_counter
 from typing import Final
 
-from msgspec import Struct
-
 from agents.partition.meter import Meter
 from agents.partition.opening import Open, Progress, Resumption
+from agents.partition.steps import (
+    STEP_RECORDS_MAX,
+    WRITE_BYTES_MAX,
+    Computed,
+    changes_bytes,
+    fill,
+    for_one_write,
+    parts,
+    records_bytes,
+    step_bytes,
+)
 from streams.kafka.cluster import asked_to_end
 from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, Writer
 from tables.line.rules import Rules
-from tables.partition.partition import Bounds, Partition, Step
+from tables.partition.partition import Bounds, Partition
 from tables.store.overlay import Overlay
-from tables.store.store import Changes
 
 BATCHES_WAITING_MAX: Final = 2
 """Batches that were fetched and not computed yet; with this many the partition isn't read."""
-
-STEP_RECORDS_MAX: Final = 4_000
-STEP_BYTES_MAX: Final = 4 << 20
-"""Computed in one go: bounds memory, and how long the loop is kept busy."""
 
 STEP_BOUNDS: Final = Bounds(output_bytes=4 << 20, rows=2_000, lines=1_000)
 """A step ends at the first of them: bounds what is held, and how long the loop is kept busy."""
@@ -39,22 +43,11 @@ STEP_RECORDS_MIN: Final = 50
 """A step that takes longer halves the size of the next ones, down to `STEP_RECORDS_MIN`: the event
 loop does nothing else meanwhile, and a worker that is silent for a session loses its partitions."""
 
-STEPS_AHEAD_MAX: Final = 32
-RECORDS_AHEAD_MAX: Final = 16_000
-BYTES_AHEAD_MAX: Final = 32 << 20
-"""Computed and not written yet: bounds memory, and what a crash computes again."""
-
-WRITE_BYTES_MAX: Final = 16 << 20
-"""Outputs and state changes of one write, and the seal that passes that: bounds a transaction."""
-
 LINE_BYTES: Final = 1_000
 """What a line takes in a write, until one has shown how much it is."""
 
 HELD_BYTES_MAX: Final = 16 << 20
 """Taken or computed and not written yet; past this the partition isn't read."""
-
-RECORD_BYTES: Final = 128
-"""Memory of a record besides its bytes, until it is written."""
 
 REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
@@ -72,24 +65,6 @@ Observe = Callable[[Sequence[Outgoing]], None]
 
 Seek = Callable[[int], Awaitable[None]]
 """Sets the consumer to the offset at which the partition goes on."""
-
-
-Cut = Callable[[int, int], Sequence[Sequence[Record]]]
-"""Returns a block's records in smaller blocks; the arguments are records and bytes at most."""
-
-
-class _Step(Struct):
-    outputs: list[Outgoing]
-    offset: int
-    records: int
-    posted: Sequence[Record]
-    """The records, until their outputs are acknowledged; empty without outputs."""
-    sent: bool
-    """Whether the outputs have been acknowledged, if they leave before the state."""
-    bytes_: int
-    """Of the outputs, and of what the state changes."""
-    sealed: bool = False
-    """Whether the state of all lines is among its changes, as it is after this step."""
 
 
 class PartitionTask:
@@ -129,7 +104,7 @@ class PartitionTask:
         self._batches: deque[Sequence[Record]] = deque()
         self._held: deque[tuple[int, int]] = deque()
         """(end, bytes) of the batches that were taken and aren't written."""
-        self._steps: deque[_Step] = deque()
+        self._steps: deque[Computed] = deque()
         self._records_max = STEP_RECORDS_MAX
         self._line_bytes: float = LINE_BYTES
         """Of a line in the last seal."""
@@ -175,8 +150,8 @@ class PartitionTask:
             return
         if batch.start <= self._next < batch.end:  # a step passes over what the state has seen
             self._next = batch.end
-            self._batches.extend(_parts(batch.records))
-            self._held.append((batch.end, _bytes(batch.records)))
+            self._batches.extend(parts(batch.records))
+            self._held.append((batch.end, records_bytes(batch.records)))
             self._moved.set()
         elif batch.start > self._next:
             log.warning("%s: reading again from offset %d", self.name, self._next)
@@ -263,7 +238,7 @@ class PartitionTask:
         while not self._closing:
             if self._reopening is not None:
                 raise Lost(self._reopening)
-            if not self._batches or _fill(self._steps, 1):
+            if not self._batches or fill(self._steps, 1):
                 await self._wait()
                 continue
             batch, began = self._next_batch(), perf_counter()
@@ -283,7 +258,7 @@ class PartitionTask:
             sent = not (self._sending and step.outputs)
             posted = batch if step.outputs and not rest else ()
             self._steps.append(
-                _Step(step.outputs, partition.offset, count, posted, sent, _step_bytes(step))
+                Computed(step.outputs, partition.offset, count, posted, sent, step_bytes(step))
             )
             if self._unsealed_bytes(partition) >= WRITE_BYTES_MAX:
                 self._seal(partition, overlay)
@@ -293,7 +268,7 @@ class PartitionTask:
     def _next_batch(self) -> Sequence[Record]:
         batch = self._batches.popleft()
         if len(batch) > self._records_max:
-            batch, *rest = _parts(batch, self._records_max)
+            batch, *rest = parts(batch, self._records_max)
             self._batches.extendleft(reversed(rest))
         return batch
 
@@ -323,7 +298,7 @@ class PartitionTask:
             changes = partition.sealed()
             self._resumption.bind(changes)
             overlay.add(changes)
-        size = _changes_bytes(changes)
+        size = changes_bytes(changes)
         if lines:
             self._line_bytes = size / lines
         last.bytes_ += size
@@ -352,7 +327,7 @@ class PartitionTask:
             sent = self._sent()
             if sent and len(sent) == len(self._steps):
                 self._seal(partition, overlay)
-            steps = _for_one_write(sent)
+            steps = for_one_write(sent)
             if not steps:
                 if self._closing and not self._sending:
                     return
@@ -376,13 +351,13 @@ class PartitionTask:
             if writer.pause_seconds:
                 await self._gather(writer.pause_seconds)
 
-    def _note(self, steps: Sequence[_Step]) -> None:
+    def _note(self, steps: Sequence[Computed]) -> None:
         """Note how old records are, now that their outputs are acknowledged."""
         self._meter.acknowledged([step.posted for step in steps])
         for step in steps:
             step.posted = ()
 
-    def _sent(self) -> list[_Step]:
+    def _sent(self) -> list[Computed]:
         """Return the steps whose state may be written: the first ones, up to one not sent yet."""
         return list(takewhile(lambda step: step.sent, self._steps))
 
@@ -390,7 +365,7 @@ class PartitionTask:
         """Wait `seconds`, or until half of the steps that may wait are there: fewer writes."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._closing and not _fill(self._sent(), 0.5):
+                while not self._closing and not fill(self._sent(), 0.5):
                     await self._wait()
 
     async def _wait(self) -> None:
@@ -405,71 +380,10 @@ class PartitionTask:
                     await self._wait()
 
 
-def _fill(steps: Collection[_Step], share: float) -> bool:
-    """Whether steps reach a share of one of the bounds on computing ahead."""
-    return (
-        len(steps) >= share * STEPS_AHEAD_MAX
-        or sum([step.records for step in steps]) >= share * RECORDS_AHEAD_MAX
-        or sum([step.bytes_ for step in steps]) >= share * BYTES_AHEAD_MAX
-    )
-
-
 _offset = attrgetter("offset")
-
-
-def _step_bytes(step: Step) -> int:
-    return _changes_bytes(step.changes) + sum([len(record.value) for record in step.outputs])
-
-
-def _changes_bytes(changes: Changes) -> int:
-    return sum(map(len, changes)) + sum(map(len, filter(None, changes.values())))
-
-
-def _for_one_write(steps: Sequence[_Step]) -> Sequence[_Step]:
-    """Return the first steps, up to a seal: as many as one write may have."""
-    size = count = 0
-    for number, step in enumerate(steps, 1):
-        size += step.bytes_
-        if step.sealed:
-            count = number
-            if size > WRITE_BYTES_MAX:
-                break
-    return steps[:count]
 
 
 async def _all(running: Sequence[asyncio.Future[None]]) -> None:
     """Wait until all have ended; raise the first error, cancellations included."""
     for ended in asyncio.as_completed(running):
         await ended
-
-
-def _parts(
-    records: Sequence[Record], records_max: int = STEP_RECORDS_MAX
-) -> Sequence[Sequence[Record]]:
-    """Return records in parts for steps."""
-    of_block: Cut | None = getattr(records, "parts", None)
-    if of_block is not None:
-        return of_block(records_max, STEP_BYTES_MAX)
-    found, begin, size = [], 0, 0
-    for end, record in enumerate(records):
-        more = _size(record)
-        if end - begin >= records_max or (end > begin and size + more > STEP_BYTES_MAX):
-            found.append(records[begin:end])
-            begin, size = end, 0
-        size += more
-    return [*found, records[begin:]] if begin else [records]
-
-
-def _bytes(records: Sequence[Record]) -> int:
-    """Return how much memory records take until they are written."""
-    size: int | None = getattr(records, "bytes", None)
-    if size is None:
-        size = sum(map(_size, records))
-    return size + RECORD_BYTES * len(records)
-
-
-def _size(record: Record) -> int:
-    size = len(record.key or b"") + len(record.value or b"")
-    for name, value in record.headers:
-        size += len(name) + len(value or b"")
-    return size

@@ -16,7 +16,7 @@ from agents.process_events import Job
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Families
 from agents.serve.status import Host
-from streams.contract.rejection import BUSINESS, codes
+from streams.contract.checks import CLASSES
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
 from streams.contract.transactions import EXCEPTION
 from streams.core import core_of
@@ -117,8 +117,7 @@ def _add_tally(families: Families, meter: Meter) -> None:
             families.add("events_total", getattr(of, outcome), plant, line, topic, outcome)
         families.add("late_events_total", of.late, plant, line, topic)
         families.add("corrections_total", of.corrections, plant, line, topic)
-    for code in codes():
-        kind = "business" if code in BUSINESS else "data"
+    for code, kind in CLASSES.items():
         families.add("exceptions_total", told.codes[code], kind, code)
     for topic in INPUTS:
         families.add("ticks_total", told.ticks[topic], topic)

@@ -12,15 +12,16 @@ from streams.codec.document import (
     binary_envelope,
     read_document,
 )
-from streams.contract import events
+from streams.codec.measures import reader
+from streams.contract.checks import Code
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
-from streams.contract.rejection import Code, Rejection, shown
+from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
-from streams.values import instant, quantity
+from streams.values import instant
 from streams.values.instant import RESTS, WHOLES
-from streams.values.quantity import PARSED, SCALE, WHOLE_MAX, Number
+from streams.values.quantity import Number
 
 PLACE_CHARACTERS_MAX: Final = 128
 
@@ -53,9 +54,9 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
                 event.time = WHOLES[time[:19]] + RESTS[time[19:]]
             except (KeyError, TypeError):
                 event.time = instant.parse(time)
-            read_measures = _READ_MEASURES[event.__class__]
-            if read_measures is not None:
-                read_measures(event.data)
+            read = _READERS[event.__class__]
+            if read is not None:
+                read(event.data)
             if topic is None or topic == event.TOPIC or event.__class__ is Tick:
                 return event  # type: ignore[no-any-return]  # the decoder's union
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
@@ -131,68 +132,19 @@ def read_data(struct: type[Data], given: Mapping[str, Any], path: str) -> Data |
         problem = member_problem(member, value)
         if problem is not None:
             return f"{path}{member.name} is {shown(value)}: {problem}"
-        match member.kind:
-            case "measure":
-                fields[member.name] = quantity.parse(value)
-            case "flag":  # a flag that may be absent: absent and false mean the same
-                fields[member.name] = value if member.required else value or None
-            case "json":
-                fields[member.name] = msgspec.Raw(b"null")
-            case _:
-                fields[member.name] = value
-    return struct(**fields)
+        fields[member.name] = msgspec.Raw(b"null") if member.kind == "json" else value
+    data = struct(**fields)
+    read = reader(struct)
+    if read is not None:
+        read(data)
+    return data
 
 
-def _read_quantity(data: Any) -> None:
-    given = data.quantity
-    if given.__class__ is int:
-        data.quantity = quantity.parse(given)
-    else:  # the common case, in one look
-        scaled = PARSED.get(given) if given.__class__ is str else None
-        data.quantity = quantity.parse(given) if scaled is None else scaled
-
-
-def _read_confirmed(data: Any) -> None:
-    _read_quantity(data)
-    if data.final is False:
-        data.final = None
-
-
-def _read_optional_quantity(data: Any) -> None:
-    if data.quantity is not None:
-        data.quantity = quantity.parse(data.quantity)
-
-
-def _read_seconds(data: Any) -> None:
-    data.seconds = quantity.parse(data.seconds)
-
-
-def _read_counts(data: Any) -> None:
-    good, scrap = data.good, data.scrap
-    if (  # what machines send
-        good.__class__ is int
-        and scrap.__class__ is int
-        and -WHOLE_MAX < good < WHOLE_MAX
-        and -WHOLE_MAX < scrap < WHOLE_MAX
-    ):
-        data.good, data.scrap = good * SCALE, scrap * SCALE
-    else:
-        data.good, data.scrap = quantity.parse(good), quantity.parse(scrap)
-
-
-_READ_MEASURES: Final[dict[type, Callable[[Any], None] | None]] = {
+_READERS: Final[dict[type, Callable[[Any], None] | None]] = {
     Tick: None,
-    **dict.fromkeys(TYPES.values()),
-    events.ProductionConfirmed: _read_confirmed,
-    events.GoodsReceived: _read_quantity,
-    events.MaterialConsumed: _read_quantity,
-    events.ScrapDeclared: _read_quantity,
-    events.ReworkDeclared: _read_quantity,
-    events.LaborBooked: _read_seconds,
-    events.NonconformanceRaised: _read_optional_quantity,
-    events.MachineCount: _read_counts,
+    **{struct: reader(struct.__annotations__["data"]) for struct in TYPES.values()},
 }
-"""What `read_data` does to measures and optional flags, for what the typed decoder gave."""
+"""What reads measures and optional flags of what the typed decoder gave, by the event's struct."""
 
 
 class Original(msgspec.Struct, frozen=True):

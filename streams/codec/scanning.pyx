@@ -3,7 +3,8 @@
 
 `scan` takes what is surely right and in ordinary form: one JSON object of printable text, in ASCII
 or the Latin letters of Europe, without escapes, no member twice, small numbers, an instant in the
-usual notation. Whatever else comes is left to `streams.codec.decode.decode`, which agrees with it on what it takes (tests/codec/test_scanning.py).
+usual notation. Whatever else comes is left to `streams.codec.decode.decode`, which agrees with it
+on what it takes (tests/codec/test_scanning.py).
 """
 
 from libc.stdint cimport int64_t, uint32_t
@@ -86,8 +87,8 @@ def check_room(types):
     ):
         if count > room:
             raise RuntimeError(
-                f"streams.contract.events has {count} {what}, but streams.codec.scanning has room for {room}: "
-                f"raise {limit}"
+                f"streams.contract.events has {count} {what}, but streams.codec.scanning has room "
+                f"for {room}: raise {limit}"
             )
 
 

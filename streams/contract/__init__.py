@@ -1,1 +1,1 @@
-"""What is said: events, checks, policy, topics and what leaves. The single source; pure."""
+"""What is said, in one place: events, checks, policy, topics and what leaves; all of it pure."""

@@ -6,10 +6,10 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from streams.contract import schemas
+from streams.contract.checks import CLASSES, remedies
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import Member, members
 from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
-from streams.contract.rejection import codes
 from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
 from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
 from streams.contract.transactions import (
@@ -164,8 +164,11 @@ def _exception() -> Schema:
     )
     count: Schema = {"type": "integer", "minimum": 0}
     about: dict[str, Schema] = {
-        "class": {"enum": ["data", "business", "technical"]},
-        "code": {"enum": list(codes())},
+        "class": {"enum": [*dict.fromkeys(CLASSES.values()), "technical"]},
+        "code": {
+            "enum": list(CLASSES),
+            "description": "\n".join(f"- `{code}`: {told}" for code, told in remedies().items()),
+        },
         "reason": {**text, "minLength": 1},
         "topic": {"enum": list(INPUTS)},
         "partition": count,

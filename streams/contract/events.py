@@ -1,6 +1,6 @@
 """The input vocabulary: one struct per event type, and the union that decodes them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
@@ -28,6 +28,29 @@ class Data(Struct, gc=False, omit_defaults=True):
     """The `data` of an event; an absent or null member is None."""
 
 
+class Event(Struct, kw_only=True, gc=False, tag_field="type"):
+    """A CloudEvent 1.0 on an input topic; attributes that aren't named here are ignored.
+
+    Each subclass is an event type, and belongs to `AnyEvent` and `TYPES` by being there.
+    """
+
+    TOPIC: ClassVar[str] = MES_EVENTS
+    """The topic that the type belongs on."""
+    REVERSIBLE: ClassVar[bool] = False
+    """Whether `transaction.reversed.v1` can take back what the type's events lead to."""
+
+    specversion: Literal["1.0"]
+    source: Name
+    id: Name
+    time: Instant
+    plant: Place
+    line: Place
+    if TYPE_CHECKING:
+        data: Data  # each type says which
+    payload: Raw | UnsetType = UNSET
+    """No attribute of ours: an object with `topic` and `payload` is a printed record of a log."""
+
+
 class OperationStartedData(Data):
     order: Name
     operation: Name
@@ -36,11 +59,19 @@ class OperationStartedData(Data):
     operator: Name | None = None
 
 
+class OperationStarted(Event, tag="operation.started.v1"):
+    data: OperationStartedData
+
+
 class OperationCompletedData(Data):
     order: Name
     operation: Name
     item: Name | None = None
     work_unit: Name | None = None
+
+
+class OperationCompleted(Event, tag="operation.completed.v1"):
+    data: OperationCompletedData
 
 
 class ProductionConfirmedData(Data):
@@ -53,6 +84,12 @@ class ProductionConfirmedData(Data):
     final: bool | None = None
 
 
+class ProductionConfirmed(Event, tag="production.confirmed.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: ProductionConfirmedData
+
+
 class GoodsReceivedData(Data):
     order: Name
     item: Name
@@ -60,6 +97,12 @@ class GoodsReceivedData(Data):
     uom: Name
     lot: Name | None = None
     storage: Name | None = None
+
+
+class GoodsReceived(Event, tag="goods.received.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: GoodsReceivedData
 
 
 class MaterialConsumedData(Data):
@@ -70,6 +113,12 @@ class MaterialConsumedData(Data):
     uom: Name
     lot: Name | None = None
     storage: Name | None = None
+
+
+class MaterialConsumed(Event, tag="material.consumed.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: MaterialConsumedData
 
 
 class ScrapDeclaredData(Data):
@@ -83,6 +132,12 @@ class ScrapDeclaredData(Data):
     lot: Name | None = None
 
 
+class ScrapDeclared(Event, tag="scrap.declared.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: ScrapDeclaredData
+
+
 class ReworkDeclaredData(Data):
     order: Name
     operation: Name
@@ -90,6 +145,12 @@ class ReworkDeclaredData(Data):
     quantity: Measure
     uom: Name
     reason: Name
+
+
+class ReworkDeclared(Event, tag="rework.declared.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: ReworkDeclaredData
 
 
 class LaborBookedData(Data):
@@ -100,6 +161,12 @@ class LaborBookedData(Data):
     activity: Name | None = None
 
 
+class LaborBooked(Event, tag="labor.booked.v1"):
+    REVERSIBLE: ClassVar[bool] = True
+
+    data: LaborBookedData
+
+
 class DowntimeStartedData(Data):
     episode: Name
     work_unit: Name
@@ -107,9 +174,17 @@ class DowntimeStartedData(Data):
     planned: bool
 
 
+class DowntimeStarted(Event, tag="downtime.started.v1"):
+    data: DowntimeStartedData
+
+
 class DowntimeEndedData(Data):
     episode: Name
     work_unit: Name
+
+
+class DowntimeEnded(Event, tag="downtime.ended.v1"):
+    data: DowntimeEndedData
 
 
 class HoldPlacedData(Data):
@@ -120,9 +195,17 @@ class HoldPlacedData(Data):
     severity: Name | None = None
 
 
+class HoldPlaced(Event, tag="quality.hold_placed.v1"):
+    data: HoldPlacedData
+
+
 class HoldReleasedData(Data):
     hold: Name
     disposition: Literal["use", "rework", "scrap", "return"]
+
+
+class HoldReleased(Event, tag="quality.hold_released.v1"):
+    data: HoldReleasedData
 
 
 class NonconformanceRaisedData(Data):
@@ -136,6 +219,10 @@ class NonconformanceRaisedData(Data):
     uom: Name | None = None
 
 
+class NonconformanceRaised(Event, tag="nonconformance.raised.v1"):
+    data: NonconformanceRaisedData
+
+
 class InspectionCompletedData(Data):
     inspection: Name
     lot: Name
@@ -144,11 +231,19 @@ class InspectionCompletedData(Data):
     characteristic: Name | None = None
 
 
+class InspectionCompleted(Event, tag="inspection.completed.v1"):
+    data: InspectionCompletedData
+
+
 class TransactionReversedData(Data):
-    """`original` is read by `streams.codec.decode.original`: here only an object is asked for."""
+    """`original` is read by `streams.codec.decode.read_original`: here it is any object."""
 
     reverses: Name
     original: dict[str, Any]
+
+
+class TransactionReversed(Event, tag="transaction.reversed.v1"):
+    data: TransactionReversedData
 
 
 MachineStateName = Literal[
@@ -167,6 +262,12 @@ class MachineStateData(Data):
     item: Name | None = None
 
 
+class MachineState(Event, tag="machine.state.v1"):
+    TOPIC: ClassVar[str] = MACHINE_EVENTS
+
+    data: MachineStateData
+
+
 class MachineCountData(Data):
     work_unit: Name
     good: Measure
@@ -175,99 +276,18 @@ class MachineCountData(Data):
     item: Name | None = None
 
 
+class MachineCount(Event, tag="machine.count.v1"):
+    TOPIC: ClassVar[str] = MACHINE_EVENTS
+
+    data: MachineCountData
+
+
 class MachineTelemetryData(Data):
     """`value` is any JSON, null too; it is counted, never read."""
 
     work_unit: Name
     tag: Name
     value: Raw
-
-
-class Event(Struct, kw_only=True, gc=False, tag_field="type"):
-    """A CloudEvent 1.0 on an input topic; attributes that aren't named here are ignored."""
-
-    TOPIC: ClassVar[str] = MES_EVENTS
-
-    specversion: Literal["1.0"]
-    source: Name
-    id: Name
-    time: Instant
-    plant: Place
-    line: Place
-    payload: Raw | UnsetType = UNSET
-    """No attribute of ours: an object with `topic` and `payload` is a printed record of a log."""
-
-
-class OperationStarted(Event, tag="operation.started.v1"):
-    data: OperationStartedData
-
-
-class OperationCompleted(Event, tag="operation.completed.v1"):
-    data: OperationCompletedData
-
-
-class ProductionConfirmed(Event, tag="production.confirmed.v1"):
-    data: ProductionConfirmedData
-
-
-class GoodsReceived(Event, tag="goods.received.v1"):
-    data: GoodsReceivedData
-
-
-class MaterialConsumed(Event, tag="material.consumed.v1"):
-    data: MaterialConsumedData
-
-
-class ScrapDeclared(Event, tag="scrap.declared.v1"):
-    data: ScrapDeclaredData
-
-
-class ReworkDeclared(Event, tag="rework.declared.v1"):
-    data: ReworkDeclaredData
-
-
-class LaborBooked(Event, tag="labor.booked.v1"):
-    data: LaborBookedData
-
-
-class DowntimeStarted(Event, tag="downtime.started.v1"):
-    data: DowntimeStartedData
-
-
-class DowntimeEnded(Event, tag="downtime.ended.v1"):
-    data: DowntimeEndedData
-
-
-class HoldPlaced(Event, tag="quality.hold_placed.v1"):
-    data: HoldPlacedData
-
-
-class HoldReleased(Event, tag="quality.hold_released.v1"):
-    data: HoldReleasedData
-
-
-class NonconformanceRaised(Event, tag="nonconformance.raised.v1"):
-    data: NonconformanceRaisedData
-
-
-class InspectionCompleted(Event, tag="inspection.completed.v1"):
-    data: InspectionCompletedData
-
-
-class TransactionReversed(Event, tag="transaction.reversed.v1"):
-    data: TransactionReversedData
-
-
-class MachineState(Event, tag="machine.state.v1"):
-    TOPIC: ClassVar[str] = MACHINE_EVENTS
-
-    data: MachineStateData
-
-
-class MachineCount(Event, tag="machine.count.v1"):
-    TOPIC: ClassVar[str] = MACHINE_EVENTS
-
-    data: MachineCountData
 
 
 class MachineTelemetry(Event, tag="machine.telemetry.v1"):
@@ -284,31 +304,21 @@ class Tick(Struct, gc=False, tag_field="type", tag="clock.tick.v1"):
     time: Instant
 
 
-AnyEvent = Union[
-    OperationStarted, OperationCompleted, ProductionConfirmed, GoodsReceived, MaterialConsumed,
-    ScrapDeclared, ReworkDeclared, LaborBooked, DowntimeStarted, DowntimeEnded, HoldPlaced,
-    HoldReleased, NonconformanceRaised, InspectionCompleted, TransactionReversed, MachineState,
-    MachineCount, MachineTelemetry,
-]  # fmt: skip
+if TYPE_CHECKING:
+    AnyEvent = Event
+else:
+    AnyEvent = Union[tuple(Event.__subclasses__())]
+"""An event of any type: for msgspec the union of the subclasses of `Event`, in their order here."""
 
 TICK_TYPE: Final = "clock.tick.v1"
 
 TYPES: Final[dict[str, type[AnyEvent]]] = {
-    str(struct.__struct_config__.tag): struct for struct in get_args(AnyEvent)
+    str(struct.__struct_config__.tag): struct for struct in Event.__subclasses__()
 }
 """Event types by the value of `type`, ticks aside."""
 
 NAMES: Final[dict[Any, str]] = {struct: name for name, struct in TYPES.items()}
 """The value of `type` by struct."""
 
-REVERSIBLE: Final = frozenset(
-    {
-        "production.confirmed.v1",
-        "goods.received.v1",
-        "material.consumed.v1",
-        "scrap.declared.v1",
-        "rework.declared.v1",
-        "labor.booked.v1",
-    }
-)
+REVERSIBLE: Final = frozenset(name for name, struct in TYPES.items() if struct.REVERSIBLE)
 """The types whose transactions can be taken back by `transaction.reversed.v1`."""

@@ -1,10 +1,11 @@
-"""Why an event was refused: the codes, their classes, and the exception record."""
+"""Why an event was refused, and the exception record that says so."""
 
 from base64 import b64encode
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from msgspec import Struct
 
+from streams.contract.checks import CLASSES, Code
 from streams.log.record import (
     HEADERS_BYTES_MAX,
     KEY_BYTES_MAX,
@@ -12,29 +13,6 @@ from streams.log.record import (
     CutValue,
     Record,
 )
-
-Code = Literal[
-    "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
-    "key_conflict", "unknown_reversal", "not_reversible", "reversal_mismatch", "already_reversed",
-    "episode_conflict",
-]  # fmt: skip
-
-
-def codes() -> tuple[str, ...]:
-    """Return every code."""
-    return get_args(Code)
-
-
-BUSINESS: Final = frozenset(
-    {
-        "unknown_reversal",
-        "not_reversible",
-        "reversal_mismatch",
-        "already_reversed",
-        "episode_conflict",
-    }
-)
-"""Codes that somebody on the shop floor or in the ERP has to clear; the others are about data."""
 
 HEADERS_JSON_BYTES_MAX: Final = 7 << 20
 """So much a record's headers may take in JSON: those without name and value are many, and nothing
@@ -86,7 +64,7 @@ def exception_data(
     value_bytes = value.value_bytes if isinstance(value, CutValue) else len(value)
     headers = _headers(record)
     data = {
-        "class": "business" if rejection.code in BUSINESS else "data",
+        "class": CLASSES[rejection.code],
         "code": rejection.code,
         "reason": rejection.reason,
         "topic": topic,

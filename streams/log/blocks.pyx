@@ -444,7 +444,10 @@ def pairs_payload(pairs):
 
 
 def outgoing_payload(list records):
-    """Return the same of a list of `streams.log.record.Outgoing`, with `streams.log.headers.headers_of`."""
+    """Return the same of a list of `streams.log.record.Outgoing`, each with its headers.
+
+    Those are what `streams.log.headers.headers_of` says.
+    """
     cdef int64_t number = 0
     payload.size = 0
     for record in records:
@@ -456,7 +459,8 @@ def outgoing_payload(list records):
 
 cdef int _put_record(int64_t number, key, value, bytes headers, bytes trace) except -1:
     # attributes, timestamp delta 0, offset delta, key, value, headers
-    cdef Py_ssize_t key_size = _length(key), value_size = _length(value), trace_size = _length(trace)
+    cdef Py_ssize_t key_size = _length(key), value_size = _length(value)
+    cdef Py_ssize_t trace_size = _length(trace)
     cdef Py_ssize_t headers_size = PyBytes_GET_SIZE(headers)
     cdef int body = <int>(
         2 + _varint_size(number) + _field_size(key_size, key is None)

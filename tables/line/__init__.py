@@ -1,1 +1,1 @@
-"""What one line remembers and what follows from it: ledger, windows, episodes, closing. Pure."""
+"""What one line remembers and what follows from it: ledger, windows, episodes, closing; pure."""

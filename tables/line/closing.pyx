@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""The rows of a window that closes, spelt as they leave: what `tables.line.line._close_plain` does."""
+"""The rows of a window that closes, spelt as they leave: `close_plain` of line.py, compiled."""
 
 from operator import attrgetter
 

@@ -17,7 +17,9 @@ from streams.contract.policy import MEASURES_MAX
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES
 
 if SLOTS_MAX != MEASURES_MAX:
-    raise RuntimeError(f"SLOTS_MAX is {SLOTS_MAX}, but streams.contract.policy has {MEASURES_MAX} measures")
+    raise RuntimeError(
+        f"SLOTS_MAX is {SLOTS_MAX}, but streams.contract.policy has {MEASURES_MAX} measures"
+    )
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -114,7 +116,7 @@ cpdef Row row_of(line, int index, int64_t carrier, tuple key, int width):
 
 
 def sums_bytes(tuple kinds, list accepted, list emitted):
-    """Return sums by the short name of their type, as `tables.partition.stored.sums_plain` does, encoded."""
+    """Return what `tables.partition.stored.sums_plain` does, encoded."""
     cdef int index, count = 0
     cdef list told = []
     for index in range(len(kinds)):
@@ -131,7 +133,7 @@ def sums_bytes(tuple kinds, list accepted, list emitted):
 
 
 def rows_bytes(dict rows):
-    """Return the rows of a window as a store has them: see `tables.partition.snapshot.rows_bytes_plain`."""
+    """Return what `tables.partition.stored.rows_bytes_plain` does: rows as a store has them."""
     cdef Row row
     cdef int slot
     cdef Py_ssize_t index, size

@@ -2,8 +2,8 @@
 """A batch of records through the checks and folds of a partition, compiled: the hot loop.
 
 It does what `tables.partition.partition._Batch.take` does, and leaves to it whatever is rare: what
-`streams.codec.scanning` doesn't read, what is refused, reversals, ticks, a line's first event. Downtime is
-checked here and learnt there, by `tables.line.line.learn`.
+`streams.codec.scanning` doesn't read, what is refused, reversals, ticks, a line's first event.
+Downtime is checked here and learnt there, by `tables.line.line.learn`.
 What a line's rows gain is added up beside them and put into them before anybody else looks.
 """
 
@@ -392,7 +392,9 @@ cdef class Folding:
                 self._contribute(line, plan, event)
             for at_once in plan.at_once:
                 if _applies((<_AtOnce>at_once).where, event):
-                    self._send(line, plan, <_AtOnce>at_once, event, _trace(event, block, number), out)
+                    self._send(
+                        line, plan, <_AtOnce>at_once, event, _trace(event, block, number), out
+                    )
             if plan.stop:
                 self._flush(line)
                 begin = len(out)
@@ -423,7 +425,7 @@ cdef class Folding:
                 self.slots[hash_64(<char*><bytes>key, len(<bytes>key)) & self.slots_mask] = None
 
     cdef bint _crowded(self, _Line line, int64_t watermark, Py_ssize_t rows_max) except -1:
-        """Return whether too many rows would leave: what `tables.line.line.crowded` says, or more."""
+        """Return whether too many rows would leave: at least where `crowded` of line.py says so."""
         cdef Py_ssize_t rows = 0
         for carried in line.windows:
             for each in (<dict>carried).values():
@@ -440,7 +442,7 @@ cdef class Folding:
         return self._leave(batch, record, cold, key, stored)
 
     cdef bint _leave(self, batch, record, cold, bytes key, bytes stored) except -1:
-        """Leave a record to the plain way, with its line as it is now; return whether it's taken."""
+        """Leave a record to the plain way, with its line as it is; return whether it's taken."""
         cdef _Line line = None
         if stored is not None:
             batch.entries[key] = stored
@@ -525,7 +527,7 @@ cdef class Folding:
             line.rows, line.slots = kept, [None] * (ROW_SLOTS_MASK + 1)
 
     cdef bint _fits(self, _Line line, stop, int64_t oldest) except -1:
-        """Whether a downtime event goes with its episode (check 15), which isn't forgotten by now."""
+        """Whether a downtime event goes with its episode (check 15), which isn't forgotten."""
         episode = line.line.episodes.get(stop.data.episode)
         return episode is None or (
             last_known(episode, self.rules.episode_limit) >= oldest
@@ -929,7 +931,9 @@ cdef _Contribution _contribution(given, row, numbers):
     cdef _Contribution contribution = _Contribution()
     cdef int slot = 0
     if given.width > SLOTS_MAX:
-        raise ValueError(f"a row has {given.width} measures: more than streams.contract.policy lets be")
+        raise ValueError(
+            f"a row has {given.width} measures: more than streams.contract.policy lets be"
+        )
     contribution.index, contribution.length = given.kind_index, given.length
     contribution.width, contribution.erp = given.width, given.erp
     contribution.row = tuple(numbers[name] for name in row)

@@ -4,7 +4,7 @@ The head is one record of the store and of the changelog. What else is in the st
 after the head was understood: so a change of any part of the layout is a new format.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container
 from typing import Any, Final
 
 import msgspec
@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from streams.contract.topics import MES_EVENTS
 from streams.trouble import Trouble
-from streams.values.instant import SECOND
 from streams.version import VERSION
 from tables.line.rules import Rules
+from tables.partition import shape as shapes
+from tables.partition.shape import Shape, Words
 
 FORMATS: Final = (1, 2, 3)
 """What can be read and written. 2 says which version wrote it; 3 writes the rows of a window in
@@ -23,6 +24,9 @@ docs/upgrading.md says which is written when."""
 
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""
+
+FIRST_SHAPE: Final = 5
+"""Members of a shape in formats 1 and 2, which know of nothing that is gone."""
 
 NEVER: Final = -(2**63)
 """Before every instant."""
@@ -58,7 +62,7 @@ class Head(Struct, frozen=True, kw_only=True):
     left: dict[str, int]
     """What has left, exceptions aside, by type."""
     shape: list[Any]
-    """See `shape_of`."""
+    """See `tables.partition.shape.Shape`."""
     ticks: int = 0
     """How many ticks have been taken."""
     floors: list[tuple[int, int]] = []
@@ -69,7 +73,7 @@ def head_bytes(head: Head, format_: int) -> bytes:
     """Return a head as it's stored, in one of `FORMATS`."""
     if format_ >= PAGED:
         return _encode([format_, VERSION, head])
-    told = [head.offset, head.counts, head.codes, head.left, head.shape]
+    told = [head.offset, head.counts, head.codes, head.left, head.shape[:FIRST_SHAPE]]
     return _encode([format_, *told] if format_ == 1 else [format_, VERSION, *told])
 
 
@@ -104,58 +108,55 @@ def _unreadable(where: str, format_: Any, told: list[Any]) -> str:
 
 
 def shape_of(rules: Rules) -> list[Any]:
-    """Return what sums, posting keys and the ledger's reach depend on.
+    """Return what sums, posting keys and the ledger's reach depend on, as a head has it."""
+    return _stored(shapes.shape_of(rules))
 
-    With another one a window could close twice under one key, a sum be taken for another, or a
-    repeat be accepted whose entry is gone already.
+
+def shape_to_go_on_with(
+    head: Head,
+    rules: Rules,
+    topic: str,
+    where: str,
+    open_shorts: Callable[[], Container[str]] | None,
+) -> list[Any]:
+    """Return the shape of a stored state that goes on with these rules.
+
+    Raises `OtherRulesError` where it can't. `open_shorts` returns the record types that have open
+    windows, by their shorts; it is asked only where one is gone. None says that nothing may differ:
+    in formats 1 and 2 sums lie by their position.
     """
-    kinds = [
-        [kind.short, kind.record, kind.length, list(kind.row), list(kind.measures)]
-        for kind in rules.kinds
-    ]
-    return [kinds, rules.grace, rules.episode_limit, rules.retention, rules.bucket]
+    try:
+        before = msgspec.convert(head.shape, Shape)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"{where} has a shape that can't be read: {error}") from None
+    now = shapes.shape_of(rules)
+    told = shapes.differences(before, now, _words(rules, topic))
+    if open_shorts is None:
+        refused = [each.text for each in told]
+        if not told and before.kinds != now.kinds:
+            refused.append("a policy with its record types in another order")
+    else:
+        refused = [each.text for each in told if each.verdict == "refused"]
+        gone = [each for each in told if each.verdict == "if_closed"]
+        if gone:
+            open_ = open_shorts()
+            refused += [
+                f"{each.text}, which has open windows" for each in gone if each.short in open_
+            ]
+    if refused:
+        raise OtherRulesError(f"{where} was made with {', '.join(refused)}")
+    return _stored(shapes.grown(before, now))
 
 
-def check_shape(head: Head, shape: list[Any], rules: Rules, topic: str, where: str) -> None:
-    """Raise `OtherRulesError` if a state was made by other rules than these, of this shape."""
-    if head.shape != shape:
-        told = ", ".join(_differences(head.shape, shape, rules, topic))
-        raise OtherRulesError(f"{where} was made with {told}")
+def _words(rules: Rules, topic: str) -> Words:
+    return Words(
+        source="mes" if topic == MES_EVENTS else "machine",
+        posting=frozenset(kind.record for kind in rules.kinds if kind.erp),
+        at_once=frozenset(each.record for plan in rules.plans.values() for each in plan.at_once),
+    )
 
 
-def _differences(before: list[Any], shape: list[Any], rules: Rules, topic: str) -> Iterator[str]:
-    kinds_before, *lengths_before = before
-    kinds, *lengths = shape
-    source = "mes" if topic == MES_EVENTS else "machine"
-    names = ("grace", "episode_limit", f"{source}_retention", "ledger_bucket")
-    for name, was, now in zip(names, lengths_before, lengths, strict=True):
-        if was != now:
-            yield f"{name}_seconds {_seconds(was)} (now {_seconds(now)})"
-    windows: dict[str, tuple[int, int]] = {}
-    length_before = {record: length for _, record, length, *_ in kinds_before}
-    for kind in rules.kinds:
-        was = length_before.get(kind.record, kind.length)
-        if was != kind.length:
-            windows["posting" if kind.erp else "summary"] = was, kind.length
-    for name, (was, now) in windows.items():
-        yield f"{name}_window_seconds {_seconds(was)} (now {_seconds(now)})"
-    others = _other_records(kinds_before, kinds)
-    if others is not None:
-        yield f"another policy for {others}"
-
-
-def _other_records(was: list[Any], now: list[Any]) -> str | None:
-    """Return the record types that two policies don't give alike, None if they do."""
-
-    def told(kinds: list[Any]) -> dict[str, Any]:
-        return {record: (short, row, measures) for short, record, _, row, measures in kinds}
-
-    before, after = told(was), told(now)
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    if names:
-        return ", ".join(names)
-    return None if list(before) == list(after) else "the order of record types"
-
-
-def _seconds(micros: int) -> str:
-    return f"{micros / SECOND:g}"
+def _stored(shape: Shape) -> list[Any]:
+    """Return a shape as lists; what is gone is left out where nothing is."""
+    told: list[Any] = msgspec.to_builtins(shape)
+    return told if shape.gone else told[:FIRST_SHAPE]

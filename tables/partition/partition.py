@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from streams.codec.decode import Decoded, decode, read_original, slash_problem
+from streams.contract.checks import Code
 from streams.contract.events import (
     NAMES,
     REVERSIBLE,
@@ -19,7 +20,7 @@ from streams.contract.events import (
     Tick,
     TransactionReversed,
 )  # fmt: skip
-from streams.contract.rejection import Code, Rejection, exception_data, exception_key, shown
+from streams.contract.rejection import Rejection, exception_data, exception_key, shown
 from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record

@@ -12,7 +12,14 @@ from tables.line.rules import Rules
 from tables.line.windows import horizon
 from tables.partition import stored
 from tables.partition.cold import FOREVER
-from tables.partition.head import PAGED, Head, check_shape, format_of, head_bytes, read_head
+from tables.partition.head import (
+    PAGED,
+    Head,
+    format_of,
+    head_bytes,
+    read_head,
+    shape_to_go_on_with,
+)
 from tables.partition.stored import EPISODE, EXPIRY, LINE, WINDOW
 from tables.store.store import HEAD, Change, Changes
 
@@ -42,8 +49,11 @@ def loading(partition: Partition) -> Iterator[None]:
         return
     where = f"the state of {partition.topic}/{partition.number}"
     head = read_head(found, where)
-    check_shape(head, partition.shape, partition.rules, partition.topic, where)
-    partition.format_stored = format_of(found)
+    format_ = partition.format_stored = format_of(found)
+    open_shorts = None if format_ < PAGED else lambda: _open_shorts(partition)
+    partition.shape = shape_to_go_on_with(
+        head, partition.rules, partition.topic, where, open_shorts
+    )
     partition.format = wanted or partition.format_stored
     partition.offset = head.offset
     partition.ticks, partition.floors = head.ticks, [*head.floors]
@@ -65,6 +75,11 @@ def loading(partition: Partition) -> Iterator[None]:
             partition.lines[line.key] = line
             if line.closed_to > horizon(line.watermark, length, partition.rules.grace):
                 partition.format = partition.format_stored  # earlier ones can't tell of that
+
+
+def _open_shorts(partition: Partition) -> set[str]:
+    """Return the short names of the record types that have open windows, of format 3."""
+    return {stored.window_short(key) for key, _ in partition.store.scan(WINDOW)}
 
 
 def _loading_first(partition: Partition) -> Iterator[None]:

@@ -66,8 +66,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
     for kind in rules.kinds:
         if kind.short in sums:
             accepted, emitted = sums[kind.short]
-            line.accepted[kind.index] = [*map(int, accepted)]
-            line.emitted[kind.index] = [*map(int, emitted)]
+            line.accepted[kind.index] = _grown(accepted, kind)
+            line.emitted[kind.index] = _grown(emitted, kind)
     line.forgotten_micros = forgotten
     if more:
         line.closed_to = more[0]
@@ -177,7 +177,7 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
     page = int.from_bytes(place[8:], "big")
     rows = line.windows[kind.index].setdefault(carrier, {})
     for start, members, measures, count, causes in _decode(stored):
-        row = Row([int(measure) for measure in measures], count, causes)
+        row = Row(_grown(measures, kind), count, causes)
         if paged:
             row.page = page
         elif len(rows) < SHARED_PAGES * PAGE_ROWS:
@@ -186,6 +186,16 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
             row.page = line.next_page
         line.next_page = max(line.next_page, row.page + 1)
         rows[start, tuple(members)] = row
+
+
+def window_short(key: bytes) -> str:
+    """Return the short name of the record type that a stored window is of."""
+    return key.split(b"\0", 2)[1].decode()
+
+
+def _grown(sums: list[int | str], kind: Kind) -> list[int]:
+    """Return stored sums of a record type; a measure that is new since begins at nothing."""
+    return [*map(int, sums), *[0] * (len(kind.measures) - len(sums))]
 
 
 def expiry_changes(line: Line, bucket: int, offset: int, keys: list[bytes]) -> Iterator[Change]:

@@ -11,10 +11,12 @@ from agents.audit.expected_outputs import Proof
 from agents.audit.findings import Differences
 from agents.audit.reprocess import Head, OtherRulesError, Recount, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
+from streams.contract.policy import default_policy
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.rules import Rules, Timing, rules_for
 from tables.partition.head import FORMATS, FormatError
+from tables.partition.partition import Partition
 from tables.store.store import HEAD, MemoryStore
 
 M = (MES_EVENTS, 0)
@@ -180,6 +182,19 @@ def test_a_state_of_other_settings_isnt_judged(timing: Timing) -> None:
     with pytest.raises(OtherRulesError, match=r"mes\.events\.v1/0 .*--config"):
         read_head(head_after(RECORDS, timing), M, rules())
     assert read_head(head_after(RECORDS, timing), M, rules(timing)).records == 8
+
+
+def test_a_state_that_could_grow_isnt_judged() -> None:
+    policy = default_policy()
+    more = dict(policy.summaries)
+    del more["summary.scrap.v1"]
+    other = rules_for(MES_EVENTS, policy=msgspec.structs.replace(policy, summaries=more))
+    for before, now in ((other, rules()), (rules(), other)):
+        task = Partition(*M, before, MemoryStore())
+        stepped(task, RECORDS)
+        (head,) = task.store.get_many([HEAD])
+        with pytest.raises(OtherRulesError, match=r"summary\.scrap\.v1.*--config"):
+            read_head(head or b"", M, now)
 
 
 def test_a_state_of_another_format_isnt_judged() -> None:

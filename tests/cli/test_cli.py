@@ -303,9 +303,32 @@ def test_a_state_of_other_windows_or_another_policy_is_refused(tmp_path: Path) -
     other = lineside(*feed, LINESIDE_SUMMARY_WINDOW_SECONDS="120", **data)
     assert_one_sentence(other, 1, "summary_window_seconds 60 (now 120)")
     default = Path(streams.contract.__file__).with_name("policy.toml").read_text()
-    (tmp_path / "policy.toml").write_text(default.replace('when = "at_once"', 'when = "window"', 1))
+    turned = default.replace('["good", "scrap", "rework"]', '["rework", "good", "scrap"]', 1)
+    assert turned != default
+    (tmp_path / "policy.toml").write_text(turned)
     other = lineside(*feed, LINESIDE_POLICY=str(tmp_path / "policy.toml"), **data)
-    assert_one_sentence(other, 1, "another policy for erp.production_confirmation.v1")
+    assert_one_sentence(other, 1, "measures good, scrap, rework of summary.production.v1 (now ")
+    assert lineside(*feed, **data).returncode == 0
+
+
+def test_a_state_goes_on_with_a_policy_that_has_grown(tmp_path: Path) -> None:
+    log, policy = tmp_path / "log.ndjson", tmp_path / "policy.toml"
+    log.write_text(EVENT)
+    feed = ("worker", "--port", 0, "--feed", log, "--until-drained")
+    data = {"LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PARTITIONS": "1"}
+
+    def fed_without(record: str) -> subprocess.CompletedProcess[str]:
+        default = Path(streams.contract.__file__).with_name("policy.toml").read_text()
+        cut = re.sub(rf'\[\w+\."{re.escape(record)}"\].*?(?=\n\[|\Z)', "", default, flags=re.DOTALL)
+        assert cut != default
+        policy.write_text(cut)
+        return lineside(*feed, LINESIDE_POLICY=str(policy), **data)
+
+    assert fed_without("summary.scrap.v1").returncode == 0
+    assert lineside(*feed, **data).returncode == 0
+    assert fed_without("summary.scrap.v1").returncode == 0  # nothing was scrapped
+    other = fed_without("erp.goods_issue.v1")
+    assert_one_sentence(other, 1, "a policy with erp.goods_issue.v1, which has open windows")
     assert lineside(*feed, **data).returncode == 0
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import rows
 from draws import logs, rngs
+from reference import AT_ONCE, WINDOWED
 from runs import LASTING, Bench, confirmed, consumed, reversed_, run
 from streams.contract.events import TYPES
 from streams.contract.policy import (
@@ -86,23 +87,14 @@ def test_every_entry_has_a_type_and_keys_of_its_own_whatever_the_when(
 
 def test_the_shipped_policy_is_the_table_of_the_contract() -> None:
     policy = default_policy()
-    assert {name: (entry.short, entry.when) for name, entry in policy.transactions.items()} == {
-        "erp.production_confirmation.v1": ("pc", "at_once"),
-        "erp.goods_receipt.v1": ("gr", "at_once"),
-        "erp.goods_issue.v1": ("gi", "window"),
-        "erp.scrap_posting.v1": ("sp", "window"),
-        "erp.labor_confirmation.v1": ("lc", "window"),
-        "erp.operation_status.v1": ("os", "at_once"),
-        "erp.quality_notification.v1": ("qn", "at_once"),
-        "erp.stock_status.v1": ("st", "at_once"),
+    at_once = {
+        record: (short, "at_once") for records in AT_ONCE.values() for short, record in records
     }
-    assert {name: entry.short for name, entry in policy.summaries.items()} == {
-        "summary.consumption.v1": "sc",
-        "summary.scrap.v1": "ss",
-        "summary.production.v1": "su",
-        "summary.downtime.v1": "sd",
-        "summary.machine.v1": "sm",
-    }
+    windowed = {each.type: (each.short, "window") for each in WINDOWED if each.erp}
+    summaries = {each.type: each.short for each in WINDOWED if not each.erp}
+    transactions = {name: (each.short, each.when) for name, each in policy.transactions.items()}
+    assert transactions == at_once | windowed
+    assert {name: entry.short for name, entry in policy.summaries.items()} == summaries
     entries = [*policy.transactions.items(), *policy.summaries.items()]
     told = {name: " ".join(entry.row) for name, entry in entries if entry.row}
     assert told == rows.ROWS
@@ -126,16 +118,7 @@ def test_every_type_leaves_as_the_contract_says_and_telemetry_and_states_never()
         for event, struct in TYPES.items()
         if plans[struct].at_once
     }
-    assert at_once == {
-        "production.confirmed.v1": ["pc"],
-        "goods.received.v1": ["gr"],
-        "operation.started.v1": ["os"],
-        "operation.completed.v1": ["os"],
-        "quality.hold_placed.v1": ["qn", "st"],
-        "quality.hold_released.v1": ["qn", "st"],
-        "nonconformance.raised.v1": ["qn"],
-        "inspection.completed.v1": ["qn"],
-    }
+    assert at_once == {event: [short for short, _ in records] for event, records in AT_ONCE.items()}
     for event in ("machine.telemetry.v1", "machine.state.v1"):
         assert not plans[TYPES[event]].contributions
 

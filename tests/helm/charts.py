@@ -12,6 +12,7 @@ import yaml
 
 CHART = Path(__file__).parent.parent.parent / "helm" / "lineside"
 SCHEMAS = Path(__file__).with_name("schemas")
+"""Of Kubernetes and the operators: written by make_schemas.py."""
 
 RELEASE, NAMESPACE, KUBERNETES = "floor", "mfg", "1.36.0"
 

@@ -1,4 +1,4 @@
-"""What has left a job, for hours of it: a chain of digests by line, and sums. Nothing is kept singly."""
+"""What has left a job, for hours of it: a chain of digests by line, and sums; nothing singly."""
 
 import hashlib
 from collections import defaultdict

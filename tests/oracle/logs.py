@@ -8,24 +8,33 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from streams.contract.events import REVERSIBLE, TYPES
+from streams.contract.members import Member, members
+
 START = 1_795_240_800
 """2026-11-21T06:00:00Z, in seconds."""
 
-M_TYPES = [
-    "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
-    "labor.booked.v1", "rework.declared.v1", "downtime.started.v1", "downtime.ended.v1",
-    "operation.started.v1", "quality.hold_placed.v1", "quality.hold_released.v1",
-    "nonconformance.raised.v1", "inspection.completed.v1",
-]  # fmt: skip
-E_TYPES = ["machine.count.v1", "machine.state.v1", "machine.telemetry.v1"]
+REVERSAL = "transaction.reversed.v1"
 M, E = "mes.events.v1", "machine.events.v1"
+M_TYPES = [name for name, struct in TYPES.items() if struct.TOPIC == M and name != REVERSAL]
+E_TYPES = [name for name, struct in TYPES.items() if struct.TOPIC == E]
+"""All types of the contract; reversals are drawn apart, since they need something to reverse."""
 WHOLE = ["application/cloudevents+json", "Application/CloudEvents+JSON; charset=UTF-8"]
 """Content types that say: the value is the event."""
 DOWNTIME_TYPES = ["downtime.started.v1", "downtime.ended.v1"]
-REVERSIBLE = {
-    "material.consumed.v1", "scrap.declared.v1", "production.confirmed.v1", "goods.received.v1",
-    "labor.booked.v1", "rework.declared.v1",
-}  # fmt: skip
+
+POOLS: dict[str, list[Any]] = {
+    "order": ["O1", "O:2"],
+    "operation": ["0010"],
+    "item": ["I1", "I|2"],
+    "uom": ["pc", "kg"],
+    "lot": ["LOT1"],
+    "work_unit": [*["U1"] * 5, "U2"],
+    "episode": [f"EP{number}" for number in range(1, 13)],
+    "reason": ["jam", "no material"],
+    "planned": [True, False, False],
+}
+"""What members are drawn from, by name: so few that rows and episodes meet."""
 
 
 def random_log(seed: int, size: int) -> list[bytes]:
@@ -149,56 +158,28 @@ def _event(
 
 
 def _data(rng: Random, kind: str) -> dict[str, Any]:
-    unit = rng.choice(["U1", "U2"])
-    order = rng.choice(["O1", "O:2"])
-    item = rng.choice(["I1", "I|2"])
-    measured = {"quantity": _measure(rng), "uom": rng.choice(["pc", "kg"])}
-    optional = {"lot": rng.choice(["LOT1", None])} if rng.random() < 0.5 else {}
-    full = {"order": order, "operation": "0010", "item": item, **measured, **optional}
-    match kind:
-        case "material.consumed.v1":
-            return {**full, "storage": rng.choice(["S1", None]), "unknown": 5}
-        case "scrap.declared.v1":
-            scrap_kind = rng.choice(["operation", "component"])
-            return {**full, "reason": rng.choice(["burr", "spill"]), "kind": scrap_kind}
-        case "production.confirmed.v1":
-            return {**full, "final": rng.choice([True, False, None])}
-        case "goods.received.v1":
-            return {"order": order, "item": item, **measured, **optional}
-        case "labor.booked.v1":
-            data = {"order": order, "operation": "0010", "person": "P1", "seconds": _measure(rng)}
-            return data | ({"activity": "setup"} if rng.random() < 0.5 else {})
-        case "rework.declared.v1":
-            return {**full, "reason": "burr"}
-        case "downtime.started.v1":
-            return {
-                "episode": f"EP{rng.randint(1, 12)}",
-                "work_unit": unit if rng.random() < 0.3 else "U1",
-                "reason": rng.choice(["jam", "no material"]),
-                "planned": rng.random() < 0.3,
-            }
-        case "downtime.ended.v1":
-            return {
-                "episode": f"EP{rng.randint(1, 12)}",
-                "work_unit": unit if rng.random() < 0.3 else "U1",
-            }
-        case "operation.started.v1":
-            return {"order": order, "operation": "0010", "operator": "A17"}
-        case "quality.hold_placed.v1":
-            return {"hold": "H1", "scope": "lot", "value": "LOT1", "reason": "suspect"}
-        case "quality.hold_released.v1":
-            return {"hold": "H1", "disposition": "use"}
-        case "nonconformance.raised.v1":
-            data = {"nonconformance": "N1", "item": item, "code": "c", "severity": "minor"}
-            return data | (measured if rng.random() < 0.5 else {})
-        case "inspection.completed.v1":
-            return {"inspection": "Q1", "lot": "LOT1", "result": rng.choice(["pass", "fail"])}
-        case "machine.count.v1":
-            return {"work_unit": unit, "good": rng.randint(0, 9), "scrap": rng.randint(0, 2)}
-        case "machine.state.v1":
-            return {"work_unit": unit, "state": rng.choice(["Execute", "Held"])}
+    """Return random members for a type of the contract, by what its struct says."""
+    data: dict[str, Any] = {"unknown": 5} if rng.random() < 0.1 else {}
+    for member in members(TYPES[kind].__annotations__["data"]):
+        if member.required or rng.random() < 0.5:
+            data[member.name] = _value(rng, member)
+            if not member.required and rng.random() < 0.3:
+                data[member.name] = None
+    return data
+
+
+def _value(rng: Random, member: Member) -> Any:
+    if member.name in POOLS:
+        return rng.choice(POOLS[member.name])
+    match member.kind:
+        case "measure":
+            return _measure(rng)
+        case "flag":
+            return rng.choice([True, False])
+        case "json":
+            return rng.choice([1.5, None, [1]])
         case _:
-            return {"work_unit": unit, "tag": "temp", "value": rng.choice([1.5, None, [1]])}
+            return rng.choice(member.choices or [f"{member.name} 1"])
 
 
 def _measure(rng: Random) -> Any:
@@ -225,7 +206,7 @@ def _reversal(rng: Random, number: int, original: dict[str, Any], at: float) -> 
         told["data"].pop("order", None)
     return {
         **original,
-        "type": "transaction.reversed.v1",
+        "type": REVERSAL,
         "id": f"r{number}",
         "time": _time(rng, at),
         "data": {

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+import reference
 from runs import Taken, value_of
 from streams.log.record import Outgoing
 from tables.partition.partition import Partition
@@ -13,42 +14,32 @@ from tables.partition.partition import Partition
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""
 
-ROWS: dict[str, str] = {
-    "erp.production_confirmation.v1": "order operation item lot uom",
-    "erp.goods_receipt.v1": "order item lot storage uom",
-    "erp.goods_issue.v1": "order operation item lot storage uom",
-    "erp.scrap_posting.v1": "order operation item lot uom reason kind",
-    "erp.labor_confirmation.v1": "order operation activity",
-    "summary.consumption.v1": "order operation item lot storage uom",
-    "summary.scrap.v1": "order operation item lot uom reason kind",
-    "summary.production.v1": "order operation item uom",
-    "summary.downtime.v1": "work_unit reason planned",
-    "summary.machine.v1": "work_unit order item",
+AT_ONCE: dict[str, tuple[str, str]] = {
+    "production.confirmed.v1": (
+        "erp.production_confirmation.v1",
+        "order operation item lot uom",
+    ),
+    "goods.received.v1": ("erp.goods_receipt.v1", "order item lot storage uom"),
 }
-"""The contract's rows (section 4)."""
+"""The two that the contract posts at once and another policy by window: record type and row."""
 
-MEASURES: dict[str, list[tuple[str, str, str]]] = {
-    "production.confirmed.v1": [
-        ("erp.production_confirmation.v1", "quantity", "quantity"),
-        ("summary.production.v1", "good", "quantity"),
-    ],
-    "goods.received.v1": [("erp.goods_receipt.v1", "quantity", "quantity")],
-    "material.consumed.v1": [
-        ("erp.goods_issue.v1", "quantity", "quantity"),
-        ("summary.consumption.v1", "quantity", "quantity"),
-    ],
-    "scrap.declared.v1": [
-        ("erp.scrap_posting.v1", "quantity", "quantity"),
-        ("summary.scrap.v1", "quantity", "quantity"),
-        ("summary.production.v1", "scrap", "quantity"),
-    ],
-    "rework.declared.v1": [("summary.production.v1", "rework", "quantity")],
-    "labor.booked.v1": [("erp.labor_confirmation.v1", "seconds", "seconds")],
-    "machine.count.v1": [
-        ("summary.machine.v1", "good", "good"),
-        ("summary.machine.v1", "scrap", "scrap"),
-    ],
+ROWS: dict[str, str] = dict(AT_ONCE.values()) | {
+    windowed.type: " ".join(windowed.row) for windowed in reference.WINDOWED
 }
+"""The contract's rows (section 4), in the order of closing."""
+
+
+def _measures(type_: str) -> list[tuple[str, str, str]]:
+    """Return what an event type feeds: the reference is asked with names in place of values."""
+    names = {name: name for name in reference.TYPES[type_][1]} | {"kind": "operation"}
+    fed = [(AT_ONCE[type_][0], "quantity", "quantity")] if type_ in AT_ONCE else []
+    for short, measures in reference.contributions(type_, names):
+        record = reference.WINDOWED[reference.INDEX[short]].type
+        fed += [(record, measure, str(member)) for measure, member in measures.items()]
+    return fed
+
+
+MEASURES = {type_: fed for type_ in reference.TYPES if (fed := _measures(type_))}
 """Input type -> (record type, its measure, the input's member)."""
 
 

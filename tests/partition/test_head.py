@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from departed import Records, by_line
 from draws import logs, rngs, timings
 from runs import Bench, confirmed, consumed, cut, new_task, placed, started, stepped
-from streams.contract.policy import Policy, default_policy
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.record import Outgoing
 from streams.version import VERSION
@@ -118,59 +117,37 @@ def test_a_state_of_another_format_is_refused_with_a_sentence(head: object, told
     assert "\n" not in text
 
 
-def policy_without_goods_issues() -> Policy:
-    policy = default_policy()
-    kept = {name: e for name, e in policy.transactions.items() if name != "erp.goods_issue.v1"}
-    return msgspec.structs.replace(policy, transactions=kept)
-
-
-def policy_in_another_order() -> Policy:
-    policy = default_policy()
-    return msgspec.structs.replace(policy, summaries=dict(reversed(policy.summaries.items())))
-
-
 @pytest.mark.parametrize(
-    ("topic", "timing", "policy", "told"),
+    ("topic", "timing", "told"),
     [
-        (MES_EVENTS, Timing(grace_seconds=60), None, "grace_seconds 30 (now 60)"),
+        (MES_EVENTS, Timing(grace_seconds=60), "grace_seconds 30 (now 60)"),
         (
             MES_EVENTS,
             Timing(episode_limit_seconds=60),
-            None,
             "episode_limit_seconds 86400 (now 60)",
         ),
         (
             MES_EVENTS,
             Timing(summary_window_seconds=120, posting_window_seconds=600),
-            None,
             "posting_window_seconds 300 (now 600), summary_window_seconds 60 (now 120)",
         ),
         (
             MES_EVENTS,
             Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=60),
-            None,
             "mes_retention_seconds 604800 (now 1000), ledger_bucket_seconds 3600 (now 60)",
         ),
         (
             MACHINE_EVENTS,
             Timing(machine_retention_seconds=1_000),
-            None,
             "machine_retention_seconds 86400 (now 1000)",
-        ),
-        (MES_EVENTS, None, policy_without_goods_issues(), "another policy for erp.goods_issue.v1"),
-        (
-            MES_EVENTS,
-            None,
-            policy_in_another_order(),
-            "another policy for the order of record types",
         ),
     ],
 )
 def test_a_state_of_other_rules_is_refused_with_what_they_were(
-    topic: str, timing: Timing | None, policy: Policy | None, told: str
+    topic: str, timing: Timing, told: str
 ) -> None:
     bench = bench_with_a_state(topic)
     with pytest.raises(OtherRulesError) as refusal:
-        Partition(topic, 0, rules_for(topic, timing, policy), bench.store)
+        Partition(topic, 0, rules_for(topic, timing), bench.store)
     assert str(refusal.value).startswith(f"the state of {topic}/0 was made with {told}: go on with")
     assert refusal.value.told == f"the state of {topic}/0 was made with {told}"

@@ -14,13 +14,8 @@ from hypothesis import strategies as st
 
 from agents.partition import task as partition_task
 from agents.partition.opening import DeletedError, Opened, Progress, RenewedError
-from agents.partition.task import (
-    BATCHES_WAITING_MAX,
-    HELD_BYTES_MAX,
-    STEP_BYTES_MAX,
-    STEPS_AHEAD_MAX,
-    PartitionTask,
-)
+from agents.partition.steps import STEP_BYTES_MAX, STEPS_AHEAD_MAX
+from agents.partition.task import BATCHES_WAITING_MAX, HELD_BYTES_MAX, PartitionTask
 from draws import rngs, seeds, timings
 from logs import printed_log
 from runs import LASTING, START, confirmed, new_task, placed, stepped, value_of
