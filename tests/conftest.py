@@ -4,11 +4,12 @@ And what is said where there is no Prometheus for the tests that need one.
 """
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from not_run import Key, Lacked, count, skip_for_want_of, tell
+from not_run import Key, Lacked, count, pass_on, skip_for_want_of, take, tell, tell_passed_on
 from prometheus import program
 
 # Deadlines measure the machine, not the code; whole logs are large examples that take their time.
@@ -33,8 +34,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         skip_for_want_of(lacking, item, NOT_RUN)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    pass_on(session.config, NOT_RUN, _sentence)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     tell(config, NOT_RUN, _sentence)
+    tell_passed_on(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    take(node.config, getattr(node, "workeroutput", {}))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests together where several processes run them, Kafka's before the others."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=lambda item: item.path.parent.name != "kafka")
 
 
 def _sentence(lacked: Lacked) -> str:

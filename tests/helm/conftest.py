@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from charts import program
-from not_run import Key, Lacked, skip_for_want_of, tell
+from not_run import Key, Lacked, pass_on, skip_for_want_of, tell
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lineside"
 
@@ -35,6 +35,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     )
     lacking = [name for name in PROGRAMS if name in needed and _found(name) is None]
     skip_for_want_of(lacking, item, NOT_RUN)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    pass_on(session.config, NOT_RUN, _sentence)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

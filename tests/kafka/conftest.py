@@ -14,7 +14,7 @@ from clusters import Broker, claim, delete_topics
 from jars import missing_programs
 from kafka_cluster import KafkaCluster
 from kafka_workers import LINESIDE, KafkaJob, kafka_job
-from not_run import Key, Lacked, count, skip_for_want_of, tell
+from not_run import Key, Lacked, count, pass_on, skip_for_want_of, tell
 from sdks import java_sdk_lacks, javascript_sdk_lacks
 
 KCAT_SECONDS_MAX = 30
@@ -156,6 +156,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     skip_for_want_of(_lacking(_fixtures(item)), item, NOT_RUN)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    pass_on(session.config, NOT_RUN, _sentence)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
