@@ -1,4 +1,4 @@
-"""Which core this process runs: the compiled modules that were loaded, and why one wasn't."""
+"""The only place that loads compiled modules: which are there, and why one isn't."""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,19 +24,34 @@ class Core(Struct, frozen=True):
     text: str
 
 
+_missing: dict[str, str] = {}
+"""Why modules aren't there, by name."""
+
+
+def loaded(module: str) -> bool:
+    """Load one of `MODULES`; return whether it's there, to choose between it and plain code."""
+    assert module in MODULES, module
+    if module in _missing:
+        return False
+    reason = _reason(module)
+    if reason is not None:
+        _missing[module] = reason
+    return reason is None
+
+
 def core_of(modules: Sequence[str] = MODULES) -> Core:
     """Return what these modules amount to; the first that is missing says why."""
-    reasons = [reason for module in modules if (reason := _missing(module)) is not None]
+    reasons = [_missing[module] for module in modules if not loaded(module)]
     if not reasons:
         return Core("compiled", "compiled")
     if len(reasons) == len(modules):
         return Core("plain", f"plain, because {reasons[0]}")
-    loaded = f"{len(modules) - len(reasons)} of {len(modules)} modules"
-    return Core("partly", f"partly compiled ({loaded}), because {reasons[0]}")
+    there = f"{len(modules) - len(reasons)} of {len(modules)} modules"
+    return Core("partly", f"partly compiled ({there}), because {reasons[0]}")
 
 
-def _missing(module: str) -> str | None:
-    """Return why a module isn't loaded, None if it is."""
+def _reason(module: str) -> str | None:
+    """Return why a module can't be loaded, None if it is."""
     try:
         import_module(module)
     except ModuleNotFoundError as error:

@@ -11,13 +11,14 @@ from typing import Final
 from msgspec import Struct, field
 
 from agents.partition.ledger_count import LedgerCount
+from streams.core import loaded
 from streams.log.record import Record
 from tables.line.line import Line
 from tables.partition.partition import Partition
 
-try:
+if loaded("streams.log.blocks"):
     from streams.log.blocks import Block, add_ages
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     Block = None  # type: ignore[assignment,misc]
 
 LINES_MAX: Final = 1_000

@@ -12,6 +12,7 @@ from streams.codec.document import Headers
 from streams.contract.events import NAMES, Tick
 from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
+from streams.core import loaded
 from streams.log.record import Record, partition_of
 from streams.values.instant import LATEST
 
@@ -237,7 +238,7 @@ def placed_by_plain(line: bytes) -> bytes | None:  # noqa: ARG001  # what the co
     return None
 
 
-try:
+if loaded("streams.codec.scanning"):
     from streams.codec.scanning import placed_by
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     placed_by = placed_by_plain

@@ -17,13 +17,14 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
+from streams.core import loaded
 from streams.kafka.decoders import Windows
 from streams.kafka.unpacking import Piece, Split, pieces, split
 from streams.log.record import BatchError, Record
 
-try:
+if loaded("streams.log.blocks"):
     from streams.log.blocks import Block, block_from, block_of
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     Block = None  # type: ignore[assignment,misc]
 
 LUMP_BYTES_MAX: Final = 4 << 20

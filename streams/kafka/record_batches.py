@@ -13,16 +13,15 @@ import cramjam
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from streams.core import loaded
 from streams.log.headers import Header, headers_of
 from streams.log.record import Outgoing
 
-try:
-    from streams.log.blocks import outgoing_payload, pairs_payload
-
-    COMPILED = True
-except ImportError:  # it wasn't built: see hatch_build.py
-    COMPILED = False
+COMPILED: Final = loaded("streams.log.blocks")
 """Whether whole batches can be written."""
+
+if COMPILED:
+    from streams.log.blocks import outgoing_payload, pairs_payload
 
 HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 """A RecordBatch's header, version 2: base offset, length, leader epoch, magic, CRC, attributes,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from msgspec import Struct
 
+from streams.core import loaded
 from streams.kafka.decoders import Chunk, Errors, Windows, chunks
 from streams.log.record import (
     HEADERS_BYTES_MAX,
@@ -256,7 +257,5 @@ def whole_records_plain(data: bytes | memoryview, count: int) -> tuple[int, int]
 
 whole_records: Callable[[bytes | memoryview, int], tuple[int, int]] = whole_records_plain
 
-try:
+if loaded("streams.log.blocks"):
     from streams.log.blocks import whole_records
-except ImportError:  # it wasn't built: see hatch_build.py
-    pass

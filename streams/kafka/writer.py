@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import EXCEPTIONS
+from streams.core import loaded
 from streams.kafka.cluster import BATCH_BYTES_MAX, Cluster
 from streams.kafka.producer import (
     Outputs,
@@ -258,7 +259,7 @@ def grouped_plain(
     return groups
 
 
-try:
+if loaded("streams.log.blocks"):
     from streams.log.blocks import grouped
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     grouped = grouped_plain

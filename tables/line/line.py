@@ -32,6 +32,7 @@ from streams.contract.transactions import (
     row_text,
     windowed_key,
 )  # fmt: skip
+from streams.core import loaded
 from streams.log.record import Outgoing
 from streams.values import instant, quantity
 from tables.line import episodes, windows
@@ -514,10 +515,10 @@ def _next_boundary(watermark: int, rules: Rules) -> int:
     )
 
 
-try:
-    from tables.line import closing
-    from tables.line.rows import row_of
-except ImportError:  # it wasn't built: see hatch_build.py
+if not loaded("tables.line.closing"):
     close, advance, row_of = close_plain, advance_plain, row_of_plain
 else:
+    from tables.line import closing
+    from tables.line.rows import row_of
+
     close, advance = closing.close, partial(closing.advance, count_live_episodes, notify_overdue)

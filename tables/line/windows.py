@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from streams.core import loaded
 from tables.line.rules import Kind, RowMembers, Rules
 
 
@@ -25,13 +26,10 @@ class PlainRow(Struct, gc=False):
         self.measures[slot] += amount
 
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or not loaded("tables.line.rows"):
     Row = PlainRow
 else:
-    try:
-        from tables.line.rows import Row
-    except ImportError:  # it wasn't built: see hatch_build.py
-        Row = PlainRow
+    from tables.line.rows import Row
 
 
 RowKey = tuple[int, RowMembers]

@@ -23,6 +23,7 @@ from streams.contract.events import (
 from streams.contract.rejection import Rejection, exception_data, exception_key, shown
 from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import EXCEPTION, encode
+from streams.core import loaded
 from streams.log.record import Outgoing, Record
 from streams.log.tracing import traceparent
 from streams.values.instant import text as instant_text
@@ -53,9 +54,9 @@ from tables.partition.cold import Cold
 from tables.partition.head import NEVER, PAGED, shape_of
 from tables.store.store import Changes, Store
 
-try:
+if loaded("tables.partition.folding"):
     from tables.partition.folding import Folding, count_types
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     Folding = None  # type: ignore[assignment,misc]
 
 TRANSACTIONS: Final[frozenset[Any]] = frozenset(NAMES) - {MachineTelemetry}

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from streams.core import loaded
 from tables.line.episodes import Episode
 from tables.line.line import Line, new_line
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
@@ -281,11 +282,10 @@ def instant_of(stored: bytes) -> int:
     return int.from_bytes(stored, "big") - 2**63
 
 
-try:
-    from tables.line.rows import numbers_bytes, rows_bytes, sums_bytes
-except ImportError:  # they weren't built: see hatch_build.py
+if not loaded("tables.line.rows"):
     rows_bytes, numbers, sums_by_name = rows_bytes_plain, numbers_plain, sums_plain
 else:
+    from tables.line.rows import numbers_bytes, rows_bytes, sums_bytes
 
     def sums_by_name(
         kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
+from streams.core import loaded
 from tables.store.store import Change, Changes, Store
 
 
@@ -108,7 +109,7 @@ def lay_over_plain(found: list[bytes | None], keys: list[bytes], held: Changes) 
         found[:] = [held.get(key, value) for key, value in zip(keys, found, strict=True)]
 
 
-try:
+if loaded("tables.store.held"):
     from tables.store.held import lay_over
-except ImportError:  # it wasn't built: see hatch_build.py
+else:
     lay_over = lay_over_plain
