@@ -1,5 +1,6 @@
 """Which core runs is said as it is: all compiled modules are asked, and a missing one says why."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from agents.serve import job_metrics as readings
-from compiled import needs_core
+from compiled import TWINS, WITHOUT_TWINS, needs_core
 from streams.contract.events import TYPES
 from streams.contract.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
 from streams.core import MODULES, Core, core_of
@@ -52,6 +53,41 @@ def test_every_compiled_module_is_asked() -> None:
     assert sorted(MODULES) == sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources
     )
+
+
+def chosen(source: str) -> set[str]:
+    """Return the names that a module imports where a compiled module is loaded."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.If) and (
+            "loaded(" in ast.unparse(node.test) or "COMPILED" in ast.unparse(node.test)
+        ):
+            for one in ast.walk(node):
+                if isinstance(one, ast.ImportFrom):
+                    found |= {name.name for name in one.names}
+    return found
+
+
+def test_each_compiled_name_has_a_plain_twin_and_a_test_that_holds_them_equal() -> None:
+    sources = [
+        path.read_text()
+        for folder in ("streams", "tables", "agents")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    names = set().union(*map(chosen, sources))
+    assert {"Folding", "rows_bytes", "lay_over"} <= names
+    twins = {twin.source or twin.name for twin in TWINS}
+    assert names == twins | set(WITHOUT_TWINS)
+    for twin in TWINS:
+        told = (ROOT / twin.test).read_text()
+        assert "all_plain" in told or f"{twin.name}_plain" in told or f"{twin.source}_plain" in told
+
+
+def test_compiled_modules_are_loaded_in_one_place() -> None:
+    for folder in ("streams", "tables", "agents"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "core.py":
+                assert "except ImportError" not in path.read_text(), path
 
 
 def test_a_core_that_is_whole_is_compiled() -> None:
