@@ -1,4 +1,4 @@
-"""Draws the figures in results/*.json as SVG: peers, growth, latency, soak, whichever are there.
+"""Draws the figures in results/*.json as SVG: peers, growth, latency, soak, days, as are there.
 
     python benchmarks/plots.py [--results DIR]
 
@@ -78,6 +78,7 @@ def main() -> None:
         "growth": growth,
         "latency": latency,
         "soak": soak,
+        "days": days,
     }
     there = [name for name in drawings if (folder / f"{name}.json").exists()]
     if not there:
@@ -230,6 +231,28 @@ def soak(found: dict[str, Any]) -> Figure:
     all_axes[0].legend(frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
     figure.supxlabel(
         f"minutes at {found['rate']:,.0f} events/s, {found['guarantee']}; {on([found])}", fontsize=9
+    )
+    return figure
+
+
+def days(found: dict[str, Any]) -> Figure:
+    """Return memory, rows of open windows and the size on disk over days of event time."""
+    samples = thinned(found["samples"])
+    at = [one["days"] for one in samples]
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    for axes, title, member in zip(
+        figure.subplots(3, 1, sharex=True),
+        ("resident, MB", "rows of open windows", "RocksDB on disk, MB"),
+        ("memory_mb", "rows", "disk_mb"),
+        strict=True,
+    ):
+        axes.plot(at, [one[member] for one in samples], color=OURS, linewidth=1)
+        axes.set_title(title)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    lines, events = found["plan"]["lines"], found["plan"]["events"]
+    figure.supxlabel(
+        f"days of event time; {lines:,} lines, {events:,} events; {on([found])}", fontsize=9
     )
     return figure
 
