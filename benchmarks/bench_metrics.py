@@ -29,7 +29,7 @@ from agents.partition.meter import Meter
 from agents.partition.opening import Opened, Progress
 from agents.partition.task import PartitionTask
 from agents.process_events import Job
-from agents.serve.job_metrics import Readings
+from agents.serve.job_metrics import JobMetrics
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Exposition
 from agents.worker.logs import Refusals
@@ -200,7 +200,7 @@ async def scraped(lines: int, folder: Path) -> tuple[float, float, float, int]:
             await job.process(batch)
         while task.lasting < all_[-1].end:
             await asyncio.sleep(0.01)
-    exposition = Exposition(Readings(job, Host(), Liveness(job, Host()), str(folder), 10.0).read)
+    exposition = Exposition(JobMetrics(job, Host(), Liveness(job, Host()), str(folder), 10.0).read)
     await exposition.text()
     read: list[list[float]] = []
     written, size = [], 0

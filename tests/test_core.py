@@ -169,5 +169,5 @@ def test_more_than_the_scanner_has_room_for_is_refused_as_it_is_loaded(
 def test_the_metrics_say_what_the_log_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     host = SimpleNamespace(guarantee="at_least_once")
     monkeypatch.setattr(readings, "core_of", lambda: Core("partly", "partly compiled"))
-    made: Any = readings.Readings(*[host] * 3, str(tmp_path), 10.0)
+    made: Any = readings.JobMetrics(*[host] * 3, str(tmp_path), 10.0)
     assert "partly" in made._build

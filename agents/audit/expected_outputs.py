@@ -13,11 +13,11 @@ from xxhash import xxh3_64_intdigest as hash_of
 from agents.audit import findings as tell
 from agents.audit.content import unlike, unlike_headers
 from agents.audit.findings import Differences, Place
-from agents.audit.lanes import Lane, Series, Source
+from agents.audit.lanes import Lane, Series
 from agents.audit.totals import Sums, add_up, decoders
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
 from streams.log.headers import TRACE
-from streams.log.record import Outgoing
+from streams.log.record import TP, Outgoing
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -70,14 +70,14 @@ class Proof:
         self.keys = 0
         """Posting keys found that the input gives."""
         self.lanes: dict[tuple[str, bytes | None], Lane] = {}
-        self._series: dict[Source, dict[tuple[str, bytes | None], Series]] = {}
+        self._series: dict[TP, dict[tuple[str, bytes | None], Series]] = {}
         self._spool, self._spooled = spool, 0
         self._windowed = decoders(windowed)
         self._exactly_once = exactly_once
         self._secret = secrets.token_bytes(16)
         self._gone = frozenset(gone)
 
-    def expect(self, source: Source, outputs: Iterable[Outgoing]) -> None:
+    def expect(self, source: TP, outputs: Iterable[Outgoing]) -> None:
         """Take the next records that an input partition gives."""
         known = self._series.setdefault(source, {})
         for record in outputs:
@@ -96,7 +96,7 @@ class Proof:
                 place = Place(record.topic, key=record.key)
                 self.differences.note(tell.single(place, record.id))
 
-    def due(self, source: Source) -> None:
+    def due(self, source: TP) -> None:
         """Say that all that was expected of an input partition so far must be there."""
         for series in self._series.get(source, {}).values():
             series.due = len(series.ids)

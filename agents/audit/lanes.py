@@ -6,9 +6,6 @@ from msgspec import Struct, field
 
 from agents.audit.findings import Place
 
-Source = tuple[str, int]
-"""An input partition: its topic and its number."""
-
 
 class Series(Struct):
     """What one input partition gives for one line of an output topic, in the order of leaving.

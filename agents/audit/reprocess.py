@@ -7,9 +7,8 @@ from msgspec import Struct
 from agents.audit import findings as tell
 from agents.audit.expected_outputs import Proof
 from agents.audit.findings import Difference, Differences, Place
-from agents.audit.lanes import Source
 from agents.audit.states import OUTCOMES, counted, otherwise
-from streams.log.record import Record
+from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from tables.line.rules import Rules
 from tables.partition.head import OtherRulesError as StateOfOtherRulesError
@@ -37,7 +36,7 @@ class Head(Struct, frozen=True):
         return sum(self.counts[name] for name in OUTCOMES)
 
 
-def read_head(stored: bytes, source: Source, rules: Rules) -> Head:
+def read_head(stored: bytes, source: TP, rules: Rules) -> Head:
     """Return what a changelog's head record says, or raise a `Trouble` if it can't be judged."""
     store = MemoryStore()
     store.write([(HEAD, stored)])
@@ -63,7 +62,7 @@ class Recount:
 
     def __init__(
         self,
-        source: Source,
+        source: TP,
         rules: Rules,
         store: Store,
         head: Head | None,

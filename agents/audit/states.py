@@ -5,9 +5,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from agents.audit.lanes import Source
 from streams.contract.transactions import row_text
-from streams.log.record import Record
+from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables.line import episodes
@@ -43,7 +42,7 @@ class Otherwise(NamedTuple):
 
 
 def otherwise(
-    source: Source, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
+    source: TP, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
 ) -> Iterator[Otherwise]:
     """Yield what a stored state holds otherwise than the partition that the records give.
 

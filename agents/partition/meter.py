@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from agents.partition.ledger_count import LedgerCount
 from streams.core import loaded
-from streams.log.record import Record
+from streams.log.record import TP, Record
 from tables.line.line import Line
 from tables.partition.partition import Partition
 
@@ -48,9 +48,6 @@ RECORDS_BOUNDS: Final = (
 """Records of a step: from one to `STEP_RECORDS_MAX`."""
 
 _LATENCY_MICROS: Final = [round(bound * 1e6) for bound in LATENCY_BOUNDS]
-
-Where = tuple[str, int]
-"""Topic and number of a partition."""
 
 
 class Histogram:
@@ -148,10 +145,10 @@ class Meter:
         self.batches = Histogram(RECORDS_BOUNDS)
         self.stages = {name: Histogram(STAGE_BOUNDS) for name in STAGES}
         self.latency = Histogram(LATENCY_BOUNDS)
-        self.openings: Counter[Where] = Counter()
-        self._began: dict[Where, float] = {}
-        self._took: dict[Where, float] = {}
-        self._open: dict[Where, _Opening] = {}
+        self.openings: Counter[TP] = Counter()
+        self._began: dict[TP, float] = {}
+        self._took: dict[TP, float] = {}
+        self._open: dict[TP, _Opening] = {}
         self._gone = Tally()
         self._named: set[bytes] = set()
 
@@ -191,12 +188,12 @@ class Meter:
         for records in batches:
             self.latency.sum += _add_ages(records, now, self.latency.counts) / 1e6
 
-    def recovery_seconds(self, where: Where) -> float:
+    def recovery_seconds(self, where: TP) -> float:
         """Return how long a partition waits for its state, or did wait until it was there."""
         began = self._began.get(where)
         return self._took.get(where, 0.0) if began is None else monotonic() - began
 
-    def ledger_keys(self, where: Where) -> int | None:
+    def ledger_keys(self, where: TP) -> int | None:
         """Return the count of a partition's ledger entries, None while they are being counted."""
         opening = self._open.get(where)
         return None if opening is None else opening.ledger.keys

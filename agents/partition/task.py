@@ -53,6 +53,10 @@ REOPEN_SECONDS_MIN: Final = 0.5
 REOPEN_SECONDS_MAX: Final = 10.0
 """Pause between two tries to open a partition whose broker is away; doubled each time."""
 
+BUSY_SECONDS_MAX: Final = 0.5
+"""Longer pause between two writes while more waits to be computed: lines are encoded once a write.
+"""
+
 FENCED_SECONDS: Final = 5.0
 """After it was fenced a worker waits this long: the group will say that the partition has moved."""
 
@@ -362,10 +366,17 @@ class PartitionTask:
         return list(takewhile(lambda step: step.sent, self._steps))
 
     async def _gather(self, seconds: float) -> None:
-        """Wait `seconds`, or until half of the steps that may wait are there: fewer writes."""
+        """Wait `seconds`, or until half of the steps that may wait are there: fewer writes.
+
+        As long as more waits to be computed, the next write waits for that, too.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self._closing and not fill(self._sent(), 0.5):
+                    await self._wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BUSY_SECONDS_MAX):
+                while self._batches and not self._closing and not fill(self._sent(), 0.5):
                     await self._wait()
 
     async def _wait(self) -> None:

@@ -31,7 +31,7 @@ SLICE_LINES: Final = 50
 """Lines that are read at a time: a few milliseconds."""
 
 
-class Readings:
+class JobMetrics:
     """Reads a running job; called in its event loop, between two steps."""
 
     def __init__(

@@ -8,12 +8,12 @@ from typing import BinaryIO, Final
 
 from agents.simulate.factory import Arrival, Plan
 from agents.simulate.pace import PULSE_SECONDS, Pace, clock
-from agents.simulate.producer import At, ProduceError, Sent, Sink, Work
+from agents.simulate.producer import ProduceError, Sent, Sink, Work
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.events import Tick
 from streams.contract.rejection import Rejection
 from streams.log.headers import STRUCTURED
-from streams.log.record import Record, partition_of
+from streams.log.record import TP, Record, partition_of
 from tables.reasons import Reasons
 
 LAG_SECONDS_MAX: Final = 90
@@ -90,7 +90,7 @@ async def _pause(sink: Sink, seconds: float) -> None:
 
 
 async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
-    placed: dict[At, list[Record]] = {}
+    placed: dict[TP, list[Record]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
         record = Record(0, None, key, arrival.value, (STRUCTURED,))

@@ -17,7 +17,7 @@ from agents.simulate.pace import clock
 from streams.contract.topics import INPUTS
 from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.producer import started, stop
-from streams.log.record import Record
+from streams.log.record import TP, Record
 from streams.trouble import Trouble
 
 UNACKNOWLEDGED_RECORDS_MAX: Final = 20_000
@@ -30,9 +30,6 @@ STOP_SECONDS_MAX: Final = 10.0
 """What isn't acknowledged so long after a signal isn't waited for."""
 
 PROGRESS_SECONDS: Final = 1.0
-
-At = tuple[str, int]
-"""An input partition: its topic and its number."""
 
 
 class ProduceError(Trouble):
@@ -65,7 +62,7 @@ class Sink:
         """How many records more may be unacknowledged."""
         return UNACKNOWLEDGED_RECORDS_MAX - self.sent.unacknowledged
 
-    async def send(self, at: At, records: Iterable[Record]) -> None:
+    async def send(self, at: TP, records: Iterable[Record]) -> None:
         """Send records to a partition, in their order; a record without a timestamp is of now."""
         now = clock()
         for batch in _batches(records):
@@ -88,7 +85,7 @@ class Sink:
         while self._open:
             await self._settle_oldest()
 
-    async def _submit(self, builder: Any, at: At) -> asyncio.Future[Any]:
+    async def _submit(self, builder: Any, at: TP) -> asyncio.Future[Any]:
         while True:
             try:
                 topic, number = at

@@ -35,7 +35,7 @@ from tables.store.rocksdb import RocksStore
 RECOVERIES_MAX: Final = 4
 """How many partitions read their changelogs at the same time; the others wait."""
 
-OFFICE: Final = TP(MES_EVENTS, 0)
+CLOCK_LEADER: Final = TP(MES_EVENTS, 0)
 """The worker that owns this partition leads the clock: it writes the ticks."""
 
 log = logging.getLogger("lineside.worker")
@@ -177,7 +177,7 @@ class KafkaHost:
 
     async def tick(self, slot: int, value: bytes) -> None:
         """Write a tick if this worker leads the clock, that is, owns partition 0 of MES events."""
-        task = self._job.tasks.get(OFFICE)
+        task = self._job.tasks.get(CLOCK_LEADER)
         if task is None or task.partition is None:
             return
         try:

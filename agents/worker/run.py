@@ -11,7 +11,7 @@ import uvloop
 
 from agents.process_events import Job
 from agents.serve.access import access_of
-from agents.serve.job_metrics import Readings
+from agents.serve.job_metrics import JobMetrics
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Exposition
 from agents.serve.probes import add_probes
@@ -162,7 +162,7 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         stack.callback(refusals.tell_untold)
         liveness = Liveness(job, host)
         web = create_web(views.status, views.ready, access, views.lines)
-        readings = Readings(job, host, liveness, settings.data_dir, settings.tick_seconds)
+        readings = JobMetrics(job, host, liveness, settings.data_dir, settings.tick_seconds)
         exposition = Exposition(readings.read)
         still_max = settings.no_progress_seconds_max
         add_probes(web, views.ready, liveness.look, still_max, exposition)

@@ -22,7 +22,7 @@ from aiokafka.structs import RecordMetadata
 from streams.kafka.client import let_go
 from streams.kafka.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
 from streams.kafka.record_batches import outgoing_batch
-from streams.log.record import Outgoing
+from streams.log.record import TP, Outgoing
 from streams.log.writing import Fenced, Lost
 
 STOP_SECONDS_MAX: Final = 1.0
@@ -36,8 +36,6 @@ NOTHING_HELPS: Final = (
 )
 """Errors that trying again doesn't cure: they end the job with a message."""
 
-Target = tuple[str, int]
-
 
 class Outputs:
     """The idempotent producer that the partitions of a process share, started when first used.
@@ -50,7 +48,7 @@ class Outputs:
         self._cluster = cluster
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
 
-    async def send(self, batches: Iterable[tuple[Target, Sequence[Outgoing]]]) -> None:
+    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> None:
         """Send batches, and return when all are acknowledged. Raises `KafkaError`."""
         producer = await self.producer()
         try:
@@ -106,7 +104,7 @@ async def stop(producer: AIOKafkaProducer) -> None:
 
 
 async def sent(
-    producer: AIOKafkaProducer, batches: Iterable[tuple[Target, Sequence[Outgoing]]]
+    producer: AIOKafkaProducer, batches: Iterable[tuple[TP, Sequence[Outgoing]]]
 ) -> list[asyncio.Future[RecordMetadata]]:
     """Hand batches to a producer; return the future of each."""
     futures: list[asyncio.Future[RecordMetadata]] = []

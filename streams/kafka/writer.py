@@ -13,7 +13,6 @@ from streams.core import loaded
 from streams.kafka.cluster import BATCH_BYTES_MAX, Cluster
 from streams.kafka.producer import (
     Outputs,
-    Target,
     acknowledged,
     now_ms,
     sent,
@@ -23,7 +22,7 @@ from streams.kafka.producer import (
 )
 from streams.kafka.record_batches import changes_batch
 from streams.log.headers import RECORD_BYTES_MAX
-from streams.log.record import Outgoing, partition_of
+from streams.log.record import TP, Outgoing, partition_of
 from streams.log.writing import Lost, StateChange, StateChanges
 from streams.values.cache import keep
 
@@ -88,7 +87,7 @@ class KafkaWriter:
         self._outputs = outputs
         self._changelog = changelog
         self._counts = counts
-        self._places: dict[tuple[str, bytes | None], Target] = {}
+        self._places: dict[tuple[str, bytes | None], TP] = {}
         """The partition for each topic and key."""
         self.changelog_id = b""
         """The id of the changelog's topic at the opening; empty if it isn't known."""
@@ -143,7 +142,7 @@ class KafkaWriter:
 
     async def _transact(
         self,
-        batches: Iterable[tuple[Target, Sequence[Outgoing]]],
+        batches: Iterable[tuple[TP, Sequence[Outgoing]]],
         changes: StateChanges,
     ) -> int:
         """Write changes and outputs in a transaction; return the offset of the last change.
@@ -184,11 +183,11 @@ class KafkaWriter:
             )
         self._reached = max(self._reached, offset + count - 1)
 
-    def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[Target, list[Outgoing]]]:
+    def _batches(self, outputs: Sequence[Outgoing]) -> list[tuple[TP, list[Outgoing]]]:
         """Return outputs by topic and partition, in order, in batches that brokers take."""
         return grouped(outputs, self._places, self._place, OUTPUT_BATCH_BYTES)
 
-    def _place(self, topic: str, key: bytes | None) -> Target:
+    def _place(self, topic: str, key: bytes | None) -> TP:
         place = topic, partition_of(key, self._counts[topic])
         if topic == EXCEPTIONS:  # any keys, perhaps long ones: they aren't cached
             return place
@@ -235,17 +234,17 @@ def position_notes(offset: int, at_ms: int, changelog_id: bytes, whole: bool) ->
 
 def grouped_plain(
     records: Sequence[Outgoing],
-    places: Mapping[tuple[str, bytes | None], Target],
-    place_of: Callable[[str, bytes | None], Target],
+    places: Mapping[tuple[str, bytes | None], TP],
+    place_of: Callable[[str, bytes | None], TP],
     bytes_max: int,
-) -> list[tuple[Target, list[Outgoing]]]:
+) -> list[tuple[TP, list[Outgoing]]]:
     """Return [(place, records)] in order, each group of at most `bytes_max` before compression.
 
     `places` caches the place of each (topic, key); `place_of(topic, key)` computes one.
     """
-    groups: list[tuple[Target, list[Outgoing]]] = []
-    open_: dict[Target, list[Outgoing]] = {}
-    sizes: dict[Target, int] = {}
+    groups: list[tuple[TP, list[Outgoing]]] = []
+    open_: dict[TP, list[Outgoing]] = {}
+    sizes: dict[TP, int] = {}
     for record in records:
         key = record.key
         place = places.get((record.topic, key)) or place_of(record.topic, key)

@@ -21,6 +21,9 @@ KEY_BYTES_MAX: Final = 4 << 10
 HEADERS_BYTES_MAX: Final = 512 << 10
 """So much of its headers, as a RecordBatch has them."""
 
+TP = tuple[str, int]
+"""(topic, partition)"""
+
 
 class BatchError(Trouble, ValueError):
     """Bytes that aren't a RecordBatch."""

@@ -38,7 +38,7 @@ GUARANTEES = pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_onc
 TICK_SECONDS = 0.1
 """So short that somebody who comes back late ticks with whoever took over, if nothing stops it."""
 
-OFFICE = MES_EVENTS, 0
+CLOCK_LEADER = MES_EVENTS, 0
 """Whoever owns this partition writes the ticks."""
 
 
@@ -87,7 +87,7 @@ def test_no_slot_of_the_clock_is_ticked_twice_whoever_is_killed_or_frozen(job: K
     workers = {name: job.worker(name, tick_seconds=TICK_SECONDS) for name in ("a", "b")}
 
     def office() -> str | None:
-        owners = [name for name, each in workers.items() if OFFICE in each.owned()]
+        owners = [name for name, each in workers.items() if CLOCK_LEADER in each.owned()]
         return owners[0] if len(owners) == 1 else None
 
     def wait_for_ticks() -> None:
@@ -196,7 +196,7 @@ async def test_a_wiped_disk_is_recovered_before_it_is_ready_and_repeats_nothing(
             lambda status: sum(one["ready"] for one in status["partitions"]) == 7,
         )
         (waiting,) = [one for one in status["partitions"] if not one["ready"]]
-        assert (waiting["topic"], waiting["partition"]) == OFFICE
+        assert (waiting["topic"], waiting["partition"]) == CLOCK_LEADER
         assert waiting["recovery"]["left"] > 0
         assert not status["ready"]
         assert answer() == 503
