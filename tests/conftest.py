@@ -4,6 +4,7 @@ And what is said where there is no Prometheus for the tests that need one.
 """
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -32,6 +33,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("prometheus"):
         lacking = [name for name in ("promtool", "prometheus") if program(name) is None]
         skip_for_want_of(lacking, item, NOT_RUN)
+
+
+def pytest_configure() -> None:
+    """Let the tests' processes be interrupted: one that runs some of the tests itself can't be."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

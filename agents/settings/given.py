@@ -71,7 +71,8 @@ def read_file(path: Path, what: str) -> str:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    what = f"settings file {_name(str(path))}"
+    name = str(path)
+    what = f"settings file {name if name.isprintable() else shown(name)}"  # its end says most
     try:
         return tomllib.loads(read_file(path, what))
     except (ValueError, RecursionError) as error:  # also: an integer of thousands of digits

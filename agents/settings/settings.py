@@ -134,6 +134,8 @@ def _converted(given: dict[str, Any]) -> Settings:
         except msgspec.ValidationError as error:
             what = "of another type" if name in REFERENCES else shown(value)
             raise SettingsError(f"{name} is {what}: {str(error).partition(' - at')[0]}") from None
+        except UnicodeEncodeError:  # bytes of the environment that aren't UTF-8
+            raise SettingsError(f"{name} is {shown(value)}: it must be UTF-8") from None
     return msgspec.convert(given, Settings, strict=False)
 
 

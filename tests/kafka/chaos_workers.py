@@ -12,6 +12,9 @@ from chaos_job import RESUME_SECONDS_MAX, Chaos, now_ms
 FULL_SECONDS_MAX: Final = 45.0
 """A worker on a full disk notices when a write buffer is flushed, at the latest when it stops."""
 
+FULL_TRIES_MAX: Final = 5
+"""A worker that had little to write ends in order; then another one is tried."""
+
 SENTENCE_BYTES: Final = 9_000
 """What a worker may still say on a full disk, into a file: a sentence, and until then half a
 kilobyte a second of refused events."""
@@ -87,25 +90,34 @@ def fill_disk(chaos: Chaos) -> None:
     The worker says so in a sentence and ends.
     """
     for _ in chaos.faults():
-        chaos.wait_until_settled()
-        name = chaos.any()
-        worker = chaos.workers[name]
-        chaos.heads.wait_until_moved(
-            "there is something to be written", chaos.owned(name), now_ms(), RESUME_SECONDS_MAX
-        )
-        limit = worker.log.stat().st_size + SENTENCE_BYTES
-        resource.prlimit(worker.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        deadline = time.monotonic() + chaos.rng.uniform(2, 5)  # something is to be flushed by then
-        while worker.running and time.monotonic() < deadline:
-            time.sleep(0.05)
-        del chaos.workers[name]
-        since = now_ms()
-        code = worker.end(signal.SIGTERM)
-        assert "Traceback" not in worker.said, f"worker {name} on a full disk has a traceback"
-        assert code == 1, f"worker {name} on a full disk ended with code {code}"
-        assert "can't be written" in worker.said, f"worker {name} on a full disk doesn't say so"
-        chaos.start(name)
+        since = next((at for at in map(_fill_disk, [chaos] * FULL_TRIES_MAX) if at), None)
+        assert since is not None, "no worker had anything to write when its disk was full"
         chaos.resume(chaos.partitions, since)
+
+
+def _fill_disk(chaos: Chaos) -> int | None:
+    """Return when a worker ended for want of room; None if it ended in order, with room enough."""
+    chaos.wait_until_settled()
+    name = chaos.any()
+    worker = chaos.workers[name]
+    chaos.heads.wait_until_moved(
+        "there is something to be written", chaos.owned(name), now_ms(), RESUME_SECONDS_MAX
+    )
+    limit = worker.log.stat().st_size + SENTENCE_BYTES
+    resource.prlimit(worker.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+    deadline = time.monotonic() + chaos.rng.uniform(2, 5)  # something is to be flushed by then
+    while worker.running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    del chaos.workers[name]
+    since = now_ms()
+    code = worker.end(signal.SIGTERM)
+    assert "Traceback" not in worker.said, f"worker {name} on a full disk has a traceback"
+    chaos.start(name)
+    if code == 0:
+        return None
+    assert code == 1, f"worker {name} on a full disk ended with code {code}"
+    assert "can't be written" in worker.said, f"worker {name} on a full disk doesn't say so"
+    return since
 
 
 def terminate(chaos: Chaos) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.settings.settings import Settings, SettingsError, read_settings, rules_of
@@ -57,6 +57,7 @@ def assert_settings_or_a_sentence(environment: dict[str, str], file: Path | None
 
 
 @given(st.dictionaries(VARIABLES, TEXTS, max_size=4))
+@example({"LINESIDE_SUMMARY_WINDOW_SECONDS": "\udcff"})
 def test_whatever_the_environment_says_ends_in_settings_or_one_sentence(
     environment: dict[str, str],
 ) -> None:
@@ -96,6 +97,12 @@ def test_a_file_that_cannot_be_read_is_one_sentence_that_names_it(
     assert f"{what} " in str(error.value)
     assert "odd.toml" in str(error.value) or file.name in ("zero", "a\x00b")
     assert "\n" not in str(error.value)
+
+
+def test_the_name_of_a_file_is_told_whole_however_long_it_is(tmp_path: Path) -> None:
+    file = tmp_path / ("a" * 100) / "odd.toml"
+    with pytest.raises(SettingsError, match=f"settings file {file} can't be read"):
+        read_settings({}, file)
 
 
 @pytest.mark.parametrize(
