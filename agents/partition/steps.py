@@ -21,6 +21,9 @@ BYTES_AHEAD_MAX: Final = 32 << 20
 WRITE_BYTES_MAX: Final = 16 << 20
 """Outputs and state changes of one write, and the seal that passes that: bounds a transaction."""
 
+SEAL_BYTES_MAX: Final = 4 << 20
+"""About so much is encoded in one go: bounds how long the loop is kept busy."""
+
 RECORD_BYTES: Final = 128
 """Memory of a record besides its bytes, until it is written."""
 

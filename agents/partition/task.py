@@ -14,8 +14,8 @@ from typing import Final
 from agents.partition.meter import Meter
 from agents.partition.opening import Open, Progress, Resumption
 from agents.partition.steps import (
+    SEAL_BYTES_MAX,
     STEP_RECORDS_MAX,
-    WRITE_BYTES_MAX,
     Computed,
     changes_bytes,
     fill,
@@ -264,7 +264,7 @@ class PartitionTask:
             self._steps.append(
                 Computed(step.outputs, partition.offset, count, posted, sent, step_bytes(step))
             )
-            if self._unsealed_bytes(partition) >= WRITE_BYTES_MAX:
+            if self._unsealed_bytes(partition) >= SEAL_BYTES_MAX:
                 self._seal(partition, overlay)
             self._moved.set()
             await asyncio.sleep(0)  # lets heartbeats, pages and writers run
