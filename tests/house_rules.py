@@ -1,8 +1,9 @@
 """The rules of the house as functions of texts: each returns what is wrong, nothing if all is right."""
 
-import ast
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
+
+from compiled_imports import imports_of, imports_of_python
 
 Sources = Mapping[str, str]
 """Text by path, of Python and Cython."""
@@ -15,12 +16,10 @@ COLUMNS_MAX = 100
 TECHNOLOGY = re.compile(
     r"^\s*(?:c?import|from) (faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp"
     r"|socket|ssl|subprocess|threading|shutil|tempfile|secrets|uuid|ctypes|posix|libc\.time"
-    r"|libc\.stdio|cpython\.time)\b(?! import Random$)",
+    r"|libc\.stdio|cpython\.time)\b",
     re.MULTILINE,
 )
 """Imports that a pure module doesn't have: clocks, disks, networks, chance, processes, C."""
-
-_IMPORT = re.compile(r"^\s*(?:from ([\w.]+) )?c?import ([\w., ]+|\([\w.,\s]+\))", re.MULTILINE)
 
 
 def first_line_problem(path: str, text: str) -> str | None:
@@ -87,24 +86,8 @@ def module_of(path: str) -> str:
 
 def imported(path: str, text: str) -> set[str]:
     """Return the names that a source imports; of `from a import b` both a and a.b."""
-    return set(_from_python(text) if path.endswith((".py", ".pyi")) else _from_cython(text))
-
-
-def _from_python(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield from _named(node.module, (alias.name for alias in node.names))
-
-
-def _from_cython(text: str) -> Iterator[str]:
-    for module, names in _IMPORT.findall(text):
-        each = [name.split(" as ")[0].strip() for name in names.strip("()").split(",")]
-        yield from _named(module, each) if module else each
-
-
-def _named(module: str, names: Iterable[str]) -> Iterator[str]:
-    yield module
-    for name in names:
-        yield f"{module}.{name}"
+    read = imports_of_python if path.endswith((".py", ".pyi")) else imports_of
+    names = set()
+    for module, name in read(text):
+        names |= {module} if name is None else {module, f"{module}.{name}"}
+    return names

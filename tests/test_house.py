@@ -29,25 +29,6 @@ TRACKED = [
     if (ROOT / name).is_file()
 ]
 
-EDGE_ROOMS = ("streams/kafka/", "streams/embedded/")
-
-EDGES = {
-    "streams/secret.py",
-    "streams/log/batches.py",
-    "streams/log/owner.py",
-    "tables/store/changelog.py",
-    "tables/store/local_copy.py",
-    "tables/store/rocksdb.py",
-    "tables/partition/folding.pyx",
-}
-"""What else of streams and tables touches technology."""
-
-TECHNOLOGY = re.compile(
-    r"^\s*(?:from|import)\s+"
-    r"(?:faust|asyncio|logging|os|time|random|rocksdict|aiokafka|aiohttp|ctypes)\b",
-    re.MULTILINE,
-)
-
 ALLOWED = [
     # It calls the functions of the C library in the xxhash package, which has no headers to offer.
     ("tables.partition.folding", "ctypes"),
@@ -79,19 +60,6 @@ def test_every_requirement_is_locked_with_a_hash() -> None:
         for entry in entries:
             assert re.match(r"[\w.\[\]-]+==[\w.]+", entry), entry
             assert "--hash=sha256:" in entry, entry
-
-
-def test_the_core_touches_no_technology() -> None:
-    # Pure core, thin shell: no clock, no I/O, no Faust, no logging, no environment.
-    touching = set()
-    for folder in ("streams", "tables"):
-        for path in [*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.p[yx][xd]")]:
-            name, source = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
-            if TECHNOLOGY.search(source):
-                assert source.startswith('"""EDGE: ') or path.suffix != ".py", name
-                if not name.startswith(EDGE_ROOMS):
-                    touching.add(name)
-    assert touching == EDGES
 
 
 def test_compiled_modules_keep_to_the_layers() -> None:
