@@ -370,14 +370,10 @@ class PartitionTask:
 
         As long as more waits to be computed, the next write waits for that, too.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self._closing and not fill(self._sent(), 0.5):
-                    await self._wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(BUSY_SECONDS_MAX):
-                while self._batches and not self._closing and not fill(self._sent(), 0.5):
-                    await self._wait()
+        await self._wait_while(seconds, lambda: not fill(self._sent(), 0.5))
+        await self._wait_while(
+            BUSY_SECONDS_MAX, lambda: bool(self._batches) and not fill(self._sent(), 0.5)
+        )
 
     async def _wait(self) -> None:
         """Wait until a batch or a step has come, or the task has to end."""
@@ -385,9 +381,13 @@ class PartitionTask:
         await self._moved.wait()
 
     async def _rest(self, seconds: float) -> None:
+        await self._wait_while(seconds, lambda: True)
+
+    async def _wait_while(self, seconds: float, more: Callable[[], bool]) -> None:
+        """Wait `seconds` at most, until `more` is false or the task has to end."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._closing:
+                while not self._closing and more():
                     await self._wait()
 
 
