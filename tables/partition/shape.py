@@ -9,8 +9,8 @@ from streams.values.instant import SECOND
 from tables.line.rules import Rules
 
 GONE_MAX: Final = 100
-"""A state remembers so many record types that its policy no longer has: each is written with every
-step, in some hundred bytes."""
+"""At most this many record types that the policy no longer has are remembered: each takes some
+hundred bytes of every write."""
 
 
 class KindShape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
