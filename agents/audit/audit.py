@@ -10,10 +10,10 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.audit.expected_outputs import Figures, Proof
+from agents.audit.expected_outputs import ExpectedOutputs, Figures
 from agents.audit.findings import Differences, Place
-from agents.audit.outputs_alone import Remains
-from agents.audit.reprocess import Head, Recount, read_head
+from agents.audit.outputs_alone import OutputsAlone
+from agents.audit.reprocess import Head, ReprocessedPartition, read_head
 from agents.audit.totals import check_totals
 from agents.audit.verdict import EXIT_CODES, Audited, Evidence, judge
 from agents.provision.topics import partitions_of
@@ -112,36 +112,43 @@ async def _audit(
         differences = Differences()
         removed = [tp for tp, (begin, _) in outputs.items() if begin > 0]
         spool = stack.enter_context((folder / "expected").open("w+b"))
-        proof = Proof(spool, differences, _windowed(rules), exactly_once, removed)
-        recounts = {}
+        expected_outputs = ExpectedOutputs(
+            spool, differences, _windowed(rules), exactly_once, removed
+        )
+        reprocessed_partitions = {}
         for tp, (begin, end) in inputs.items():
             store = new_store(f"{tp.topic}-{tp.partition}")
-            recounts[tp] = Recount(
-                tp, rules[tp.topic], store, heads.get(tp), begin, end, proof, states[tp]
+            reprocessed_partitions[tp] = ReprocessedPartition(
+                tp, rules[tp.topic], store, heads.get(tp), begin, end, expected_outputs, states[tp]
             )
         async for tp, records in _read(consumer, inputs, progress):
-            recounts[tp].take([record_of(record) for record in records])
-        for recount in recounts.values():
-            recount.finish()
-        whole = {tp: recount.compare(differences) for tp, recount in recounts.items()}
+            reprocessed_partitions[tp].take([record_of(record) for record in records])
+        for reprocessed in reprocessed_partitions.values():
+            reprocessed.finish()
+        whole = {
+            tp: reprocessed.compare(differences)
+            for tp, reprocessed in reprocessed_partitions.items()
+        }
         removed += [tp for tp, is_whole in whole.items() if not is_whole]
         by_input = all(whole.values())
-        taker = proof if by_input else Remains(differences, exactly_once)
+        checker = expected_outputs if by_input else OutputsAlone(differences, exactly_once)
         async for tp, records in _read(consumer, outputs, progress):
             for record in records:
                 place = Place(tp.topic, tp.partition, record.offset, record.key)
-                taker.find(place, record.value, record.headers)
+                checker.find(place, record.value, record.headers)
         measures = 0
         if by_input:
-            to_come = proof.finish()
+            to_come = expected_outputs.finish()
             if not removed:
-                partitions = [recount.partition for recount in recounts.values()]
-                measures = check_totals(partitions, proof.sums + to_come, differences)
+                partitions = [
+                    reprocessed.partition for reprocessed in reprocessed_partitions.values()
+                ]
+                measures = check_totals(partitions, expected_outputs.sums + to_come, differences)
     evidence = Evidence(
-        recounts=list(recounts.values()),
-        outputs={topic: taker.figures.get(topic, Figures()) for topic in OUTPUTS},
-        keys=taker.keys,
-        lanes=len(proof.lanes),
+        reprocessed_partitions=list(reprocessed_partitions.values()),
+        outputs={topic: checker.figures.get(topic, Figures()) for topic in OUTPUTS},
+        keys=checker.keys,
+        lanes=len(expected_outputs.lanes),
         measures=measures,
         differences=differences,
         removed=[f"{tp.topic}/{tp.partition}" for tp in sorted(removed)],
@@ -220,11 +227,11 @@ async def _read(
     reached = {tp: begin for tp, (begin, _) in spans.items()}
     for tp, begin in reached.items():
         consumer.seek(tp, begin)
-    lumps = read_to(consumer, {tp: end for tp, (_, end) in spans.items()})
+    batches = read_to(consumer, {tp: end for tp, (_, end) in spans.items()})
     while True:
         try:
             async with asyncio.timeout(STILL_SECONDS_MAX):
-                tp, records = await anext(lumps)
+                tp, records = await anext(batches)
         except StopAsyncIteration:
             return
         except TimeoutError:

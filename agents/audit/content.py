@@ -8,7 +8,7 @@ from streams.contract.rejection import shown
 from streams.log.headers import STRUCTURED, TRACE
 
 
-class Unlike(NamedTuple):
+class Mismatch(NamedTuple):
     """The first member of two values that differs, as a path; None stands for absent.
 
     A member that is given `twice` is found as the list of its values.
@@ -26,7 +26,7 @@ class Unlike(NamedTuple):
         return f"{self.member} is {quoted(self.found)}, not {quoted(self.expected)}"
 
 
-class _Twice(list[Any]):
+class _DuplicateMember(list[Any]):
     """The values of a member that an object has more than once: which counts, readers decide."""
 
 
@@ -39,10 +39,10 @@ def read(value: bytes) -> Any:
     return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_refuse)
 
 
-def ambiguous(document: Any, path: str = "") -> Unlike | None:
+def ambiguous(document: Any, path: str = "") -> Mismatch | None:
     """Return the first member that a document has twice, None if there's none."""
-    if isinstance(document, _Twice):
-        return Unlike(path, None, list(document), twice=True)
+    if isinstance(document, _DuplicateMember):
+        return Mismatch(path, None, list(document), twice=True)
     inside: Iterable[tuple[str, Any]] = ()
     if isinstance(document, dict):
         inside = ((_below(path, name), value) for name, value in document.items())
@@ -51,21 +51,21 @@ def ambiguous(document: Any, path: str = "") -> Unlike | None:
     return next((found for at, value in inside if (found := ambiguous(value, at))), None)
 
 
-def unlike(expected: bytes, found: bytes) -> Unlike | None:
+def first_mismatch(expected: bytes, found: bytes) -> Mismatch | None:
     """Return the first difference in content of two JSON values, None if there's none."""
     if expected == found:
         return None
     try:
-        return _unlike("", read(expected), read(found))
+        return _first_mismatch("", read(expected), read(found))
     except (ValueError, RecursionError):
-        return Unlike(
+        return Mismatch(
             "value", expected.decode("utf-8", "replace"), found.decode("utf-8", "replace")
         )
 
 
-def unlike_headers(
+def header_mismatch(
     trace: bytes | None, headers: Iterable[tuple[str, bytes | None]]
-) -> Unlike | None:
+) -> Mismatch | None:
     """Return the first header that lineside doesn't write, None if there's none.
 
     `trace` is what a traceparent has to be. One that isn't there is no difference: versions before
@@ -76,11 +76,11 @@ def unlike_headers(
     for name, value in headers:
         expected = right.get(name)
         if expected is None or value != expected:
-            return Unlike(
+            return Mismatch(
                 f"header {name}", _text(expected), "null" if value is None else _text(value)
             )
         if name in seen:
-            return Unlike(f"header {name}", None, [_text(expected)] * 2, twice=True)
+            return Mismatch(f"header {name}", None, [_text(expected)] * 2, twice=True)
         seen.add(name)
     return None
 
@@ -90,28 +90,28 @@ def quoted(value: Any) -> str:
     return "absent" if value is None else shown(value)
 
 
-def _unlike(path: str, expected: Any, found: Any) -> Unlike | None:
-    if isinstance(found, _Twice):
-        return Unlike(path, expected, list(found), twice=True)
+def _first_mismatch(path: str, expected: Any, found: Any) -> Mismatch | None:
+    if isinstance(found, _DuplicateMember):
+        return Mismatch(path, expected, list(found), twice=True)
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in [*expected, *(name for name in found if name not in expected)]:
             below = _below(path, name)
             if name not in expected or name not in found:
                 sides = [_given(each, name) for each in (expected, found)]
-                return ambiguous(found.get(name), below) or Unlike(below, *sides)
-            different = _unlike(below, expected[name], found[name])
+                return ambiguous(found.get(name), below) or Mismatch(below, *sides)
+            different = _first_mismatch(below, expected[name], found[name])
             if different is not None:
                 return different
         return None
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for index, pair in enumerate(zip(expected, found, strict=True)):
-            different = _unlike(f"{path}[{index}]", *pair)
+            different = _first_mismatch(f"{path}[{index}]", *pair)
             if different is not None:
                 return different
         return None
     # True, 1 and 1.0 are equal in Python, and not for whoever reads a record.
     same = expected.__class__ is found.__class__ and expected == found
-    return None if same else Unlike(path, expected, "null" if found is None else found)
+    return None if same else Mismatch(path, expected, "null" if found is None else found)
 
 
 def _given(document: dict[str, Any], name: str) -> Any:
@@ -127,7 +127,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             values.setdefault(name, []).append(value)
         for name, each in values.items():
             if len(each) > 1:
-                document[name] = _Twice(each)
+                document[name] = _DuplicateMember(each)
     return document
 
 

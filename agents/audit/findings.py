@@ -5,7 +5,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
-from agents.audit.content import Unlike, quoted
+from agents.audit.content import Mismatch, quoted
 from streams.contract.topics import INPUTS, OUTPUTS
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
@@ -96,22 +96,22 @@ class Differences:
         return min(self._first.values(), key=_order, default=None)
 
 
-def changed(place: Place, id: str, what: Unlike) -> Difference:
+def changed(place: Place, id: str, mismatch: Mismatch) -> Difference:
     """Tell of a record that has another content than the input gives."""
-    says = f"{id} has another content than the input gives: {what}"
-    return _difference("changed", place, says, *what[:3])
+    says = f"{id} has another content than the input gives: {mismatch}"
+    return _difference("changed", place, says, *mismatch[:3])
 
 
-def forged(place: Place, id: str, what: Unlike) -> Difference:
+def forged(place: Place, id: str, mismatch: Mismatch) -> Difference:
     """Tell of a record that lineside can't have written so."""
-    says = f"{id} isn't what lineside writes: {what}"
-    return _difference("changed", place, says, *what[:3])
+    says = f"{id} isn't what lineside writes: {mismatch}"
+    return _difference("changed", place, says, *mismatch[:3])
 
 
-def reused(place: Place, id: str, what: Unlike) -> Difference:
+def reused(place: Place, id: str, mismatch: Mismatch) -> Difference:
     """Tell of a posting key that comes again with another content."""
-    says = f"{id} is there again with another content: {what}"
-    return _difference("reused", place, says, *what[:3])
+    says = f"{id} is there again with another content: {mismatch}"
+    return _difference("reused", place, says, *mismatch[:3])
 
 
 def twice(place: Place, id: str) -> Difference:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from agents.audit import findings as tell
-from agents.audit.expected_outputs import Proof
+from agents.audit import findings
+from agents.audit.expected_outputs import ExpectedOutputs
 from agents.audit.findings import Difference, Differences, Place
-from agents.audit.states import OUTCOMES, counted, otherwise
+from agents.audit.states import OUTCOMES, counts_by_name, state_mismatches
 from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from tables.line.rules import Rules
@@ -50,10 +50,10 @@ def read_head(stored: bytes, source: TP, rules: Rules) -> Head:
         raise OtherRulesError(
             f"{error.told}: give the audit the settings of the job (--config)"
         ) from error
-    return Head(partition.offset, counted(partition.counts))
+    return Head(partition.offset, counts_by_name(partition.counts))
 
 
-class Recount:
+class ReprocessedPartition:
     """Processes a partition from its first record on, and looks at its state at the head's offset.
 
     What the records give goes to `proof`: up to the head it's due. `begin` and `end` are the first
@@ -68,14 +68,14 @@ class Recount:
         head: Head | None,
         begin: int,
         end: int,
-        proof: Proof,
+        expected_outputs: ExpectedOutputs,
         stored: Store | None = None,
     ) -> None:
         """Take the input partition, a store for its ledger, and what the changelog has `stored`."""
         self.source, self.head, self.begin, self.end = source, head, begin, end
         self.partition = Partition(*source, rules, store, lasting=False)
         self.records = 0
-        self.proof = proof
+        self.expected_outputs = expected_outputs
         self._rules, self._stored = rules, stored
         self._at_head: dict[str, int] | None = None
 
@@ -86,17 +86,17 @@ class Recount:
             self._step(before)
             records = records[len(before) :]
             if records:
-                self._reach()
+                self._reach_head()
                 self._step(records[:1])
-                self._look_at(records[:1])
+                self._check_state(records[:1])
                 records = records[1:]
         self._step(records)
 
     def finish(self) -> None:
         """Say that there are no more records."""
         if self.head is not None and self._at_head is None:
-            self._reach()
-            self._look_at(())
+            self._reach_head()
+            self._check_state(())
 
     def compare(self, differences: Differences) -> bool:
         """Hold the state's counts against the records; return False if they can't be.
@@ -108,14 +108,14 @@ class Recount:
         total = sum(getattr(counts, name) for name in OUTCOMES)
         if total != self.records:
             says = f"{total} outcomes of {self.records} records"
-            differences.note(tell.miscounted(place, "records", self.records, total, says))
+            differences.note(findings.miscounted(place, "records", self.records, total, says))
         head = self.head
         if head is None:
             return self.begin == 0
         place = Place(*self.source, head.offset)
         if head.offset >= self.end:
             says = f"the state is at offset {head.offset}, and the topic ends before {self.end}"
-            differences.note(tell.miscounted(place, "offset", self.end - 1, head.offset, says))
+            differences.note(findings.miscounted(place, "offset", self.end - 1, head.offset, says))
             return True
         assert self._at_head is not None  # finish has seen to it
         read = sum(self._at_head[name] for name in OUTCOMES)
@@ -123,7 +123,7 @@ class Recount:
             return False
         if head.records != read:
             says = f"the state has counted {head.records} of {read} records up to its offset"
-            differences.note(tell.miscounted(place, "records", read, head.records, says))
+            differences.note(findings.miscounted(place, "records", read, head.records, says))
             return True
         if self._stored is not None:
             return True  # `_look_at` has seen to the counts, too
@@ -138,29 +138,29 @@ class Recount:
             self.records += len(records)
             step = self.partition.step(records)
             self.partition.commit(step)
-            self.proof.expect(self.source, step.outputs)
+            self.expected_outputs.expect(self.source, step.outputs)
 
-    def _reach(self) -> None:
-        self._at_head = counted(self.partition.counts)
-        self.proof.due(self.source)
+    def _reach_head(self) -> None:
+        self._at_head = counts_by_name(self.partition.counts)
+        self.expected_outputs.due(self.source)
 
-    def _look_at(self, taken: Sequence[Record]) -> None:
+    def _check_state(self, taken: Sequence[Record]) -> None:
         """Hold all that the state holds against what the records give, `taken` since the head."""
         head, at_head = self.head, self._at_head
         if self._stored is None or head is None or at_head is None:
             return
         if head.records != sum(at_head[name] for name in OUTCOMES) or head.offset >= self.end:
             return  # `compare` tells of it
-        for each in otherwise(self.source, self._rules, self._stored, self.partition, taken):
+        for each in state_mismatches(self.source, self._rules, self._stored, self.partition, taken):
             place = Place(*self.source, head.offset, each.key)
             if each.kind == "counts":
                 difference = _miscounted(place, each.member, each.expected or 0, each.found or 0)
             else:
                 told = each.member, each.expected, each.found
-                difference = tell.misstated(each.kind, place, *told)
-            self.proof.differences.note(difference)
+                difference = findings.misstated(each.kind, place, *told)
+            self.expected_outputs.differences.note(difference)
 
 
 def _miscounted(place: Place, name: str, expected: int, found: int) -> Difference:
     says = f"the state has counted {found} {name}, and the records give {expected}"
-    return tell.miscounted(place, name, expected, found, says)
+    return findings.miscounted(place, name, expected, found, says)

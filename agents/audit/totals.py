@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from agents.audit import findings as tell
+from agents.audit import findings
 from agents.audit.findings import Differences
 from streams.values import quantity
 from tables.partition.partition import Partition
@@ -58,11 +58,11 @@ def check_totals(partitions: Iterable[Partition], found: Sums, differences: Diff
         if row["error"] != "0":
             right = [billionths(row[name]) for name in ("emitted", "open", "parked")]
             sides = row["accepted"], quantity.text(sum(right))
-            differences.note(tell.totals(row["type"], row["measure"], *sides))
+            differences.note(findings.totals(row["type"], row["measure"], *sides))
     emitted = {(row["type"], row["measure"]): billionths(row["emitted"]) for row in rows}
     for kind, measure in sorted(emitted.keys() | found.keys()):
         expected, sum_ = emitted.get((kind, measure), 0), found[kind, measure]
         if expected != sum_:
             sides = quantity.text(expected), quantity.text(sum_)
-            differences.note(tell.totals(kind, measure, *sides))
+            differences.note(findings.totals(kind, measure, *sides))
     return len(rows)

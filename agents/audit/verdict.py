@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agents.audit.expected_outputs import Figures
 from agents.audit.findings import LAWS, Difference, Differences, Law
-from agents.audit.reprocess import Recount
+from agents.audit.reprocess import ReprocessedPartition
 from agents.audit.states import OUTCOMES
 
 Verdict = Literal["proven", "refuted", "not provable"]
@@ -63,7 +63,7 @@ class Audited(Struct):
 class Evidence(Struct, kw_only=True):
     """What was looked at, and what was found."""
 
-    recounts: list[Recount]
+    reprocessed_partitions: list[ReprocessedPartition]
     outputs: dict[str, Figures]
     keys: int
     """Posting keys."""
@@ -78,28 +78,28 @@ def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audite
     """Return the verdict: refuted if there's a difference, not provable if too little was left."""
     differences = evidence.differences
     reasons = _reasons(evidence)
-    otherwise: Verdict = "proven"
+    default: Verdict = "proven"
     if evidence.removed:
-        otherwise = "not provable"
+        default = "not provable"
         reasons = dict.fromkeys(LAWS, "nothing that is left contradicts it")
-    elif not any(recount.records for recount in evidence.recounts):
-        otherwise = "not provable"
+    elif not any(reprocessed.records for reprocessed in evidence.reprocessed_partitions):
+        default = "not provable"
         reasons = dict.fromkeys(LAWS, "there is no input")
     laws = []
     for law in LAWS:
         first = differences.first_of(law)
         if first is None:
-            laws.append(LawVerdict(law, otherwise, reasons[law]))
+            laws.append(LawVerdict(law, default, reasons[law]))
         else:
             laws.append(LawVerdict(law, "refuted", first.says, differences.of(law), first))
     first = differences.first()
     return Audited(
-        verdict=otherwise if first is None else "refuted",
+        verdict=default if first is None else "refuted",
         broker=broker,
         group=group,
         guarantee=guarantee,
         laws=laws,
-        inputs=[_input(recount) for recount in evidence.recounts],
+        inputs=[_input(reprocessed) for reprocessed in evidence.reprocessed_partitions],
         outputs=evidence.outputs,
         removed=evidence.removed,
         first_difference=first,
@@ -131,18 +131,20 @@ def text(audited: Audited) -> Iterator[str]:
     yield audited.verdict
     if audited.first_difference is not None:
         yield f"first difference: {audited.first_difference.says}"
-        yield from _told(audited.first_difference)
+        yield from _details(audited.first_difference)
 
 
 def _reasons(evidence: Evidence) -> dict[Law, str]:
     """Return for each law what proves it."""
     counts = Counter[str]()
-    for recount in evidence.recounts:
+    for reprocessed in evidence.reprocessed_partitions:
         for name in OUTCOMES:
-            counts[name] += getattr(recount.partition.counts, name)
+            counts[name] += getattr(reprocessed.partition.counts, name)
     repeats = sum(each.repeats for each in evidence.outputs.values())
     to_come = sum(each.to_come for each in evidence.outputs.values())
-    counted = sum(each.head.records for each in evidence.recounts if each.head is not None)
+    counted = sum(
+        each.head.records for each in evidence.reprocessed_partitions if each.head is not None
+    )
     keys = f"{evidence.keys:,}"
     return {
         "conservation": (
@@ -166,16 +168,16 @@ def _reasons(evidence: Evidence) -> dict[Law, str]:
     }
 
 
-def _input(recount: Recount) -> InputFigures:
-    counts = recount.partition.counts
-    topic, partition = recount.source
+def _input(reprocessed: ReprocessedPartition) -> InputFigures:
+    counts = reprocessed.partition.counts
+    topic, partition = reprocessed.source
     return InputFigures(
         topic=topic,
         partition=partition,
-        begin=recount.begin,
-        end=recount.end,
-        records=recount.records,
-        state=None if recount.head is None else recount.head.offset,
+        begin=reprocessed.begin,
+        end=reprocessed.end,
+        records=reprocessed.records,
+        state=None if reprocessed.head is None else reprocessed.head.offset,
         accepted=counts.accepted,
         duplicate=counts.duplicate,
         exception=counts.exception,
@@ -191,9 +193,9 @@ def _input_cells(each: InputFigures) -> tuple[str, ...]:
     return (name, offsets, _number(each.records), state, *map(_number, counts))
 
 
-def _told(difference: Difference) -> Iterator[str]:
+def _details(difference: Difference) -> Iterator[str]:
     where = f"{difference.topic}/{difference.partition}" if difference.topic else None
-    told = {
+    details = {
         "partition": difference.topic if difference.partition is None else where,
         "offset": difference.offset,
         "line": difference.line,
@@ -201,7 +203,7 @@ def _told(difference: Difference) -> Iterator[str]:
         "expected": difference.expected,
         "found": difference.found,
     }
-    for name, value in told.items():
+    for name, value in details.items():
         if value is not None:
             yield f"  {name:<9} {value}"
 
