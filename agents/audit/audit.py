@@ -1,4 +1,4 @@
-"""An audit of a running or stopped system: reads its topics, and proves or refutes the laws."""
+"""An audit of a running or stopped system: reads its topics and proves or refutes the laws."""
 
 import asyncio
 import tempfile
@@ -26,35 +26,36 @@ from tables.store.rocksdb import RocksStore
 from tables.store.store import HEAD, Room, SpillingStore, Store
 
 FETCH_WAIT_MS: Final = 20
-"""One fetch at a time is open at each broker: it mustn't wait long for partitions that are read."""
+"""The consumer has one open fetch per broker, so a fetch mustn't wait long for a partition that is
+read to its end."""
 
 STILL_SECONDS_MAX: Final = 120.0
-"""A partition that gives nothing for so long is held up: the broker ends an open transaction after
-60 s (a lineside worker's) or what its producer asked for, and looks for such every 10 s."""
+"""After this long without a record a partition counts as held up. The broker ends an open
+transaction after its timeout (60 s for a lineside worker), and looks for such every 10 s."""
 
 Bounds = Mapping[TopicPartition, tuple[int, int]]
-"""The first offset that there is, and the one past the last."""
+"""For each partition its first offset, and the offset after its last."""
 
 
 class AuditError(Trouble):
-    """An audit that couldn't be made: nothing is proven or refuted."""
+    """The audit couldn't be made: nothing is proven or refuted."""
 
     exit_code = EXIT_CODES["not provable"]
 
 
 class NoTopicError(Trouble):
-    """A topic that isn't there: the audit looks at the wrong cluster or group."""
+    """A topic is missing: the audit looks at the wrong cluster or group."""
 
     exit_code = 2
 
 
 class Progress(Protocol):
-    """What is told how far the audit is, in offsets."""
+    """Receives the progress of the audit, in offsets."""
 
     length: int | None
 
     def update(self, n_steps: int) -> None:
-        """Take so many offsets as read."""
+        """Note that this many more offsets were read."""
         ...
 
 
@@ -65,7 +66,7 @@ async def audit(
     exactly_once: bool = False,
     progress: Progress | None = None,
 ) -> Audited:
-    """Return the verdict on the job of `group`; raises a `Trouble` if there can't be one."""
+    """Return the verdict on the job of `group`; raises a `Trouble` if none is possible."""
     try:
         async with cluster.reader(fetch_max_wait_ms=FETCH_WAIT_MS) as consumer:
             return await _audit(cluster, consumer, group, rules, exactly_once, progress)
@@ -99,12 +100,12 @@ async def _audit(
             stack.callback(store.close)
             return store
 
-        # In this order, since the system may be running: what the states have counted has left
-        # before the ends of the outputs are asked for, and what has left was input before.
+        # States, then outputs, then inputs: the system may be running. Records that the states have
+        # counted left before the outputs' ends are read, and their inputs were there before that.
         states = await _states(consumer, group, counts, new_store, progress)
         heads = _heads(states, rules)
-        # All that is there, of open transactions, too: a state and its outputs are committed
-        # together, but one topic may show it a moment before the other.
+        # Uncommitted records count too: a state and its outputs are committed together, but one
+        # topic may show the commit a moment before the other.
         async with cluster.reader(isolation_level="read_uncommitted") as everything:
             outputs = await bounds(everything, _partitions(OUTPUTS, counts))
         inputs = await bounds(consumer, _partitions(INPUTS, counts))
@@ -158,7 +159,7 @@ async def _audit(
 
 
 async def _partition_counts(cluster: Cluster, group: str) -> dict[str, int]:
-    """Return how many partitions each topic of the job has; raises `NoTopicError`."""
+    """Return the partition count of each topic of the job; raises `NoTopicError`."""
     changelogs = {changelog(group, topic): topic for topic in INPUTS}
     counts = await partitions_of(cluster)
     for topic in (*INPUTS, *OUTPUTS):
@@ -186,7 +187,7 @@ async def _states(
     new_store: Callable[[str], Store],
     progress: Progress | None,
 ) -> dict[TopicPartition, Store]:
-    """Return the states as the changelogs have them, by input partition."""
+    """Return the states as read from the changelogs, by input partition."""
     sources = {
         TopicPartition(changelog(group, tp.topic), tp.partition): tp
         for tp in _partitions(INPUTS, counts)
@@ -202,7 +203,7 @@ async def _states(
 def _heads(
     states: Mapping[TopicPartition, Store], rules: Mapping[str, Rules]
 ) -> dict[TopicPartition, Head]:
-    """Return how far the states are; those that haven't begun are left out."""
+    """Return the heads of the states; a partition without a state has none."""
     heads = {tp: store.get_many([HEAD])[0] for tp, store in states.items()}
     return {
         tp: read_head(head, tp, rules[tp.topic]) for tp, head in heads.items() if head is not None
@@ -218,9 +219,9 @@ def _expect(progress: Progress | None, spans: Iterable[tuple[int, int]]) -> None
 async def _read(
     consumer: AIOKafkaConsumer, spans: Bounds, progress: Progress | None = None
 ) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
-    """Yield the records of partitions within bounds, in lumps; raises `AuditError` if one stands.
+    """Yield the records within the bounds, in batches of one partition each, in offset order.
 
-    Those of one partition come in order.
+    Raises `AuditError` if a partition gives nothing for `STILL_SECONDS_MAX`.
     """
     spans = {tp: (begin, end) for tp, (begin, end) in spans.items() if begin < end}
     consumer.assign(list(spans))

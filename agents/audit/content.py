@@ -1,4 +1,4 @@
-"""What a record says, held against what it has to say: its JSON value, and its headers."""
+"""Compares the content of two records: their JSON values and their headers."""
 
 import json
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from streams.log.headers import STRUCTURED, TRACE
 
 
 class Mismatch(NamedTuple):
-    """The first member of two values that differs, as a path; None stands for absent.
+    """The first member in which two values differ, as a path; None stands for absent.
 
-    A member that is given `twice` is found as the list of its values.
+    If a member is given `twice`, `found` is the list of its values.
     """
 
     member: str
@@ -27,20 +27,20 @@ class Mismatch(NamedTuple):
 
 
 class _DuplicateMember(list[Any]):
-    """The values of a member that an object has more than once: which counts, readers decide."""
+    """The values of a member that an object has more than once: readers differ in which they use."""
 
 
 def read(value: bytes) -> Any:
-    """Return what a JSON value in UTF-8 says, where all readers take it for the same.
+    """Return the decoded form of a JSON value in UTF-8.
 
-    Raises `ValueError` or `RecursionError` for what isn't one. A member that is there twice is
-    found by `ambiguous` and `unlike`.
+    Raises `ValueError` or `RecursionError` for anything else. A member that an object has twice is
+    kept as such: `ambiguous` and `first_mismatch` find it.
     """
     return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_refuse)
 
 
 def ambiguous(document: Any, path: str = "") -> Mismatch | None:
-    """Return the first member that a document has twice, None if there's none."""
+    """Return the first member that a document has twice, or None."""
     if isinstance(document, _DuplicateMember):
         return Mismatch(path, None, list(document), twice=True)
     inside: Iterable[tuple[str, Any]] = ()
@@ -52,7 +52,7 @@ def ambiguous(document: Any, path: str = "") -> Mismatch | None:
 
 
 def first_mismatch(expected: bytes, found: bytes) -> Mismatch | None:
-    """Return the first difference in content of two JSON values, None if there's none."""
+    """Return the first difference in content between two JSON values, or None."""
     if expected == found:
         return None
     try:
@@ -66,10 +66,10 @@ def first_mismatch(expected: bytes, found: bytes) -> Mismatch | None:
 def header_mismatch(
     trace: bytes | None, headers: Iterable[tuple[str, bytes | None]]
 ) -> Mismatch | None:
-    """Return the first header that lineside doesn't write, None if there's none.
+    """Return the first header that lineside doesn't write, or None.
 
-    `trace` is what a traceparent has to be. One that isn't there is no difference: versions before
-    one that wrote it left none.
+    `trace` is the expected traceparent. A missing traceparent is no mismatch: earlier versions of
+    lineside wrote none.
     """
     right = {STRUCTURED[0]: STRUCTURED[1], TRACE: trace}
     seen: set[str] = set()
@@ -86,7 +86,7 @@ def header_mismatch(
 
 
 def quoted(value: Any) -> str:
-    """Return a value as a sentence has it; None is absent."""
+    """Return a value as it is shown in a sentence; None is shown as "absent"."""
     return "absent" if value is None else shown(value)
 
 
@@ -109,7 +109,7 @@ def _first_mismatch(path: str, expected: Any, found: Any) -> Mismatch | None:
             if different is not None:
                 return different
         return None
-    # True, 1 and 1.0 are equal in Python, and not for whoever reads a record.
+    # True, 1 and 1.0 are equal in Python, but not to readers of JSON.
     same = expected.__class__ is found.__class__ and expected == found
     return None if same else Mismatch(path, expected, "null" if found is None else found)
 

@@ -1,4 +1,4 @@
-"""Records found on the output topics, held against those that the input gives."""
+"""Compares the records on the output topics with the records that the input produces."""
 
 import secrets
 from collections import Counter
@@ -23,16 +23,16 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Figures(Struct):
-    """What an output topic has: all records that were found, repeats among them."""
+    """Counts of one output topic; `records` includes the repeats."""
 
     records: int = 0
     repeats: int = 0
     to_come: int = 0
-    """What follows from input that the states haven't counted, and isn't there yet."""
+    """Records that aren't there yet, and follow from input that the states haven't counted yet."""
 
 
 class OutputRecord(Struct):
-    """What has to be known of an outgoing record."""
+    """The members of an outgoing record that the audit needs."""
 
     id: str
     type: str
@@ -40,15 +40,16 @@ class OutputRecord(Struct):
 
 
 read_output_record = msgspec.json.Decoder(OutputRecord).decode
-"""Raises `ValueError` or `RecursionError` for what isn't one."""
+"""Raises `ValueError` or `RecursionError` if the value isn't such a record."""
 
 
 class ExpectedOutputs:
-    """Takes what the input gives (`expect`, `due`), then what was found (`find`), then `finish`.
+    """Compares expected records (`expect`, `due`) with the records found (`find`, `finish`).
 
-    What was found, less repeats, must be the beginning of what is expected, for each line of each
-    topic, and no less than what is due. An expected record takes some 25 bytes of memory; its value
-    goes to `spool`, a file that is read where something differs.
+    Call order: `expect` and `due` for the input, `find` for each output record, then `finish`. For
+    each line of each topic the records found, less repeats, must be a prefix of the expected ones,
+    and must include all that are due. An expected record takes some 25 bytes of memory; its value
+    goes to the file `spool`, which is read only where something differs.
     """
 
     def __init__(
@@ -59,16 +60,17 @@ class ExpectedOutputs:
         exactly_once: bool = False,
         removed: Iterable[tuple[str, int]] = (),
     ) -> None:
-        """Take the measures of windowed record types, and output partitions that lack a beginning.
+        """`windowed` has the measures of each windowed record type.
 
-        Where retention has removed that, a line is looked at from its first record that is found.
+        `removed` are the output partitions whose first records retention has deleted. There a line
+        is compared from its first record that is found.
         """
         self.differences = differences
         self.figures: dict[str, Figures] = {}
         self.sums: Sums = Counter()
-        """Of the windowed records found, each counted once."""
+        """The measures of the windowed records found, each record counted once."""
         self.keys = 0
-        """Posting keys found that the input gives."""
+        """How many expected posting keys were found."""
         self.lanes: dict[tuple[str, bytes | None], Lane] = {}
         self._series: dict[TP, dict[tuple[str, bytes | None], Series]] = {}
         self._spool, self._spooled = spool, 0
@@ -78,7 +80,7 @@ class ExpectedOutputs:
         self._removed = frozenset(removed)
 
     def expect(self, source: TP, outputs: Iterable[Outgoing]) -> None:
-        """Take the next records that an input partition gives."""
+        """Take the next records that an input partition produces."""
         known = self._series.setdefault(source, {})
         for record in outputs:
             at = record.topic, record.key
@@ -97,7 +99,7 @@ class ExpectedOutputs:
                 self.differences.note(findings.single(place, record.id))
 
     def due(self, source: TP) -> None:
-        """Say that all that was expected of an input partition so far must be there."""
+        """Mark all records expected of an input partition so far as due: they must be there."""
         for series in self._series.get(source, {}).values():
             series.due = len(series.ids)
 
@@ -138,7 +140,7 @@ class ExpectedOutputs:
         self._move_on(place, found.id, lane, series, index)
 
     def finish(self) -> Sums:
-        """Find out what is missing; return the sums of what is to come and isn't due."""
+        """Note the missing records; return the sums of those that are expected and not due."""
         to_come: Sums = Counter()
         cut = {topic for topic, _ in self._removed}
         for (topic, key), lane in self.lanes.items():
@@ -156,7 +158,7 @@ class ExpectedOutputs:
         return to_come
 
     def _move_on(self, place: Place, id: str, lane: Lane, series: Series, index: int) -> None:
-        """Note that a record is there: in its turn, past a gap, or out of one."""
+        """Note that a record was found: the next one, one after a gap, or one that fills a gap."""
         if lane.partition is None:
             lane.partition = place.partition
         elif lane.partition != place.partition:
@@ -172,7 +174,7 @@ class ExpectedOutputs:
         series.next = index + 1
 
     def _check_ids(self, end: Place, lane: Lane) -> None:
-        """See to it that no two records that the input gives have one posting key."""
+        """Note if two records that the input produces share a posting key."""
         seen: set[int] = set()
         for series in lane.series:
             if len(lane.series) == 1 and len(set(series.ids)) == len(series.ids):
@@ -203,7 +205,7 @@ class ExpectedOutputs:
         self.differences.note(difference)
 
     def _owner(self, topic: str, id: str) -> Place | None:
-        """Return where a record is expected that came under another key; looks at everything."""
+        """Return where a record with the wrong key is expected; searches all lines."""
         hashed = hash_of(id.encode())
         for (lane_topic, key), lane in self.lanes.items():
             if lane_topic == topic and any(hashed in series.ids for series in lane.series):
@@ -214,13 +216,13 @@ class ExpectedOutputs:
         return read_output_record(self._record(series, index)[0]).id
 
     def _record(self, series: Series, index: int) -> tuple[bytes, bytes | None]:
-        """Return the value of an expected record, and its trace."""
+        """Return the value and the trace of an expected record."""
         self._spool.seek(series.spooled[index])
         value, trace = self._spool.readline()[:-1], self._spool.readline()[:-1]
         return value, trace or None
 
     def _digest(self, value: bytes, trace: bytes | None) -> int:
-        """Return a hash that nobody can aim at: its key is this proof's own."""
+        """Return a keyed hash: with a random key nobody can forge a record of the same hash."""
         digest = blake2b(value, digest_size=8, key=self._secret)
         if trace is not None:
             digest.update(b"\n" + trace)
@@ -230,4 +232,4 @@ class ExpectedOutputs:
         try:
             add_up(self.sums, found.type, found.data, self._windowed)
         except ValueError:
-            pass  # a measure that is none: the record is told of as changed
+            pass  # a value that isn't a number: the record is reported as changed

@@ -1,4 +1,4 @@
-"""What output records say by themselves, where too little is left to hold them against."""
+"""Checks output records against each other, where too little input is left to compare them with."""
 
 import msgspec
 from msgspec import Struct
@@ -20,17 +20,17 @@ _read_windowed = msgspec.json.Decoder(_Windowed).decode
 
 
 class OutputsAlone:
-    """Takes the records of the output topics, and finds what contradicts itself among them.
+    """Takes the records of the output topics, and finds contradictions among them.
 
-    A posting key must have one content, the revisions of a row must rise, and a line must be in one
-    partition of a topic. Memory is some 200 bytes for each record.
+    A posting key must have one content, the revisions of a row must rise, and all records of a line
+    must be in one partition of a topic. Takes some 200 bytes of memory for each record.
     """
 
     def __init__(self, differences: Differences, exactly_once: bool = False) -> None:
         self.differences = differences
         self.figures: dict[str, Figures] = {}
         self.keys = 0
-        """Posting keys found."""
+        """How many posting keys were found."""
         self._exactly_once = exactly_once
         self._contents: dict[tuple[str, int], int] = {}
         self._revisions: dict[tuple[str, int], int] = {}
@@ -70,7 +70,7 @@ class OutputsAlone:
         try:
             revision = _read_windowed(data).revision
         except (ValueError, RecursionError):
-            return  # it isn't of a window
+            return  # not a windowed record
         row = id.rpartition(":")[0]
         at = place.topic, hash_of(row.encode())
         before = self._revisions.setdefault(at, revision)

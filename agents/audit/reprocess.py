@@ -1,4 +1,4 @@
-"""An input partition processed anew, held against what the system's own state says of it."""
+"""Processes an input partition again, and compares the result with the system's own state."""
 
 from collections.abc import Sequence
 
@@ -19,32 +19,32 @@ from tables.store.store import HEAD, MemoryStore, Store
 
 
 class OtherRulesError(Trouble):
-    """A state that was made with other rules than those of the audit."""
+    """The state was made with other rules than those of the audit."""
 
     exit_code = 2
 
 
 class Head(Struct, frozen=True):
-    """How far a state is, and what it has counted: a name and a count each."""
+    """The last offset that a state has processed, and its counts by name."""
 
     offset: int
     counts: dict[str, int]
 
     @property
     def records(self) -> int:
-        """How many records the state has counted."""
+        """The number of records that the state has counted."""
         return sum(self.counts[name] for name in OUTCOMES)
 
 
 def read_head(stored: bytes, source: TP, rules: Rules) -> Head:
-    """Return what a changelog's head record says, or raise a `Trouble` if it can't be judged."""
+    """Return the head from a changelog; raises a `Trouble` if the audit can't judge it."""
     store = MemoryStore()
     store.write([(HEAD, stored)])
     topic, number = source
     where = f"the state of {topic}/{number}"
     try:
         partition = Partition(*source, rules, store)
-        # A worker's state may grow; what is counted anew has all from the beginning.
+        # A worker's state may have grown by new counts; reprocessing has them from the beginning.
         shape_to_go_on_with(read_stored(stored, where), rules, topic, where, None)
     except StateOfOtherRulesError as error:
         raise OtherRulesError(
@@ -54,10 +54,10 @@ def read_head(stored: bytes, source: TP, rules: Rules) -> Head:
 
 
 class ReprocessedPartition:
-    """Processes a partition from its first record on, and looks at its state at the head's offset.
+    """Processes a partition from its first record on, and checks the stored state at its head.
 
-    What the records give goes to `proof`: up to the head it's due. `begin` and `end` are the first
-    offset that there is and the one past the last.
+    The outputs go to `expected_outputs`; those of records up to the head are due. `begin` is the
+    first offset of the partition, `end` the offset after its last.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ReprocessedPartition:
         expected_outputs: ExpectedOutputs,
         stored: Store | None = None,
     ) -> None:
-        """Take the input partition, a store for its ledger, and what the changelog has `stored`."""
+        """`store` gets the ledger of the new run; `stored` is the state from the changelog."""
         self.source, self.head, self.begin, self.end = source, head, begin, end
         self.partition = Partition(*source, rules, store, lasting=False)
         self.records = 0
@@ -93,15 +93,15 @@ class ReprocessedPartition:
         self._step(records)
 
     def finish(self) -> None:
-        """Say that there are no more records."""
+        """Note that the partition has no more records."""
         if self.head is not None and self._at_head is None:
             self._reach_head()
             self._check_state(())
 
     def compare(self, differences: Differences) -> bool:
-        """Hold the state's counts against the records; return False if they can't be.
+        """Compare the state's counts with the records; return False if that isn't possible.
 
-        They can't where retention has removed records that the state has counted.
+        It isn't possible where retention has deleted records that the state has counted.
         """
         counts = self.partition.counts
         place = Place(*self.source)
@@ -117,7 +117,7 @@ class ReprocessedPartition:
             says = f"the state is at offset {head.offset}, and the topic ends before {self.end}"
             differences.note(findings.miscounted(place, "offset", self.end - 1, head.offset, says))
             return True
-        assert self._at_head is not None  # finish has seen to it
+        assert self._at_head is not None  # set by `finish`
         read = sum(self._at_head[name] for name in OUTCOMES)
         if self.begin > 0 and head.records > read:
             return False
@@ -126,7 +126,7 @@ class ReprocessedPartition:
             differences.note(findings.miscounted(place, "records", read, head.records, says))
             return True
         if self._stored is not None:
-            return True  # `_look_at` has seen to the counts, too
+            return True  # `_check_state` has compared the counts, too
         for name in [*self._at_head, *(name for name in head.counts if name not in self._at_head)]:
             expected, found = self._at_head.get(name, 0), head.counts.get(name, 0)
             if expected != found:
@@ -145,19 +145,20 @@ class ReprocessedPartition:
         self.expected_outputs.due(self.source)
 
     def _check_state(self, taken: Sequence[Record]) -> None:
-        """Hold all that the state holds against what the records give, `taken` since the head."""
+        """Compare the stored state with the reprocessed one, which has `taken` records more."""
         head, at_head = self.head, self._at_head
         if self._stored is None or head is None or at_head is None:
             return
         if head.records != sum(at_head[name] for name in OUTCOMES) or head.offset >= self.end:
-            return  # `compare` tells of it
+            return  # `compare` reports it
         for each in state_mismatches(self.source, self._rules, self._stored, self.partition, taken):
             place = Place(*self.source, head.offset, each.key)
             if each.kind == "counts":
                 difference = _miscounted(place, each.member, each.expected or 0, each.found or 0)
             else:
-                told = each.member, each.expected, each.found
-                difference = findings.misstated(each.kind, place, *told)
+                difference = findings.misstated(
+                    each.kind, place, each.member, each.expected, each.found
+                )
             self.expected_outputs.differences.note(difference)
 
 

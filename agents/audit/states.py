@@ -1,4 +1,4 @@
-"""A state as a changelog has it, held against the one that the records give."""
+"""Compares a state stored in a changelog with the state that reprocessing gives."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
@@ -23,16 +23,16 @@ OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 Kind = Literal["counts", "state", "ledger"]
 
 OF_LINES: Final = (EPISODE, WINDOW)
-"""Prefixes of keys that go on with a line's."""
+"""Prefixes of keys in which the key of a line follows."""
 
 UNREADABLE: Final = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError,
 )  # fmt: skip
-"""What comes of a state that somebody else has written to."""
+"""What reading a state raises that something other than lineside has written to."""
 
 
 class StateMismatch(NamedTuple):
-    """What a state holds otherwise: of which line, what, and how it should be; None is absent."""
+    """A member of a state that differs; `key` is the line's, None for counts. None means absent."""
 
     kind: Kind
     key: bytes | None
@@ -44,12 +44,12 @@ class StateMismatch(NamedTuple):
 def state_mismatches(
     source: TP, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
 ) -> Iterator[StateMismatch]:
-    """Yield what a stored state holds otherwise than the partition that the records give.
+    """Yield the members in which a stored state differs from `right`, the reprocessed partition.
 
-    Both are after the same record, or `right` has `taken` some more, which the stored state takes,
-    too: it may be in the middle of one, with some of what that closes gone already. What says
-    nothing any more is passed over, since it goes at other times in another process: ledger entries
-    and episodes that are too old to count.
+    Both are after the same record, or `right` has `taken` some more records. Then the stored state
+    takes them here, too: it may have been written in the middle of a record, with some windows
+    closed already. Ledger entries and episodes that are too old to count are left out, since each
+    process deletes them at other times.
     """
     try:
         found = Partition(*source, rules, stored, plain=True)
@@ -71,7 +71,7 @@ def state_mismatches(
 
 
 def counts_by_name(counts: Counts) -> dict[str, int]:
-    """Return counts by name: outcomes, exceptions by code, what left by type."""
+    """Return counts by name: outcomes, exceptions by code, outputs by type."""
     return {
         **{name: getattr(counts, name) for name in OUTCOMES},
         **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
@@ -88,7 +88,7 @@ def _mismatches(
 
 
 def _unknown_lines(right: Partition, stored: Store) -> Iterator[StateMismatch]:
-    """Yield what is stored of lines that nobody has seen: it would be theirs once they are."""
+    """Yield keys of lines that no record has named: such a line would begin with their values."""
     for prefix in OF_LINES:
         for key, _ in stored.scan(prefix):
             line, _, rest = key[1:].partition(b"\0")
@@ -97,7 +97,7 @@ def _unknown_lines(right: Partition, stored: Store) -> Iterator[StateMismatch]:
 
 
 def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
-    """Return what a partition holds of a line, by what it is."""
+    """Return what a partition holds of a line, each value by its name."""
     line = partition.lines.get(key)
     if line is None:
         return {}
@@ -137,7 +137,7 @@ def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
 
 
 def _ledger(right: Partition, stored: Store) -> Iterator[StateMismatch]:
-    """Yield the ledger's entries that one side has and the other hasn't, or has otherwise."""
+    """Yield the ledger entries that one side lacks, or that differ."""
     ours, theirs = (_counting(right, store) for store in (right.store, stored))
     one, other = next(ours, None), next(theirs, None)
     while one is not None or other is not None:
@@ -156,7 +156,7 @@ def _ledger(right: Partition, stored: Store) -> Iterator[StateMismatch]:
 
 
 def _counting(right: Partition, store: Store) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the entries of a ledger that still count for their lines."""
+    """Yield the ledger entries that are young enough to count for their lines."""
     for key, entry in store.scan(PREFIX.encode()):
         line = right.lines.get(key[1:].partition(b"\0")[0])
         oldest = NEVER if line is None else line.watermark - right.rules.retention

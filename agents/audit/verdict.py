@@ -1,4 +1,4 @@
-"""What an audit comes to: a verdict on each law, the figures behind it, the first difference."""
+"""The result of an audit: a verdict on each law, the figures behind it, the first difference."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,18 +14,18 @@ from agents.audit.states import OUTCOMES
 Verdict = Literal["proven", "refuted", "not provable"]
 
 EXIT_CODES: Final[dict[Verdict, int]] = {"proven": 0, "refuted": 1, "not provable": 3}
-"""2 is what click ends with where an argument is wrong."""
+"""2 is click's exit code for a wrong argument."""
 
 
 class InputFigures(Struct):
-    """An input partition: its offsets, its records, and what became of them."""
+    """An input partition: its offsets, and its records by outcome."""
 
     topic: str
     partition: int
     begin: int
-    """The first offset that there is."""
+    """The first offset in the topic."""
     end: int
-    """The one past the last."""
+    """The offset after the last record."""
     records: int
     state: int | None
     """The offset of the last record that the system's state has counted."""
@@ -46,7 +46,7 @@ class LawVerdict(Struct):
 
 
 class Audited(Struct):
-    """All that an audit found."""
+    """The result of an audit."""
 
     verdict: Verdict
     broker: str
@@ -56,26 +56,26 @@ class Audited(Struct):
     inputs: list[InputFigures]
     outputs: dict[str, Figures]
     removed: list[str]
-    """Partitions of which retention has removed the beginning."""
+    """Partitions whose first records retention has deleted."""
     first_difference: Difference | None = None
 
 
 class Evidence(Struct, kw_only=True):
-    """What was looked at, and what was found."""
+    """What the verdict is based on."""
 
     reprocessed_partitions: list[ReprocessedPartition]
     outputs: dict[str, Figures]
     keys: int
-    """Posting keys."""
+    """How many posting keys were found."""
     lanes: int
-    """Lines, on each topic."""
+    """How many lines there are, counted once for each topic."""
     measures: int
     differences: Differences
     removed: list[str]
 
 
 def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audited:
-    """Return the verdict: refuted if there's a difference, not provable if too little was left."""
+    """Return the verdict: refuted if there's a difference, not provable if records were deleted."""
     differences = evidence.differences
     reasons = _reasons(evidence)
     default: Verdict = "proven"
@@ -107,7 +107,7 @@ def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audite
 
 
 def text(audited: Audited) -> Iterator[str]:
-    """Yield the lines of a report for people."""
+    """Yield the lines of the report as text."""
     yield f"audit of {audited.broker}, group {audited.group}, {audited.guarantee}"
     yield ""
     heads = ("input", "offsets", "records", "state at", *OUTCOMES)
@@ -135,7 +135,7 @@ def text(audited: Audited) -> Iterator[str]:
 
 
 def _reasons(evidence: Evidence) -> dict[Law, str]:
-    """Return for each law what proves it."""
+    """Return for each law the evidence that proves it."""
     counts = Counter[str]()
     for reprocessed in evidence.reprocessed_partitions:
         for name in OUTCOMES:
