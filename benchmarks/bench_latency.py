@@ -208,11 +208,11 @@ async def watch(reader: AIOKafkaConsumer) -> list[tuple[float, list[tuple[int, b
     found: list[tuple[float, list[tuple[int, bytes]]]] = []
     last = None
     while last is None or time.monotonic() - last < QUIET_SECONDS:
-        lumps = await reader.getmany(timeout_ms=POLL_MS)
-        if lumps:
+        polled = await reader.getmany(timeout_ms=POLL_MS)
+        if polled:
             now, last = time.time() * 1000, time.monotonic()
             found += [
-                (now, [(one.timestamp, one.value) for one in lump]) for lump in lumps.values()
+                (now, [(one.timestamp, one.value) for one in batch]) for batch in polled.values()
             ]
     return found
 

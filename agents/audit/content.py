@@ -27,7 +27,7 @@ class Mismatch(NamedTuple):
 
 
 class _DuplicateMember(list[Any]):
-    """The values of a member that an object has more than once: readers differ in which they use."""
+    """The values of a member that an object has twice or more: readers differ in which they use."""
 
 
 def read(value: bytes) -> Any:

@@ -75,13 +75,13 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
     with _opened(log) as file, writing(out):
         size = os.fstat(file.fileno()).st_size if file.seekable() else 0
         with click.progressbar(length=size, label="replaying", file=sys.stderr) as bar:
-            told = run_replay(file, out, rules, partitions, close, bar.update, reasons)
-    counts = ", ".join(f"{count:,} {name}" for name, count in told.counts.items())
-    error = told.conservation["error"]
+            report = run_replay(file, out, rules, partitions, close, bar.update, reasons)
+    counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
+    error = report.conservation["error"]
     click.echo(f"{counts}; conservation error {error}; see {out / 'report.json'}", err=True)
     say_reasons(reasons)
     name = "the standard input" if str(log) == "-" else log
-    check_accepted(name, told.counts["accepted"], reasons.count, told.passed_over)
+    check_accepted(name, report.counts["accepted"], reasons.count, report.passed_over)
     if error != "0":
         sys.exit(EXIT_FAILED)
 
@@ -120,13 +120,13 @@ def audit(
     once = exactly_once or settings.guarantee == "exactly_once"
     collect_seldom(ALLOCATIONS_OF_A_LOG)
     with click.progressbar(length=0, label="auditing", file=sys.stderr) as bar:
-        told = asyncio.run(run_audit(cluster, settings.group, rules, once, bar))
+        audited = asyncio.run(run_audit(cluster, settings.group, rules, once, bar))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told)))
+        click.echo(msgspec.json.format(msgspec.json.encode(audited)))
     else:
-        for line in text(told):
+        for line in text(audited):
             click.echo(line)
-    sys.exit(EXIT_CODES[told.verdict])
+    sys.exit(EXIT_CODES[audited.verdict])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.kafka.cluster import BrokerError, Cluster
-from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, misfits, missing
+from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, missing, problems_of
 from tables.line.rules import Timing
 
 PARTITIONS: Final = 8
@@ -49,11 +49,11 @@ async def problems(cluster: Cluster, group: str, timing: Timing | None = None) -
     """
     async with _asking(cluster) as admin:
         found, brokers = await _found(admin, group)
-    told = _misfits(cluster, group, found, brokers, timing)
+    listed = _problems_of(cluster, group, found, brokers, timing)
     absent = [topic.name for topic in missing(group, found)]
     if absent:
-        told.insert(0, _absence(cluster, group, absent))
-    return told
+        listed.insert(0, _absence(cluster, group, absent))
+    return listed
 
 
 async def partitions_of(cluster: Cluster) -> dict[str, int]:
@@ -82,7 +82,7 @@ async def create(
         new = _plan(group, found, partitions, replicas, timing)
         trouble = [
             *([] if partitions is None else _grown(found, partitions)),
-            *_misfits(cluster, group, found | _as_found(new), brokers, timing),
+            *_problems_of(cluster, group, found | _as_found(new), brokers, timing),
         ]
         if any(problem.severity == "error" for problem in trouble):
             return Outcome(created=[], there=there, problems=trouble)
@@ -119,23 +119,23 @@ async def _asking(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 
 async def _topics(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
     # All of them: to ask for a topic by name is to create it, where brokers create by themselves.
-    told: list[dict[str, Any]] = await admin.describe_topics()
-    return told
+    topics: list[dict[str, Any]] = await admin.describe_topics()
+    return topics
 
 
 async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Found], int]:
     """Return the topics of a group's job that are there, and the number of brokers."""
     names = {topic.name for topic in topics_of(group)}
-    told = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
+    described = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
     brokers = len((await admin.describe_cluster())["brokers"])
-    settings = await configs(admin, list(told))
+    settings = await configs(admin, list(described))
     found = {
         name: Found(
             partitions=len(topic["partitions"]),
             replication=min((len(each["replicas"]) for each in topic["partitions"]), default=0),
             config=settings[name],
         )
-        for name, topic in told.items()
+        for name, topic in described.items()
     }
     return found, brokers
 
@@ -155,15 +155,15 @@ async def configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dic
     return found
 
 
-def _misfits(
+def _problems_of(
     cluster: Cluster,
     group: str,
     found: Mapping[str, Found],
     brokers: int,
     timing: Timing | None,
 ) -> list[Problem]:
-    told = misfits(group, found, brokers, _ledger_seconds(timing), ",".join(cluster.servers))
-    return sorted(told, key=lambda problem: problem.severity)
+    listed = problems_of(group, found, brokers, _ledger_seconds(timing), ",".join(cluster.servers))
+    return sorted(listed, key=lambda problem: problem.severity)
 
 
 def _ledger_seconds(timing: Timing | None) -> dict[str, int]:

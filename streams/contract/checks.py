@@ -155,7 +155,7 @@ def remedies() -> dict[str, str]:
     for check in CHECKS:
         if check.kind is not None:
             found.setdefault(check.outcome, []).append(check.remedy)
-    return {code: " ".join(told) for code, told in found.items()}
+    return {code: " ".join(sentences) for code, sentences in found.items()}
 
 
 def table() -> str:

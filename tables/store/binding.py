@@ -47,8 +47,8 @@ def binding_of(record: Record, topic_id: bytes, deleted: int = 0) -> Binding:
 
 def binding_change(binding: Binding) -> Change:
     """Return the change that notes a binding."""
-    told = [getattr(binding, name) for name in Binding.__struct_fields__]
-    return BINDING, _encode(told)
+    fields = [getattr(binding, name) for name in Binding.__struct_fields__]
+    return BINDING, _encode(fields)
 
 
 def read_binding(store: Store) -> Binding | None:
@@ -56,8 +56,8 @@ def read_binding(store: Store) -> Binding | None:
     (stored,) = store.get_many([BINDING])
     if stored is None:
         return None
-    told = _decode(stored)  # a later version may note more
-    return Binding(**dict(zip(Binding.__struct_fields__, told, strict=False)))
+    fields = _decode(stored)  # a later version may note more
+    return Binding(**dict(zip(Binding.__struct_fields__, fields, strict=False)))
 
 
 def checksum_of(record: Record) -> int:

@@ -61,7 +61,7 @@ class DamagedError(StateError):
 
     def __init__(self, path: Path, error: object) -> None:
         super().__init__(
-            f"the state in {path} is damaged ({_told(error)}): restore the folder that it is in "
+            f"the state in {path} is damaged ({_words(error)}): restore the folder that it is in "
             "from a backup, or begin anew in another one (data_dir)"
         )
 
@@ -71,7 +71,7 @@ class CopyDamagedError(StateError, Lost):
 
     def __init__(self, path: Path, error: object) -> None:
         super().__init__(
-            f"the copy of the state in {path} is damaged ({_told(error)}): it's thrown away, and "
+            f"the copy of the state in {path} is damaged ({_words(error)}): it's thrown away, and "
             "made again from its changelog"
         )
 
@@ -226,7 +226,7 @@ def _mentions(error: Exception, words: Sequence[str]) -> bool:
     return any(each in str(error) for each in words)
 
 
-def _told(error: object) -> str:
+def _words(error: object) -> str:
     """Return RocksDB's words without the end of a line: two sums are of no use to anybody."""
     return str(error).split(": stored(")[0].strip()
 

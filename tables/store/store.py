@@ -53,43 +53,43 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
-        self._shelves: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self._by_first_byte: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._sorted: dict[int, list[bytes]] = {}
         """The keys of shelves as they are, of those that were scanned since they changed."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._shelves.values()))
+        return sum(map(len, self._by_first_byte.values()))
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None where there's none."""
-        shelves = self._shelves
-        return [shelves[key[0]].get(key) for key in keys]
+        by_first_byte = self._by_first_byte
+        return [by_first_byte[key[0]].get(key) for key in keys]
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        for first in sorted(self._shelves) if not prefix else [prefix[0]]:
-            shelf = self._shelves[first]
+        for first in sorted(self._by_first_byte) if not prefix else [prefix[0]]:
+            entries = self._by_first_byte[first]
             keys = self._sorted.get(first)
             if keys is None:
-                keys = self._sorted[first] = sorted(shelf)
+                keys = self._sorted[first] = sorted(entries)
             found = []
             for at in range(bisect_left(keys, prefix), len(keys)):
                 if not keys[at].startswith(prefix):
                     break
-                found.append((keys[at], shelf[keys[at]]))
+                found.append((keys[at], entries[keys[at]]))
             yield from found
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
-        shelves = self._shelves
+        by_first_byte = self._by_first_byte
         for key, value in changes:
-            shelf = shelves[key[0]]
-            if (value is None) is (key in shelf):
+            entries = by_first_byte[key[0]]
+            if (value is None) is (key in entries):
                 self._sorted.pop(key[0], None)
             if value is None:
-                shelf.pop(key, None)
+                entries.pop(key, None)
             else:
-                shelf[key] = value
+                entries[key] = value
 
     def size_bytes(self) -> None:
         """Return that nobody counts."""

@@ -32,8 +32,8 @@ def late_windows() -> list[Outgoing]:
 
 
 def with_quantity(record: Outgoing, quantity: str) -> Outgoing:
-    told = json.loads(record.value)
-    value = json.dumps({**told, "data": {**told["data"], "quantity": quantity}}).encode()
+    event = json.loads(record.value)
+    value = json.dumps({**event, "data": {**event["data"], "quantity": quantity}}).encode()
     return Outgoing(record.topic, record.key, record.id, record.type, value)
 
 

@@ -198,10 +198,10 @@ def test_a_state_that_could_grow_isnt_judged() -> None:
 
 
 def test_a_state_of_another_format_isnt_judged() -> None:
-    told = msgspec.msgpack.decode(head_after(RECORDS))
+    stored = msgspec.msgpack.decode(head_after(RECORDS))
     later = FORMATS[-1] + 1
     with pytest.raises(FormatError, match=f"format {later}"):
-        read_head(msgspec.msgpack.encode([later, *told[1:]]), M, rules())
+        read_head(msgspec.msgpack.encode([later, *stored[1:]]), M, rules())
 
 
 def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:

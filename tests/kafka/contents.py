@@ -71,8 +71,8 @@ async def stream(
         for tp, (begin, _) in there.items():
             reader.seek(tp, begin)
         async with asyncio.timeout(seconds_max):
-            async for lump in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
-                yield lump
+            async for batch in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
+                yield batch
 
 
 async def all_bounds(

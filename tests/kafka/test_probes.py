@@ -39,7 +39,7 @@ async def main(worker):
     while not worker.job.ready:
         await asyncio.sleep(0.05)
     if sys.argv[4] == "deaf":
-        kafka.Consumer._lumps = nothing
+        kafka.Consumer._poll = nothing
         await asyncio.sleep(3)  # it may be waiting for records already
     print(worker.url, flush=True)
     await worker.stopping.wait()

@@ -32,7 +32,14 @@ from streams.contract.topics import (
 from streams.contract.transactions import EXCEPTION, encode
 from streams.kafka import cluster
 from streams.kafka import writer as kafka_writer
-from streams.kafka.topic_check import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
+from streams.kafka.topic_check import (
+    WAY_OUT,
+    Found,
+    Problem,
+    exception_bytes_max,
+    missing,
+    problems_of,
+)
 from streams.log.headers import headers_of
 from streams.log.record import Outgoing, Record
 
@@ -62,7 +69,7 @@ def changed(name: str, **settings: object) -> dict[str, Found]:
 
 
 def told(found: Mapping[str, Found], brokers: int = 3) -> list[Problem]:
-    return misfits(GROUP, found, brokers, LEDGERS, "broker:9092")
+    return problems_of(GROUP, found, brokers, LEDGERS, "broker:9092")
 
 
 def the_problem(found: Mapping[str, Found], brokers: int = 3) -> Problem:

@@ -275,12 +275,12 @@ def test_a_small_value_in_a_record_that_is_too_large_is_malformed() -> None:
         assert read_document(found.value) == f"the record has {size} bytes: more than 300"
 
 
-def test_a_consumer_goes_on_behind_each_lump(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_goes_on_behind_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_core()
     rng = Random(3)
     records = [some_record(rng, number) for number in range(200)]
     data = b"".join(built(records[at : at + 50], LZ4, at) for at in range(0, 200, 50))
-    monkeypatch.setattr(kafka_fetched, "LUMP_BYTES_MAX", 3_000)
+    monkeypatch.setattr(kafka_fetched, "POLL_BYTES_MAX", 3_000)
     for way in (whole, None):
         position = SimpleNamespace(paused=False, position=0)
         position.consumed_to = lambda at, state=position: setattr(state, "position", at)
@@ -306,12 +306,12 @@ def test_a_consumer_goes_on_behind_each_lump(monkeypatch: pytest.MonkeyPatch) ->
                         TP, assignment=assignment_key, partition_records=unpacked, backoff=0
                     )
                 kafka_fetched._rooms.clear()
-                lump = result.getall(rng.choice([None, 1, 10]))
+                polled = result.getall(rng.choice([None, 1, 10]))
                 got = (
-                    list(joined(lump))
-                    if lump and way is whole
-                    else [*map(record_of, lump)]
-                    if lump
+                    list(joined(polled))
+                    if polled and way is whole
+                    else [*map(record_of, polled)]
+                    if polled
                     else []
                 )
                 assert sum(len(one.value or b"") for one in got) < 3_000 + 6_000

@@ -17,8 +17,8 @@ from agents.partition.meter import (
     LATENCY_BOUNDS,
     OTHER,
     Histogram,
+    LineCounts,
     Meter,
-    OfLine,
     Tally,
     add_ages_plain,
 )
@@ -125,10 +125,10 @@ async def test_each_line_has_its_own_duplicates_exceptions_and_corrections() -> 
     bench.tick(400)
     bench.send(consumed(20, id="late"))
     bench.tick(800)
-    lines = {place: of for place, of in told.tally().lines.items() if of != OfLine()}
+    lines = {place: of for place, of in told.tally().lines.items() if of != LineCounts()}
     assert lines == {
-        ("DE01", "L1", MES_EVENTS): OfLine(2, 2, 1, late=1, corrections=2),  # ERP and summary
-        ("DE01", "L2", MES_EVENTS): OfLine(1, 0, 0),
+        ("DE01", "L1", MES_EVENTS): LineCounts(2, 2, 1, late=1, corrections=2),  # ERP and summary
+        ("DE01", "L2", MES_EVENTS): LineCounts(1, 0, 0),
     }
 
 
@@ -169,7 +169,7 @@ async def test_a_partition_that_comes_back_goes_on_where_it_was() -> None:
         bench.send(consumed(10 + number), consumed(10 + number))
         told.closed(bench.task)
         bench.reopen()
-    assert told.tally().lines == {("DE01", "L1", MES_EVENTS): OfLine(3, 3, 0)}
+    assert told.tally().lines == {("DE01", "L1", MES_EVENTS): LineCounts(3, 3, 0)}
     assert told.openings == {(MES_EVENTS, 0): 3}
 
 
@@ -349,6 +349,6 @@ def test_a_tally_that_was_copied_goes_on_by_itself() -> None:
     assert other == one
     other.of("P", "L", "t").accepted += 1
     other.codes["invalid"] += 1
-    assert one.lines == {("P", "L", "t"): OfLine(1)}
+    assert one.lines == {("P", "L", "t"): LineCounts(1)}
     assert replace(one) == one
     assert not one.codes
