@@ -11,9 +11,10 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.cluster import Cluster, asked_to_end, bounds, fetch_bytes
+from streams.kafka.cluster import Cluster, bounds, fetch_bytes
 from streams.kafka.identity import identity
 from streams.kafka.writer import FENCE, fence_key, position_notes
+from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.store.local_copy import apply, is_its, note_whole, open_store, position, start_of
@@ -78,7 +79,7 @@ async def recover(
                     store.clear()
             at = start = start_of(store, begin)
             consumer.seek(changelog, start)
-            began = told = monotonic()
+            began = reported = monotonic()
             while at <= fence:
                 progress.left = fence + 1 - at
                 for records in (await consumer.getmany(changelog, timeout_ms=500)).values():
@@ -86,8 +87,8 @@ async def recover(
                 seconds = monotonic() - began
                 if at > start:
                     progress.seconds = seconds / (at - start) * max(fence + 1 - at, 0)
-                if monotonic() - told >= REPORT_SECONDS:
-                    told = monotonic()
+                if monotonic() - reported >= REPORT_SECONDS:
+                    reported = monotonic()
                     log.warning(
                         "recovering %s: %d records left, %.0f s", name, progress.left,
                         progress.seconds or 0,
