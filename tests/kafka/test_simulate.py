@@ -209,12 +209,12 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
     broker: Broker, topics: Broker, tmp_path: Path
 ) -> None:
     path = tmp_path / "log.ndjson"
-    told = {"topic": MES_EVENTS, "partition": 2, "offset": 70, "tstype": "create",
+    whole = {"topic": MES_EVENTS, "partition": 2, "offset": 70, "tstype": "create",
             "ts": 1_700_000_000_123, "broker": 0, "key": "DE01/L1", "payload": "x",
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
-    bare = {**told, "headers": []}
-    other = {**told, "topic": "other", "partition": 0}
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in (told, other, bare)))
+    bare = {**whole, "headers": []}
+    other = {**whole, "topic": "other", "partition": 0}
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (whole, other, bare)))
     said = simulate("--broker", topics.url, "--log", path, exit_code=1)
     assert "sent 2 events" in said
     assert "2  malformed: the value isn't JSON" in said

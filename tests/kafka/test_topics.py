@@ -191,8 +191,8 @@ async def test_a_longer_ledger_keeps_inputs_for_longer(bare: Broker, cluster: Cl
     (problem,) = await problems(cluster, GROUP, month)
     assert problem.severity == "warning"
     assert f"topic {MES_EVENTS} has retention.ms {14 * DAY_MS} (14 days)" in problem.text
-    told = topics("check", *on(bare), LINESIDE_MES_RETENTION_SECONDS=str(30 * 86_400))
-    assert (told.returncode, told.stdout.splitlines()[0]) == (0, f"warning: {problem.text}")
+    done = topics("check", *on(bare), LINESIDE_MES_RETENTION_SECONDS=str(30 * 86_400))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"warning: {problem.text}")
     delete_topics(bare, NAMES)
     await create(cluster, GROUP, 1, timing=month)
     assert await problems(cluster, GROUP, month) == []

@@ -247,15 +247,15 @@ def test_a_record_that_is_too_large_leads_to_the_same_exception(
         found = read(data, 0, way)
         cut = [one for one in found if isinstance(one.value, CutValue)]
         for one, original in zip(found, records, strict=True):
-            told, wanted = (
+            shown, wanted = (
                 exception_data(Rejection("malformed", ""), MES_EVENTS, 0, each)
                 for each in (one, original)
             )
             if one in cut:  # it was read up to a bound: how much there was isn't known
                 for name in ("key_bytes", "headers_count"):
                     wanted.pop(name, None)
-                    told.pop(name, None)
-            assert told == wanted
+                    shown.pop(name, None)
+            assert shown == wanted
             if not isinstance(one.value, CutValue):
                 assert one == original
         for one in cut:
