@@ -251,7 +251,7 @@ def test_in_such_a_log_what_ends_the_worker_is_an_object_too(tmp_path: Path) -> 
     (tmp_path / "data").write_text("a file where the directory should be")
     code, said = WorkerProcess(tmp_path / "data", "--config", str(config)).wait()
     assert code == 1
-    (told,) = [json.loads(line) for line in said.splitlines()]
-    assert told["level"] == "critical"
-    assert "data directory" in told["message"]
+    (entry,) = [json.loads(line) for line in said.splitlines()]
+    assert entry["level"] == "critical"
+    assert "data directory" in entry["message"]
     assert "Error:" not in said

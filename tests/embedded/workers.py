@@ -52,8 +52,8 @@ class WorkerProcess:
             preexec_fn=setup,
         )
         assert self.process.stderr is not None
-        told = iter(self.process.stderr.readline, "")
-        self.first_line = next((line for line in told if " INFO " not in line), "")
+        lines = iter(self.process.stderr.readline, "")
+        self.first_line = next((line for line in lines if " INFO " not in line), "")
         """The page's address, or what is wrong."""
 
     def status(self) -> dict[str, Any]:

@@ -239,9 +239,9 @@ def test_a_read_that_comes_upon_damage_says_so(
     """None of them ends early, as if there were no more."""
     store = kept(tmp_path / "a", copy=copy)
     damage(tmp_path / "a")
-    with pytest.raises(CopyDamagedError if copy else DamagedError, match="damaged") as told:
+    with pytest.raises(CopyDamagedError if copy else DamagedError, match="damaged") as raised:
         _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert store.damaged
     with pytest.raises(StateError, match="damaged"):
         store.write([(b"l", b"")])
@@ -265,9 +265,9 @@ def test_an_opening_that_comes_upon_damage_says_so(
 
 def test_a_copy_that_is_in_use_isnt_thrown_away(tmp_path: Path) -> None:
     store = kept(tmp_path / "a", copy=True)
-    with pytest.raises(StateError, match="can't be opened") as told:
+    with pytest.raises(StateError, match="can't be opened") as raised:
         RocksStore(tmp_path / "a", copy=True)
-    assert not isinstance(told.value, CopyDamagedError)
+    assert not isinstance(raised.value, CopyDamagedError)
     assert list(store.scan(b"l")) == KEPT
     store.close()
 
@@ -278,13 +278,13 @@ def test_a_damaged_copy_is_made_anew_while_its_error_is_still_told(
 ) -> None:
     store = kept(tmp_path / "a", copy=True)
     flip(tmp_path / "a", 0.5)
-    with pytest.raises(CopyDamagedError) as told:
+    with pytest.raises(CopyDamagedError) as raised:
         _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
     store.close()
     again = RocksStore(tmp_path / "a", copy=True)
     assert list(again.scan(b"l")) == []
     again.close()
-    assert told.value.__traceback__ is not None
+    assert raised.value.__traceback__ is not None
 
 
 def test_a_scan_that_was_cut_short_and_forgotten_keeps_no_directory(tmp_path: Path) -> None:
