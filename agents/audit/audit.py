@@ -23,7 +23,7 @@ from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
 from tables.line.rules import Rules
 from tables.store.rocksdb import RocksStore
-from tables.store.store import HEAD, Room, SpillingStore, Store
+from tables.store.store import HEAD, MemoryBudget, SpillingStore, Store
 
 FETCH_WAIT_MS: Final = 20
 """The consumer has one open fetch per broker, so a fetch mustn't wait long for a partition that is
@@ -93,10 +93,12 @@ async def _audit(
     counts = await _partition_counts(cluster, group)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineside-audit-")))
-        room = Room()
+        budget = MemoryBudget()
 
         def new_store(name: str) -> Store:
-            store = SpillingStore(_rocks(folder / name, 2 * len(_partitions(INPUTS, counts))), room)
+            store = SpillingStore(
+                _rocks(folder / name, 2 * len(_partitions(INPUTS, counts))), budget
+            )
             stack.callback(store.close)
             return store
 

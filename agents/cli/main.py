@@ -15,10 +15,10 @@ from agents.cli.options import (
     EXIT_FAILED,
     GROUP,
     Commands,
+    errors_as_sentences,
     kafka_settings_of,
     say_reasons,
     settings_of,
-    told_in_sentences,
     writing,
 )
 from agents.cli.simulate import simulate
@@ -55,7 +55,7 @@ for command in (demo, worker, simulate, topics):
 )  # fmt: skip
 @click.option("--close", is_flag=True, help="Close the windows that are open at the end.")
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | None) -> None:
     """Run the whole job over a log: what would leave, had this log come in?
 
@@ -95,7 +95,7 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def audit(
     broker: str | None, group: str | None, exactly_once: bool, as_json: bool, config: Path | None
 ) -> None:

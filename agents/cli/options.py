@@ -40,12 +40,12 @@ EXIT_TERMINATED: Final = 128 + signal.SIGTERM
 """As a shell counts it."""
 
 
-def told_in_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
+def errors_as_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command end with a sentence and an exit code where something outside is wrong."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with _sentences():
+        with _errors_as_sentences():
             return command(*args, **kwargs)
 
     return wrapped
@@ -97,7 +97,7 @@ class _Failure(click.ClickException):
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _errors_as_sentences() -> Iterator[None]:
     """Turn what can go wrong outside of lineside into a sentence and an exit code."""
     try:
         yield

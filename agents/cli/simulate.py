@@ -9,10 +9,10 @@ import click
 from agents.cli.options import (
     BROKER,
     CONFIG,
+    errors_as_sentences,
     kafka_settings_of,
     say_reasons,
     settings_of,
-    told_in_sentences,
     writing,
 )
 
@@ -42,7 +42,7 @@ from agents.cli.options import (
     help="One of the mess's rates, e.g. late=0.2, duplicates=0 (see docs/simulator.md).",
 )  # fmt: skip
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def simulate(
     out: Path | None, broker: str | None, log: Path | None, events: int | None,
     seconds: float | None, rate: float | None, seed: int, plants: int | None, lines: int | None,

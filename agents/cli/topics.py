@@ -11,9 +11,9 @@ from agents.cli.options import (
     CONFIG,
     EXIT_FAILED,
     GROUP,
+    errors_as_sentences,
     kafka_settings_of,
     settings_of,
-    told_in_sentences,
 )
 
 
@@ -34,7 +34,7 @@ def topics() -> None:
     help="Replicas of each new topic; one for each broker, 3 at most.",
 )  # fmt: skip
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def create_topics(
     broker: str | None, group: str | None, partitions: int | None, replication: int | None,
     config: Path | None,
@@ -52,14 +52,14 @@ def create_topics(
     settings = kafka_settings_of(config, broker, group)
     cluster = cluster_of(settings)
     outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
-    _tell(lines_of_creation(outcome), outcome.problems)
+    _print_outcome(lines_of_creation(outcome), outcome.problems)
 
 
 @topics.command("check")
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def check_topics(broker: str | None, group: str | None, config: Path | None) -> None:
     """Say whether all topics are there and fit, and what to change where one doesn't.
 
@@ -73,7 +73,7 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
 
     settings = kafka_settings_of(config, broker, group)
     found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
-    _tell([], found)
+    _print_outcome([], found)
 
 
 @topics.command("copy")
@@ -85,7 +85,7 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def copy_topic(
     source: str, target: str, processed: bool, unprocessed: bool, append: bool,
     broker: str | None, group: str | None, config: Path | None,
@@ -120,7 +120,7 @@ def copy_topic(
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def acls_of_topics(
     roles: tuple[str, ...], principals: tuple[str, ...], as_json: bool, broker: str | None,
     group: str | None, config: Path | None,
@@ -154,7 +154,7 @@ def acls_of_topics(
                 click.echo(line)
 
 
-def _tell(lines: list[str], problems: list[Any]) -> None:
+def _print_outcome(lines: list[str], problems: list[Any]) -> None:
     for line in lines:
         click.echo(line)
     for problem in problems:

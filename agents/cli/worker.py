@@ -16,9 +16,9 @@ from agents.cli.options import (
     GROUP,
     HOST,
     PORT,
+    errors_as_sentences,
     say_reasons,
     settings_of,
-    told_in_sentences,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @HOST
 @PORT
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def demo(
     seconds: float | None, rate: float, plants: int, lines: int, seed: int, host: str | None,
     port: int | None, config: Path | None,
@@ -79,7 +79,7 @@ def demo(
     help="Append the lines of a log to the embedded log, going on where an earlier run stopped.",
 )
 @click.option("--until-drained", is_flag=True, help="End when all that came has been processed.")
-@told_in_sentences
+@errors_as_sentences
 def worker(
     broker: str | None, group: str | None, instance: str | None, data_dir: str | None,
     host: str | None, port: int | None, config: Path | None, feed: Path | None, until_drained: bool,

@@ -222,14 +222,14 @@ async def _copy(
     for tp, (begin, end) in sources.items():
         reader.assign([tp])
         reader.seek(tp, begin)
-        spread = _Spread(producer, targets[0].topic, len(targets), copied)
+        copier = _PartitionCopier(producer, targets[0].topic, len(targets), copied)
         async for _, records in read_to(reader, {tp: end}):
             for record in records:
                 copied.read += 1
                 if ticks or not is_tick(record.value, record.headers):
-                    await spread.take(record)
+                    await copier.take(record)
             progress.update(len(records))
-        await spread.finish()
+        await copier.finish()
     return copied
 
 
@@ -238,7 +238,7 @@ def is_tick(value: bytes | None, headers: Headers) -> bool:
     return isinstance(decode(value, headers, None), Tick)
 
 
-class _Spread:
+class _PartitionCopier:
     """Sends the records of one source partition, each target's in their order."""
 
     def __init__(

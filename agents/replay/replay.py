@@ -18,7 +18,7 @@ from tables.partition.partition import Partition
 from tables.reasons import Reasons
 from tables.report import Report, report
 from tables.store.rocksdb import RocksStore
-from tables.store.store import Room, SpillingStore, Store
+from tables.store.store import MemoryBudget, SpillingStore, Store
 
 
 def replay(
@@ -38,7 +38,7 @@ def replay(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=out) as scratch:
         folder = Path(scratch)
-        reader, room = LogReader(partitions), Room()
+        reader, budget = LogReader(partitions), MemoryBudget()
         tasks: dict[tuple[str, int], Partition] = {}
         with ExitStack() as stack:
             files = {
@@ -55,7 +55,7 @@ def replay(
                 refused: list[tuple[int, bytes]] = []
                 for at, placed in reader.take():
                     if at not in tasks:
-                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"), room)
+                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"), budget)
                         stack.callback(store.close)
                         tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]

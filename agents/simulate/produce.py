@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from agents.simulate.factory import Arrival, Plan
 from agents.simulate.pace import PULSE_SECONDS, Pace, clock
-from agents.simulate.producer import ProduceError, Sent, Sink, Work
+from agents.simulate.producer import BoundedProducer, ProduceError, Sent, Work
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.events import Tick
 from streams.contract.rejection import Rejection
@@ -31,18 +31,22 @@ def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) 
     `plan` starts a little before now, so that the lines are at work already.
     """
 
-    async def work(sink: Sink) -> None:
+    async def work(producer: BoundedProducer) -> None:
         pace = Pace(plan, rate)
         begun = monotonic()
-        while not sink.stopping.is_set():
+        while not producer.stopping.is_set():
             elapsed = monotonic() - begun
-            left = sink.room if events is None else min(sink.room, events - sink.sent.events)
-            if left <= 0 < sink.room or (seconds is not None and elapsed >= seconds):
+            left = (
+                producer.room
+                if events is None
+                else min(producer.room, events - producer.sent.events)
+            )
+            if left <= 0 < producer.room or (seconds is not None and elapsed >= seconds):
                 return
             behind = clock() - pace.at > LAG_SECONDS_MAX * 1_000_000
             pace.rate = 2 * rate if behind else rate
-            await _send_arrivals(sink, pace.due(elapsed, left))
-            await _pause(sink, PULSE_SECONDS)
+            await _send_arrivals(producer, pace.due(elapsed, left))
+            await _pause(producer, PULSE_SECONDS)
 
     return work
 
@@ -56,8 +60,8 @@ def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
     partition that it's printed with, with the headers that it has.
     """
 
-    async def work(sink: Sink) -> None:
-        (count,) = set(sink.counts.values())
+    async def work(producer: BoundedProducer) -> None:
+        (count,) = set(producer.counts.values())
         reader = LogReader(count, (STRUCTURED,))
         begun = monotonic()
         with path.open("rb") as file:
@@ -69,42 +73,42 @@ def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
                             f"line {placed.numbers[0]} of {path} is of partition {at[1]} of "
                             f"{at[0]}, which has {count}: produce it to a cluster with more"
                         )
-                    await sink.send(at, placed.records)
-                    _count(sink.sent, placed, reasons)
+                    await producer.send(at, placed.records)
+                    _count(producer.sent, placed, reasons)
                 if rate is not None:
                     ahead = reader.line_number / rate - (monotonic() - begun)
-                    await _pause(sink, max(ahead, 0))
-                if sink.stopping.is_set():
+                    await _pause(producer, max(ahead, 0))
+                if producer.stopping.is_set():
                     return
 
     return work
 
 
-async def _pause(sink: Sink, seconds: float) -> None:
+async def _pause(producer: BoundedProducer, seconds: float) -> None:
     """Wait, but not past a signal."""
     try:
         async with asyncio.timeout(seconds):
-            await sink.stopping.wait()
+            await producer.stopping.wait()
     except TimeoutError:
         pass
 
 
-async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
+async def _send_arrivals(producer: BoundedProducer, due: list[Arrival]) -> None:
     placed: dict[TP, list[Record]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
         record = Record(0, None, key, arrival.value, (STRUCTURED,))
         if arrival.tick:
-            for topic, count in sink.counts.items():
+            for topic, count in producer.counts.items():
                 for number in range(count):
                     placed.setdefault((topic, number), []).append(record)
-                    sink.sent.ticks += 1
+                    producer.sent.ticks += 1
         else:
-            at = arrival.topic, partition_of(key, sink.counts[arrival.topic])
+            at = arrival.topic, partition_of(key, producer.counts[arrival.topic])
             placed.setdefault(at, []).append(record)
-            sink.sent.events += 1
+            producer.sent.events += 1
     for at, records in placed.items():
-        await sink.send(at, records)
+        await producer.send(at, records)
 
 
 def _count(sent: Sent, placed: Placed, reasons: Reasons) -> None:

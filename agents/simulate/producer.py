@@ -46,15 +46,15 @@ class Sent(Struct):
     seconds: float = 0.0
 
 
-class Sink:
+class BoundedProducer:
     """An idempotent producer, and how many of its records aren't acknowledged yet."""
 
-    def __init__(self, producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
+    def __init__(self, kafka_producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
         self.counts = counts
         """Partitions by input topic."""
         self.sent = Sent()
         self.stopping = asyncio.Event()
-        self._producer = producer
+        self._producer = kafka_producer
         self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
 
     @property
@@ -108,7 +108,7 @@ class Sink:
         self.sent.unacknowledged -= count
 
 
-Work = Callable[[Sink], Awaitable[None]]
+Work = Callable[[BoundedProducer], Awaitable[None]]
 
 
 async def produce(cluster: Cluster, work: Work) -> Sent:
@@ -118,17 +118,17 @@ async def produce(cluster: Cluster, work: Work) -> Sent:
     what was sent isn't acknowledged in time after a signal, and `BrokerError`.
     """
     counts = await _counts(cluster)
-    producer = cluster.producer()
+    kafka_producer = cluster.producer()
     try:
-        await started(producer)
-        sink = Sink(producer, counts)
+        await started(kafka_producer)
+        producer = BoundedProducer(kafka_producer, counts)
         try:
-            await _until_acknowledged(sink, work)
+            await _until_acknowledged(producer, work)
         finally:
-            await stop(producer)
+            await stop(kafka_producer)
     except KafkaError as error:
         raise BrokerError(f"the broker doesn't take what is sent: {error}") from error
-    return sink.sent
+    return producer.sent
 
 
 async def _counts(cluster: Cluster) -> dict[str, int]:
@@ -144,27 +144,27 @@ async def _counts(cluster: Cluster) -> dict[str, int]:
         )
     counts = {topic: found[topic] for topic in INPUTS}
     if len(set(counts.values())) > 1:
-        told = " and ".join(f"{count} of {topic}" for topic, count in counts.items())
+        counted = " and ".join(f"{count} of {topic}" for topic, count in counts.items())
         raise ProduceError(
-            f"there are {told}: they must have as many partitions, see "
+            f"there are {counted}: they must have as many partitions, see "
             f"`lineside topics check --broker {url}`"
         )
     return counts
 
 
-async def _until_acknowledged(sink: Sink, work: Work) -> None:
+async def _until_acknowledged(producer: BoundedProducer, work: Work) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, sink.stopping.set)
+        loop.add_signal_handler(number, producer.stopping.set)
     begun = monotonic()
-    working = asyncio.ensure_future(_work(sink, work))
-    stopped = asyncio.ensure_future(sink.stopping.wait())
-    telling = asyncio.ensure_future(_tell(sink.sent))
+    working = asyncio.ensure_future(_work(producer, work))
+    stopped = asyncio.ensure_future(producer.stopping.wait())
+    reporting = asyncio.ensure_future(_report_progress(producer.sent))
     try:
         await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait([working], timeout=STOP_SECONDS_MAX)
         if not working.done():
-            sent = sink.sent
+            sent = producer.sent
             raise ProduceError(
                 f"{sent.unacknowledged:,} of {sent.events + sent.ticks:,} records weren't "
                 f"acknowledged within {STOP_SECONDS_MAX:.0f} s: whether they have arrived isn't "
@@ -172,18 +172,18 @@ async def _until_acknowledged(sink: Sink, work: Work) -> None:
             )
         working.result()
     finally:
-        sink.sent.seconds = monotonic() - begun
-        for task in (working, stopped, telling):
+        producer.sent.seconds = monotonic() - begun
+        for task in (working, stopped, reporting):
             task.cancel()
-        await asyncio.gather(working, stopped, telling, return_exceptions=True)
+        await asyncio.gather(working, stopped, reporting, return_exceptions=True)
 
 
-async def _work(sink: Sink, work: Work) -> None:
-    await work(sink)
-    await sink.settle()
+async def _work(producer: BoundedProducer, work: Work) -> None:
+    await work(producer)
+    await producer.settle()
 
 
-async def _tell(sent: Sent) -> None:
+async def _report_progress(sent: Sent) -> None:
     begun, before = monotonic(), 0
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)

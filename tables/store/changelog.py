@@ -17,7 +17,7 @@ from streams.kafka.writer import FENCE, fence_key, position_notes
 from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
 from streams.trouble import Trouble
-from tables.store.local_copy import apply, is_its, note_whole, open_store, position, start_of
+from tables.store.local_copy import apply, is_copy_of, mark_whole, open_store, position, start_of
 from tables.store.rocksdb import CopyDamagedError, RocksStore
 from tables.store.store import HEAD
 
@@ -69,7 +69,7 @@ async def recover(
             consumer.assign([changelog])
             begin, _ = (await bounds(consumer, [changelog]))[changelog]
             changelog_id = (await identity(consumer, changelog)).id
-            if not await is_its(consumer, changelog, store, fence, changelog_id):
+            if not await is_copy_of(consumer, changelog, store, fence, changelog_id):
                 if await _restored(
                     consumer, changelog, store, (begin, fence), changelog_id, restore
                 ):
@@ -93,7 +93,7 @@ async def recover(
                         "recovering %s: %d records left, %.0f s", name, progress.left,
                         progress.seconds or 0,
                     )  # fmt: skip
-            note_whole(store)
+            mark_whole(store)
     except KafkaError as error:
         raise Lost(f"{name} can't be read ({error!r})") from error
     progress.left, progress.seconds = 0, 0.0
@@ -164,7 +164,7 @@ class Standby:
         at, ids = {}, {}
         for tp, (begin, end) in (await bounds(consumer, tps)).items():
             ids[tp] = (await identity(consumer, tp)).id
-            if not await is_its(consumer, tp, self._stores[tp], end, ids[tp]):
+            if not await is_copy_of(consumer, tp, self._stores[tp], end, ids[tp]):
                 self._stores[tp].clear()
             at[tp] = start_of(self._stores[tp], begin)
             self.left[tp] = max(end - at[tp], 0)
@@ -192,8 +192,8 @@ async def _restored(
     The state may be older than the last one that was lost: then what followed leaves again, the
     same, as after a crash.
     """
-    noted = position(store)
-    if noted is None or not noted.whole or store.get_many([HEAD])[0] is None:
+    known = position(store)
+    if known is None or not known.whole or store.get_many([HEAD])[0] is None:
         return False
     if await _has_state(consumer, changelog, *bounds_):
         return False

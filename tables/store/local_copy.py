@@ -17,7 +17,7 @@ from tables.store.store import HEAD
 log = logging.getLogger("lineside.changelog")
 
 
-class Noted(Struct, frozen=True):
+class CopyPosition(Struct, frozen=True):
     """Up to where a store has its changelog."""
 
     offset: int
@@ -49,8 +49,8 @@ def open_store(
 def _opened(path: Path, keeps_tombstones_ms: int, states: int) -> RocksStore:
     store = RocksStore(path, wal=False, copy=True, states=states)
     try:
-        noted = position(store)
-        if noted is not None and time() * 1000 - noted.at_ms > keeps_tombstones_ms / 2:
+        known = position(store)
+        if known is not None and time() * 1000 - known.at_ms > keeps_tombstones_ms / 2:
             log.warning("%s is too old to go on with: recovering all of it", path)
             store.clear()
     except BaseException:
@@ -59,7 +59,7 @@ def _opened(path: Path, keeps_tombstones_ms: int, states: int) -> RocksStore:
     return store
 
 
-async def is_its(
+async def is_copy_of(
     consumer: AIOKafkaConsumer,
     changelog: TopicPartition,
     store: RocksStore,
@@ -71,20 +71,20 @@ async def is_its(
     That has another id; where ids aren't known, the state is ahead of this one, or this one has
     something younger before where the state is.
     """
-    noted = position(store)
-    if noted is None:
+    known = position(store)
+    if known is None:
         return True
-    if noted.changelog_id and changelog_id and noted.changelog_id != changelog_id:
+    if known.changelog_id and changelog_id and known.changelog_id != changelog_id:
         return False
-    younger = (await consumer.offsets_for_times({changelog: noted.at_ms + 1}))[changelog]
-    return noted.offset <= end and (younger is None or younger.offset >= noted.offset)
+    younger = (await consumer.offsets_for_times({changelog: known.at_ms + 1}))[changelog]
+    return known.offset <= end and (younger is None or younger.offset >= known.offset)
 
 
 def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes) -> int:
     """Write records of a changelog to a store, and return the offset to go on with."""
     last = records[-1]
-    noted = position(store)
-    at_ms = max(last.timestamp, 0 if noted is None else noted.at_ms)  # workers' clocks differ
+    known = position(store)
+    at_ms = max(last.timestamp, 0 if known is None else known.at_ms)  # workers' clocks differ
     changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
     for value in changes.values():
         if isinstance(value, CutValue):
@@ -98,11 +98,11 @@ def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes)
     return at
 
 
-def note_whole(store: RocksStore) -> None:
+def mark_whole(store: RocksStore) -> None:
     """Note that a store has all that was written to its changelog: nobody else writes any more."""
-    noted = position(store)
-    if noted is not None and not noted.whole:
-        store.write(position_notes(noted.offset, noted.at_ms, noted.changelog_id, whole=True))
+    known = position(store)
+    if known is not None and not known.whole:
+        store.write(position_notes(known.offset, known.at_ms, known.changelog_id, whole=True))
 
 
 def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
@@ -114,11 +114,11 @@ def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
 
 
 def start_of(store: RocksStore, begin: int) -> int:
-    noted = position(store)
-    return begin if noted is None else max(noted.offset, begin)
+    known = position(store)
+    return begin if known is None else max(known.offset, begin)
 
 
-def position(store: RocksStore) -> Noted | None:
+def position(store: RocksStore) -> CopyPosition | None:
     """Return what a store notes of its place, None if it has none.
 
     An earlier version leaves what it doesn't know as it was: of another offset than that.
@@ -128,4 +128,4 @@ def position(store: RocksStore) -> Noted | None:
         return None
     offset, at_ms, *_ = msgspec.msgpack.decode(place)  # a later version may note more
     of, changelog_id, whole, *_ = msgspec.msgpack.decode(origin) if origin else (0, b"", False)
-    return Noted(offset, at_ms, changelog_id, whole and of == offset)
+    return CopyPosition(offset, at_ms, changelog_id, whole and of == offset)

@@ -105,7 +105,7 @@ SPILLED_TOGETHER: Final = 10_000
 """Keys that move to the other store in one write."""
 
 
-class Room(Struct):
+class MemoryBudget(Struct):
     """What several `SpillingStore`s share: how many keys they hold in memory, and may."""
 
     entries: int = 0
@@ -118,9 +118,9 @@ class SpillingStore:
     Then all of it moves to another store, on disk, and stays there.
     """
 
-    def __init__(self, other: Callable[[], Store], room: Room) -> None:
+    def __init__(self, other: Callable[[], Store], budget: MemoryBudget) -> None:
         self._make_other = other
-        self._room = room
+        self._budget = budget
         self._memory: MemoryStore | None = MemoryStore()
         self._store: Store = self._memory
 
@@ -137,10 +137,10 @@ class SpillingStore:
         if self._memory is None:
             self._store.write(changes)
             return
-        self._room.entries -= len(self._memory)
+        self._budget.entries -= len(self._memory)
         self._memory.write(changes)
-        self._room.entries += len(self._memory)
-        if self._room.entries > self._room.entries_max:
+        self._budget.entries += len(self._memory)
+        if self._budget.entries > self._budget.entries_max:
             self._spill(self._memory)
 
     def size_bytes(self) -> int | None:
@@ -152,7 +152,7 @@ class SpillingStore:
         self._store.close()
 
     def _spill(self, memory: MemoryStore) -> None:
-        self._room.entries -= len(memory)
+        self._budget.entries -= len(memory)
         self._store, self._memory = self._make_other(), None
         entries = memory.scan(b"")
         while some := list(islice(entries, SPILLED_TOGETHER)):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tables.store.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
-from tables.store.store import Change, MemoryStore, Room, SpillingStore, Store
+from tables.store.store import Change, MemoryBudget, MemoryStore, SpillingStore, Store
 
 SCANS = 20_000
 SCANS_SECONDS_MAX = 5.0
@@ -44,8 +44,8 @@ def test_stores_answer_alike_whatever_is_written(
     """In memory, on disk, and moving from one to the other in between."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         rocks = RocksStore(Path(folder) / "rocks")
-        room = Room(entries_max=entries_max)
-        spilling = SpillingStore(lambda: RocksStore(Path(folder) / "spilled", wal=False), room)
+        budget = MemoryBudget(entries_max=entries_max)
+        spilling = SpillingStore(lambda: RocksStore(Path(folder) / "spilled", wal=False), budget)
         stores: list[Store] = [MemoryStore(), rocks, spilling]
         for store in stores:
             stack.callback(store.close)
@@ -54,7 +54,7 @@ def test_stores_answer_alike_whatever_is_written(
             answers = [_answer(store, name, argument) for store in stores]
             expected = _expected(model, name, argument)
             assert answers == [expected] * len(stores)
-        assert room.entries <= entries_max
+        assert budget.entries <= entries_max
 
 
 def _answer(store: Store, name: str, argument: list[object]) -> object:
@@ -94,7 +94,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         "memory": MemoryStore,
         "rocks": lambda: RocksStore(tmp_path / "a"),
         "spilled": lambda: SpillingStore(
-            lambda: RocksStore(tmp_path / "b", wal=False), Room(entries_max=0)
+            lambda: RocksStore(tmp_path / "b", wal=False), MemoryBudget(entries_max=0)
         ),
     }
     store = makers[request.param]()
@@ -151,7 +151,7 @@ def test_a_state_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_room_is_shared_and_bounds_what_is_in_memory(tmp_path: Path) -> None:
-    room = Room(entries_max=10)
+    budget = MemoryBudget(entries_max=10)
     spilled: list[str] = []
 
     def maker(name: str) -> Callable[[], Store]:
@@ -161,15 +161,15 @@ def test_a_room_is_shared_and_bounds_what_is_in_memory(tmp_path: Path) -> None:
 
         return make
 
-    one, other = (SpillingStore(maker(name), room) for name in ("one", "other"))
+    one, other = (SpillingStore(maker(name), budget) for name in ("one", "other"))
     one.write([(bytes([number]), b"") for number in range(6)])
     other.write([(bytes([number]), b"") for number in range(4)])
-    assert (room.entries, spilled) == (10, [])
+    assert (budget.entries, spilled) == (10, [])
     other.write([(b"x", b"")])
-    assert (room.entries, spilled) == (6, ["other"])
+    assert (budget.entries, spilled) == (6, ["other"])
     other.write([(bytes([number]), b"") for number in range(100)])
     one.write([(b"\0", None), (b"y", b"")])
-    assert (room.entries, spilled) == (6, ["other"])
+    assert (budget.entries, spilled) == (6, ["other"])
     assert len(list(one.scan(b""))) == 6
     assert len(list(other.scan(b""))) == 101 - (ord("x") < 100)
     one.close()
