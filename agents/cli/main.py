@@ -51,19 +51,20 @@ for command in (demo, worker, simulate, topics):
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option(
     "--partitions", type=click.IntRange(1, 1_024), default=1, show_default=True,
-    help="Of each input topic; changes nothing per line.",
+    help="Partitions of each input topic; the records of a line don't depend on it.",
 )  # fmt: skip
 @click.option("--close", is_flag=True, help="Close the windows that are open at the end.")
 @CONFIG
 @errors_as_sentences
 def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | None) -> None:
-    """Run the whole job over a log: what would leave, had this log come in?
+    """Run the whole job over a log, and write the records that would leave.
 
-    LOG has an event or a record of `kcat -C -J` on each line; - reads the standard input. DIR gets
-    a file for each output topic, and report.json: counts, exceptions by code, conservation check.
+    LOG has an event or a record of `kcat -C -J` on each line; - reads the standard input. The
+    output folder gets a file for each output topic, and report.json: counts, exceptions by code,
+    conservation check.
 
-    The ten most frequent reasons for refusals are told. The exit code is 1 if nothing at all was
-    accepted, or the totals don't add up.
+    The command prints the ten most frequent reasons for refusals. The exit code is 1 if nothing was
+    accepted, or if the totals don't add up.
     """
     from agents.replay.replay import replay as run_replay
     from agents.settings.settings import rules_of
@@ -91,7 +92,7 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
 @GROUP
 @click.option(
     "--exactly-once", is_flag=True,
-    help="A repeated record refutes the laws; so it does where the settings say exactly_once.",
+    help="A repeated record refutes the laws; default if the settings have exactly_once.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @CONFIG
@@ -101,8 +102,8 @@ def audit(
 ) -> None:
     """Prove or refute the laws on the topics of a running or stopped system.
 
-    It processes all input anew and holds what left, and what the states have counted, against
-    that. It needs the settings of the job, and writes nothing to the cluster.
+    The audit processes all input again, and compares the result with the outputs and the states.
+    It needs the settings of the job, and writes nothing to the cluster.
 
     The exit code is 0: proven, 1: refuted, 2: wrong arguments or settings, 3: not provable.
     """

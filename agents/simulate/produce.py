@@ -1,4 +1,4 @@
-"""What is produced to a cluster's input topics: a factory at work, or the lines of a log."""
+"""What `simulate` produces to a cluster's input topics: a factory's events, or a log's lines."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ from streams.log.record import TP, Record, partition_of
 from tables.reasons import Reasons
 
 LAG_SECONDS_MAX: Final = 90
-"""A factory that is further behind the clock delivers twice as fast: below the grace that the
-job's ticks give a line, so that nothing is late that wasn't meant to be."""
+"""A factory that is further behind the clock delivers twice as fast. This is less than the idle
+grace of the job's ticks, so that only events that are meant to be late are late."""
 
 LINES_MAX: Final = 8_000
-"""Of a log, placed at once: a partition's next batch waits until the one before is on its way, so
-that small ones are slow, and after them a signal is looked at."""
+"""Lines of a log that are sent together. A partition's next batch waits until the previous one is
+on its way, so small batches are slow. Signals are checked between batches."""
 
 
 def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) -> Work:
-    """Return the work of a factory that sends about `rate` events a second as they happen.
+    """Return the work of a factory that sends about `rate` events a second, as they happen.
 
-    `plan` starts a little before now, so that the lines are at work already.
+    `plan` starts a little before now, so that the lines are already at work.
     """
 
     async def work(producer: BoundedProducer) -> None:
@@ -52,12 +52,11 @@ def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) 
 
 
 def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
-    """Return the work of producing a log: `rate` lines a second, or as many as it can.
+    """Return the work of producing a log: `rate` lines a second, or as fast as possible.
 
-    It is sent as it is; `reasons` gets what of it is no event, and why.
-
-    A bare event goes to the partition of its key, a bare tick to all, a record of `kcat -J` to the
-    partition that it's printed with, with the headers that it has.
+    The log is sent as it is; `reasons` gets the lines that are no events, and why. A bare event
+    goes to the partition of its key, a bare tick to all partitions. A record of `kcat -J` keeps its
+    partition and headers.
     """
 
     async def work(producer: BoundedProducer) -> None:
@@ -85,7 +84,7 @@ def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
 
 
 async def _pause(producer: BoundedProducer, seconds: float) -> None:
-    """Wait, but not past a signal."""
+    """Wait, until a signal at most."""
     try:
         async with asyncio.timeout(seconds):
             await producer.stopping.wait()

@@ -1,4 +1,4 @@
-"""A producer's way into a cluster's input topics: idempotent, bounded, and honest about its end."""
+"""A producer to a cluster's input topics: idempotent, bounded, and exact about what arrived."""
 
 import asyncio
 import signal
@@ -21,37 +21,37 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 
 UNACKNOWLEDGED_RECORDS_MAX: Final = 20_000
-"""A producer waits while more aren't acknowledged: bounds memory, and what a stop waits for."""
+"""A producer waits while more records are unacknowledged: bounds its memory and its stop."""
 
 BATCH_BYTES: Final = 256 << 10
-"""Of values, keys and headers, before compression: well below what a topic takes at once."""
+"""Of values, keys and headers, before compression: well below the limit of a topic."""
 
 STOP_SECONDS_MAX: Final = 10.0
-"""What isn't acknowledged so long after a signal isn't waited for."""
+"""After a signal, the producer waits this long for acknowledgements."""
 
 PROGRESS_SECONDS: Final = 1.0
 
 
 class ProduceError(Trouble):
-    """What can't be produced, or what can't be said of it."""
+    """Records can't be produced, or it isn't known whether they arrived."""
 
 
 class Sent(Struct):
-    """What has been produced."""
+    """Counts of the produced records."""
 
     events: int = 0
     ticks: int = 0
-    """As records: one goes to each partition."""
+    """Counted as records: a tick goes to each partition."""
     unacknowledged: int = 0
     seconds: float = 0.0
 
 
 class BoundedProducer:
-    """An idempotent producer, and how many of its records aren't acknowledged yet."""
+    """An idempotent producer with a bounded number of unacknowledged records."""
 
     def __init__(self, kafka_producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
         self.counts = counts
-        """Partitions by input topic."""
+        """The partition count of each input topic."""
         self.sent = Sent()
         self.stopping = asyncio.Event()
         self._producer = kafka_producer
@@ -59,11 +59,11 @@ class BoundedProducer:
 
     @property
     def room(self) -> int:
-        """How many records more may be unacknowledged."""
+        """How many more records may be unacknowledged."""
         return UNACKNOWLEDGED_RECORDS_MAX - self.sent.unacknowledged
 
     async def send(self, at: TP, records: Iterable[Record]) -> None:
-        """Send records to a partition, in their order; a record without a timestamp is of now."""
+        """Send records to a partition, in order; one without a timestamp gets the current time."""
         now = clock()
         for batch in _batches(records):
             await self._room_for(len(batch))
@@ -81,7 +81,7 @@ class BoundedProducer:
             self.sent.unacknowledged += len(batch)
 
     async def settle(self) -> None:
-        """Return when all that was sent is acknowledged."""
+        """Wait until all sent records are acknowledged."""
         while self._open:
             await self._settle_oldest()
 
@@ -92,7 +92,7 @@ class BoundedProducer:
                 sent: asyncio.Future[Any] = await self._producer.send_batch(
                     builder, topic, partition=number
                 )
-            except KafkaTimeoutError:  # the batch before it is still waiting for its broker
+            except KafkaTimeoutError:  # the previous batch is still waiting for its broker
                 continue
             sent.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at
             return sent
@@ -112,10 +112,10 @@ Work = Callable[[BoundedProducer], Awaitable[None]]
 
 
 async def produce(cluster: Cluster, work: Work) -> Sent:
-    """Let `work` fill a sink until it ends or a signal comes; return when all is acknowledged.
+    """Let `work` send until it ends or a signal comes; return when all is acknowledged.
 
-    Progress goes to the standard error. Raises `ProduceError` where topics are missing, or where
-    what was sent isn't acknowledged in time after a signal, and `BrokerError`.
+    Progress goes to the standard error. Raises `ProduceError` if topics are missing, or if records
+    aren't acknowledged in time after a signal, and `BrokerError`.
     """
     counts = await _counts(cluster)
     kafka_producer = cluster.producer()
@@ -132,7 +132,7 @@ async def produce(cluster: Cluster, work: Work) -> Sent:
 
 
 async def _counts(cluster: Cluster) -> dict[str, int]:
-    """Return the partitions of the input topics."""
+    """Return the partition count of each input topic."""
     found = await partitions_of(cluster)
     url = f"kafka://{','.join(cluster.servers)}"
     absent = [topic for topic in INPUTS if topic not in found]
@@ -200,7 +200,7 @@ async def _report_progress(sent: Sent) -> None:
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Yield records in batches of about `BATCH_BYTES`; a larger record is one by itself."""
+    """Yield records in batches of about `BATCH_BYTES`; a larger record is a batch of its own."""
     batch: list[Record] = []
     size = 0
     for record in records:
