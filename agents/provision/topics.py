@@ -1,4 +1,4 @@
-"""The topics of a cluster: what is there, what doesn't fit, making what is missing."""
+"""Checks the topics of a cluster, and makes missing ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -23,19 +23,19 @@ from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, missing,
 from tables.line.rules import Timing
 
 PARTITIONS: Final = 8
-"""Of inputs and outputs, unless asked otherwise: they can't be added later, and cost little."""
+"""The default for inputs and outputs: partitions can't be added later, and cost little."""
 
 REPLICAS_MAX: Final = 3
-"""Of a topic, unless asked otherwise: one can be lost while another is away."""
+"""The default for a topic, if there are enough brokers: one may be lost while another is away."""
 
 SETTLE_SECONDS_MAX: Final = 15.0
-"""A new topic is known to all brokers in much less."""
+"""All brokers know a new topic in much less."""
 
 SETTLE_PAUSE_SECONDS: Final = 0.1
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of making topics: an error among the problems, and nothing was made."""
+    """The result of making topics; after an error in existing topics nothing was made."""
 
     created: list[NewTopic]
     there: list[str]
@@ -43,9 +43,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def problems(cluster: Cluster, group: str, timing: Timing | None = None) -> list[Problem]:
-    """Return what keeps the job of a group from running well on a cluster, worst first.
+    """Return the problems of a group's topics on a cluster, errors first.
 
-    `timing` says what the ledgers reach back. Raises `BrokerError`.
+    `timing` has the retention of the ledgers. Raises `BrokerError`.
     """
     async with _asking(cluster) as admin:
         found, brokers = await _found(admin, group)
@@ -69,11 +69,11 @@ async def create(
     replication: int | None = None,
     timing: Timing | None = None,
 ) -> Outcome:
-    """Make the topics that are missing, and wait until they are there; change none that is.
+    """Make the missing topics, and wait until they are there; existing ones aren't changed.
 
-    Without `partitions` inputs get as many as the one that there is, else `PARTITIONS`; without
-    `replication` a topic has a replica on each broker, `REPLICAS_MAX` at most. Raises
-    `BrokerError`.
+    Without `partitions`, new topics get as many as an existing input or changelog, else
+    `PARTITIONS`. Without `replication`, a topic has a replica on each broker, `REPLICAS_MAX` at
+    most. Raises `BrokerError`.
     """
     async with _asking(cluster) as admin:
         found, brokers = await _found(admin, group)
@@ -92,7 +92,7 @@ async def create(
 
 
 def lines_of_creation(outcome: Outcome) -> list[str]:
-    """Return a line for each topic that is there or was made, and one if none was made."""
+    """Return a line for each topic that is there or was made, and one if nothing was made."""
     made = [
         f"created  {topic.name}: {counted(topic.num_partitions, 'partition')}, "
         f"{counted(topic.replication_factor, 'replica')}"
@@ -118,13 +118,13 @@ async def _asking(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _topics(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
-    # All of them: to ask for a topic by name is to create it, where brokers create by themselves.
+    # Ask for all topics: asking for one by name creates it if brokers create topics automatically.
     topics: list[dict[str, Any]] = await admin.describe_topics()
     return topics
 
 
 async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Found], int]:
-    """Return the topics of a group's job that are there, and the number of brokers."""
+    """Return the existing topics of a group's job, and the number of brokers."""
     names = {topic.name for topic in topics_of(group)}
     described = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
     brokers = len((await admin.describe_cluster())["brokers"])
@@ -141,7 +141,7 @@ async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Foun
 
 
 async def configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return all settings of topics that are there. Raises `BrokerError`."""
+    """Return all settings of existing topics. Raises `BrokerError`."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(wanted):
@@ -194,7 +194,7 @@ def _plan(
     replicas: int,
     timing: Timing | None,
 ) -> list[NewTopic]:
-    """Return what is missing, with partitions that suit what is there."""
+    """Return the missing topics, with partition counts that fit the existing ones."""
     partitioned = [*INPUTS, *(changelog(group, topic) for topic in INPUTS)]
     there = [found[name].partitions for name in partitioned if name in found]
     count = asked or next(iter(there), PARTITIONS)
@@ -224,7 +224,7 @@ def _as_found(new: list[NewTopic]) -> dict[str, Found]:
 async def make_topics(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> dict[str, Problem]:
     """Make topics, and wait until they are there; return those that the broker refuses.
 
-    One that is there already isn't refused.
+    A topic that exists already doesn't count as refused.
     """
     answer = await admin.create_topics(new) if new else None
     refused = {

@@ -22,10 +22,10 @@ from tables.store.rocksdb import CopyDamagedError, RocksStore
 from tables.store.store import HEAD
 
 REPORT_SECONDS: Final = 5.0
-"""A recovery that takes longer tells how far it is this often."""
+"""A longer recovery logs its progress this often."""
 
 FOLLOW_PAUSE_SECONDS: Final = 5.0
-"""After an error a standby waits so long; it isn't needed until its partition moves."""
+"""A standby waits this long after an error: it isn't needed until its partition moves."""
 
 log = logging.getLogger("lineside.changelog")
 
@@ -35,15 +35,15 @@ class GrownError(Trouble):
 
 
 class Progress(Protocol):
-    """Where a recovery says how far it is."""
+    """Receives the progress of a recovery."""
 
     left: int | None
     seconds: float | None
 
 
 Restore = Callable[[RocksStore], Awaitable[int | None]]
-"""Writes a local state to its changelog, and returns the offset after it; None if it may not: the
-state isn't one of this job's input."""
+"""Writes a local state to its changelog, and returns the offset after it. Returns None, and writes
+nothing, if the state wasn't made from this job's input."""
 
 
 async def recover(
@@ -57,11 +57,11 @@ async def recover(
 ) -> bytes:
     """Bring a store up to the record at the offset `fence`, that record included.
 
-    A store of a changelog that is there no more, and whose place one without a state has taken, is
-    the only copy of its state: it is written to the new one.
+    If the changelog was made anew and has no state, the store is the only copy of its state: it is
+    written to the new changelog.
 
     Return the id of the changelog's topic. Raises `Lost` if the broker goes away, `GrownError` if
-    an earlier owner knew of another count of partitions.
+    an earlier owner had another partition count.
     """
     name = f"{changelog.topic}/{changelog.partition}"
     try:
@@ -102,7 +102,7 @@ async def recover(
 
 
 class Standby:
-    """Copies of changelog partitions that other workers own, kept up with them."""
+    """Local copies of changelog partitions that other workers own, kept up to date."""
 
     def __init__(
         self,
@@ -112,9 +112,9 @@ class Standby:
         keeps_tombstones_ms: int,
         states: int,
     ) -> None:
-        """Follow them; the process has so many `states` in all."""
+        """Follow the partitions `tps`; `states` is the number of states of the whole process."""
         self.left: dict[TopicPartition, int] = {}
-        """Records that a copy lacks, by partition."""
+        """Records that a copy still lacks, by partition."""
         self._cluster = cluster
         self._folder, self._keeps_tombstones_ms, self._states = folder, keeps_tombstones_ms, states
         self._stores: dict[TopicPartition, RocksStore] = {}
@@ -129,7 +129,7 @@ class Standby:
         return open_store(self._folder, tp, self._keeps_tombstones_ms, self._states)
 
     async def close(self) -> None:
-        """Stop following, and let go of the stores."""
+        """Stop following, and close the stores."""
         self._following.cancel()
         await asyncio.wait([self._following])
         with contextlib.ExitStack() as closing:
@@ -148,7 +148,7 @@ class Standby:
             except CopyDamagedError as error:
                 log.warning("%s", error)
                 self._replace_damaged()
-            except Exception as error:  # whatever it is: partitions that are at work go on
+            except Exception as error:  # a standby's error mustn't stop the worker's own partitions
                 log.warning("standbys stand still for a while: %r", error)
                 await asyncio.sleep(FOLLOW_PAUSE_SECONDS)
 
@@ -189,8 +189,8 @@ async def _restored(
 ) -> bool:
     """Write a local state to a changelog that was made anew and has none; return whether it was.
 
-    The state may be older than the last one that was lost: then what followed leaves again, the
-    same, as after a crash.
+    The local state may be older than the lost one. Then later records leave again, unchanged, as
+    after a crash.
     """
     known = position(store)
     if known is None or not known.whole or store.get_many([HEAD])[0] is None:

@@ -1,4 +1,4 @@
-"""EDGE: a local copy of a changelog partition: opened, brought up to date, told from another's."""
+"""EDGE: a local copy of a changelog partition: opened, brought up to date, recognized."""
 
 import logging
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ log = logging.getLogger("lineside.changelog")
 
 
 class CopyPosition(Struct, frozen=True):
-    """Up to where a store has its changelog."""
+    """How far a store has read its changelog."""
 
     offset: int
     at_ms: int
     changelog_id: bytes = b""
-    """Of the changelog's topic; empty where it isn't known."""
+    """The id of the changelog's topic; empty if it isn't known."""
     whole: bool = False
-    """Whether it's a state as it was written, and not some records of one."""
+    """Whether the store holds a complete state, and not only some records of one."""
 
 
 def open_store(
@@ -33,10 +33,9 @@ def open_store(
 ) -> RocksStore:
     """Open the local copy of a changelog partition, or start an empty one.
 
-    It's one of so many `states` of the process, which share memory.
-
-    A copy that is older than half of what the changelog keeps tombstones for may have missed some:
-    it's thrown away. No write-ahead log: the changelog is one.
+    The process has `states` stores, which share memory. A copy that is older than half of the time
+    for which the changelog keeps tombstones may have missed some: it is deleted. The store has no
+    write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
     try:
@@ -66,10 +65,10 @@ async def is_copy_of(
     end: int,
     changelog_id: bytes,
 ) -> bool:
-    """Whether a local state is of this changelog, and not of another of that name, made before.
+    """Return whether a store is a copy of this changelog, and not of an earlier one of that name.
 
-    That has another id; where ids aren't known, the state is ahead of this one, or this one has
-    something younger before where the state is.
+    An earlier changelog has another id. If ids aren't known, the copy is of an earlier one if it is
+    ahead of this changelog, or if this changelog has a younger record before the copy's offset.
     """
     known = position(store)
     if known is None:
@@ -81,7 +80,7 @@ async def is_copy_of(
 
 
 def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes) -> int:
-    """Write records of a changelog to a store, and return the offset to go on with."""
+    """Write records of a changelog to a store; return the offset after them."""
     last = records[-1]
     known = position(store)
     at_ms = max(last.timestamp, 0 if known is None else known.at_ms)  # workers' clocks differ
@@ -99,14 +98,14 @@ def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes)
 
 
 def mark_whole(store: RocksStore) -> None:
-    """Note that a store has all that was written to its changelog: nobody else writes any more."""
+    """Note that a store has its whole changelog; nobody else writes to the changelog any more."""
     known = position(store)
     if known is not None and not known.whole:
         store.write(position_notes(known.offset, known.at_ms, known.changelog_id, whole=True))
 
 
 def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what a changelog has of a state: the head last, what is of the place left out."""
+    """Yield the entries of a state as a changelog has them, the head last."""
     for key, value in store.scan(b""):
         if key not in (HEAD, POSITION, ORIGIN) and not key.startswith(FENCE):
             yield key, value
@@ -119,9 +118,10 @@ def start_of(store: RocksStore, begin: int) -> int:
 
 
 def position(store: RocksStore) -> CopyPosition | None:
-    """Return what a store notes of its place, None if it has none.
+    """Return how far a store has read its changelog, None if it doesn't say.
 
-    An earlier version leaves what it doesn't know as it was: of another offset than that.
+    An earlier version leaves `ORIGIN` unchanged: then `ORIGIN` has another offset, and `whole` is
+    false.
     """
     place, origin = store.get_many([POSITION, ORIGIN])
     if place is None:

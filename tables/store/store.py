@@ -1,4 +1,4 @@
-"""The store of one partition: what it must offer, and those that live in memory."""
+"""The store of one partition: its interface, and the stores that live in memory."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -9,23 +9,23 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 Change = tuple[bytes, bytes | None]
-"""(key, new value), or (key, None) to forget the key."""
+"""(key, new value), or (key, None) to delete the key."""
 
 Changes = dict[bytes, bytes | None]
-"""New values by key, None to forget the key."""
+"""New values by key; None deletes the key."""
 
 HEAD: Final = b"o"
-"""The key of a state's head, which says what state it is; it ends every set of changes."""
+"""The key of a state's head, which describes the state; it is last in every set of changes."""
 
 
 class Store(Protocol):
     """Keys and values of one partition.
 
-    `write` is atomic: after a crash all of its changes are there or none.
+    `write` is atomic: after a crash all of its changes are there, or none.
     """
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         ...
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -37,31 +37,31 @@ class Store(Protocol):
         ...
 
     def size_bytes(self) -> int | None:
-        """Return about how much room it takes, None where nobody counts."""
+        """Return the approximate size of the store, None if it isn't known."""
         ...
 
     def close(self) -> None:
-        """Let go of the store; what was written stays."""
+        """Close the store; written values stay."""
         ...
 
 
 class MemoryStore:
     """A store that ends with the process.
 
-    Keys lie on shelves by their first byte, so that a scan passes only its own. A shelf that is
-    scanned is sorted once until its keys change: a tick may sweep any number of lines.
+    Keys are grouped by their first byte, so that a scan reads only one group. A scan sorts the keys
+    of its group, and keeps the order until the keys change: a tick may scan for many lines.
     """
 
     def __init__(self) -> None:
         self._by_first_byte: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._sorted: dict[int, list[bytes]] = {}
-        """The keys of shelves as they are, of those that were scanned since they changed."""
+        """The sorted keys of each group that was scanned since its keys changed."""
 
     def __len__(self) -> int:
         return sum(map(len, self._by_first_byte.values()))
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         by_first_byte = self._by_first_byte
         return [by_first_byte[key[0]].get(key) for key in keys]
 
@@ -92,30 +92,30 @@ class MemoryStore:
                 entries[key] = value
 
     def size_bytes(self) -> None:
-        """Return that nobody counts."""
+        """Return None: the size isn't known."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
 
 
 MEMORY_ENTRIES_MAX: Final = 600_000
-"""Keys that the `SpillingStore`s of one room hold in memory together: some 120 MB."""
+"""Keys that `SpillingStore`s with one budget hold in memory together: some 120 MB."""
 
 SPILLED_TOGETHER: Final = 10_000
-"""Keys that move to the other store in one write."""
+"""Keys that a spill moves to the other store in one write."""
 
 
 class MemoryBudget(Struct):
-    """What several `SpillingStore`s share: how many keys they hold in memory, and may."""
+    """The number of keys that several `SpillingStore`s hold in memory together, and its maximum."""
 
     entries: int = 0
     entries_max: int = MEMORY_ENTRIES_MAX
 
 
 class SpillingStore:
-    """A store that ends with the process, in memory until that would be too much: for replays.
+    """A store that ends with the process: in memory until the budget is spent. For replays.
 
-    Then all of it moves to another store, on disk, and stays there.
+    Then its content moves to another store, on disk, and stays there.
     """
 
     def __init__(self, other: Callable[[], Store], budget: MemoryBudget) -> None:
@@ -125,7 +125,7 @@ class SpillingStore:
         self._store: Store = self._memory
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         return self._store.get_many(keys)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -144,11 +144,11 @@ class SpillingStore:
             self._spill(self._memory)
 
     def size_bytes(self) -> int | None:
-        """Return about how much room it takes, None where nobody counts."""
+        """Return the approximate size of the store, None if it isn't known."""
         return self._store.size_bytes()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _spill(self, memory: MemoryStore) -> None:
