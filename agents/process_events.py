@@ -22,17 +22,17 @@ from tables.partition.partition import Partition
 
 LINES_MAX: Final = 20_000
 LINES_MIN: Final = 500
-"""Lines of a process that stay in memory, and of a partition at least: some 10 KB each. The others
-lie in the store until something comes for them."""
+"""Lines in the memory of a process, and at least of a partition: some 10 KB each. Other lines are in
+the store only, until an event comes for them or a window is due."""
 
 RECENT_RECORDS_MAX: Final = 30
-"""So many of the latest transactions, summaries and exceptions are kept for people to look at."""
+"""The page shows this many of the latest transactions, summaries and exceptions."""
 
 SEEN_BYTES_MAX: Final = 128 << 10
-"""So large a record is kept as it is: the exception for a value of 64 KiB, with its headers."""
+"""Up to this size a record is kept whole: the exception for a value of 64 KiB, with its headers."""
 
 SEEN_ORIGINAL_CHARACTERS_MAX: Final = 8_192
-"""Of a larger one only so much of the refused record's base64, and no headers. A multiple of 4."""
+"""A larger exception keeps this much of the original's base64, and no headers. A multiple of 4."""
 
 RECENT_KINDS: Final = ("transactions", "summaries", "exceptions")
 
@@ -183,7 +183,7 @@ def _seen(record: Outgoing) -> Outgoing:
 
 
 def _latest(outputs: Sequence[Outgoing]) -> dict[str, list[Outgoing]]:
-    """Return the latest records of each shelf, newest first, however many of others follow them.
+    """Return the latest records of each kind, newest first, however many of others follow them.
 
     This looks at each record at most once, which costs less than a hundredth of making it.
     """

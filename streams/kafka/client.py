@@ -1,6 +1,6 @@
 """EDGE: aiokafka's client, made to start with brokers that answer and to avoid those that hang.
 
-aiokafka's own tries the servers that it was told of one after the other, opens one connection at a
+aiokafka's own tries the given servers one after the other, opens one connection at a
 time, and asks a broker that hangs as readily as the others. What is here takes the place of methods
 of its: see streams/kafka/aiokafka_patches.py.
 """

@@ -203,10 +203,10 @@ class _Lenient:
 
 
 class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """The rest of a fetch, handed over in lumps that are bounded in bytes as well as in records."""
+    """The rest of a fetch; each poll gets a part that is bounded in bytes and in records."""
 
     searching = False
-    """Whether the last lump ended without a record, in the middle of unpacking."""
+    """Whether the last poll ended without a record, in the middle of unpacking."""
     _error: Exception | None = None
     _partition_records: Any
 
@@ -216,10 +216,10 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
         return found[0] if found else None
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """Return the next records, within the bounds of a lump."""
-        room = _rooms.get(self._assignment, POLL_BYTES_MAX)
+        """Return the next records, within the bounds of a poll."""
+        room = _bytes_left.get(self._assignment, POLL_BYTES_MAX)
         found, size = self._next_records(max_records, room)
-        _rooms[self._assignment] = room - size
+        _bytes_left[self._assignment] = room - size
         return found
 
     def _next_records(self, records_max: int | None, bytes_max: int) -> tuple[list[Any], int]:
@@ -253,7 +253,7 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
         return found, size
 
 
-_rooms: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+_bytes_left: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 """The rest of `LUMP_BYTES_MAX` in a call, for other partitions; by a consumer's assignment."""
 
 _fetched_records = fetcher.Fetcher.fetched_records
@@ -262,5 +262,5 @@ _fetched_records = fetcher.Fetcher.fetched_records
 async def fetched_within_bounds(self: Any, *args: Any, **kwargs: Any) -> Any:
     subscription = self._subscriptions.subscription
     if subscription is not None:
-        _rooms.pop(subscription.assignment, None)
+        _bytes_left.pop(subscription.assignment, None)
     return await _fetched_records(self, *args, **kwargs)

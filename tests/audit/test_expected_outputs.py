@@ -58,7 +58,7 @@ def interleaved(rng: Random, done: Run) -> list[Outgoing]:
 
 
 def expecting(done: Run, due: bool = True, **options: Any) -> ExpectedOutputs:
-    """Return a proof that expects what a run gave."""
+    """Return expected outputs: those of a run."""
     expected_outputs = ExpectedOutputs(BytesIO(), Differences(), WINDOWED, **options)
     for at, outputs in done.outputs.items():
         expected_outputs.expect(at, outputs)
@@ -68,7 +68,7 @@ def expecting(done: Run, due: bool = True, **options: Any) -> ExpectedOutputs:
 
 
 def hold(expected_outputs: ExpectedOutputs, found: Laid, begin: int = 0) -> Differences:
-    """Let a proof find records; return what differs."""
+    """Compare found records with the expected ones; return the differences."""
     for (topic, number), records in sorted(found.items()):
         for offset, (key, value) in enumerate(records, begin):
             expected_outputs.find(Place(topic, number, offset, key), value)
@@ -382,7 +382,7 @@ def test_a_record_under_another_lines_key_is_named_with_its_own(done: Run, found
 
 
 @pytest.mark.parametrize("value", [None, b"", b"[]", b'{"id":1,"type":"x"}', b"\xff", b"[" * 10**5])
-def test_what_is_no_record_of_ours_is_told_of(done: Run, found: Laid, value: bytes | None) -> None:
+def test_what_is_no_record_of_ours_is_reported(done: Run, found: Laid, value: bytes | None) -> None:
     expected_outputs = expecting(done)
     expected_outputs.find(Place(*AT, 0, KEY), value)
     first = only(hold(expected_outputs, found), "extra")
@@ -417,7 +417,7 @@ def test_a_line_in_two_partitions_has_no_order(done: Run, found: Laid) -> None:
     assert {first.expected, first.found} == {0, 1}
 
 
-def test_one_posting_key_for_two_records_is_told_of_though_the_input_gives_both() -> None:
+def test_one_posting_key_for_two_records_is_reported_though_the_input_gives_both() -> None:
     # An id of a source comes again after the ledger has forgotten it, with another time.
     day = 86_400
     done = run([confirmed(0, id="c"), confirmed(8 * day, id="d"), confirmed(8 * day, id="c")])
@@ -426,7 +426,7 @@ def test_one_posting_key_for_two_records_is_told_of_though_the_input_gives_both(
     assert first.found == "pc:DE01/L1:/mes|c"
 
 
-def test_a_machine_event_that_stands_singly_on_an_erp_topic_is_told_of() -> None:
+def test_a_machine_event_that_stands_singly_on_an_erp_topic_is_reported() -> None:
     done = run([event("machine.count.v1", 0, work_unit="U1", good=1, scrap=0)])
     value = encode("erp.count.v1", "ct:1", None, "DE01", "L1", {})
     done.outputs[E].append(Outgoing(ERP_TRANSACTIONS, KEY, "ct:1", "erp.count.v1", value))
@@ -496,7 +496,7 @@ def test_a_changed_measure_changes_the_totals() -> None:
     assert (first.expected, first.found) == ("4.75", "4.500000001")
 
 
-def test_a_measure_that_is_none_is_told_of_as_changed() -> None:
+def test_a_measure_that_is_none_is_reported_as_changed() -> None:
     done = run(with_windows())
     found = {
         at: [(key, with_data(value, quantity="much")) for key, value in records]

@@ -48,7 +48,7 @@ def test_no_part_of_what_left_contradicts_itself(seed: int, size: int, first: in
     assert repeats == len(left[first + first // 2 :])
 
 
-def test_revisions_of_a_row_that_fall_are_told_of() -> None:
+def test_revisions_of_a_row_that_fall_are_reported() -> None:
     records = late_windows()
     assert len(records) == 3
     assert hold(records).differences.first() is None
@@ -59,7 +59,7 @@ def test_revisions_of_a_row_that_fall_are_told_of() -> None:
     assert first.topic == SUMMARY_CONSUMPTION
 
 
-def test_a_posting_key_with_another_content_is_told_of() -> None:
+def test_a_posting_key_with_another_content_is_reported() -> None:
     one, *_ = late_windows()
     spaced = Outgoing(
         one.topic, one.key, one.id, one.type, json.dumps(json.loads(one.value)).encode()
@@ -72,7 +72,7 @@ def test_a_posting_key_with_another_content_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("kind", ["twice", "headers"])
-def test_what_readers_could_take_for_something_else_is_told_of(kind: str) -> None:
+def test_what_readers_could_take_for_something_else_is_reported(kind: str) -> None:
     one, *_ = late_windows()
     twice = one.value.replace(b'"data":{', b'"data":{"quantity":"999999",', 1)
     outputs = OutputsAlone(Differences())
@@ -92,7 +92,7 @@ def test_a_repeat_refutes_exactly_once_only() -> None:
     assert hold([one, one], exactly_once=True).differences.counts == {"repeated": 1}
 
 
-def test_a_line_in_two_partitions_is_told_of() -> None:
+def test_a_line_in_two_partitions_is_reported() -> None:
     outputs = OutputsAlone(Differences())
     for number, record in enumerate(late_windows()[:2]):
         outputs.find(Place(record.topic, number, 0, record.key), record.value)
@@ -100,7 +100,7 @@ def test_a_line_in_two_partitions_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"{}", b"{", b"\xff"])
-def test_what_is_no_record_of_ours_is_told_of(value: bytes | None) -> None:
+def test_what_is_no_record_of_ours_is_reported(value: bytes | None) -> None:
     outputs = OutputsAlone(Differences())
     outputs.find(Place(SUMMARY_CONSUMPTION, 0, 5, b"DE01/L1"), value)
     assert outputs.differences.counts == {"extra": 1}

@@ -40,7 +40,7 @@ def head_after(records: Iterable[Record], timing: Timing | None = None) -> bytes
 def reprocess(
     records: list[Record], head: Head | None, begin: int = 0, end: int | None = None
 ) -> tuple[ReprocessedPartition, Differences, bool]:
-    """Return what came of a recount in random lumps, and whether it could be made."""
+    """Reprocess records in random batches; return the differences, and whether it was possible."""
     differences = Differences()
     expected_outputs = ExpectedOutputs(BytesIO(), differences, {})
     last = records[-1].offset + 1 if records else begin
@@ -124,7 +124,7 @@ def test_an_outcome_taken_for_another_is_named_though_the_sum_is_right() -> None
 
 
 @pytest.mark.parametrize("by", [-1, 1])
-def test_a_state_that_counted_another_number_of_records_is_told_of(by: int) -> None:
+def test_a_state_that_counted_another_number_of_records_is_reported(by: int) -> None:
     right = HEADS[-1].counts
     _, differences, whole = reprocess(RECORDS, Head(7, right | {"tick": 1 + by}))
     assert whole
@@ -142,7 +142,7 @@ def test_offsets_without_records_are_no_loss() -> None:
     assert differences.first() is None
 
 
-def test_a_state_past_the_end_of_its_topic_is_told_of() -> None:
+def test_a_state_past_the_end_of_its_topic_is_reported() -> None:
     _, differences, whole = reprocess(RECORDS[:4], HEADS[-1])
     assert whole
     first = differences.first()

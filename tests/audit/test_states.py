@@ -149,7 +149,7 @@ def test_a_ledger_entry_that_was_reversed_by_nobody_is_named(
     ],
     ids=str,
 )  # fmt: skip
-def test_a_state_that_cant_be_read_or_is_of_lines_unseen_is_told_of(
+def test_a_state_that_cant_be_read_or_is_of_lines_unseen_is_reported(
     stored: Store, right: Partition, change: tuple[bytes, bytes]
 ) -> None:
     stored.write([change])

@@ -492,7 +492,9 @@ def test_a_log_with_nothing_in_it_is_no_error(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_accepted_event_among_refused_ones_is_no_error_but_they_are_told(tmp_path: Path) -> None:
+def test_an_accepted_event_among_refused_ones_is_no_error_but_they_are_reported(
+    tmp_path: Path,
+) -> None:
     done = lineside("replay", "-", "--out", tmp_path, stdin=f"{EVENT}\nnot JSON\n".encode())
     assert done.returncode == 0
     assert "1  malformed: the value isn't JSON" in done.stderr

@@ -164,7 +164,7 @@ def test_every_metric_has_moved_but_those_that_should_not_have(scrape: Scrape) -
             assert found[()] > 0, metric.name
 
 
-def test_the_conservation_error_of_every_measure_is_told_and_is_0(scrape: Scrape) -> None:
+def test_the_conservation_error_of_every_measure_is_reported_and_is_0(scrape: Scrape) -> None:
     errors = scrape.by("conservation_error", "type", "measure")
     assert ("erp.goods_issue.v1", "quantity") in errors
     assert ("summary.downtime.v1", "seconds") in errors

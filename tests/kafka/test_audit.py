@@ -354,7 +354,7 @@ async def test_one_wrong_record_is_found_and_named(
     assert first["offset"] > 0
 
 
-async def test_the_first_difference_is_told_to_people(system: System) -> None:
+async def test_the_first_difference_is_reported_to_people(system: System) -> None:
     await system.work()
     outputs = system.done[TopicPartition(MES_EVENTS, 1)].outputs
     lost = outputs.pop(0)
@@ -535,7 +535,7 @@ async def test_a_group_or_topic_that_isnt_there_is_named(system: System, broker:
     assert_sentence(lineside(system), 2, EXCEPTIONS)
 
 
-async def test_partitions_that_were_added_are_told_of(system: System) -> None:
+async def test_partitions_that_were_added_are_reported(system: System) -> None:
     async with system.cluster.admin() as admin:
         await admin.create_partitions({MES_EVENTS: NewPartitions(PARTITIONS + 1)})
     with pytest.raises(Trouble, match=r"mes\.events\.v1 has 3 partitions, and its changelog 2"):

@@ -234,7 +234,7 @@ async def test_what_cant_be_copied_says_why(bare: Broker, cluster: Cluster) -> N
     )
 
 
-async def test_a_source_that_is_written_to_meanwhile_is_told(
+async def test_a_source_that_is_written_to_meanwhile_is_reported(
     bare: Broker, cluster: Cluster
 ) -> None:
     create_topic(bare, "test-source", 1)

@@ -220,7 +220,7 @@ def test_an_idle_worker_notices_that_its_changelog_was_made_anew(job: KafkaJob) 
     assert posted(job) == ids(confirmations(0, 10))
 
 
-def test_a_lost_state_is_told_and_one_that_never_was_isnt(job: KafkaJob) -> None:
+def test_a_lost_state_is_reported_and_one_that_never_was_isnt(job: KafkaJob) -> None:
     """Without a copy there's nothing to write: all is processed again, the same."""
     give(job, confirmations(0, 10))
     said = job.drain()

@@ -96,7 +96,7 @@ CHANGES: list[tuple[Callable[[list[Record]], list[Record]], Difference]] = [
 
 
 @pytest.mark.parametrize(("change", "expected"), CHANGES)
-def test_each_kind_of_difference_is_told(
+def test_each_kind_of_difference_is_reported(
     change: Callable[[list[Record]], list[Record]], expected: Difference
 ) -> None:
     assert difference(outcome(RIGHT), outcome(change(RIGHT))) == expected

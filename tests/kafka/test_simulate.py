@@ -236,7 +236,7 @@ def test_a_printed_record_of_a_partition_that_isnt_there_is_refused(
     assert f"line 1 of {path} is of partition 9 of {MES_EVENTS}, which has 3" in said
 
 
-def test_topics_that_arent_there_are_told_with_the_way_out(topics: Broker) -> None:
+def test_topics_that_arent_there_are_reported_with_the_way_out(topics: Broker) -> None:
     delete_topics(topics, [MACHINE_EVENTS])
     said = simulate("--broker", topics.url, "--seconds", 1, exit_code=1)
     assert f"topic {MACHINE_EVENTS} is missing" in said

@@ -193,7 +193,7 @@ def test_inputs_with_different_partition_counts_are_refused() -> None:
     assert f"topics {MES_EVENTS} and {MACHINE_EVENTS} have 8 and 4 partitions" in problem.text
 
 
-def test_a_clock_of_several_partitions_or_one_that_forgets_is_told() -> None:
+def test_a_clock_of_several_partitions_or_one_that_forgets_is_reported() -> None:
     found = as_made()
     found[CLOCK] = changed(CLOCK, cleanup_policy="delete")[CLOCK]
     wrong, forgets = problems_with(found)
@@ -202,7 +202,7 @@ def test_a_clock_of_several_partitions_or_one_that_forgets_is_told() -> None:
     assert f"topic {CLOCK} has cleanup.policy 'delete'" in forgets.text
 
 
-def test_a_clock_without_the_brokers_time_is_told() -> None:
+def test_a_clock_without_the_brokers_time_is_reported() -> None:
     found = as_made()
     made = found[CLOCK]
     found[CLOCK] = Found(

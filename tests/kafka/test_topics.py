@@ -177,7 +177,9 @@ async def test_a_changelog_of_another_count_is_refused_before_its_input_is_made(
     assert MES_EVENTS not in await partitions_of(cluster)
 
 
-async def test_what_the_broker_refuses_is_told_in_its_words(bare: Broker, cluster: Cluster) -> None:
+async def test_what_the_broker_refuses_is_reported_in_its_words(
+    bare: Broker, cluster: Cluster
+) -> None:
     done = topics("create", *on(bare), "--partitions", 1, "--replication", 90)
     assert done.returncode == 1
     assert f"error: topic {MES_EVENTS} can't be made: " in done.stdout

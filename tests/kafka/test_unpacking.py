@@ -188,7 +188,7 @@ def test_a_batch_that_is_cut_short_is_refused_in_a_sentence(codec: int) -> None:
 
 
 @given(rngs, st.integers(0, 20), st.integers(0, 400))
-def test_whole_records_are_told_apart_as_plainly(rng: Random, count: int, size: int) -> None:
+def test_whole_records_are_distinguished_as_plainly(rng: Random, count: int, size: int) -> None:
     needs_core()
     data = b"".join(
         part for number in range(rng.randrange(1, 9)) for part in record(number, b"k", rng.randbytes(30))
@@ -285,7 +285,7 @@ def test_a_consumer_goes_on_behind_each_poll(monkeypatch: pytest.MonkeyPatch) ->
         position = SimpleNamespace(paused=False, position=0)
         position.consumed_to = lambda at, state=position: setattr(state, "position", at)
         assignment = SimpleNamespace(active=True, state_value=lambda tp, state=position: state)
-        monkeypatch.setattr(kafka_fetched, "_rooms", {})
+        monkeypatch.setattr(kafka_fetched, "_bytes_left", {})
         assignment_key: Any = HashedBy(assignment)
         found: list[Record] = []
         with limits(500):
@@ -305,7 +305,7 @@ def test_a_consumer_goes_on_behind_each_poll(monkeypatch: pytest.MonkeyPatch) ->
                     result = Fetched(
                         TP, assignment=assignment_key, partition_records=unpacked, backoff=0
                     )
-                kafka_fetched._rooms.clear()
+                kafka_fetched._bytes_left.clear()
                 polled = result.getall(rng.choice([None, 1, 10]))
                 got = (
                     list(joined(polled))
@@ -414,6 +414,6 @@ def test_a_codec_that_kafka_has_not_is_refused() -> None:
         read(batch(b"", 6, 1), 0, "blocks")
 
 
-def test_an_assignment_can_be_told_apart() -> None:
+def test_an_assignment_can_be_distinguished() -> None:
     assert Assignment.__hash__ is object.__hash__
     assert bomb(ZSTD, 2, 10)

@@ -215,7 +215,7 @@ async def delete_before(cluster: Cluster, tp: TopicPartition, offset: int) -> No
         await admin.delete_records({tp: RecordsToDelete(offset)})
 
 
-def test_records_deleted_before_they_were_processed_are_told_with_their_offsets(
+def test_records_deleted_before_they_were_processed_are_reported_with_their_offsets(
     job: KafkaJob,
 ) -> None:
     values = confirmations(0, 10)

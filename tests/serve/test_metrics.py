@@ -132,7 +132,7 @@ async def test_each_line_has_its_own_duplicates_exceptions_and_corrections() -> 
     }
 
 
-async def test_what_no_known_line_said_is_told_as_other() -> None:
+async def test_what_no_known_line_said_is_reported_as_other() -> None:
     measured, bench = Meter(), Bench()
     opened(measured, bench.task)
     bench.send(consumed(10))
@@ -173,7 +173,7 @@ async def test_a_partition_that_comes_back_goes_on_where_it_was() -> None:
     assert measured.openings == {(MES_EVENTS, 0): 3}
 
 
-async def test_an_error_of_conservation_is_told_where_it_is() -> None:
+async def test_an_error_of_conservation_is_reported_where_it_is() -> None:
     bench = Bench()
     bench.send(consumed(10, "12.5"))
     (line,) = bench.task.lines.values()
