@@ -22,8 +22,8 @@ from tables.partition.partition import Partition
 
 LINES_MAX: Final = 20_000
 LINES_MIN: Final = 500
-"""Lines in the memory of a process, and at least of a partition: some 10 KB each. Other lines are in
-the store only, until an event comes for them or a window is due."""
+"""Lines in the memory of a process, and at least of a partition: some 10 KB each. Other lines are
+in the store only, until an event comes for them or a window is due."""
 
 RECENT_RECORDS_MAX: Final = 30
 """The page shows this many of the latest transactions, summaries and exceptions."""
