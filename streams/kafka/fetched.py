@@ -254,7 +254,7 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
 
 
 _bytes_left: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-"""The rest of `POLL_BYTES_MAX` for other partitions in the same poll, by a consumer's assignment."""
+"""What is left of `POLL_BYTES_MAX` in a poll for other partitions, by a consumer's assignment."""
 
 _fetched_records = fetcher.Fetcher.fetched_records
 
