@@ -142,7 +142,7 @@ def unreadable(place: Place) -> Difference:
 
 def reordered(place: Place, id: str, before: str) -> Difference:
     """A record comes after another one that should follow it."""
-    says = f"{id} comes after {before}, and has to come before it"
+    says = f"{id} comes after {before}, but belongs before it"
     return _difference("reordered", place, says, "id", id, before)
 
 
@@ -157,7 +157,7 @@ def scattered(place: Place, id: str, before: int) -> Difference:
 
 def missing(place: Place, id: str, instead: str | None) -> Difference:
     """A record is missing; `instead` is the id of the record in its place, if any."""
-    why = f"{instead} is where it has to be" if instead else "the state has counted what causes it"
+    why = f"{instead} is in its place" if instead else "the state has counted its cause"
     return _difference("missing", place, f"{id} is missing: {why}", "id", id, instead)
 
 
@@ -180,7 +180,7 @@ def misstated(
 
 def single(place: Place, id: str) -> Difference:
     """A single machine event leads to a record on an ERP topic."""
-    says = f"{id} is what a single machine event leads to"
+    says = f"{id} comes from a single machine event"
     return _difference("single", place, says, "id", None, id)
 
 

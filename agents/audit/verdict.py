@@ -125,8 +125,8 @@ def text(audited: Audited) -> Iterator[str]:
     yield ""
     if audited.removed:
         yield (
-            f"removed by retention: the beginning of {', '.join(audited.removed)}; what was there "
-            "can't be held against the rest"
+            f"removed by retention: the beginning of {', '.join(audited.removed)}; the removed "
+            "records can't be compared"
         )
     yield audited.verdict
     if audited.first_difference is not None:
@@ -155,16 +155,16 @@ def _reasons(evidence: Evidence) -> dict[Law, str]:
             f"{counts['duplicate']:,} duplicates added nothing; {keys} posting keys, each with one "
             f"content; {repeats:,} repeats"
         ),
-        "determinism": f"{keys} records are those that the input gives; {to_come:,} are to come",
+        "determinism": f"{keys} records are as the input requires; {to_come:,} are still to come",
         "order": (
             f"{keys} records are in the order of their causes, on each topic for each line "
             f"({evidence.lanes:,} in all)"
         ),
         "no loss": (
-            f"{counts.total():,} records are each accepted, duplicate, exception or tick; of the "
-            f"{counted:,} that the states have counted they say the same, and nothing is missing"
+            f"{counts.total():,} records are each accepted, duplicate, exception or tick; the "
+            f"states agree on the {counted:,} that they have counted; no record is missing"
         ),
-        "relevance": "no machine event stands singly on an ERP topic",
+        "relevance": "no record on an ERP topic comes from a single machine event",
     }
 
 

@@ -366,7 +366,7 @@ async def test_the_first_difference_is_reported_to_people(system: System) -> Non
     assert lost.key is not None
     assert audited.stdout.splitlines()[-8:] == [
         "refuted",
-        f"first difference: {lost.id} is missing: {instead.id} is where it has to be",
+        f"first difference: {lost.id} is missing: {instead.id} is in its place",
         f"  partition {lost.topic}/{partition}",
         "  offset    0",
         f"  line      {lost.key.decode()}",
