@@ -85,7 +85,7 @@ METRICS: Final = (
     Described("ledger_keys", "gauge", PARTITION,
         "Entries of the ledger; absent while they are counted after an opening"),
     Described("conservation_error", "gauge", ("type", "measure"),
-        "|accepted - emitted - open - parked|, summed over lines; anything but 0 is a bug"),
+        "Size of accepted - emitted - open - parked, summed over lines: any value but 0 is a bug"),
     Described("no_progress_seconds", "gauge", (),
         "The longest time that a partition with lag has stood still; /livez checks it"),
     Described("ready", "gauge", (),
