@@ -257,10 +257,10 @@ def main() -> None:
                 times.append(used / total * 1e6)
     calls = []
     for _ in range(options.rounds):
-        timed, told = Timed(), TimedRefusals()
+        timed, refusals_timed = Timed(), TimedRefusals()
         with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
-            asyncio.run(run(batches, timed, told, Path(folder)))
-        calls.append((timed.seconds + told.seconds) / total * 1e6)
+            asyncio.run(run(batches, timed, refusals_timed, Path(folder)))
+        calls.append((timed.seconds + refusals_timed.seconds) / total * 1e6)
     own = statistics.median(calls)
     base = statistics.median(without)
     more = statistics.median(one - other for one, other in zip(with_, without, strict=True))

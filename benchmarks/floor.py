@@ -73,8 +73,8 @@ class Floor:
             self._print()
 
     def _print(self) -> None:
-        told = {"records": self.records, "bad": self.bad, "duplicates": 0, "late": 0}
-        print(json.dumps(told), flush=True)
+        counts = {"records": self.records, "bad": self.bad, "duplicates": 0, "late": 0}
+        print(json.dumps(counts), flush=True)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ TOUCHED = {"tables/partition/folding.pyx": ["ctypes"]}
 
 LONG = {
     "agents/partition/task.py": 405,
-    "benchmarks/stand.py": 310,
+    "benchmarks/rig.py": 310,
     "benchmarks/workload.py": 370,
     "benchmarks/workload_shapes.py": 330,
     "streams/codec/scanning.pyx": 660,
