@@ -51,7 +51,7 @@ class JobMetrics:
             for partition in self._job.partitions.values()
             for line in partition.lines.values()
         ]
-        at_lines, errors = LineGauges(self._job.meter), Errors()
+        at_lines, errors = LineGauges(self._job.meter), ConservationErrors()
         for partition in self._job.partitions.values():
             errors.expect(partition.rules)
             errors.look_at_cold(partition.cold)
@@ -153,7 +153,7 @@ class LineGauges:
             families.add("open_windows", self._open[where], *where)
 
 
-class Errors:
+class ConservationErrors:
     """The conservation error of every record type and measure."""
 
     def __init__(self) -> None:

@@ -68,7 +68,7 @@ async def _demonstrate(
     until = f"for {seconds:g} s" if seconds is not None else "until Ctrl-C"
     print(f"lineside demo: {url} - {rate:g} events/s {until}", file=out, flush=True)
     begun = monotonic()
-    progress = asyncio.ensure_future(_tell_progress(worker, begun, out))
+    progress = asyncio.ensure_future(_print_progress(worker, begun, out))
     try:
         produced = await feed_factory(worker, plan, rate, seconds)
         drained = await worker.drained(DRAIN_SECONDS_MAX)
@@ -80,7 +80,7 @@ async def _demonstrate(
     return Outcome(result, sum(result.counts.values()), produced, drained)
 
 
-async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
+async def _print_progress(worker: Worker, begun: float, out: TextIO) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
         status = await worker.job_status.status()

@@ -23,7 +23,7 @@ from agents.partition.meter import (
     add_ages_plain,
 )
 from agents.serve import metrics
-from agents.serve.job_metrics import Errors
+from agents.serve.job_metrics import ConservationErrors
 from agents.serve.metrics import METRICS, PREFIX, Exposition, Families, table
 from compiled import needs_core
 from draws import rngs, seeds, timings
@@ -178,7 +178,7 @@ async def test_an_error_of_conservation_is_reported_where_it_is() -> None:
     bench.send(consumed(10, "12.5"))
     (line,) = bench.task.lines.values()
     line.accepted[0][0] += 1  # a billionth that nobody has sent
-    families, errors = Families(), Errors()
+    families, errors = Families(), ConservationErrors()
     errors.expect(bench.rules)
     errors.look(line, bench.rules)
     errors.add(families)
