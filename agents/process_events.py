@@ -22,19 +22,19 @@ from tables.partition.partition import Partition
 
 LINES_MAX: Final = 20_000
 LINES_MIN: Final = 500
-"""Lines of a process that stay in memory, and of a partition at least: some 10 KB each. The others
-lie in the store until something comes for them."""
+"""Lines in the memory of a process, and at least of a partition: some 10 KB each. Other lines are
+in the store only, until an event comes for them or a window is due."""
 
 RECENT_RECORDS_MAX: Final = 30
-"""So many of the latest transactions, summaries and exceptions are kept for people to look at."""
+"""The page shows this many of the latest transactions, summaries and exceptions."""
 
 SEEN_BYTES_MAX: Final = 128 << 10
-"""So large a record is kept as it is: the exception for a value of 64 KiB, with its headers."""
+"""Up to this size a record is kept whole: the exception for a value of 64 KiB, with its headers."""
 
 SEEN_ORIGINAL_CHARACTERS_MAX: Final = 8_192
-"""Of a larger one only so much of the refused record's base64, and no headers. A multiple of 4."""
+"""A larger exception keeps this much of the original's base64, and no headers. A multiple of 4."""
 
-SHELVES: Final = ("transactions", "summaries", "exceptions")
+RECENT_KINDS: Final = ("transactions", "summaries", "exceptions")
 
 JOB_HELD_BYTES_MAX: Final = 4 * HELD_BYTES_MAX
 """Taken by all partitions together, and not lasting yet: past that, only one that holds nothing is
@@ -54,7 +54,7 @@ class Job:
     def __init__(self, rules: dict[str, Rules], open_: OpenPartition) -> None:
         self.tasks: dict[TP, PartitionTask] = {}
         self.recent: dict[str, deque[Outgoing]] = {
-            name: deque(maxlen=RECENT_RECORDS_MAX) for name in SHELVES
+            name: deque(maxlen=RECENT_RECORDS_MAX) for name in RECENT_KINDS
         }
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.joined = False
@@ -151,8 +151,8 @@ class Job:
         return lambda offset: self.seek(tp, offset)
 
     def _observe(self, outputs: Sequence[Outgoing]) -> None:
-        for shelf, records in _latest(outputs).items():
-            self.recent[shelf].extendleft(map(_seen, reversed(records)))
+        for kind, records in _latest(outputs).items():
+            self.recent[kind].extendleft(map(_seen, reversed(records)))
         for watch in self.watchers:
             watch(outputs)
 
@@ -183,18 +183,18 @@ def _seen(record: Outgoing) -> Outgoing:
 
 
 def _latest(outputs: Sequence[Outgoing]) -> dict[str, list[Outgoing]]:
-    """Return the latest records of each shelf, newest first, however many of others follow them.
+    """Return the latest records of each kind, newest first, however many of others follow them.
 
     This looks at each record at most once, which costs less than a hundredth of making it.
     """
-    found: dict[str, list[Outgoing]] = {name: [] for name in SHELVES}
-    shelf_of = {ERP_TRANSACTIONS: found["transactions"], EXCEPTIONS: found["exceptions"]}
+    found: dict[str, list[Outgoing]] = {name: [] for name in RECENT_KINDS}
+    kept_of = {ERP_TRANSACTIONS: found["transactions"], EXCEPTIONS: found["exceptions"]}
     summaries = found["summaries"]
-    missing = len(SHELVES) * RECENT_RECORDS_MAX
+    missing = len(RECENT_KINDS) * RECENT_RECORDS_MAX
     for record in reversed(outputs):
-        shelf = shelf_of.get(record.topic, summaries)
-        if len(shelf) < RECENT_RECORDS_MAX:
-            shelf.append(record)
+        kept = kept_of.get(record.topic, summaries)
+        if len(kept) < RECENT_RECORDS_MAX:
+            kept.append(record)
             missing -= 1
             if not missing:
                 break

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 from measure import Failed, about, keep, machine, table
-from stand import run_main
+from rig import run_main
 from workload import Plan, Workload
 
 from agents.partition.task import STEP_BOUNDS

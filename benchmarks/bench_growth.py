@@ -28,7 +28,7 @@ from growth_page import SUBJECTS, page
 from growth_run import Point, Run, Track, fill, run_once
 from measure import RESULTS, Failed, Sample, keep, machine, median_cost
 from preload import Preloaded
-from stand import Stand, add_stand_options, run_main, standing
+from rig import Rig, add_stand_options, run_main, standing
 from workload import Plan
 
 VALUES: Final[dict[str, tuple[float, ...]]] = {
@@ -62,9 +62,9 @@ def main() -> None:
     gc.set_threshold(50_000, 50, 50)
     path = options.results / "growth.json"
     found = json.loads(path.read_text()) if path.exists() else {"subjects": {}}
-    with standing(options) as stand:
+    with standing(options) as rig:
         for subject in options.subjects:
-            measured = of_keys(stand, options) if subject == "keys" else of(subject, stand, options)
+            measured = of_keys(rig, options) if subject == "keys" else of(subject, rig, options)
             found["subjects"][subject] = {
                 "machine": machine(),
                 "trial": options.trial,
@@ -124,7 +124,7 @@ def points_of(subject: str, options: argparse.Namespace) -> list[Point]:
     return found
 
 
-def of(subject: str, stand: Stand, options: argparse.Namespace) -> dict[str, Any]:
+def of(subject: str, rig: Rig, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of a subject: rounds in turns, each second one in the other order."""
     points = points_of(subject, options)
     runs: dict[Point, list[Run]] = {point: [] for point in points}
@@ -135,9 +135,9 @@ def of(subject: str, stand: Stand, options: argparse.Namespace) -> dict[str, Any
             group = f"bench-{subject}-{point.value:g}-{number}".replace(".", "-")
             if on_topics != (point.plan, point.partitions):
                 on_topics = point.plan, point.partitions
-                preloaded = fill(stand, point)
+                preloaded = fill(rig, point)
             filled[point] = preloaded
-            run, _ = run_once(stand, point, group, preloaded, options.trial)
+            run, _ = run_once(rig, point, group, preloaded, options.trial)
             runs[point].append(run)
             print(
                 f"round {number + 1}, {subject} {point.value:g}: {run.cost.cpu_per_event:.2f} us "
@@ -171,13 +171,13 @@ def figures(point: Point, runs: list[Run], filled: Preloaded) -> dict[str, Any]:
     }
 
 
-def of_keys(stand: Stand, options: argparse.Namespace) -> dict[str, Any]:
+def of_keys(rig: Rig, options: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one long run, by keys in its ledgers."""
     count = WINDOWS_OF_TRIAL if options.trial else WINDOWS
     plan = plan_for(round(options.keys * (1 + 0.75 / count)))  # the last window is around --keys
     point = Point(value=options.keys, plan=plan, partitions=options.partitions)
-    filled = fill(stand, point)
-    run, track = run_once(stand, point, "bench-keys", filled, options.trial)
+    filled = fill(rig, point)
+    run, track = run_once(rig, point, "bench-keys", filled, options.trial)
     return {
         "plan": msgspec.to_builtins(plan),
         "records": filled.total,

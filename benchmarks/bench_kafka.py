@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 from measure import Cost, Failed, about, keep, machine, median_cost, table
-from stand import Stand, add_stand_options, guarantees, run_main, standing
+from rig import Rig, add_stand_options, guarantees, run_main, standing
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
 from workload import add_plan_options, plan_of
 
@@ -43,16 +43,16 @@ def main() -> None:
     )
     options = parser.parse_args()
     plan = plan_of(options)
-    with standing(options) as stand:
-        preloaded = stand.fill(plan)
+    with standing(options) as rig:
+        preloaded = rig.fill(plan)
         wanted, digest = of_workload(plan)
         runs: dict[str, list[Run]] = {name: [] for name in options.guarantees}
         for number in range(options.rounds):
             for guarantee in options.guarantees[:: -1 if number % 2 else 1]:
                 group = f"bench-{guarantee.replace('_', '-')}-{number}"
-                run = run_once(stand, group, guarantee, preloaded.total, wanted)
+                run = run_once(rig, group, guarantee, preloaded.total, wanted)
                 runs[guarantee].append(run)
-                print(f"round {number + 1}, {guarantee}: {told(run.cost)}", flush=True)
+                print(f"round {number + 1}, {guarantee}: {cost_text(run.cost)}", flush=True)
     found: dict[str, Any] = {
         "machine": machine(),
         "plan": msgspec.to_builtins(plan),
@@ -76,19 +76,19 @@ def main() -> None:
     )
 
 
-def run_once(stand: Stand, group: str, guarantee: str, total: int, wanted: Totals) -> Run:
+def run_once(rig: Rig, group: str, guarantee: str, total: int, wanted: Totals) -> Run:
     """Let a worker process everything; raises `Failed` if its totals are wrong."""
-    stand.create_topics(group)
-    folder = stand.folder / group
-    since = stand.output_ends()
-    before, bytes_before = stand.broker_cpu(), stand.log_bytes(OUTPUTS)
-    worker = stand.worker(group, folder, guarantee, "--until-drained")
-    asyncio.run(stand.follow(worker, group, total))
-    after, bytes_after = stand.broker_cpu(), stand.log_bytes(OUTPUTS)
-    changelogs = stand.log_bytes([changelog(group, topic) for topic in INPUTS])
-    ends = stand.output_ends()
-    check(stand, group, since, wanted)
-    stand.forget(group, folder)
+    rig.create_topics(group)
+    folder = rig.folder / group
+    since = rig.output_ends()
+    before, bytes_before = rig.broker_cpu(), rig.log_bytes(OUTPUTS)
+    worker = rig.worker(group, folder, guarantee, "--until-drained")
+    asyncio.run(rig.follow(worker, group, total))
+    after, bytes_after = rig.broker_cpu(), rig.log_bytes(OUTPUTS)
+    changelogs = rig.log_bytes([changelog(group, topic) for topic in INPUTS])
+    ends = rig.output_ends()
+    check(rig, group, since, wanted)
+    rig.forget(group, folder)
     return Run(
         cost=worker.cost(total),
         broker_cpu_per_event=per_event(before, after, total, 1e6),
@@ -98,10 +98,10 @@ def run_once(stand: Stand, group: str, guarantee: str, total: int, wanted: Total
     )
 
 
-def check(stand: Stand, group: str, since: dict[TopicPartition, int], wanted: Totals) -> None:
+def check(rig: Rig, group: str, since: dict[TopicPartition, int], wanted: Totals) -> None:
     """Hold what has left since these offsets against the log; raises `Failed` if it's wrong."""
     found = Totals()
-    stand.read(
+    rig.read(
         {tp: offset for tp, offset in since.items() if tp.topic in TOPICS},
         lambda topic, values: add_lineside(found, topic, values),
     )
@@ -128,7 +128,7 @@ def median(runs: list[Run]) -> Run:
     return Run(cost=median_cost(run.cost for run in runs), **{name: of(name) for name in names})
 
 
-def told(cost: Cost) -> str:
+def cost_text(cost: Cost) -> str:
     """Return the figures of a run that one wants to see at once."""
     return (
         f"{cost.events_per_second:,.0f} events/s, {cost.cpu_per_event:.1f} us of CPU each, "

@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from measure import Failed, about, keep, machine, table
-from stand import ROOT, Stand, add_stand_options, guarantees, run_main, standing
+from rig import ROOT, Rig, add_stand_options, guarantees, run_main, standing
 
 from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.kafka.cluster import read_to
@@ -105,12 +105,12 @@ def main() -> None:
     )
     options = parser.parse_args()
     runs = []
-    with standing(options) as stand:
+    with standing(options) as rig:
         for number in range(options.rounds):
             for rate in map(int, options.rates.split(",")):
                 for guarantee in options.guarantees:
                     group = f"bench-{rate}-{guarantee.replace('_', '-')}-{number}"
-                    run = run_once(stand, group, guarantee, rate, options)
+                    run = run_once(rig, group, guarantee, rate, options)
                     runs.append(run)
                     print(row(run), flush=True)
     found = {
@@ -123,19 +123,17 @@ def main() -> None:
     keep(options.results, "latency", found, page(found, runs))
 
 
-def run_once(
-    stand: Stand, group: str, guarantee: str, rate: int, options: argparse.Namespace
-) -> Run:
+def run_once(rig: Rig, group: str, guarantee: str, rate: int, options: argparse.Namespace) -> Run:
     """Run a worker and a pacing process, and return how long confirmations took."""
-    stand.renew(group)
-    worker = stand.worker(group, stand.folder / group, guarantee)
+    rig.renew(group)
+    worker = rig.worker(group, rig.folder / group, guarantee)
     try:
-        seen, paced, began, cores = asyncio.run(observe(stand, group, worker, rate, options))
+        seen, paced, began, cores = asyncio.run(observe(rig, group, worker, rate, options))
     finally:
         code = worker.end()
     if code:
-        raise Failed(f"the worker ended with code {code}:\n{stand.said(group)}")
-    appended = asyncio.run(confirmations(stand))
+        raise Failed(f"the worker ended with code {code}:\n{rig.said(group)}")
+    appended = asyncio.run(confirmations(rig))
     since = (began + options.warm_up) * 1000
     missing = len(appended.keys() - seen.keys())
     if missing:
@@ -157,18 +155,18 @@ def run_once(
 
 
 async def observe(
-    stand: Stand, group: str, worker: Any, rate: int, options: argparse.Namespace
+    rig: Rig, group: str, worker: Any, rate: int, options: argparse.Namespace
 ) -> tuple[dict[str, tuple[float, float]], Paced, float, float]:
     """Return what left and when (left, seen), what was paced since when, and the worker's cores."""
-    await stand.ready(worker, group)
-    async with stand.cluster.reader() as reader:
-        reader.assign(stand.tps([ERP_TRANSACTIONS]))
+    await rig.ready(worker, group)
+    async with rig.cluster.reader() as reader:
+        reader.assign(rig.tps([ERP_TRANSACTIONS]))
         await reader.seek_to_beginning()
         watching = asyncio.ensure_future(watch(reader))
         pacing = await asyncio.create_subprocess_exec(
             sys.executable,
             str(ROOT / "benchmarks" / "pace.py"),
-            *("--broker", stand.broker.url, "--rate", str(rate)),
+            *("--broker", rig.broker.url, "--rate", str(rate)),
             *("--seconds", str(options.warm_up + options.seconds)),
             stdout=subprocess.PIPE,
         )
@@ -176,8 +174,8 @@ async def observe(
             began = (await line_of(pacing))["began"]
             await asyncio.sleep(options.warm_up)
             first = worker.look(0)
-            told = msgspec.convert(await line_of(pacing), Paced)
-            last = worker.look(told.records)
+            paced = msgspec.convert(await line_of(pacing), Paced)
+            last = worker.look(paced.records)
             arrived = await watching
         finally:
             if pacing.returncode is None:
@@ -190,7 +188,7 @@ async def observe(
             if b'"erp.production_confirmation.v1"' in value[:80]:
                 seen.setdefault(decode(value).id, (left, at))
     cores = (last.cpu - first.cpu) / (last.seconds - first.seconds)
-    return seen, told, began, round(cores, 2)
+    return seen, paced, began, round(cores, 2)
 
 
 async def line_of(process: asyncio.subprocess.Process) -> dict[str, Any]:
@@ -199,8 +197,8 @@ async def line_of(process: asyncio.subprocess.Process) -> dict[str, Any]:
     line = await process.stdout.readline()
     if not line:
         raise Failed("the pacing process ended before its time")
-    told: dict[str, Any] = json.loads(line)
-    return told
+    document: dict[str, Any] = json.loads(line)
+    return document
 
 
 async def watch(reader: AIOKafkaConsumer) -> list[tuple[float, list[tuple[int, bytes]]]]:
@@ -208,24 +206,24 @@ async def watch(reader: AIOKafkaConsumer) -> list[tuple[float, list[tuple[int, b
     found: list[tuple[float, list[tuple[int, bytes]]]] = []
     last = None
     while last is None or time.monotonic() - last < QUIET_SECONDS:
-        lumps = await reader.getmany(timeout_ms=POLL_MS)
-        if lumps:
+        polled = await reader.getmany(timeout_ms=POLL_MS)
+        if polled:
             now, last = time.time() * 1000, time.monotonic()
             found += [
-                (now, [(one.timestamp, one.value) for one in lump]) for lump in lumps.values()
+                (now, [(one.timestamp, one.value) for one in batch]) for batch in polled.values()
             ]
     return found
 
 
-async def confirmations(stand: Stand) -> dict[str, int]:
+async def confirmations(rig: Rig) -> dict[str, int]:
     """Return when each confirmation was appended (milliseconds), by the id under which it leaves.
 
     Of one that was sent twice the first counts.
     """
     decode = msgspec.json.Decoder(Event).decode
     found: dict[str, int] = {}
-    tps = stand.tps([MES_EVENTS])
-    async with stand.cluster.reader() as reader:
+    tps = rig.tps([MES_EVENTS])
+    async with rig.cluster.reader() as reader:
         reader.assign(tps)
         await reader.seek_to_beginning()
         async for _, records in read_to(reader, await reader.end_offsets(tps)):

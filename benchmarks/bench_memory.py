@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from measure import Failed, about, keep, machine, table
-from stand import Stand, add_stand_options, run_main, standing
+from rig import Rig, add_stand_options, run_main, standing
 from workload import Plan
 
 from bombs import CODECS, LZ4, NAMES, SNAPPY, bomb, send  # of the tests
@@ -63,11 +63,11 @@ def main() -> None:
     peaks: dict[str, dict[str, Any]] = {}
     for case in cases:
         options.partitions = PARTITIONS[case]
-        with standing(options) as stand:
-            make_topics(stand)
-            total = fill(stand, case, options)
-            worker = stand.worker(GROUP, stand.folder / GROUP, GUARANTEE, "--until-drained")
-            asyncio.run(stand.follow(worker, GROUP, total))
+        with standing(options) as rig:
+            make_topics(rig)
+            total = fill(rig, case, options)
+            worker = rig.worker(GROUP, rig.folder / GROUP, GUARANTEE, "--until-drained")
+            asyncio.run(rig.follow(worker, GROUP, total))
         sample = worker.samples[-1]
         limit = PEAK_MB_MAX + (options.lines * LINE_KB_MAX / 1_000 if case == "lines" else 0)
         peaks[case] = {
@@ -85,48 +85,48 @@ def main() -> None:
         raise Failed(f"the memory of a worker passed its bound: {', '.join(over)}")
 
 
-def make_topics(stand: Stand) -> None:
+def make_topics(rig: Rig) -> None:
     """Make the topics; a busy broker needs a while to lead so many partitions."""
     for left in range(TRIES_MAX, 0, -1):
         try:
-            stand.create_topics(GROUP)
+            rig.create_topics(GROUP)
             return
         except Failed:
             if left == 1:
                 raise
 
 
-def fill(stand: Stand, case: str, options: argparse.Namespace) -> int:
+def fill(rig: Rig, case: str, options: argparse.Namespace) -> int:
     """Put a case's records on the input topics; return how many there are."""
     if case == "bombs":
-        return asyncio.run(fill_bombs(stand, options.bombs))
+        return asyncio.run(fill_bombs(rig, options.bombs))
     if case == "lines":
-        return asyncio.run(fill_lines(stand, options.lines))
-    return stand.fill(Plan(events=options.events)).total
+        return asyncio.run(fill_lines(rig, options.lines))
+    return rig.fill(Plan(events=options.events)).total
 
 
-async def fill_bombs(stand: Stand, records: int) -> int:
+async def fill_bombs(rig: Rig, records: int) -> int:
     """Put a bomb of each codec on each partition."""
     total = 0
     for codec in CODECS:
         count = min(records, RECORDS.get(codec, records))
         data = bomb(codec, count, VALUE_BYTES)
-        for number in range(stand.partitions):
-            await send(stand.cluster, data, MES_EVENTS, number)
+        for number in range(rig.partitions):
+            await send(rig.cluster, data, MES_EVENTS, number)
             total += count
         print(f"{NAMES[codec]}: {len(data):,} bytes hold {count} MiB", flush=True)
     return total
 
 
-async def fill_lines(stand: Stand, lines: int) -> int:
+async def fill_lines(rig: Rig, lines: int) -> int:
     """Put an event of each of so many lines on their partitions."""
     for some in blocks(lines):
         by_partition: dict[tuple[str, int], list[Record]] = {}
         for number in some:
             key = b"DE01/ORDER-%07d" % number
-            at = MES_EVENTS, partition_of(key, stand.partitions)
+            at = MES_EVENTS, partition_of(key, rig.partitions)
             by_partition.setdefault(at, []).append(Record(0, None, key, EVENT % number))
-        await write(stand.cluster, by_partition)
+        await write(rig.cluster, by_partition)
     return lines
 
 

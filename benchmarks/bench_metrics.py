@@ -92,10 +92,10 @@ class TimedRefusals(Refusals):
         super().__init__()
         self.seconds = 0.0
 
-    def tell(self, outputs: Any) -> None:
+    def log_exceptions(self, outputs: Any) -> None:
         """Look for exceptions among records that have left."""
         began = time.thread_time()
-        super().tell(outputs)
+        super().log_exceptions(outputs)
         self.seconds += time.thread_time() - began
 
 
@@ -131,7 +131,7 @@ async def run(
 
         def observe(outputs: Any, done: asyncio.Event = done) -> None:
             if refusals is not None:
-                refusals.tell(outputs)
+                refusals.log_exceptions(outputs)
             done.set()
 
         task = PartitionTask(topic, 0, rules_for(topic), open_, seek, observe, _raise, meter)
@@ -257,10 +257,10 @@ def main() -> None:
                 times.append(used / total * 1e6)
     calls = []
     for _ in range(options.rounds):
-        timed, told = Timed(), TimedRefusals()
+        timed, refusals_timed = Timed(), TimedRefusals()
         with tempfile.TemporaryDirectory(prefix="lineside-bench-") as folder:
-            asyncio.run(run(batches, timed, told, Path(folder)))
-        calls.append((timed.seconds + told.seconds) / total * 1e6)
+            asyncio.run(run(batches, timed, refusals_timed, Path(folder)))
+        calls.append((timed.seconds + refusals_timed.seconds) / total * 1e6)
     own = statistics.median(calls)
     base = statistics.median(without)
     more = statistics.median(one - other for one, other in zip(with_, without, strict=True))

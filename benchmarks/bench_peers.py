@@ -18,7 +18,7 @@ import msgspec
 from bench_kafka import run_once
 from contestants import PEERS, Contestant, Run, run_peer, set_up
 from measure import Failed, about, keep, machine, table
-from stand import Stand, add_stand_options, run_main, standing
+from rig import Rig, add_stand_options, run_main, standing
 from totals import Totals, of_workload
 from workload import add_plan_options, plan_of
 
@@ -42,13 +42,13 @@ def main() -> None:
             set_up(name)
     contestants = [Contestant(name) for name in names]
     plan = plan_of(options)
-    with standing(options) as stand:
-        preloaded = stand.fill(plan)
+    with standing(options) as rig:
+        preloaded = rig.fill(plan)
         wanted, digest = of_workload(plan)
         for number in range(options.rounds):
             shift = number % len(contestants)
             for contestant in contestants[shift:] + contestants[:shift]:
-                take_turn(stand, contestant, number, preloaded.total, wanted)
+                take_turn(rig, contestant, number, preloaded.total, wanted)
     found = {
         "machine": machine(),
         "plan": msgspec.to_builtins(plan),
@@ -68,17 +68,15 @@ def main() -> None:
     keep(options.results, "peers", found, page(found, contestants))
 
 
-def take_turn(
-    stand: Stand, contestant: Contestant, number: int, total: int, wanted: Totals
-) -> None:
+def take_turn(rig: Rig, contestant: Contestant, number: int, total: int, wanted: Totals) -> None:
     """Run a contestant once; a failure is told, and the others go on."""
     group = f"bench-{contestant.name.replace('_', '-')}-{number}"
     try:
         if contestant.name == "lineside":
-            run = run_once(stand, group, "at_least_once", total, wanted)
+            run = run_once(rig, group, "at_least_once", total, wanted)
             contestant.runs.append(Run(run.cost, run.broker_cpu_per_event, {}, {}))
         else:
-            contestant.runs.append(run_peer(stand, contestant, group, total, wanted))
+            contestant.runs.append(run_peer(rig, contestant, group, total, wanted))
     except Failed as failed:
         contestant.failures.append(str(failed))
         print(f"round {number + 1}, {contestant.name}: no figure: {failed}", flush=True)

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 from contestants import Contestant, run_peer
 from measure import Failed, about, keep, machine, median_cost, table
-from stand import Stand, add_stand_options, run_main, standing, without_lineside
+from rig import Rig, add_stand_options, run_main, standing, without_lineside
 from totals import of_workload
 from workload import add_plan_options, plan_of
 
@@ -33,15 +33,15 @@ def main() -> None:
     add_stand_options(parser)
     options = parser.parse_args()
     plan = plan_of(options)
-    with standing(options) as stand:
-        total = stand.fill(plan).total
+    with standing(options) as rig:
+        total = rig.fill(plan).total
         wanted, _ = of_workload(plan)
         floor = Contestant("floor")
         profiles, costs = [], []
         for number in range(options.rounds):
-            floor.runs.append(run_peer(stand, floor, f"floor-{number}", total, wanted))
-            costs.append(plain(stand, f"plain-{number}", total))
-            profiles.append(profiled(stand, f"profiled-{number}", total))
+            floor.runs.append(run_peer(rig, floor, f"floor-{number}", total, wanted))
+            costs.append(plain(rig, f"plain-{number}", total))
+            profiles.append(profiled(rig, f"profiled-{number}", total))
             print(f"round {number + 1}: {costs[-1].cpu_per_event:.2f} us an event", flush=True)
     cost, under = median_cost(costs), floor.median
     stages = split(profiles)
@@ -68,63 +68,63 @@ def main() -> None:
     keep(options.results, "profile", found, page)
 
 
-def plain(stand: Stand, group: str, total: int) -> Any:
+def plain(rig: Rig, group: str, total: int) -> Any:
     """Return what the worker costs as it is."""
-    stand.create_topics(group)
-    folder = stand.folder / group
-    worker = stand.worker(group, folder, "at_least_once", "--until-drained")
-    asyncio.run(stand.follow(worker, group, total))
-    stand.forget(group, folder)
+    rig.create_topics(group)
+    folder = rig.folder / group
+    worker = rig.worker(group, folder, "at_least_once", "--until-drained")
+    asyncio.run(rig.follow(worker, group, total))
+    rig.forget(group, folder)
     return worker.cost(total)
 
 
-def profiled(stand: Stand, group: str, total: int) -> dict[str, Any]:
+def profiled(rig: Rig, group: str, total: int) -> dict[str, Any]:
     """Return what the clocks of a profiled worker say."""
-    stand.create_topics(group)
-    folder, out = stand.folder / group, stand.folder / f"{group}.json"
+    rig.create_topics(group)
+    folder, out = rig.folder / group, rig.folder / f"{group}.json"
     settings = {
-        "LINESIDE_BROKER": stand.broker.url,
+        "LINESIDE_BROKER": rig.broker.url,
         "LINESIDE_GROUP": group,
         "LINESIDE_DATA_DIR": str(folder),
         "LINESIDE_PORT": "0",
         "LINESIDE_TICK_SECONDS": "0",
         "BENCH_PROFILE": str(out),
     }
-    with (stand.folder / f"{group}.log").open("wb") as log:
-        worker = stand.run(
+    with (rig.folder / f"{group}.log").open("wb") as log:
+        worker = rig.run(
             [sys.executable, PROFILED, "worker", "--until-drained"],
             env=without_lineside() | settings,
             stdout=log,
             stderr=log,
         )
-    asyncio.run(stand.follow(worker, group, total))
+    asyncio.run(rig.follow(worker, group, total))
     worker.wait(60)
     if not out.exists():
-        raise Failed(f"the profiled worker left nothing:\n{stand.said(group)}")
-    told: dict[str, Any] = json.loads(out.read_text())
-    stand.forget(group, folder)
-    return told
+        raise Failed(f"the profiled worker left nothing:\n{rig.said(group)}")
+    profile: dict[str, Any] = json.loads(out.read_text())
+    rig.forget(group, folder)
+    return profile
 
 
 def split(profiles: list[dict[str, Any]]) -> dict[str, float]:
     """Return the microseconds of an event by stage, medians, the rest and the sum behind them."""
-    each = [split_one(told) for told in profiles]
+    each = [split_one(profile) for profile in profiles]
     names = list(dict.fromkeys(name for one in each for name in one))
     return {name: round(statistics.median(one.get(name, 0) for one in each), 3) for name in names}
 
 
-def split_one(told: dict[str, Any]) -> dict[str, float]:
+def split_one(profile: dict[str, Any]) -> dict[str, float]:
     """Return one profile by stage, in microseconds an event."""
-    us = 1e6 / told["records"]
-    stages = {name: seconds * us for name, seconds in told["stages"].items()}
-    rest = told["main_thread"] * us - sum(stages.values())
-    samples = sum(told["rest_samples"].values()) or 1
-    for package, count in sorted(told["rest_samples"].items(), key=lambda one: -one[1]):
+    us = 1e6 / profile["records"]
+    stages = {name: seconds * us for name, seconds in profile["stages"].items()}
+    rest = profile["main_thread"] * us - sum(stages.values())
+    samples = sum(profile["rest_samples"].values()) or 1
+    for package, count in sorted(profile["rest_samples"].items(), key=lambda one: -one[1]):
         stages[f"the rest of the main thread, in {package}"] = rest * count / samples
     stages["other threads: RocksDB's flushes and merges"] = (
-        told["process"] - told["main_thread"]
+        profile["process"] - profile["main_thread"]
     ) * us
-    stages["the whole process, with clocks"] = told["process"] * us
+    stages["the whole process, with clocks"] = profile["process"] * us
     return stages
 
 

@@ -26,7 +26,7 @@ import msgspec
 from aiokafka import TopicPartition
 from measure import Failed, about, keep, machine, table
 from preload import Preloaded
-from stand import Stand, add_stand_options, run_main, standing
+from rig import Rig, add_stand_options, run_main, standing
 from workload import Plan
 from workload_shapes import line_name
 
@@ -63,13 +63,13 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000)
     options = parser.parse_args()
     plan = plan_for(options.keys)
-    with standing(options) as stand:
-        preloaded = stand.fill(plan)
-        filled = fill(stand, preloaded)
+    with standing(options) as rig:
+        preloaded = rig.fill(plan)
+        filled = fill(rig, preloaded)
         restarts: dict[str, list[Restart]] = {"intact": [], "wiped": []}
         for number in range(options.rounds):
             for how, each in restarts.items():
-                each.append(restart(stand, plan, how, number))
+                each.append(restart(rig, plan, how, number))
                 print(f"round {number + 1}, {how}: {each[-1]}", flush=True)
     found = {
         "machine": machine(),
@@ -89,47 +89,47 @@ def plan_for(keys: int) -> Plan:
     return Plan(events=events, rate=max(Plan(events=0).rate, events / lines / EVENT_SECONDS_MAX))
 
 
-def fill(stand: Stand, preloaded: Preloaded) -> dict[str, Any]:
+def fill(rig: Rig, preloaded: Preloaded) -> dict[str, Any]:
     """Let a worker process everything, and return what its changelogs and its disk have then."""
-    stand.create_topics(GROUP)
-    folder = stand.folder / GROUP
-    worker = stand.worker(GROUP, folder, GUARANTEE, "--until-drained")
-    asyncio.run(stand.follow(worker, GROUP, preloaded.total))
+    rig.create_topics(GROUP)
+    folder = rig.folder / GROUP
+    worker = rig.worker(GROUP, folder, GUARANTEE, "--until-drained")
+    asyncio.run(rig.follow(worker, GROUP, preloaded.total))
     seconds = worker.samples[-1].seconds
     print(f"filled: {preloaded.ledger_keys:,} keys in {seconds:.0f} s", flush=True)
     topics = [changelog(GROUP, topic) for topic in INPUTS]
     return {
         "filling_seconds": seconds,
-        "changelog_records": sum(stand.ends(topics).values()),
-        "changelog_bytes": stand.log_bytes(topics),
+        "changelog_records": sum(rig.ends(topics).values()),
+        "changelog_bytes": rig.log_bytes(topics),
         "state_bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
     }
 
 
-def restart(stand: Stand, plan: Plan, how: str, number: int) -> Restart:
+def restart(rig: Rig, plan: Plan, how: str, number: int) -> Restart:
     """Start the worker once more, and stop it when it has gone on."""
-    folder = stand.folder / GROUP
+    folder = rig.folder / GROUP
     if how == "wiped":
         shutil.rmtree(folder)
-    wanted = asyncio.run(confirm(stand, plan, f"{how}-{number}"))
-    since = stand.ends([ERP_TRANSACTIONS])
-    worker = stand.worker(GROUP, folder, GUARANTEE)
+    wanted = asyncio.run(confirm(rig, plan, f"{how}-{number}"))
+    since = rig.ends([ERP_TRANSACTIONS])
+    worker = rig.worker(GROUP, folder, GUARANTEE)
     try:
-        found = asyncio.run(observe(stand, worker, wanted, since))
+        found = asyncio.run(observe(rig, worker, wanted, since))
     finally:
         code = worker.end()
     if code:
-        raise Failed(f"the worker ended with code {code}:\n{stand.said(GROUP)}")
+        raise Failed(f"the worker ended with code {code}:\n{rig.said(GROUP)}")
     return found
 
 
-async def confirm(stand: Stand, plan: Plan, name: str) -> set[str]:
+async def confirm(rig: Rig, plan: Plan, name: str) -> set[str]:
     """Put a confirmation on each partition of the MES's topic; return the ids they leave under."""
     places = {}
     for line in range(plan.lines):
         plant, line_ = line_name(line, plan.plants)
-        places[partition_of(f"{plant}/{line_}".encode(), stand.partitions)] = plant, line_
-    producer = stand.cluster.producer()
+        places[partition_of(f"{plant}/{line_}".encode(), rig.partitions)] = plant, line_
+    producer = rig.cluster.producer()
     await producer.start()
     try:
         for number, (plant, line_) in places.items():
@@ -153,18 +153,18 @@ async def confirm(stand: Stand, plan: Plan, name: str) -> set[str]:
 
 
 async def observe(
-    stand: Stand, worker: Any, wanted: set[str], since: Mapping[TopicPartition, int]
+    rig: Rig, worker: Any, wanted: set[str], since: Mapping[TopicPartition, int]
 ) -> Restart:
     """Return when the worker was ready, and when the records with these ids had left."""
     left, times = set(wanted), []
-    async with stand.cluster.reader() as reader, asyncio.timeout(RESTART_SECONDS_MAX):
+    async with rig.cluster.reader() as reader, asyncio.timeout(RESTART_SECONDS_MAX):
         reader.assign(list(since))
         for tp, end in since.items():
             reader.seek(tp, end)
-        waiting = asyncio.ensure_future(stand.ready(worker, GROUP))
+        waiting = asyncio.ensure_future(rig.ready(worker, GROUP))
         while left:
             if not worker.running:
-                raise Failed(f"the worker has ended:\n{stand.said(GROUP)}")
+                raise Failed(f"the worker has ended:\n{rig.said(GROUP)}")
             for records in (await reader.getmany(timeout_ms=POLL_MS)).values():
                 gone = {msgspec.json.decode(record.value)["id"] for record in records} & left
                 left -= gone

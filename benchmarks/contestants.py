@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 from bench_kafka import per_event
 from measure import Cost, Failed, Watched, median_cost
-from stand import ROOT, Stand, tell
+from rig import ROOT, Rig, tell
 from totals import Totals, add_peer, differences
 
 PEERS: Final = ROOT / "benchmarks" / "peers"
@@ -82,20 +82,20 @@ def set_up(name: str) -> None:
         raise Failed(f"{name} can't be set up:\n{(done.stdout + done.stderr)[-2_000:]}")
 
 
-def run_peer(stand: Stand, contestant: Contestant, group: str, total: int, wanted: Totals) -> Run:
+def run_peer(rig: Rig, contestant: Contestant, group: str, total: int, wanted: Totals) -> Run:
     """Run a contestant of the common command line, and check what it wrote."""
     name, out = contestant.name, f"bench.{contestant.name}.out"
     writes = name != "floor"
     if writes:
-        stand.create_topic(out)
-    there, before = stand.topics(), stand.broker_cpu()
+        rig.create_topic(out)
+    there, before = rig.topics(), rig.broker_cpu()
     try:
-        peer, last = consume(stand, contestant, group, out if writes else None, total)
-        after = stand.broker_cpu()
-        kinds = check(stand, out, wanted) if writes else Counter()
+        peer, last = consume(rig, contestant, group, out if writes else None, total)
+        after = rig.broker_cpu()
+        kinds = check(rig, out, wanted) if writes else Counter()
     finally:
-        stand.delete_topics(name for name in stand.topics() if name not in there or name == out)
-        shutil.rmtree(stand.folder / group, ignore_errors=True)
+        rig.delete_topics(name for name in rig.topics() if name not in there or name == out)
+        shutil.rmtree(rig.folder / group, ignore_errors=True)
     return Run(
         cost=peer.cost(total),
         broker_cpu_per_event=per_event(before, after, total, 1e6),
@@ -105,34 +105,34 @@ def run_peer(stand: Stand, contestant: Contestant, group: str, total: int, wante
 
 
 def consume(
-    stand: Stand, contestant: Contestant, group: str, out: str | None, total: int
+    rig: Rig, contestant: Contestant, group: str, out: str | None, total: int
 ) -> tuple[Watched, dict[str, int]]:
     """Let a contestant consume everything, and end it; return it and the last it said."""
-    state = stand.folder / group
+    state = rig.folder / group
     command: list[str | Path] = (
         [sys.executable, ROOT / "benchmarks" / "floor.py"]
         if out is None
         else [PEERS / contestant.name / "run"]
     )
-    command += ["--broker", stand.cluster.servers[0], "--group", group, "--state", state]
-    command += ["--partitions", str(stand.partitions), "--progress-seconds", str(PROGRESS_SECONDS)]
-    log = stand.folder / f"{group}.log"
+    command += ["--broker", rig.cluster.servers[0], "--group", group, "--state", state]
+    command += ["--partitions", str(rig.partitions), "--progress-seconds", str(PROGRESS_SECONDS)]
+    log = rig.folder / f"{group}.log"
     with log.open("wb") as errors:
-        peer = stand.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    own = {str(state): "DIR", stand.cluster.servers[0]: "HOST:PORT", group: "NAME"}
+        peer = rig.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    own = {str(state): "DIR", rig.cluster.servers[0]: "HOST:PORT", group: "NAME"}
     lines: Lines = queue.SimpleQueue()
     threading.Thread(target=listen, args=(peer, lines, own), daemon=True).start()
     last = watch(peer, contestant, lines, total, log)
     if peer.running and out is not None:
-        settle(stand, peer, out)
+        settle(rig, peer, out)
     before = peer.running
     if before:
         peer.look(total)
     code = peer.end(STOP_SECONDS_MAX)
     if not before and code:
         raise Failed(f"{contestant.name} ended with code {code}\n{tail(log)}")
-    while (told := lines.get()) is not None:  # until its output ends
-        last = told if "records" in told else last
+    while (report := lines.get()) is not None:  # until its output ends
+        last = report if "records" in report else last
     if last["records"] != total:
         raise Failed(f"{contestant.name} consumed {last['records']:,} records of {total:,}")
     return peer, last
@@ -149,20 +149,20 @@ def watch(
     records, since = -1, time.monotonic()
     while True:
         try:
-            told = lines.get(timeout=1)
+            report = lines.get(timeout=1)
         except queue.Empty:
-            told = {}
-        if told is None:
+            report = {}
+        if report is None:
             raise Failed(f"{contestant.name} ended after {records:,} of {total:,}\n{tail(log)}")
-        if "versions" in told:
-            contestant.said = told
-        if "records" in told:
-            if told["records"] != records:
-                records, since = told["records"], time.monotonic()
+        if "versions" in report:
+            contestant.said = report
+        if "records" in report:
+            if report["records"] != records:
+                records, since = report["records"], time.monotonic()
                 peer.look(records)
                 tell(f"{contestant.name}: {records:,} of {total:,} records")
             if records >= total:
-                return told
+                return report
         if time.monotonic() - since > STILL_SECONDS_MAX:
             raise Failed(
                 f"{contestant.name} has consumed {max(records, 0):,} of {total:,} records, and "
@@ -179,25 +179,25 @@ def listen(peer: Watched, lines: Lines, own: dict[str, str]) -> None:
         for value, name in own.items():
             line = line.replace(value, name)
         try:
-            told = json.loads(line)
+            report = json.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict):
-            lines.put(told)
+        if isinstance(report, dict):
+            lines.put(report)
     lines.put(None)
 
 
-def settle(stand: Stand, peer: Watched, out: str) -> None:
+def settle(rig: Rig, peer: Watched, out: str) -> None:
     """Wait until a contestant has written nothing more for a while, or has ended."""
-    ends, since = stand.ends([out]), time.monotonic()
+    ends, since = rig.ends([out]), time.monotonic()
     while peer.running and time.monotonic() - since < SETTLED_SECONDS:
         time.sleep(0.5)
-        told = stand.ends([out])
-        if told != ends:
-            ends, since = told, time.monotonic()
+        now = rig.ends([out])
+        if now != ends:
+            ends, since = now, time.monotonic()
 
 
-def check(stand: Stand, out: str, wanted: Totals) -> "Counter[str]":
+def check(rig: Rig, out: str, wanted: Totals) -> "Counter[str]":
     """Return how many records of each type were written; raises `Failed` on wrong totals."""
     found, kinds = Totals(), Counter[str]()
 
@@ -205,7 +205,7 @@ def check(stand: Stand, out: str, wanted: Totals) -> "Counter[str]":
         kinds.update(add_peer(found, values))
 
     try:
-        stand.read(dict.fromkeys(stand.tps([out]), 0), take)
+        rig.read(dict.fromkeys(rig.tps([out]), 0), take)
     except (ValueError, KeyError) as error:
         raise Failed(f"a record on {out} can't be read: {error!r}") from None
     wrong = differences(wanted, found)

@@ -50,8 +50,8 @@ class Floor:
         await consumer.start()
         try:
             while not self._stopping.is_set():
-                lumps = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS_MAX)
-                for records in lumps.values():
+                polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS_MAX)
+                for records in polled.values():
                     self._take(records)
                 await asyncio.sleep(0)
         finally:
@@ -73,8 +73,8 @@ class Floor:
             self._print()
 
     def _print(self) -> None:
-        told = {"records": self.records, "bad": self.bad, "duplicates": 0, "late": 0}
-        print(json.dumps(told), flush=True)
+        counts = {"records": self.records, "bad": self.bad, "duplicates": 0, "late": 0}
+        print(json.dumps(counts), flush=True)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from tables.line.rules import Timing
 
 SUBJECTS: Final = ("keys", "lines", "partitions", "workers", "late", "rows")
 
-TOLD: Final = {
+INTRODUCTIONS: Final = {
     "keys": "One run, by how many keys the ledgers hold: those of all events that were accepted, "
     "telemetry aside. The log is denser than others, so that all are within a day of event time.",
     "lines": "As many events of more lines, so of less event time. None is late.",
@@ -56,11 +56,11 @@ def page(found: dict[str, Any]) -> str:
     there = {name: found["subjects"][name] for name in SUBJECTS if name in found["subjects"]}
     parts = ["# How the cost grows\n"]
     for name, subject in there.items():
-        told = subject["machine"]
+        machine = subject["machine"]
         kind = "; **a trial**: the worker was asked for its page" if subject["trial"] else ""
-        parts.append(f"## {name.capitalize()}\n\n{TOLD[name]}\n")
+        parts.append(f"## {name.capitalize()}\n\n{INTRODUCTIONS[name]}\n")
         parts.append(keys_table(subject) if name == "keys" else points_table(name, subject))
-        parts.append(f"Measured {told['measured']}, lineside {told['lineside']}{kind}.\n")
+        parts.append(f"Measured {machine['measured']}, lineside {machine['lineside']}{kind}.\n")
     if "lines" in there and not there["lines"]["trial"]:
         parts.append(plants(there["lines"], there.get("keys")))
     parts += dict.fromkeys(about(subject) for subject in there.values())
@@ -153,7 +153,7 @@ def plants(lines: dict[str, Any], keys: dict[str, Any] | None) -> str:
     low, high = few["median"]["peak_mb"], many["median"]["peak_mb"]
     each = (high - low) / count
     more = wanted - few["value"]
-    told = (
+    text = (
         f"## What it says for {PLANTS:,} plants\n\n"
         f"{PLANTS:,} plants of {LINES_OF_A_PLANT} lines are {wanted:,} lines. At {rate:g} events/s "
         f"a line, the log's rate, they report {wanted:,} x {rate:g} = {events:,.0f} events/s. At "
@@ -165,7 +165,7 @@ def plants(lines: dict[str, Any], keys: dict[str, Any] | None) -> str:
         f"one worker with {wanted:,} lines takes {low:.0f} + {more:,.0f} x {each:.4f} = "
         f"**{low + more * each:.0f} MB**.\n"
     )
-    return told + (remembered(many, keys, events) if keys else "")
+    return text + (remembered(many, keys, events) if keys else "")
 
 
 def remembered(many: dict[str, Any], keys: dict[str, Any], events: float) -> str:

@@ -1,4 +1,4 @@
-"""A run of a job on the stand, by one worker or several: what it cost, and what it held."""
+"""A run of a job on the rig, by one worker or several, with its cost and its memory."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from measure import Cost, Failed, Sample, Watched, cost
 from preload import Preloaded
-from stand import POLL_SECONDS, STILL_SECONDS_MAX, Stand, tell
+from rig import POLL_SECONDS, STILL_SECONDS_MAX, Rig, tell
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
 from workload import Plan
 
@@ -61,36 +61,36 @@ class Run(msgspec.Struct):
     """On the workers' disks."""
 
 
-def fill(stand: Stand, point: Point) -> Preloaded:
+def fill(rig: Rig, point: Point) -> Preloaded:
     """Put the log of a point on topics that are new."""
-    stand.partitions = point.partitions
-    stand.renew("lineside")
-    return stand.fill(point.plan)
+    rig.partitions = point.partitions
+    rig.renew("lineside")
+    return rig.fill(point.plan)
 
 
 def run_once(
-    stand: Stand, point: Point, group: str, filled: Preloaded, trial: bool
+    rig: Rig, point: Point, group: str, filled: Preloaded, trial: bool
 ) -> tuple[Run, Track]:
     """Let the workers of a group process everything; raises `Failed` if the totals are wrong."""
-    stand.create_topics(group)
-    folder = stand.folder / group
-    since = stand.output_ends()
-    workers = start(stand, point.workers, group)
-    track = asyncio.run(follow(stand, workers, group, filled, trial))
-    stop(stand, workers, group)
-    ends = stand.output_ends()
+    rig.create_topics(group)
+    folder = rig.folder / group
+    since = rig.output_ends()
+    workers = start(rig, point.workers, group)
+    track = asyncio.run(follow(rig, workers, group, filled, trial))
+    stop(rig, workers, group)
+    ends = rig.output_ends()
     found, counts = Totals(), Counter[str]()
 
     def take(topic: str, values: list[bytes]) -> None:
         add_lineside(found, topic, values)
         counts[topic] += len(values)
 
-    stand.read({tp: offset for tp, offset in since.items() if tp.topic in TOPICS}, take)
+    rig.read({tp: offset for tp, offset in since.items() if tp.topic in TOPICS}, take)
     wrong = differences(wanted_of(point.plan)[0], found)
     if wrong:
         raise Failed(f"{group}: the totals aren't what they have to be: {'; '.join(wrong)}")
     state_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    stand.forget(group, folder)
+    rig.forget(group, folder)
     run = Run(
         cost=cost(track.samples, filled.total, track.samples[-1].cpu),
         worker_share_least=track.shares[0],
@@ -101,22 +101,22 @@ def run_once(
     return run, track
 
 
-def start(stand: Stand, count: int, group: str) -> list[Watched]:
+def start(rig: Rig, count: int, group: str) -> list[Watched]:
     """Start the workers of a group, each with a folder and a log of its own."""
     workers = []
     for number in range(count):
-        workers.append(stand.worker(group, stand.folder / group / str(number), GUARANTEE))
-        (stand.folder / f"{group}.log").rename(stand.folder / f"{group}-{number}.log")
+        workers.append(rig.worker(group, rig.folder / group / str(number), GUARANTEE))
+        (rig.folder / f"{group}.log").rename(rig.folder / f"{group}-{number}.log")
     return workers
 
 
-def said(stand: Stand, group: str, workers: list[Watched]) -> str:
+def said(rig: Rig, group: str, workers: list[Watched]) -> str:
     """Return the last of what the workers of a group have said."""
-    return "\n".join(stand.said(f"{group}-{number}") for number in range(len(workers)))
+    return "\n".join(rig.said(f"{group}-{number}") for number in range(len(workers)))
 
 
 async def follow(
-    stand: Stand, workers: list[Watched], group: str, filled: Preloaded, trial: bool
+    rig: Rig, workers: list[Watched], group: str, filled: Preloaded, trial: bool
 ) -> Track:
     """Sample the workers of a group until they have consumed everything.
 
@@ -132,26 +132,26 @@ async def follow(
     fullest = max(counts, key=lambda tp: counts[tp])
     track = Track([], [], [])
     at, records, moved = 0, 0, time.monotonic()
-    async with stand.cluster.admin() as admin, aiohttp.ClientSession() as session:
+    async with rig.cluster.admin() as admin, aiohttp.ClientSession() as session:
         while records < filled.total:
             await asyncio.sleep(POLL_SECONDS)
             if not all(worker.running for worker in workers):
-                raise Failed(f"a worker has ended:\n{said(stand, group, workers)}")
+                raise Failed(f"a worker has ended:\n{said(rig, group, workers)}")
             if trial:
-                logs = [stand.said(f"{group}-{n}") for n in range(len(workers))]
-                told = await on_pages(session, logs)
+                logs = [rig.said(f"{group}-{n}") for n in range(len(workers))]
+                processed = await on_pages(session, logs)
             else:
-                told = await committed(admin, group)
-            if sum(told.values()) != records:
-                records, moved = sum(told.values()), time.monotonic()
+                processed = await committed(admin, group)
+            if sum(processed.values()) != records:
+                records, moved = sum(processed.values()), time.monotonic()
                 tell(f"{group}: {records:,} of {filled.total:,} records")
             if time.monotonic() - moved > STILL_SECONDS_MAX:
                 raise Failed(
-                    f"nothing moves for {STILL_SECONDS_MAX} s:\n{said(stand, group, workers)}"
+                    f"nothing moves for {STILL_SECONDS_MAX} s:\n{said(rig, group, workers)}"
                 )
             seconds = time.monotonic() - workers[0].began
             track.resident.append((seconds, sum(resident_mb(one.process.pid) for one in workers)))
-            mark = records if trial else told.get(fullest, 0)
+            mark = records if trial else processed.get(fullest, 0)
             if mark != at or records == filled.total:
                 at = mark
                 looks = [worker.look(records) for worker in workers]
@@ -164,10 +164,10 @@ async def follow(
 async def committed(admin: AIOKafkaAdminClient, group: str) -> dict[TopicPartition, int]:
     """Return what a group has committed of the input topics."""
     try:
-        told = await admin.list_consumer_group_offsets(group)
+        offsets = await admin.list_consumer_group_offsets(group)
     except GroupCoordinatorNotAvailableError:  # a new broker's first group
         return {}
-    return {tp: max(at.offset, 0) for tp, at in told.items() if tp.topic in INPUTS}
+    return {tp: max(at.offset, 0) for tp, at in offsets.items() if tp.topic in INPUTS}
 
 
 async def on_pages(session: aiohttp.ClientSession, logs: list[str]) -> dict[TopicPartition, int]:
@@ -205,10 +205,10 @@ def resident_mb(pid: int) -> float:
     return int(now[1]) / 1024 if now else 0
 
 
-def stop(stand: Stand, workers: list[Watched], group: str) -> None:
+def stop(rig: Rig, workers: list[Watched], group: str) -> None:
     """End the workers at once, so that none takes over what another has left."""
     for worker in workers:
         worker.process.send_signal(signal.SIGTERM)
     codes = [worker.wait(STOP_SECONDS_MAX) for worker in workers]
     if any(codes):
-        raise Failed(f"the workers ended with codes {codes}:\n{said(stand, group, workers)}")
+        raise Failed(f"the workers ended with codes {codes}:\n{said(rig, group, workers)}")

@@ -226,10 +226,10 @@ def machine() -> dict[str, Any]:
 def java() -> str:
     """Return the first line that Java says of its version, or "" where there is none."""
     try:
-        told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
+        done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return told.stderr.splitlines()[0]
+    return done.stderr.splitlines()[0]
 
 
 def commit() -> str:
@@ -269,10 +269,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def about(found: Mapping[str, Any]) -> str:
     """Return the sentence that says on what it was measured."""
-    told = found["machine"]
-    packages = ", ".join(f"{name} {number}" for name, number in told["packages"].items())
+    machine = found["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
     return (
-        f"{told['measured']}, {told['cores']} cores of {told['cpu']}, {told['memory_gb']} GB, "
-        f"Linux {told['kernel']}, {told['python']}, {told['java']}; lineside {told['lineside']}; "
-        f"{packages}.\n"
+        f"{machine['measured']}, {machine['cores']} cores of {machine['cpu']}, "
+        f"{machine['memory_gb']} GB, Linux {machine['kernel']}, {machine['python']}, "
+        f"{machine['java']}; lineside {machine['lineside']}; {packages}.\n"
     )

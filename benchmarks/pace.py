@@ -78,8 +78,8 @@ async def pace(producer: AIOKafkaProducer, rate: float, seconds: float, speed: f
     await asyncio.gather(*sent)
     records = sum(due.records for due in ticks)
     rate = records / (time.monotonic() - began)
-    told = {"records": records, "rate": round(rate), "behind_seconds_max": round(behind, 3)}
-    print(json.dumps(told), flush=True)
+    report = {"records": records, "rate": round(rate), "behind_seconds_max": round(behind, 3)}
+    print(json.dumps(report), flush=True)
 
 
 def made(

@@ -213,8 +213,8 @@ def soak(found: dict[str, Any]) -> Figure:
         (all_axes[1], "descriptors", "descriptors"),
     ):
         for name, color in zip(workers, (OTHERS, OURS, SECOND), strict=False):
-            told = [one[member].get(name) for one in samples]
-            axes.plot(minutes, told, color=color, linewidth=1, label=name)
+            values = [one[member].get(name) for one in samples]
+            axes.plot(minutes, values, color=color, linewidth=1, label=name)
         axes.set_title(title)
     for axes, title, member in (
         (all_axes[2], "disk of all workers, MB", "disk_mb"),
@@ -270,8 +270,8 @@ def middle(figures: Sequence[float]) -> float:
 def on(measured: Sequence[dict[str, Any]]) -> str:
     """Return when it was measured, and of which commits."""
     machines = [one["machine"] for one in measured]
-    told = dict.fromkeys(f"{one['measured']}, lineside {one['lineside']}" for one in machines)
-    return "; ".join(told)
+    sentences = dict.fromkeys(f"{one['measured']}, lineside {one['lineside']}" for one in machines)
+    return "; ".join(sentences)
 
 
 if __name__ == "__main__":

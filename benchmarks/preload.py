@@ -74,12 +74,12 @@ async def preload(cluster: Cluster, plan: Plan, batch_bytes: int = BATCH_BYTES) 
         counts = {name: len(await producer.partitions_for(name)) for name in INPUTS}
         filling = Filling(producer, counts, batch_bytes)
         workload = Workload(plan)
-        began = told = time.monotonic()
+        began = reported = time.monotonic()
         for block in workload.blocks():
             await filling.add(block)
-            if time.monotonic() - told > 1:
-                told = time.monotonic()
-                tell(filling.records.total(), plan.events, told - began)
+            if time.monotonic() - reported > 1:
+                reported = time.monotonic()
+                tell(filling.records.total(), plan.events, reported - began)
         await filling.finish()
         seconds = time.monotonic() - began
         tell(filling.records.total(), plan.events, seconds, "\n")

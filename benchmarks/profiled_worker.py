@@ -68,7 +68,7 @@ class Clock:
         if not self._stages:
             self.samples[package_of(frame)] += 1
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return what was counted: seconds by stage, of the main thread, of the process."""
         assert self._began is not None
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -145,7 +145,7 @@ def main() -> None:
         cli.main(sys.argv[1:], standalone_mode=False)
     finally:
         if clock.records:
-            Path(os.environ["BENCH_PROFILE"]).write_text(json.dumps(clock.told(), indent=2))
+            Path(os.environ["BENCH_PROFILE"]).write_text(json.dumps(clock.as_dict(), indent=2))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import asyncio
 from bench_kafka import check
 from contestants import Contestant, consume, set_up
 from contestants import check as check_peer
-from stand import GUARANTEES, add_stand_options, run_main, standing
+from rig import GUARANTEES, add_stand_options, run_main, standing
 from totals import of_workload
 from workload import add_plan_options, plan_of
 
@@ -30,24 +30,24 @@ def main() -> None:
     for name in names:
         if name != "floor":
             set_up(name)
-    with standing(options) as stand:
-        total = stand.fill(plan).total
+    with standing(options) as rig:
+        total = rig.fill(plan).total
         wanted, _ = of_workload(plan)
         for guarantee in GUARANTEES:
             group = f"smoke-{guarantee.replace('_', '-')}"
-            stand.create_topics(group)
-            since = stand.output_ends()
-            worker = stand.worker(group, stand.folder / group, guarantee, "--until-drained")
-            asyncio.run(stand.follow(worker, group, total))
-            check(stand, group, since, wanted)
+            rig.create_topics(group)
+            since = rig.output_ends()
+            worker = rig.worker(group, rig.folder / group, guarantee, "--until-drained")
+            asyncio.run(rig.follow(worker, group, total))
+            check(rig, group, since, wanted)
             print(f"lineside, {guarantee}: {total:,} records, totals right", flush=True)
         for name in names:
             out = f"bench.{name}.out" if name != "floor" else None
             if out is not None:
-                stand.create_topic(out)
-            consume(stand, Contestant(name), f"smoke-{name}", out, total)
+                rig.create_topic(out)
+            consume(rig, Contestant(name), f"smoke-{name}", out, total)
             if out is not None:
-                check_peer(stand, out, wanted)
+                check_peer(rig, out, wanted)
             print(f"{name}: {total:,} records{', totals right' if out else ''}", flush=True)
 
 

@@ -145,13 +145,13 @@ def _add(found: Totals, record: dict[str, Any], kind: str) -> None:
 def differences(wanted: Totals, found: Totals) -> list[str]:
     """Return a line for each total that differs, the first few and how many there are."""
     keys = sorted(key for key in wanted.keys() | found.keys() if wanted[key] != found[key])
-    told = [
+    sentences = [
         f"{plant}/{line} {kind} {measure}: {_text(found[key], measure)} instead of "
         f"{_text(wanted[key], measure)}"
         for key in keys[:SHOWN]
         for plant, line, kind, measure in (key,)
     ]
-    return [*told, f"{len(keys):,} totals differ"] if keys else []
+    return [*sentences, f"{len(keys):,} totals differ"] if keys else []
 
 
 def _text(amount: int, measure: str) -> str:

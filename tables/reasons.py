@@ -10,7 +10,7 @@ from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
 from streams.trouble import Trouble
 
-TOLD_MAX: Final = 10
+SHOWN_MAX: Final = 10
 """So many reasons are told, the most frequent ones; all refused records are exceptions."""
 
 KEPT_MAX: Final = 1_000
@@ -78,18 +78,18 @@ class Reasons:
         """Return what to say of them, the most frequent first; nothing if nothing was refused."""
         if not self.count:
             return []
-        often = sorted(self._met.values(), key=lambda met: -met.count)[:TOLD_MAX]
-        told = [f"{self.count:,} refused:"]
-        told += [f"{met.count:>9,}  {met.text} (first: {met.where})" for met in often]
+        often = sorted(self._met.values(), key=lambda met: -met.count)[:SHOWN_MAX]
+        lines = [f"{self.count:,} refused:"]
+        lines += [f"{met.count:>9,}  {met.text} (first: {met.where})" for met in often]
         rest = self.count - sum(met.count for met in often)
-        return [*told, f"{rest:>9,}  for other reasons"] if rest else told
+        return [*lines, f"{rest:>9,}  for other reasons"] if rest else lines
 
 
 def check_accepted(log: object, accepted: int, refused: int, passed_over: int = 0) -> None:
     """Raise `NothingAcceptedError` where a log has records, and none of them was accepted."""
     if accepted or not (refused or passed_over):
         return
-    told = f"{refused:,} refused"
+    counts = f"{refused:,} refused"
     if passed_over:
-        told += f", {passed_over:,} of other topics than mes.events.v1 and machine.events.v1"
-    raise NothingAcceptedError(f"nothing of {log} was accepted ({told}): {WHAT_A_LOG_IS}")
+        counts += f", {passed_over:,} of other topics than mes.events.v1 and machine.events.v1"
+    raise NothingAcceptedError(f"nothing of {log} was accepted ({counts}): {WHAT_A_LOG_IS}")

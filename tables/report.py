@@ -53,7 +53,7 @@ def report(partitions: Iterable[Partition], passed_over: int = 0) -> Report:
         passed_over=passed_over,
         lines=len({key for partition in partitions for key in partition.lines})
         + sum(partition.cold.count for partition in partitions),
-        **totals.told(),
+        **totals.as_dict(),
     )
 
 
@@ -103,7 +103,7 @@ class Totals:
         self._open_windows += cold.open_windows
         self._sums.add_cold(cold)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the sums, by their names in a report."""
         return {
             "late": self._late,
@@ -111,7 +111,7 @@ class Totals:
             "waiting_ends": self._waiting,
             "overlong_episodes": self._overlong,
             "episodes": self._episodes,
-            "conservation": self._sums.told(),
+            "conservation": self._sums.as_dict(),
         }
 
 
@@ -122,7 +122,7 @@ def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
         for line in partition.lines.values():
             sums.add(line, partition.rules)
         sums.add_cold(partition.cold)
-    return sums.told()
+    return sums.as_dict()
 
 
 class Sums:
@@ -147,7 +147,7 @@ class Sums:
             self._sums.setdefault(name, Balance()).add(balance)
         self._errors.update(cold.errors)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the sums as decimal strings, by record type and measure."""
         return {
             "error": quantity.text(self._errors.total()),

@@ -1,1 +1,1 @@
-"""`lineside audit`: what has left, held against what follows from the input topics."""
+"""`lineside audit`: compares the output topics with what follows from the input topics."""

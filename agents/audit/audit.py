@@ -1,4 +1,4 @@
-"""An audit of a running or stopped system: reads its topics, and proves or refutes the laws."""
+"""An audit of a running or stopped system: reads its topics and proves or refutes the laws."""
 
 import asyncio
 import tempfile
@@ -10,10 +10,10 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.audit.expected_outputs import Figures, Proof
+from agents.audit.expected_outputs import ExpectedOutputs, Figures
 from agents.audit.findings import Differences, Place
-from agents.audit.outputs_alone import Remains
-from agents.audit.reprocess import Head, Recount, read_head
+from agents.audit.outputs_alone import OutputsAlone
+from agents.audit.reprocess import Head, ReprocessedPartition, read_head
 from agents.audit.totals import check_totals
 from agents.audit.verdict import EXIT_CODES, Audited, Evidence, judge
 from agents.provision.topics import partitions_of
@@ -23,38 +23,39 @@ from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
 from tables.line.rules import Rules
 from tables.store.rocksdb import RocksStore
-from tables.store.store import HEAD, Room, SpillingStore, Store
+from tables.store.store import HEAD, MemoryBudget, SpillingStore, Store
 
 FETCH_WAIT_MS: Final = 20
-"""One fetch at a time is open at each broker: it mustn't wait long for partitions that are read."""
+"""The consumer has one open fetch per broker, so a fetch mustn't wait long for a partition that is
+read to its end."""
 
 STILL_SECONDS_MAX: Final = 120.0
-"""A partition that gives nothing for so long is held up: the broker ends an open transaction after
-60 s (a lineside worker's) or what its producer asked for, and looks for such every 10 s."""
+"""After this long without a record a partition counts as held up. The broker ends an open
+transaction after its timeout (60 s for a lineside worker), and looks for such every 10 s."""
 
 Bounds = Mapping[TopicPartition, tuple[int, int]]
-"""The first offset that there is, and the one past the last."""
+"""For each partition its first offset, and the offset after its last."""
 
 
 class AuditError(Trouble):
-    """An audit that couldn't be made: nothing is proven or refuted."""
+    """The audit couldn't be made: nothing is proven or refuted."""
 
     exit_code = EXIT_CODES["not provable"]
 
 
 class NoTopicError(Trouble):
-    """A topic that isn't there: the audit looks at the wrong cluster or group."""
+    """A topic is missing: the audit looks at the wrong cluster or group."""
 
     exit_code = 2
 
 
 class Progress(Protocol):
-    """What is told how far the audit is, in offsets."""
+    """Receives the progress of the audit, in offsets."""
 
     length: int | None
 
     def update(self, n_steps: int) -> None:
-        """Take so many offsets as read."""
+        """Note that this many more offsets were read."""
         ...
 
 
@@ -65,7 +66,7 @@ async def audit(
     exactly_once: bool = False,
     progress: Progress | None = None,
 ) -> Audited:
-    """Return the verdict on the job of `group`; raises a `Trouble` if there can't be one."""
+    """Return the verdict on the job of `group`; raises a `Trouble` if none is possible."""
     try:
         async with cluster.reader(fetch_max_wait_ms=FETCH_WAIT_MS) as consumer:
             return await _audit(cluster, consumer, group, rules, exactly_once, progress)
@@ -92,19 +93,21 @@ async def _audit(
     counts = await _partition_counts(cluster, group)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineside-audit-")))
-        room = Room()
+        budget = MemoryBudget()
 
         def new_store(name: str) -> Store:
-            store = SpillingStore(_rocks(folder / name, 2 * len(_partitions(INPUTS, counts))), room)
+            store = SpillingStore(
+                _rocks(folder / name, 2 * len(_partitions(INPUTS, counts))), budget
+            )
             stack.callback(store.close)
             return store
 
-        # In this order, since the system may be running: what the states have counted has left
-        # before the ends of the outputs are asked for, and what has left was input before.
+        # States, then outputs, then inputs: the system may be running. Records that the states have
+        # counted left before the outputs' ends are read, and their inputs were there before that.
         states = await _states(consumer, group, counts, new_store, progress)
         heads = _heads(states, rules)
-        # All that is there, of open transactions, too: a state and its outputs are committed
-        # together, but one topic may show it a moment before the other.
+        # Uncommitted records count too: a state and its outputs are committed together, but one
+        # topic may show the commit a moment before the other.
         async with cluster.reader(isolation_level="read_uncommitted") as everything:
             outputs = await bounds(everything, _partitions(OUTPUTS, counts))
         inputs = await bounds(consumer, _partitions(INPUTS, counts))
@@ -112,36 +115,43 @@ async def _audit(
         differences = Differences()
         removed = [tp for tp, (begin, _) in outputs.items() if begin > 0]
         spool = stack.enter_context((folder / "expected").open("w+b"))
-        proof = Proof(spool, differences, _windowed(rules), exactly_once, removed)
-        recounts = {}
+        expected_outputs = ExpectedOutputs(
+            spool, differences, _windowed(rules), exactly_once, removed
+        )
+        reprocessed_partitions = {}
         for tp, (begin, end) in inputs.items():
             store = new_store(f"{tp.topic}-{tp.partition}")
-            recounts[tp] = Recount(
-                tp, rules[tp.topic], store, heads.get(tp), begin, end, proof, states[tp]
+            reprocessed_partitions[tp] = ReprocessedPartition(
+                tp, rules[tp.topic], store, heads.get(tp), begin, end, expected_outputs, states[tp]
             )
         async for tp, records in _read(consumer, inputs, progress):
-            recounts[tp].take([record_of(record) for record in records])
-        for recount in recounts.values():
-            recount.finish()
-        whole = {tp: recount.compare(differences) for tp, recount in recounts.items()}
+            reprocessed_partitions[tp].take([record_of(record) for record in records])
+        for reprocessed in reprocessed_partitions.values():
+            reprocessed.finish()
+        whole = {
+            tp: reprocessed.compare(differences)
+            for tp, reprocessed in reprocessed_partitions.items()
+        }
         removed += [tp for tp, is_whole in whole.items() if not is_whole]
         by_input = all(whole.values())
-        taker = proof if by_input else Remains(differences, exactly_once)
+        checker = expected_outputs if by_input else OutputsAlone(differences, exactly_once)
         async for tp, records in _read(consumer, outputs, progress):
             for record in records:
                 place = Place(tp.topic, tp.partition, record.offset, record.key)
-                taker.find(place, record.value, record.headers)
+                checker.find(place, record.value, record.headers)
         measures = 0
         if by_input:
-            to_come = proof.finish()
+            to_come = expected_outputs.finish()
             if not removed:
-                partitions = [recount.partition for recount in recounts.values()]
-                measures = check_totals(partitions, proof.sums + to_come, differences)
+                partitions = [
+                    reprocessed.partition for reprocessed in reprocessed_partitions.values()
+                ]
+                measures = check_totals(partitions, expected_outputs.sums + to_come, differences)
     evidence = Evidence(
-        recounts=list(recounts.values()),
-        outputs={topic: taker.figures.get(topic, Figures()) for topic in OUTPUTS},
-        keys=taker.keys,
-        lanes=len(proof.lanes),
+        reprocessed_partitions=list(reprocessed_partitions.values()),
+        outputs={topic: checker.figures.get(topic, Figures()) for topic in OUTPUTS},
+        keys=checker.keys,
+        lanes=len(expected_outputs.lanes),
         measures=measures,
         differences=differences,
         removed=[f"{tp.topic}/{tp.partition}" for tp in sorted(removed)],
@@ -151,7 +161,7 @@ async def _audit(
 
 
 async def _partition_counts(cluster: Cluster, group: str) -> dict[str, int]:
-    """Return how many partitions each topic of the job has; raises `NoTopicError`."""
+    """Return the partition count of each topic of the job; raises `NoTopicError`."""
     changelogs = {changelog(group, topic): topic for topic in INPUTS}
     counts = await partitions_of(cluster)
     for topic in (*INPUTS, *OUTPUTS):
@@ -179,7 +189,7 @@ async def _states(
     new_store: Callable[[str], Store],
     progress: Progress | None,
 ) -> dict[TopicPartition, Store]:
-    """Return the states as the changelogs have them, by input partition."""
+    """Return the states as read from the changelogs, by input partition."""
     sources = {
         TopicPartition(changelog(group, tp.topic), tp.partition): tp
         for tp in _partitions(INPUTS, counts)
@@ -195,7 +205,7 @@ async def _states(
 def _heads(
     states: Mapping[TopicPartition, Store], rules: Mapping[str, Rules]
 ) -> dict[TopicPartition, Head]:
-    """Return how far the states are; those that haven't begun are left out."""
+    """Return the heads of the states; a partition without a state has none."""
     heads = {tp: store.get_many([HEAD])[0] for tp, store in states.items()}
     return {
         tp: read_head(head, tp, rules[tp.topic]) for tp, head in heads.items() if head is not None
@@ -211,20 +221,20 @@ def _expect(progress: Progress | None, spans: Iterable[tuple[int, int]]) -> None
 async def _read(
     consumer: AIOKafkaConsumer, spans: Bounds, progress: Progress | None = None
 ) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
-    """Yield the records of partitions within bounds, in lumps; raises `AuditError` if one stands.
+    """Yield the records within the bounds, in batches of one partition each, in offset order.
 
-    Those of one partition come in order.
+    Raises `AuditError` if a partition gives nothing for `STILL_SECONDS_MAX`.
     """
     spans = {tp: (begin, end) for tp, (begin, end) in spans.items() if begin < end}
     consumer.assign(list(spans))
     reached = {tp: begin for tp, (begin, _) in spans.items()}
     for tp, begin in reached.items():
         consumer.seek(tp, begin)
-    lumps = read_to(consumer, {tp: end for tp, (_, end) in spans.items()})
+    batches = read_to(consumer, {tp: end for tp, (_, end) in spans.items()})
     while True:
         try:
             async with asyncio.timeout(STILL_SECONDS_MAX):
-                tp, records = await anext(lumps)
+                tp, records = await anext(batches)
         except StopAsyncIteration:
             return
         except TimeoutError:

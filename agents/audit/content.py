@@ -1,4 +1,4 @@
-"""What a record says, held against what it has to say: its JSON value, and its headers."""
+"""Compares the content of two records: their JSON values and their headers."""
 
 import json
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from streams.contract.rejection import shown
 from streams.log.headers import STRUCTURED, TRACE
 
 
-class Unlike(NamedTuple):
-    """The first member of two values that differs, as a path; None stands for absent.
+class Mismatch(NamedTuple):
+    """The first member in which two values differ, as a path; None stands for absent.
 
-    A member that is given `twice` is found as the list of its values.
+    If a member is given `twice`, `found` is the list of its values.
     """
 
     member: str
@@ -26,23 +26,23 @@ class Unlike(NamedTuple):
         return f"{self.member} is {quoted(self.found)}, not {quoted(self.expected)}"
 
 
-class _Twice(list[Any]):
-    """The values of a member that an object has more than once: which counts, readers decide."""
+class _DuplicateMember(list[Any]):
+    """The values of a member that an object has twice or more: readers differ in which they use."""
 
 
 def read(value: bytes) -> Any:
-    """Return what a JSON value in UTF-8 says, where all readers take it for the same.
+    """Return the decoded form of a JSON value in UTF-8.
 
-    Raises `ValueError` or `RecursionError` for what isn't one. A member that is there twice is
-    found by `ambiguous` and `unlike`.
+    Raises `ValueError` or `RecursionError` for anything else. A member that an object has twice is
+    kept as such: `ambiguous` and `first_mismatch` find it.
     """
     return json.loads(value.decode(), object_pairs_hook=_object, parse_constant=_refuse)
 
 
-def ambiguous(document: Any, path: str = "") -> Unlike | None:
-    """Return the first member that a document has twice, None if there's none."""
-    if isinstance(document, _Twice):
-        return Unlike(path, None, list(document), twice=True)
+def ambiguous(document: Any, path: str = "") -> Mismatch | None:
+    """Return the first member that a document has twice, or None."""
+    if isinstance(document, _DuplicateMember):
+        return Mismatch(path, None, list(document), twice=True)
     inside: Iterable[tuple[str, Any]] = ()
     if isinstance(document, dict):
         inside = ((_below(path, name), value) for name, value in document.items())
@@ -51,67 +51,67 @@ def ambiguous(document: Any, path: str = "") -> Unlike | None:
     return next((found for at, value in inside if (found := ambiguous(value, at))), None)
 
 
-def unlike(expected: bytes, found: bytes) -> Unlike | None:
-    """Return the first difference in content of two JSON values, None if there's none."""
+def first_mismatch(expected: bytes, found: bytes) -> Mismatch | None:
+    """Return the first difference in content between two JSON values, or None."""
     if expected == found:
         return None
     try:
-        return _unlike("", read(expected), read(found))
+        return _first_mismatch("", read(expected), read(found))
     except (ValueError, RecursionError):
-        return Unlike(
+        return Mismatch(
             "value", expected.decode("utf-8", "replace"), found.decode("utf-8", "replace")
         )
 
 
-def unlike_headers(
+def header_mismatch(
     trace: bytes | None, headers: Iterable[tuple[str, bytes | None]]
-) -> Unlike | None:
-    """Return the first header that lineside doesn't write, None if there's none.
+) -> Mismatch | None:
+    """Return the first header that lineside doesn't write, or None.
 
-    `trace` is what a traceparent has to be. One that isn't there is no difference: versions before
-    one that wrote it left none.
+    `trace` is the expected traceparent. A missing traceparent is no mismatch: earlier versions of
+    lineside wrote none.
     """
     right = {STRUCTURED[0]: STRUCTURED[1], TRACE: trace}
     seen: set[str] = set()
     for name, value in headers:
         expected = right.get(name)
         if expected is None or value != expected:
-            return Unlike(
+            return Mismatch(
                 f"header {name}", _text(expected), "null" if value is None else _text(value)
             )
         if name in seen:
-            return Unlike(f"header {name}", None, [_text(expected)] * 2, twice=True)
+            return Mismatch(f"header {name}", None, [_text(expected)] * 2, twice=True)
         seen.add(name)
     return None
 
 
 def quoted(value: Any) -> str:
-    """Return a value as a sentence has it; None is absent."""
+    """Return a value as it is shown in a sentence; None is shown as "absent"."""
     return "absent" if value is None else shown(value)
 
 
-def _unlike(path: str, expected: Any, found: Any) -> Unlike | None:
-    if isinstance(found, _Twice):
-        return Unlike(path, expected, list(found), twice=True)
+def _first_mismatch(path: str, expected: Any, found: Any) -> Mismatch | None:
+    if isinstance(found, _DuplicateMember):
+        return Mismatch(path, expected, list(found), twice=True)
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in [*expected, *(name for name in found if name not in expected)]:
             below = _below(path, name)
             if name not in expected or name not in found:
                 sides = [_given(each, name) for each in (expected, found)]
-                return ambiguous(found.get(name), below) or Unlike(below, *sides)
-            different = _unlike(below, expected[name], found[name])
+                return ambiguous(found.get(name), below) or Mismatch(below, *sides)
+            different = _first_mismatch(below, expected[name], found[name])
             if different is not None:
                 return different
         return None
     if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for index, pair in enumerate(zip(expected, found, strict=True)):
-            different = _unlike(f"{path}[{index}]", *pair)
+            different = _first_mismatch(f"{path}[{index}]", *pair)
             if different is not None:
                 return different
         return None
-    # True, 1 and 1.0 are equal in Python, and not for whoever reads a record.
+    # True, 1 and 1.0 are equal in Python, but not to readers of JSON.
     same = expected.__class__ is found.__class__ and expected == found
-    return None if same else Unlike(path, expected, "null" if found is None else found)
+    return None if same else Mismatch(path, expected, "null" if found is None else found)
 
 
 def _given(document: dict[str, Any], name: str) -> Any:
@@ -127,7 +127,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             values.setdefault(name, []).append(value)
         for name, each in values.items():
             if len(each) > 1:
-                document[name] = _Twice(each)
+                document[name] = _DuplicateMember(each)
     return document
 
 

@@ -1,4 +1,4 @@
-"""Records found on the output topics, held against those that the input gives."""
+"""Compares the records on the output topics with the records that the input produces."""
 
 import secrets
 from collections import Counter
@@ -10,8 +10,8 @@ import msgspec
 from msgspec import Struct
 from xxhash import xxh3_64_intdigest as hash_of
 
-from agents.audit import findings as tell
-from agents.audit.content import unlike, unlike_headers
+from agents.audit import findings
+from agents.audit.content import first_mismatch, header_mismatch
 from agents.audit.findings import Differences, Place
 from agents.audit.lanes import Lane, Series
 from agents.audit.totals import Sums, add_up, decoders
@@ -23,32 +23,33 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Figures(Struct):
-    """What an output topic has: all records that were found, repeats among them."""
+    """Counts of one output topic; `records` includes the repeats."""
 
     records: int = 0
     repeats: int = 0
     to_come: int = 0
-    """What follows from input that the states haven't counted, and isn't there yet."""
+    """Records that aren't there yet, and follow from input that the states haven't counted yet."""
 
 
-class Found(Struct):
-    """What has to be known of an outgoing record."""
+class OutputRecord(Struct):
+    """The members of an outgoing record that the audit needs."""
 
     id: str
     type: str
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-read_found = msgspec.json.Decoder(Found).decode
-"""Raises `ValueError` or `RecursionError` for what isn't one."""
+read_output_record = msgspec.json.Decoder(OutputRecord).decode
+"""Raises `ValueError` or `RecursionError` if the value isn't such a record."""
 
 
-class Proof:
-    """Takes what the input gives (`expect`, `due`), then what was found (`find`), then `finish`.
+class ExpectedOutputs:
+    """Compares expected records (`expect`, `due`) with the records found (`find`, `finish`).
 
-    What was found, less repeats, must be the beginning of what is expected, for each line of each
-    topic, and no less than what is due. An expected record takes some 25 bytes of memory; its value
-    goes to `spool`, a file that is read where something differs.
+    Call order: `expect` and `due` for the input, `find` for each output record, then `finish`. For
+    each line of each topic the records found, less repeats, must be a prefix of the expected ones,
+    and must include all that are due. An expected record takes some 25 bytes of memory; its value
+    goes to the file `spool`, which is read only where something differs.
     """
 
     def __init__(
@@ -57,28 +58,29 @@ class Proof:
         differences: Differences,
         windowed: Mapping[str, Sequence[str]],
         exactly_once: bool = False,
-        gone: Iterable[tuple[str, int]] = (),
+        removed: Iterable[tuple[str, int]] = (),
     ) -> None:
-        """Take the measures of windowed record types, and output partitions that lack a beginning.
+        """`windowed` has the measures of each windowed record type.
 
-        Where retention has removed that, a line is looked at from its first record that is found.
+        `removed` are the output partitions whose first records retention has deleted. There a line
+        is compared from its first record that is found.
         """
         self.differences = differences
         self.figures: dict[str, Figures] = {}
         self.sums: Sums = Counter()
-        """Of the windowed records found, each counted once."""
+        """The measures of the windowed records found, each record counted once."""
         self.keys = 0
-        """Posting keys found that the input gives."""
+        """How many expected posting keys were found."""
         self.lanes: dict[tuple[str, bytes | None], Lane] = {}
         self._series: dict[TP, dict[tuple[str, bytes | None], Series]] = {}
         self._spool, self._spooled = spool, 0
         self._windowed = decoders(windowed)
         self._exactly_once = exactly_once
         self._secret = secrets.token_bytes(16)
-        self._gone = frozenset(gone)
+        self._removed = frozenset(removed)
 
     def expect(self, source: TP, outputs: Iterable[Outgoing]) -> None:
-        """Take the next records that an input partition gives."""
+        """Take the next records that an input partition produces."""
         known = self._series.setdefault(source, {})
         for record in outputs:
             at = record.topic, record.key
@@ -94,10 +96,10 @@ class Proof:
             alone = record.topic == ERP_TRANSACTIONS and record.type not in self._windowed
             if alone and source[0] == MACHINE_EVENTS:
                 place = Place(record.topic, key=record.key)
-                self.differences.note(tell.single(place, record.id))
+                self.differences.note(findings.single(place, record.id))
 
     def due(self, source: TP) -> None:
-        """Say that all that was expected of an input partition so far must be there."""
+        """Mark all records expected of an input partition so far as due: they must be there."""
         for series in self._series.get(source, {}).values():
             series.due = len(series.ids)
 
@@ -106,9 +108,9 @@ class Proof:
         figures = self.figures.setdefault(place.topic, Figures())
         figures.records += 1
         try:
-            found = read_found(value or b"")
+            found = read_output_record(value or b"")
         except (ValueError, RecursionError):
-            self.differences.note(tell.unreadable(place))
+            self.differences.note(findings.unreadable(place))
             return
         lane = self.lanes.get((place.topic, place.key))
         expected = None if lane is None else lane.find(hash_of(found.id.encode()))
@@ -118,29 +120,29 @@ class Proof:
             self._note_extra(place, found.id, lane)
             return
         series, index = expected
-        what, trace = None, dict(headers).get(TRACE)
+        mismatch, trace = None, dict(headers).get(TRACE)
         if series.contents[index] != self._digest(value, trace):
             right, trace = self._record(series, index)
-            what = unlike(right, value)
-        if what is None and headers:
-            what = unlike_headers(trace, headers)
+            mismatch = first_mismatch(right, value)
+        if mismatch is None and headers:
+            mismatch = header_mismatch(trace, headers)
         if index < series.next and index not in series.gaps:
             figures.repeats += 1
-            if what is not None:
-                self.differences.note(tell.reused(place, found.id, what))
+            if mismatch is not None:
+                self.differences.note(findings.reused(place, found.id, mismatch))
             elif self._exactly_once:
-                self.differences.note(tell.repeated(place, found.id))
+                self.differences.note(findings.repeated(place, found.id))
             return
         self.keys += 1
         self._add_up(found)
-        if what is not None:
-            self.differences.note(tell.changed(place, found.id, what))
+        if mismatch is not None:
+            self.differences.note(findings.changed(place, found.id, mismatch))
         self._move_on(place, found.id, lane, series, index)
 
     def finish(self) -> Sums:
-        """Find out what is missing; return the sums of what is to come and isn't due."""
+        """Note the missing records; return the sums of those that are expected and not due."""
         to_come: Sums = Counter()
-        cut = {topic for topic, _ in self._gone}
+        cut = {topic for topic, _ in self._removed}
         for (topic, key), lane in self.lanes.items():
             figures = self.figures.setdefault(topic, Figures())
             end = Place(topic, lane.partition, None, key)
@@ -151,45 +153,45 @@ class Proof:
                 self._check_missing(end, series)
                 for index in range(max(series.due, series.next), len(series.ids)):
                     figures.to_come += 1
-                    record = read_found(self._record(series, index)[0])
+                    record = read_output_record(self._record(series, index)[0])
                     add_up(to_come, record.type, record.data, self._windowed)
         return to_come
 
     def _move_on(self, place: Place, id: str, lane: Lane, series: Series, index: int) -> None:
-        """Note that a record is there: in its turn, past a gap, or out of one."""
+        """Note that a record was found: the next one, one after a gap, or one that fills a gap."""
         if lane.partition is None:
             lane.partition = place.partition
         elif lane.partition != place.partition:
-            self.differences.note(tell.scattered(place, id, lane.partition))
-        if not series.begun and (place.topic, place.partition) in self._gone:
+            self.differences.note(findings.scattered(place, id, lane.partition))
+        if not series.begun and (place.topic, place.partition) in self._removed:
             series.next = index
         series.begun = True
         if index < series.next:
-            self.differences.note(tell.reordered(place, id, series.gaps.pop(index)[1]))
+            self.differences.note(findings.reordered(place, id, series.gaps.pop(index)[1]))
             return
         for passed in range(series.next, index):
             series.gaps[passed] = place, id
         series.next = index + 1
 
     def _check_ids(self, end: Place, lane: Lane) -> None:
-        """See to it that no two records that the input gives have one posting key."""
+        """Note if two records that the input produces share a posting key."""
         seen: set[int] = set()
         for series in lane.series:
             if len(lane.series) == 1 and len(set(series.ids)) == len(series.ids):
                 return
             for index, hashed in enumerate(series.ids):
                 if hashed in seen:
-                    self.differences.note(tell.twice(end, self._id(series, index)))
+                    self.differences.note(findings.twice(end, self._id(series, index)))
                 seen.add(hashed)
 
     def _check_missing(self, end: Place, series: Series) -> None:
         if series.gaps:
             index = min(series.gaps)
             place, instead = series.gaps[index]
-            missing = tell.missing(place, self._id(series, index), instead)
+            missing = findings.missing(place, self._id(series, index), instead)
             self.differences.note(missing, len(series.gaps))
         if series.next < series.due:
-            missing = tell.missing(end, self._id(series, series.next), None)
+            missing = findings.missing(end, self._id(series, series.next), None)
             self.differences.note(missing, series.due - series.next)
 
     def _note_extra(self, place: Place, id: str, lane: Lane | None) -> None:
@@ -197,13 +199,13 @@ class Proof:
         for series in lane.series if lane else ():
             if series.next < len(series.ids):
                 next_id = self._id(series, series.next)
-        difference = tell.surplus(place, id, next_id, None)
+        difference = findings.surplus(place, id, next_id, None)
         if self.differences.is_first(difference):
-            difference = tell.surplus(place, id, next_id, self._owner(place.topic, id))
+            difference = findings.surplus(place, id, next_id, self._owner(place.topic, id))
         self.differences.note(difference)
 
     def _owner(self, topic: str, id: str) -> Place | None:
-        """Return where a record is expected that came under another key; looks at everything."""
+        """Return where a record with the wrong key is expected; searches all lines."""
         hashed = hash_of(id.encode())
         for (lane_topic, key), lane in self.lanes.items():
             if lane_topic == topic and any(hashed in series.ids for series in lane.series):
@@ -211,23 +213,23 @@ class Proof:
         return None
 
     def _id(self, series: Series, index: int) -> str:
-        return read_found(self._record(series, index)[0]).id
+        return read_output_record(self._record(series, index)[0]).id
 
     def _record(self, series: Series, index: int) -> tuple[bytes, bytes | None]:
-        """Return the value of an expected record, and its trace."""
+        """Return the value and the trace of an expected record."""
         self._spool.seek(series.spooled[index])
         value, trace = self._spool.readline()[:-1], self._spool.readline()[:-1]
         return value, trace or None
 
     def _digest(self, value: bytes, trace: bytes | None) -> int:
-        """Return a hash that nobody can aim at: its key is this proof's own."""
+        """Return a keyed hash: with a random key nobody can forge a record of the same hash."""
         digest = blake2b(value, digest_size=8, key=self._secret)
         if trace is not None:
             digest.update(b"\n" + trace)
         return int.from_bytes(digest.digest(), "big")
 
-    def _add_up(self, found: Found) -> None:
+    def _add_up(self, found: OutputRecord) -> None:
         try:
             add_up(self.sums, found.type, found.data, self._windowed)
         except ValueError:
-            pass  # a measure that is none: the record is told of as changed
+            pass  # a value that isn't a number: the record is reported as changed

@@ -1,11 +1,11 @@
-"""What an audit finds wrong: each difference in a sentence, under the law that it refutes."""
+"""The differences that an audit finds: each has a sentence, and the law that it refutes."""
 
 from collections import Counter
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
-from agents.audit.content import Unlike, quoted
+from agents.audit.content import Mismatch, quoted
 from streams.contract.topics import INPUTS, OUTPUTS
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
@@ -65,7 +65,7 @@ class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Differences:
     """Counts differences, and keeps the first of each law: by topic, partition and offset.
 
-    Inputs come before outputs, since what is wrong there makes the rest wrong; totals come last.
+    Inputs come before outputs, since a wrong input makes outputs wrong; totals come last.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Differences:
         self._first: dict[Law, Difference] = {}
 
     def note(self, difference: Difference, count: int = 1) -> None:
-        """Count a difference, or as many of its kind."""
+        """Count a difference, or `count` of its kind."""
         self.counts[difference.kind] += count
         if self.is_first(difference):
             self._first[LAW_OF[difference.kind]] = difference
@@ -96,37 +96,37 @@ class Differences:
         return min(self._first.values(), key=_order, default=None)
 
 
-def changed(place: Place, id: str, what: Unlike) -> Difference:
-    """Tell of a record that has another content than the input gives."""
-    says = f"{id} has another content than the input gives: {what}"
-    return _difference("changed", place, says, *what[:3])
+def changed(place: Place, id: str, mismatch: Mismatch) -> Difference:
+    """A record has another content than the input produces."""
+    says = f"{id} has another content than the input gives: {mismatch}"
+    return _difference("changed", place, says, *mismatch[:3])
 
 
-def forged(place: Place, id: str, what: Unlike) -> Difference:
-    """Tell of a record that lineside can't have written so."""
-    says = f"{id} isn't what lineside writes: {what}"
-    return _difference("changed", place, says, *what[:3])
+def forged(place: Place, id: str, mismatch: Mismatch) -> Difference:
+    """A record has a form that lineside doesn't write."""
+    says = f"{id} isn't what lineside writes: {mismatch}"
+    return _difference("changed", place, says, *mismatch[:3])
 
 
-def reused(place: Place, id: str, what: Unlike) -> Difference:
-    """Tell of a posting key that comes again with another content."""
-    says = f"{id} is there again with another content: {what}"
-    return _difference("reused", place, says, *what[:3])
+def reused(place: Place, id: str, mismatch: Mismatch) -> Difference:
+    """A posting key comes again with another content."""
+    says = f"{id} is there again with another content: {mismatch}"
+    return _difference("reused", place, says, *mismatch[:3])
 
 
 def twice(place: Place, id: str) -> Difference:
-    """Tell of a posting key that the input itself gives to two records."""
+    """The input itself produces two records with one posting key."""
     return _difference("twice", place, f"{id} is the posting key of two records", "id", None, id)
 
 
 def repeated(place: Place, id: str) -> Difference:
-    """Tell of a repeat under exactly_once."""
+    """A record is repeated although the guarantee is exactly_once."""
     says = f"{id} is there again: exactly_once puts each record there once"
     return _difference("repeated", place, says, "id", None, id)
 
 
 def surplus(place: Place, id: str, next_id: str | None, owner: Place | None) -> Difference:
-    """Tell of a record that isn't expected here; `owner` is where it is expected, if anywhere."""
+    """A record isn't expected here; `owner` is where it is expected, if anywhere."""
     if owner is None:
         return _difference("extra", place, f"{id} follows from no input", "id", next_id, id)
     own, given = line_of(owner.key), line_of(place.key)
@@ -135,19 +135,19 @@ def surplus(place: Place, id: str, next_id: str | None, owner: Place | None) -> 
 
 
 def unreadable(place: Place) -> Difference:
-    """Tell of a record that has no id."""
+    """A record has no id or no type."""
     says = "a record has no id and type, so that lineside can't have written it"
     return _difference("extra", place, says, "value", None, None)
 
 
 def reordered(place: Place, id: str, before: str) -> Difference:
-    """Tell of a record that comes after another one that has to come after it."""
-    says = f"{id} comes after {before}, and has to come before it"
+    """A record comes after another one that should follow it."""
+    says = f"{id} comes after {before}, but belongs before it"
     return _difference("reordered", place, says, "id", id, before)
 
 
 def scattered(place: Place, id: str, before: int) -> Difference:
-    """Tell of a line whose records are in two partitions of a topic."""
+    """The records of a line are in two partitions of a topic."""
     says = (
         f"{id} is in partition {place.partition}, and earlier records of its line are in partition "
         f"{before}: nobody reads them in order"
@@ -156,20 +156,20 @@ def scattered(place: Place, id: str, before: int) -> Difference:
 
 
 def missing(place: Place, id: str, instead: str | None) -> Difference:
-    """Tell of a record that isn't there: another one is in its place, or none."""
-    why = f"{instead} is where it has to be" if instead else "the state has counted what causes it"
+    """A record is missing; `instead` is the id of the record in its place, if any."""
+    why = f"{instead} is in its place" if instead else "the state has counted its cause"
     return _difference("missing", place, f"{id} is missing: {why}", "id", id, instead)
 
 
 def miscounted(place: Place, member: str, expected: int, found: int, says: str) -> Difference:
-    """Tell of a count of a state that isn't that of its records."""
+    """A count of a state differs from the count of its records."""
     return _difference("counts", place, says, member, expected, found)
 
 
 def misstated(
     kind: Literal["state", "ledger"], place: Place, member: str, expected: object, found: object
 ) -> Difference:
-    """Tell of what a state holds of a line, where its records give something else."""
+    """A state holds another value for a line than its records give."""
     of = "the state" if place.key is None else f"the state of {line_of(place.key)}"
     says = (
         f"{of} holds another {member} than the records give: "
@@ -179,13 +179,13 @@ def misstated(
 
 
 def single(place: Place, id: str) -> Difference:
-    """Tell of a record on an ERP topic that a single machine event leads to."""
-    says = f"{id} is what a single machine event leads to"
+    """A single machine event leads to a record on an ERP topic."""
+    says = f"{id} comes from a single machine event"
     return _difference("single", place, says, "id", None, id)
 
 
 def totals(kind: str, measure: str, expected: str, found: str) -> Difference:
-    """Tell of a measure whose two sides aren't equal."""
+    """The two sides of the conservation of a measure differ."""
     says = f"{measure} of {kind}: the input leads to {expected}, and the records add up to {found}"
     return Difference(
         kind="totals", says=says, member=f"{kind} {measure}", expected=expected, found=found
@@ -193,7 +193,7 @@ def totals(kind: str, measure: str, expected: str, found: str) -> Difference:
 
 
 def line_of(key: bytes | None) -> str | None:
-    """Return a Kafka key as people read it."""
+    """Return a Kafka key as readable text."""
     return None if key is None else key.decode("utf-8", "backslashreplace")
 
 

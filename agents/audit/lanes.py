@@ -1,4 +1,4 @@
-"""What the input gives for each line of each output topic, and how much of it has been found."""
+"""The records expected for each line of each output topic, and how many of them were found."""
 
 from array import array
 
@@ -8,10 +8,10 @@ from agents.audit.findings import Place
 
 
 class Series(Struct):
-    """What one input partition gives for one line of an output topic, in the order of leaving.
+    """The records of one input partition for one line of an output topic, in the order they leave.
 
-    Of each record: hashes of its id and of what it says, and where the spool has it. The first
-    `due` must be there; the first `next` have been found, or left a gap.
+    Each record has a hash of its id, a hash of its content, and its position in the spool file. The
+    first `due` records must be there. The first `next` records were found or are in `gaps`.
     """
 
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
@@ -20,22 +20,22 @@ class Series(Struct):
     due: int = 0
     next: int = 0
     begun: bool = False
-    """Whether a record of it was found."""
+    """Whether any of the records was found."""
     gaps: dict[int, tuple[Place, str]] = {}
-    """Records passed over: where, and the id of what was there."""
+    """Records skipped so far, by index: where, and the id of the record found there."""
 
 
 class Lane(Struct):
-    """The series of one line on one output topic: most often one."""
+    """The series of one line on one output topic, most often a single one."""
 
     series: list[Series]
     partition: int | None = None
-    """Of the output topic, where the first record was found."""
+    """The partition of the output topic in which the first record was found."""
     index: dict[int, tuple[Series, int]] | None = None
-    """Where each id is expected; made when it's first needed."""
+    """The series and index of each expected id; built when first needed."""
 
     def find(self, id: int) -> tuple[Series, int] | None:
-        """Return where a record is expected, None if it isn't."""
+        """Return where a record is expected, None if it isn't expected."""
         if len(self.series) == 1:
             series = self.series[0]
             if series.next < len(series.ids) and series.ids[series.next] == id:

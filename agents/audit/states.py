@@ -1,4 +1,4 @@
-"""A state as a changelog has it, held against the one that the records give."""
+"""Compares a state stored in a changelog with the state that reprocessing gives."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
@@ -23,16 +23,16 @@ OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 Kind = Literal["counts", "state", "ledger"]
 
 OF_LINES: Final = (EPISODE, WINDOW)
-"""Prefixes of keys that go on with a line's."""
+"""Prefixes of keys in which the key of a line follows."""
 
 UNREADABLE: Final = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError,
 )  # fmt: skip
-"""What comes of a state that somebody else has written to."""
+"""What reading a state raises that something other than lineside has written to."""
 
 
-class Otherwise(NamedTuple):
-    """What a state holds otherwise: of which line, what, and how it should be; None is absent."""
+class StateMismatch(NamedTuple):
+    """A member of a state that differs; `key` is the line's, None for counts. None means absent."""
 
     kind: Kind
     key: bytes | None
@@ -41,33 +41,37 @@ class Otherwise(NamedTuple):
     found: Any
 
 
-def otherwise(
+def state_mismatches(
     source: TP, rules: Rules, stored: Store, right: Partition, taken: Sequence[Record] = ()
-) -> Iterator[Otherwise]:
-    """Yield what a stored state holds otherwise than the partition that the records give.
+) -> Iterator[StateMismatch]:
+    """Yield the members in which a stored state differs from `right`, the reprocessed partition.
 
-    Both are after the same record, or `right` has `taken` some more, which the stored state takes,
-    too: it may be in the middle of one, with some of what that closes gone already. What says
-    nothing any more is passed over, since it goes at other times in another process: ledger entries
-    and episodes that are too old to count.
+    Both are after the same record, or `right` has `taken` some more records. Then the stored state
+    takes them here, too: it may have been written in the middle of a record, with some windows
+    closed already. Ledger entries and episodes that are too old to count are left out, since each
+    process deletes them at other times.
     """
     try:
         found = Partition(*source, rules, stored, plain=True)
         if taken:
             found.commit(found.step(taken))
-        yield from _unlike("counts", None, counted(right.counts), counted(found.counts))
+        yield from _mismatches(
+            "counts", None, counts_by_name(right.counts), counts_by_name(found.counts)
+        )
         for key in sorted(right.lines.keys() | found.lines.keys()):
-            yield from _unlike("state", key, *(_of_line(each, key) for each in (right, found)))
-        yield from _strays(right, stored)
+            yield from _mismatches(
+                "state", key, *(_line_contents(each, key) for each in (right, found))
+            )
+        yield from _unknown_lines(right, stored)
         yield from _ledger(right, stored)
     except Trouble:
         raise
     except UNREADABLE as error:
-        yield Otherwise("state", None, "form", "one that can be read", repr(error))
+        yield StateMismatch("state", None, "form", "one that can be read", repr(error))
 
 
-def counted(counts: Counts) -> dict[str, int]:
-    """Return counts by name: outcomes, exceptions by code, what left by type."""
+def counts_by_name(counts: Counts) -> dict[str, int]:
+    """Return counts by name: outcomes, exceptions by code, outputs by type."""
     return {
         **{name: getattr(counts, name) for name in OUTCOMES},
         **{f"exceptions {code}": count for code, count in sorted(counts.codes.items())},
@@ -75,30 +79,30 @@ def counted(counts: Counts) -> dict[str, int]:
     }
 
 
-def _unlike(
+def _mismatches(
     kind: Kind, key: bytes | None, expected: dict[str, Any], found: dict[str, Any]
-) -> Iterator[Otherwise]:
+) -> Iterator[StateMismatch]:
     for member in [*expected, *(name for name in found if name not in expected)]:
         if expected.get(member) != found.get(member):
-            yield Otherwise(kind, key, member, expected.get(member), found.get(member))
+            yield StateMismatch(kind, key, member, expected.get(member), found.get(member))
 
 
-def _strays(right: Partition, stored: Store) -> Iterator[Otherwise]:
-    """Yield what is stored of lines that nobody has seen: it would be theirs once they are."""
+def _unknown_lines(right: Partition, stored: Store) -> Iterator[StateMismatch]:
+    """Yield keys of lines that no record has named: such a line would begin with their values."""
     for prefix in OF_LINES:
         for key, _ in stored.scan(prefix):
             line, _, rest = key[1:].partition(b"\0")
             if line not in right.lines:
-                yield Otherwise("state", line, "line", None, repr(prefix + rest))
+                yield StateMismatch("state", line, "line", None, repr(prefix + rest))
 
 
-def _of_line(partition: Partition, key: bytes) -> dict[str, Any]:
-    """Return what a partition holds of a line, by what it is."""
+def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
+    """Return what a partition holds of a line, each value by its name."""
     line = partition.lines.get(key)
     if line is None:
         return {}
     rules = partition.rules
-    told: dict[str, Any] = {
+    contents: dict[str, Any] = {
         "plant": line.plant,
         "line": line.line,
         "watermark": instant.text(line.watermark),
@@ -109,15 +113,17 @@ def _of_line(partition: Partition, key: bytes) -> dict[str, Any]:
     for kind in rules.kinds:
         for slot, measure in enumerate(kind.measures):
             for name, sums in (("accepted", line.accepted), ("emitted", line.emitted)):
-                told[f"{name} {measure} of {kind.record}"] = quantity.text(sums[kind.index][slot])
+                contents[f"{name} {measure} of {kind.record}"] = quantity.text(
+                    sums[kind.index][slot]
+                )
         for carrier, rows in line.windows[kind.index].items():
             for (start, members), row in rows.items():
                 name = f"row {row_text(members)} of {kind.record}, window {instant.text(start)}"
                 if carrier != start:
                     name += f" carried by {instant.text(carrier)}"
-                told[name] = [*map(quantity.text, row.measures), row.count, *row.causes]
-    told.update(_episodes(line, rules))
-    return told
+                contents[name] = [*map(quantity.text, row.measures), row.count, *row.causes]
+    contents.update(_episodes(line, rules))
+    return contents
 
 
 def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
@@ -130,8 +136,8 @@ def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
     yield "seconds of forgotten episodes", quantity.text(forgotten * BILLIONTHS_PER_MICRO)
 
 
-def _ledger(right: Partition, stored: Store) -> Iterator[Otherwise]:
-    """Yield the ledger's entries that one side has and the other hasn't, or has otherwise."""
+def _ledger(right: Partition, stored: Store) -> Iterator[StateMismatch]:
+    """Yield the ledger entries that one side lacks, or that differ."""
     ours, theirs = (_counting(right, store) for store in (right.store, stored))
     one, other = next(ours, None), next(theirs, None)
     while one is not None or other is not None:
@@ -146,11 +152,11 @@ def _ledger(right: Partition, stored: Store) -> Iterator[Otherwise]:
             sides[1], other = _entry(other[1]), next(theirs, None)
         line, _, event = key[1:].partition(b"\0")
         name = event.replace(b"\0", b" ").decode("utf-8", "backslashreplace")
-        yield Otherwise("ledger", line, f"ledger entry {name}", *sides)
+        yield StateMismatch("ledger", line, f"ledger entry {name}", *sides)
 
 
 def _counting(right: Partition, store: Store) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the entries of a ledger that still count for their lines."""
+    """Yield the ledger entries that are young enough to count for their lines."""
     for key, entry in store.scan(PREFIX.encode()):
         line = right.lines.get(key[1:].partition(b"\0")[0])
         oldest = NEVER if line is None else line.watermark - right.rules.retention

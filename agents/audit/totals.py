@@ -1,4 +1,4 @@
-"""The measures of windowed records added up, held against what the partitions have emitted."""
+"""Adds up the measures of windowed records, and compares them with what the partitions emitted."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from agents.audit import findings as tell
+from agents.audit import findings
 from agents.audit.findings import Differences
 from streams.values import quantity
 from tables.partition.partition import Partition
@@ -20,11 +20,11 @@ Sums = Counter[tuple[str, str]]
 """Billionths by record type and measure."""
 
 Decoders = Mapping[str, "msgspec.json.Decoder[Struct]"]
-"""What reads the measures of a windowed record's `data`, by its type."""
+"""The decoder of the measures in a windowed record's `data`, by record type."""
 
 
 def decoders(windowed: Mapping[str, Sequence[str]]) -> Decoders:
-    """Return what reads the measures that windowed record types have."""
+    """Return a decoder of the measures for each windowed record type."""
     return {
         kind: msgspec.json.Decoder(msgspec.defstruct("Measures", [(name, str) for name in names]))
         for kind, names in windowed.items()
@@ -32,7 +32,7 @@ def decoders(windowed: Mapping[str, Sequence[str]]) -> Decoders:
 
 
 def add_up(sums: Sums, kind: str, data: msgspec.Raw, by_type: Decoders) -> None:
-    """Add a record's measures to sums, if it's windowed; raises `ValueError` if one is none."""
+    """Add a windowed record's measures to the sums; raises `ValueError` if one isn't a number."""
     decoder = by_type.get(kind)
     if decoder is not None:
         measures = decoder.decode(data)
@@ -41,7 +41,7 @@ def add_up(sums: Sums, kind: str, data: msgspec.Raw, by_type: Decoders) -> None:
 
 
 def billionths(text: str) -> int:
-    """Return what a measure says, of any size (sums have no bound), or raise `ValueError`."""
+    """Return a measure in billionths, of any size (sums have no bound); raises `ValueError`."""
     whole, _, fraction = text.partition(".")
     if not whole or len(fraction) > PLACES:
         raise ValueError(f"{text!r} isn't a measure")
@@ -49,20 +49,20 @@ def billionths(text: str) -> int:
 
 
 def check_totals(partitions: Iterable[Partition], found: Sums, differences: Differences) -> int:
-    """Hold the law of conservation against the records found; return how many measures there are.
+    """Check the law of conservation against the records; return the number of measures checked.
 
-    `found` are the sums of the records that are there, or to come.
+    `found` are the sums of the records that were found or are still to come.
     """
     rows = conservation_check(partitions)["rows"]
     for row in rows:
         if row["error"] != "0":
             right = [billionths(row[name]) for name in ("emitted", "open", "parked")]
             sides = row["accepted"], quantity.text(sum(right))
-            differences.note(tell.totals(row["type"], row["measure"], *sides))
+            differences.note(findings.totals(row["type"], row["measure"], *sides))
     emitted = {(row["type"], row["measure"]): billionths(row["emitted"]) for row in rows}
     for kind, measure in sorted(emitted.keys() | found.keys()):
         expected, sum_ = emitted.get((kind, measure), 0), found[kind, measure]
         if expected != sum_:
             sides = quantity.text(expected), quantity.text(sum_)
-            differences.note(tell.totals(kind, measure, *sides))
+            differences.note(findings.totals(kind, measure, *sides))
     return len(rows)

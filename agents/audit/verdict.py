@@ -1,4 +1,4 @@
-"""What an audit comes to: a verdict on each law, the figures behind it, the first difference."""
+"""The result of an audit: a verdict on each law, the figures behind it, the first difference."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,24 +8,24 @@ from msgspec import Struct
 
 from agents.audit.expected_outputs import Figures
 from agents.audit.findings import LAWS, Difference, Differences, Law
-from agents.audit.reprocess import Recount
+from agents.audit.reprocess import ReprocessedPartition
 from agents.audit.states import OUTCOMES
 
 Verdict = Literal["proven", "refuted", "not provable"]
 
 EXIT_CODES: Final[dict[Verdict, int]] = {"proven": 0, "refuted": 1, "not provable": 3}
-"""2 is what click ends with where an argument is wrong."""
+"""2 is click's exit code for a wrong argument."""
 
 
 class InputFigures(Struct):
-    """An input partition: its offsets, its records, and what became of them."""
+    """An input partition: its offsets, and its records by outcome."""
 
     topic: str
     partition: int
     begin: int
-    """The first offset that there is."""
+    """The first offset in the topic."""
     end: int
-    """The one past the last."""
+    """The offset after the last record."""
     records: int
     state: int | None
     """The offset of the last record that the system's state has counted."""
@@ -46,7 +46,7 @@ class LawVerdict(Struct):
 
 
 class Audited(Struct):
-    """All that an audit found."""
+    """The result of an audit."""
 
     verdict: Verdict
     broker: str
@@ -56,50 +56,50 @@ class Audited(Struct):
     inputs: list[InputFigures]
     outputs: dict[str, Figures]
     removed: list[str]
-    """Partitions of which retention has removed the beginning."""
+    """Partitions whose first records retention has deleted."""
     first_difference: Difference | None = None
 
 
 class Evidence(Struct, kw_only=True):
-    """What was looked at, and what was found."""
+    """What the verdict is based on."""
 
-    recounts: list[Recount]
+    reprocessed_partitions: list[ReprocessedPartition]
     outputs: dict[str, Figures]
     keys: int
-    """Posting keys."""
+    """How many posting keys were found."""
     lanes: int
-    """Lines, on each topic."""
+    """How many lines there are, counted once for each topic."""
     measures: int
     differences: Differences
     removed: list[str]
 
 
 def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audited:
-    """Return the verdict: refuted if there's a difference, not provable if too little was left."""
+    """Return the verdict: refuted if there's a difference, not provable if records were deleted."""
     differences = evidence.differences
     reasons = _reasons(evidence)
-    otherwise: Verdict = "proven"
+    default: Verdict = "proven"
     if evidence.removed:
-        otherwise = "not provable"
+        default = "not provable"
         reasons = dict.fromkeys(LAWS, "nothing that is left contradicts it")
-    elif not any(recount.records for recount in evidence.recounts):
-        otherwise = "not provable"
+    elif not any(reprocessed.records for reprocessed in evidence.reprocessed_partitions):
+        default = "not provable"
         reasons = dict.fromkeys(LAWS, "there is no input")
     laws = []
     for law in LAWS:
         first = differences.first_of(law)
         if first is None:
-            laws.append(LawVerdict(law, otherwise, reasons[law]))
+            laws.append(LawVerdict(law, default, reasons[law]))
         else:
             laws.append(LawVerdict(law, "refuted", first.says, differences.of(law), first))
     first = differences.first()
     return Audited(
-        verdict=otherwise if first is None else "refuted",
+        verdict=default if first is None else "refuted",
         broker=broker,
         group=group,
         guarantee=guarantee,
         laws=laws,
-        inputs=[_input(recount) for recount in evidence.recounts],
+        inputs=[_input(reprocessed) for reprocessed in evidence.reprocessed_partitions],
         outputs=evidence.outputs,
         removed=evidence.removed,
         first_difference=first,
@@ -107,7 +107,7 @@ def judge(evidence: Evidence, broker: str, group: str, guarantee: str) -> Audite
 
 
 def text(audited: Audited) -> Iterator[str]:
-    """Yield the lines of a report for people."""
+    """Yield the lines of the report as text."""
     yield f"audit of {audited.broker}, group {audited.group}, {audited.guarantee}"
     yield ""
     heads = ("input", "offsets", "records", "state at", *OUTCOMES)
@@ -125,24 +125,26 @@ def text(audited: Audited) -> Iterator[str]:
     yield ""
     if audited.removed:
         yield (
-            f"removed by retention: the beginning of {', '.join(audited.removed)}; what was there "
-            "can't be held against the rest"
+            f"removed by retention: the beginning of {', '.join(audited.removed)}; the removed "
+            "records can't be compared"
         )
     yield audited.verdict
     if audited.first_difference is not None:
         yield f"first difference: {audited.first_difference.says}"
-        yield from _told(audited.first_difference)
+        yield from _details(audited.first_difference)
 
 
 def _reasons(evidence: Evidence) -> dict[Law, str]:
-    """Return for each law what proves it."""
+    """Return for each law the evidence that proves it."""
     counts = Counter[str]()
-    for recount in evidence.recounts:
+    for reprocessed in evidence.reprocessed_partitions:
         for name in OUTCOMES:
-            counts[name] += getattr(recount.partition.counts, name)
+            counts[name] += getattr(reprocessed.partition.counts, name)
     repeats = sum(each.repeats for each in evidence.outputs.values())
     to_come = sum(each.to_come for each in evidence.outputs.values())
-    counted = sum(each.head.records for each in evidence.recounts if each.head is not None)
+    counted = sum(
+        each.head.records for each in evidence.reprocessed_partitions if each.head is not None
+    )
     keys = f"{evidence.keys:,}"
     return {
         "conservation": (
@@ -153,29 +155,29 @@ def _reasons(evidence: Evidence) -> dict[Law, str]:
             f"{counts['duplicate']:,} duplicates added nothing; {keys} posting keys, each with one "
             f"content; {repeats:,} repeats"
         ),
-        "determinism": f"{keys} records are those that the input gives; {to_come:,} are to come",
+        "determinism": f"{keys} records are as the input requires; {to_come:,} are still to come",
         "order": (
             f"{keys} records are in the order of their causes, on each topic for each line "
             f"({evidence.lanes:,} in all)"
         ),
         "no loss": (
-            f"{counts.total():,} records are each accepted, duplicate, exception or tick; of the "
-            f"{counted:,} that the states have counted they say the same, and nothing is missing"
+            f"{counts.total():,} records are each accepted, duplicate, exception or tick; the "
+            f"states agree on the {counted:,} that they have counted; no record is missing"
         ),
-        "relevance": "no machine event stands singly on an ERP topic",
+        "relevance": "no record on an ERP topic comes from a single machine event",
     }
 
 
-def _input(recount: Recount) -> InputFigures:
-    counts = recount.partition.counts
-    topic, partition = recount.source
+def _input(reprocessed: ReprocessedPartition) -> InputFigures:
+    counts = reprocessed.partition.counts
+    topic, partition = reprocessed.source
     return InputFigures(
         topic=topic,
         partition=partition,
-        begin=recount.begin,
-        end=recount.end,
-        records=recount.records,
-        state=None if recount.head is None else recount.head.offset,
+        begin=reprocessed.begin,
+        end=reprocessed.end,
+        records=reprocessed.records,
+        state=None if reprocessed.head is None else reprocessed.head.offset,
         accepted=counts.accepted,
         duplicate=counts.duplicate,
         exception=counts.exception,
@@ -191,9 +193,9 @@ def _input_cells(each: InputFigures) -> tuple[str, ...]:
     return (name, offsets, _number(each.records), state, *map(_number, counts))
 
 
-def _told(difference: Difference) -> Iterator[str]:
+def _details(difference: Difference) -> Iterator[str]:
     where = f"{difference.topic}/{difference.partition}" if difference.topic else None
-    told = {
+    details = {
         "partition": difference.topic if difference.partition is None else where,
         "offset": difference.offset,
         "line": difference.line,
@@ -201,7 +203,7 @@ def _told(difference: Difference) -> Iterator[str]:
         "expected": difference.expected,
         "found": difference.found,
     }
-    for name, value in told.items():
+    for name, value in details.items():
         if value is not None:
             yield f"  {name:<9} {value}"
 

@@ -15,10 +15,10 @@ from agents.cli.options import (
     EXIT_FAILED,
     GROUP,
     Commands,
+    errors_as_sentences,
     kafka_settings_of,
     say_reasons,
     settings_of,
-    told_in_sentences,
     writing,
 )
 from agents.cli.simulate import simulate
@@ -51,19 +51,20 @@ for command in (demo, worker, simulate, topics):
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 @click.option(
     "--partitions", type=click.IntRange(1, 1_024), default=1, show_default=True,
-    help="Of each input topic; changes nothing per line.",
+    help="Partitions of each input topic; the records of a line don't depend on it.",
 )  # fmt: skip
 @click.option("--close", is_flag=True, help="Close the windows that are open at the end.")
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | None) -> None:
-    """Run the whole job over a log: what would leave, had this log come in?
+    """Run the whole job over a log, and write the records that would leave.
 
-    LOG has an event or a record of `kcat -C -J` on each line; - reads the standard input. DIR gets
-    a file for each output topic, and report.json: counts, exceptions by code, conservation check.
+    LOG has an event or a record of `kcat -C -J` on each line; - reads the standard input. The
+    output folder gets a file for each output topic, and report.json: counts, exceptions by code,
+    conservation check.
 
-    The ten most frequent reasons for refusals are told. The exit code is 1 if nothing at all was
-    accepted, or the totals don't add up.
+    The command prints the ten most frequent reasons for refusals. The exit code is 1 if nothing was
+    accepted, or if the totals don't add up.
     """
     from agents.replay.replay import replay as run_replay
     from agents.settings.settings import rules_of
@@ -75,13 +76,13 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
     with _opened(log) as file, writing(out):
         size = os.fstat(file.fileno()).st_size if file.seekable() else 0
         with click.progressbar(length=size, label="replaying", file=sys.stderr) as bar:
-            told = run_replay(file, out, rules, partitions, close, bar.update, reasons)
-    counts = ", ".join(f"{count:,} {name}" for name, count in told.counts.items())
-    error = told.conservation["error"]
+            report = run_replay(file, out, rules, partitions, close, bar.update, reasons)
+    counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
+    error = report.conservation["error"]
     click.echo(f"{counts}; conservation error {error}; see {out / 'report.json'}", err=True)
     say_reasons(reasons)
     name = "the standard input" if str(log) == "-" else log
-    check_accepted(name, told.counts["accepted"], reasons.count, told.passed_over)
+    check_accepted(name, report.counts["accepted"], reasons.count, report.passed_over)
     if error != "0":
         sys.exit(EXIT_FAILED)
 
@@ -91,18 +92,18 @@ def replay(log: Path, out: Path, partitions: int, close: bool, config: Path | No
 @GROUP
 @click.option(
     "--exactly-once", is_flag=True,
-    help="A repeated record refutes the laws; so it does where the settings say exactly_once.",
+    help="A repeated record refutes the laws; default if the settings have exactly_once.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def audit(
     broker: str | None, group: str | None, exactly_once: bool, as_json: bool, config: Path | None
 ) -> None:
     """Prove or refute the laws on the topics of a running or stopped system.
 
-    It processes all input anew and holds what left, and what the states have counted, against
-    that. It needs the settings of the job, and writes nothing to the cluster.
+    The audit processes all input again, and compares the result with the outputs and the states.
+    It needs the settings of the job, and writes nothing to the cluster.
 
     The exit code is 0: proven, 1: refuted, 2: wrong arguments or settings, 3: not provable.
     """
@@ -120,13 +121,13 @@ def audit(
     once = exactly_once or settings.guarantee == "exactly_once"
     collect_seldom(ALLOCATIONS_OF_A_LOG)
     with click.progressbar(length=0, label="auditing", file=sys.stderr) as bar:
-        told = asyncio.run(run_audit(cluster, settings.group, rules, once, bar))
+        audited = asyncio.run(run_audit(cluster, settings.group, rules, once, bar))
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told)))
+        click.echo(msgspec.json.format(msgspec.json.encode(audited)))
     else:
-        for line in text(told):
+        for line in text(audited):
             click.echo(line)
-    sys.exit(EXIT_CODES[told.verdict])
+    sys.exit(EXIT_CODES[audited.verdict])
 
 
 @contextmanager

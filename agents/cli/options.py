@@ -1,4 +1,4 @@
-"""What commands share: options, the settings that come of them, errors told in sentences."""
+"""Shared by all commands: options, the settings made from them, errors as sentences."""
 
 import logging
 import os
@@ -20,45 +20,46 @@ if TYPE_CHECKING:
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="A TOML file with settings; LINESIDE_* in the environment goes before it.",
+    help="A TOML file with settings; LINESIDE_* in the environment takes precedence.",
 )
 PORT = click.option(
-    "--port", type=click.IntRange(0, 65_535), help="Of the web page; 0: a free one."
+    "--port", type=click.IntRange(0, 65_535), help="The port of the web page; 0 takes a free one."
 )
 BROKER = click.option(
-    "--broker", metavar="URL", help="kafka://host:port[,host:port...], or LINESIDE_BROKER."
+    "--broker", metavar="URL", help="kafka://host:port[,host:port...]; or LINESIDE_BROKER."
 )
-GROUP = click.option("--group", help="Of the workers: LINESIDE_GROUP, or lineside.")
+GROUP = click.option("--group", help="The workers' group; default: LINESIDE_GROUP, or lineside.")
 HOST = click.option(
-    "--host", help="Where the page listens: LINESIDE_HOST, or 127.0.0.1, this machine alone."
+    "--host",
+    help="The page's address; default: LINESIDE_HOST, or 127.0.0.1, which is this machine only.",
 )
 
 EXIT_FAILED: Final = 1
 """The work couldn't be done."""
 
 EXIT_TERMINATED: Final = 128 + signal.SIGTERM
-"""As a shell counts it."""
+"""The exit code that a shell reports for a process ended by SIGTERM."""
 
 
-def told_in_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command end with a sentence and an exit code where something outside is wrong."""
+def errors_as_sentences(command: Callable[..., Any]) -> Callable[..., Any]:
+    """End a command with a sentence and an exit code if a problem is outside of lineside."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        with _sentences():
+        with _errors_as_sentences():
             return command(*args, **kwargs)
 
     return wrapped
 
 
 class Commands(click.Group):
-    """Commands that end with a sentence, also where their help can't be written."""
+    """Commands that end with a sentence, even if their help can't be written."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; a standard stream that is closed is as good as /dev/null."""
+        """Run a command; a closed standard stream is replaced by /dev/null."""
         for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
             if getattr(sys, name) is None:
-                # Under its own number: it would be that of the next file that is opened.
+                # Under its own number: else the next opened file would get that number.
                 os.dup2(os.open(os.devnull, os.O_RDWR), number)
                 setattr(sys, name, os.fdopen(number, mode))
         try:
@@ -70,7 +71,7 @@ class Commands(click.Group):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Let what is begun at a path be cleared up on SIGTERM, and an error say where it was."""
+    """Clean up on SIGTERM while `path` is written, and let errors name a path."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     try:
         yield
@@ -87,7 +88,7 @@ class _Failure(click.ClickException):
         self.exit_code = code
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Tell it: as a line of the log where that is one of objects, else as a sentence."""
+        """Report the failure: as an object if the log is in JSON, else as a sentence."""
         from agents.worker.logs import in_json
 
         if in_json():
@@ -97,14 +98,14 @@ class _Failure(click.ClickException):
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """Turn what can go wrong outside of lineside into a sentence and an exit code."""
+def _errors_as_sentences() -> Iterator[None]:
+    """Turn problems outside of lineside into a sentence and an exit code."""
     try:
         yield
     except Trouble as trouble:
         raise _Failure(str(trouble), trouble.exit_code) from None
     except BrokenPipeError:
-        # Whoever read our output has had enough: nothing to tell, nobody to tell it to.
+        # The reader of our output has closed the pipe: nobody would see a message.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
@@ -113,14 +114,14 @@ def _sentences() -> Iterator[None]:
 
 
 def settings_of(config: Path | None, **options: object) -> Any:
-    """Return the settings: of options by the setting's name, the environment, and a file."""
+    """Return the settings from options (by the setting's name), the environment, and a file."""
     from agents.settings.settings import read_settings
 
     return read_settings({**os.environ, **_as_variables(options)}, config)
 
 
 def say_reasons(reasons: "Reasons", say: Callable[[str], object] | None = None) -> None:
-    """Say why records were refused, if any were."""
+    """Print why records were refused, if any were."""
     for line in reasons.lines():
         if say is None:
             click.echo(line, err=True)
@@ -129,18 +130,18 @@ def say_reasons(reasons: "Reasons", say: Callable[[str], object] | None = None) 
 
 
 def kafka_settings_of(config: Path | None, broker: str | None, group: str | None) -> Any:
-    """Return the settings with these options in them, refused where they name no broker."""
+    """Return the settings with these options. Raises `SettingsError` if they name no broker."""
     from agents.settings.settings import SettingsError
 
     settings = settings_of(config, broker=broker, group=group)
     if not settings.broker:
         raise SettingsError("broker is empty: give --broker kafka://host:9092 or LINESIDE_BROKER")
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a sentence of ours says it
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # our own sentence reports the problem
     return settings
 
 
 def _as_variables(options: dict[str, object]) -> dict[str, str]:
-    """Return the options that were given as the environment would give them."""
+    """Return the given options as environment variables."""
     return {
         f"LINESIDE_{name.upper()}": str(value)
         for name, value in options.items()

@@ -1,4 +1,4 @@
-"""The command line's `simulate`: what goes together with what, and what it says."""
+"""The command `simulate`: its options, and which of them can be combined."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,10 @@ import click
 from agents.cli.options import (
     BROKER,
     CONFIG,
+    errors_as_sentences,
     kafka_settings_of,
     say_reasons,
     settings_of,
-    told_in_sentences,
     writing,
 )
 
@@ -21,43 +21,55 @@ from agents.cli.options import (
 @click.option("--out", type=click.Path(path_type=Path), help="A file, or - for the terminal.")
 @BROKER
 @click.option(
-    "--log", type=click.Path(path_type=Path), help="To a broker: this log instead of a factory's."
+    "--log",
+    type=click.Path(path_type=Path),
+    help="To a broker: send this log instead of a factory's events.",
 )
-@click.option("--events", type=click.IntRange(min=0), help="How many, ticks aside.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="To a broker.")
+@click.option(
+    "--events", type=click.IntRange(min=0), help="The number of events, not counting ticks."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="To a broker: end after this time.",
+)
 @click.option(
     "--rate", type=click.FloatRange(1, 100_000),
-    help="Events/s to a broker: about 500; a log goes as fast as it can.",
+    help="Events/s to a broker; default: about 500, or for a log as fast as possible.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same bytes.")
-@click.option("--plants", type=click.IntRange(1, 99), help="8, or what --rate asks for.")
-@click.option("--lines", type=click.IntRange(1, 99), help="Per plant: 8, or what --rate asks for.")
+@click.option("--plants", type=click.IntRange(1, 99), help="Default: 8, or as --rate requires.")
+@click.option(
+    "--lines", type=click.IntRange(1, 99), help="Per plant; default: 8, or as --rate requires."
+)
 @click.option(
     "--tick-seconds", type=click.IntRange(min=0),
-    help="Factory time between clock ticks: 10; to a broker 0, none, since a worker writes them.",
+    help="Factory time between clock ticks; default: 10, or none to a broker: workers write them.",
 )  # fmt: skip
-@click.option("--clean", is_flag=True, help="Without the mess: no duplicate, late or broken event.")
+@click.option(
+    "--clean", is_flag=True, help="Without the mess: no duplicate, late or broken events."
+)
 @click.option(
     "--mess", "rates", multiple=True, metavar="NAME=VALUE",
-    help="One of the mess's rates, e.g. late=0.2, duplicates=0 (see docs/simulator.md).",
+    help="A rate of the mess, e.g. late=0.2 or duplicates=0 (see docs/simulator.md).",
 )  # fmt: skip
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def simulate(
     out: Path | None, broker: str | None, log: Path | None, events: int | None,
     seconds: float | None, rate: float | None, seed: int, plants: int | None, lines: int | None,
     tick_seconds: int | None, clean: bool, rates: tuple[str, ...], config: Path | None,
 ) -> None:  # fmt: skip
-    """Write the log of a believable factory to a file, or produce to Kafka as an MES would.
+    """Write the log of a realistic factory to a file, or produce to Kafka as an MES would.
 
-    Orders with routings and components, shifts, scrap, breakdowns, telemetry; and the real world's
-    mess: duplicates, late and out-of-order events, replayed blocks, conflicts, broken ones, a line
-    that goes silent, one whose backlog arrives an hour late.
+    The factory has orders with routings and components, shifts, scrap, breakdowns and telemetry.
+    The mess has duplicates, late and out-of-order events, replayed blocks, conflicts, broken
+    events, a line that goes silent, and a line whose backlog arrives an hour late.
 
     \b
-    A file, an event a line:  lineside simulate --events 100000 --out LOG.ndjson
-    To Kafka, as it happens:  lineside simulate --broker kafka://localhost:9092 --rate 500
-    A log to Kafka:           lineside simulate --broker kafka://localhost:9092 --log LOG.ndjson
+    A file, an event per line: lineside simulate --events 100000 --out LOG.ndjson
+    To Kafka, in real time:    lineside simulate --broker kafka://localhost:9092 --rate 500
+    A log to Kafka:            lineside simulate --broker kafka://localhost:9092 --log LOG.ndjson
 
     A factory at a broker works around the clock, until --events, --seconds or Ctrl-C ends it.
     """
@@ -111,7 +123,7 @@ def _produce_log(config: Path | None, broker: str | None, path: Path, rate: floa
     from tables.reasons import WHAT_A_LOG_IS, NothingAcceptedError, Reasons
 
     reasons = Reasons()
-    with path.open("rb"):  # before anything is asked of the broker: is it there?
+    with path.open("rb"):  # fails before the broker is asked if the file can't be read
         what = f"{path}{f', {rate:g} lines/s' if rate else ''}"
         sent = _produce(config, broker, log(path, rate, reasons), what)
     say_reasons(reasons)
@@ -134,7 +146,7 @@ def _produce_factory(
 
 
 def _produce(config: Path | None, broker: str | None, work: Any, what: str) -> int:
-    """Produce; return how many events that made."""
+    """Produce; return the number of events sent."""
     import asyncio
 
     from agents.settings.cluster import cluster_of

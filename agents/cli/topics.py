@@ -1,4 +1,4 @@
-"""The command line's `topics`: make them, look at them, copy one, and say who needs which right."""
+"""The command `topics`: creates, checks and copies topics, and prints the rights of each role."""
 
 import sys
 from pathlib import Path
@@ -11,15 +11,15 @@ from agents.cli.options import (
     CONFIG,
     EXIT_FAILED,
     GROUP,
+    errors_as_sentences,
     kafka_settings_of,
     settings_of,
-    told_in_sentences,
 )
 
 
 @click.group()
 def topics() -> None:
-    """Make the topics of a Kafka cluster, look whether they fit, or copy one."""
+    """Create, check or copy the topics of a Kafka cluster, or print the rights of each role."""
 
 
 @topics.command("create")
@@ -27,22 +27,22 @@ def topics() -> None:
 @GROUP
 @click.option(
     "--partitions", type=click.IntRange(1, 1_024),
-    help="Of inputs, changelogs and outputs; 8, or as many as an input has already.",
+    help="Of inputs, changelogs and outputs; default: as an existing input, or 8.",
 )  # fmt: skip
 @click.option(
     "--replication", type=click.IntRange(1, 99),
-    help="Replicas of each new topic; one for each broker, 3 at most.",
+    help="Replicas of each new topic; default: one per broker, 3 at most.",
 )  # fmt: skip
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def create_topics(
     broker: str | None, group: str | None, partitions: int | None, replication: int | None,
     config: Path | None,
 ) -> None:  # fmt: skip
-    """Make the topics that are missing, with the settings that they need.
+    """Make the missing topics, with the settings that they need.
 
-    A topic that is there is left as it is. If one doesn't fit, nothing is made, and it says what to
-    change. The exit code is 0 if all topics are there and fit.
+    Existing topics aren't changed. If one of them doesn't fit, nothing is made, and the command
+    says what to change. The exit code is 0 if all topics are there and fit.
     """
     import asyncio
 
@@ -52,19 +52,19 @@ def create_topics(
     settings = kafka_settings_of(config, broker, group)
     cluster = cluster_of(settings)
     outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
-    _tell(lines_of_creation(outcome), outcome.problems)
+    _print_outcome(lines_of_creation(outcome), outcome.problems)
 
 
 @topics.command("check")
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def check_topics(broker: str | None, group: str | None, config: Path | None) -> None:
-    """Say whether all topics are there and fit, and what to change where one doesn't.
+    """Check whether all topics are there and fit, and say what to change.
 
-    A worker looks at the same before it starts, and refuses to on an error. The exit code is 0 if
-    there is none; warnings don't count.
+    A worker does the same check, and doesn't start after an error. The exit code is 0 if there are
+    no errors; warnings don't count.
     """
     import asyncio
 
@@ -73,27 +73,29 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
 
     settings = kafka_settings_of(config, broker, group)
     found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
-    _tell([], found)
+    _print_outcome([], found)
 
 
 @topics.command("copy")
 @click.argument("source")
 @click.argument("target")
-@click.option("--processed", is_flag=True, help="Only what the group has processed.")
-@click.option("--unprocessed", is_flag=True, help="Only the rest of it, without ticks.")
-@click.option("--append", is_flag=True, help="To a TARGET that isn't empty.")
+@click.option("--processed", is_flag=True, help="Only the records that the group has processed.")
+@click.option(
+    "--unprocessed", is_flag=True, help="Only the records that it hasn't processed, without ticks."
+)
+@click.option("--append", is_flag=True, help="Copy to a TARGET that isn't empty.")
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def copy_topic(
     source: str, target: str, processed: bool, unprocessed: bool, append: bool,
     broker: str | None, group: str | None, config: Path | None,
 ) -> None:  # fmt: skip
-    """Copy an input topic into one with another number of partitions: see docs/topics.md.
+    """Copy an input topic to one with another number of partitions: see docs/topics.md.
 
-    Keys, values, headers, timestamps and the order on each line stay as they are. A TARGET that
-    isn't there is made, with as many partitions as SOURCE. Nobody may write to SOURCE.
+    Keys, values, headers, timestamps and the order on each line don't change. A missing TARGET is
+    made, with as many partitions as SOURCE. Nobody may write to SOURCE meanwhile.
     """
     import asyncio
 
@@ -114,21 +116,27 @@ def copy_topic(
 @click.argument("roles", nargs=-1, metavar="[ROLE]...")
 @click.option(
     "--principal", "principals", multiple=True, metavar="ROLE=NAME",
-    help="Kafka's name of who has a role, e.g. mes=User:mes-de01; more than once for several.",
+    help="A principal with this role, e.g. mes=User:mes-de01; can be given several times.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Rights by role, as Strimzi's KafkaUser.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the rights by role, in the form of Strimzi's KafkaUser.",
+)
 @BROKER
 @GROUP
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def acls_of_topics(
     roles: tuple[str, ...], principals: tuple[str, ...], as_json: bool, broker: str | None,
     group: str | None, config: Path | None,
 ) -> None:  # fmt: skip
     """Print the rights that each role needs, as commands of kafka-acls.sh.
 
-    Without ROLE all: worker, mes, machines, erp, analyst, clerk, auditor, operator. Nothing is
-    asked of a broker, and nothing changed. A role without --principal is User:ROLE.
+    Without ROLE, all roles are printed: worker, mes, machines, erp, analyst, clerk, auditor,
+    operator. The command contacts no broker, and changes nothing. Without --principal, a role's
+    principal is User:ROLE.
     """
     import msgspec
 
@@ -154,7 +162,7 @@ def acls_of_topics(
                 click.echo(line)
 
 
-def _tell(lines: list[str], problems: list[Any]) -> None:
+def _print_outcome(lines: list[str], problems: list[Any]) -> None:
     for line in lines:
         click.echo(line)
     for problem in problems:

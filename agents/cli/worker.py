@@ -1,4 +1,4 @@
-"""The command line's `worker` and `demo`: what runs the whole job, with its page."""
+"""The commands `worker` and `demo`: they run the whole job, with its page."""
 
 import logging
 import sys
@@ -16,9 +16,9 @@ from agents.cli.options import (
     GROUP,
     HOST,
     PORT,
+    errors_as_sentences,
     say_reasons,
     settings_of,
-    told_in_sentences,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End by itself.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after this time.")
 @click.option(
     "--rate", type=click.FloatRange(1, 100_000), default=500, show_default=True, help="Events/s."
 )
@@ -38,19 +38,20 @@ if TYPE_CHECKING:
 @HOST
 @PORT
 @CONFIG
-@told_in_sentences
+@errors_as_sentences
 def demo(
     seconds: float | None, rate: float, plants: int, lines: int, seed: int, host: str | None,
     port: int | None, config: Path | None,
 ) -> None:  # fmt: skip
     """Run a simulated factory through the whole job, with a web page to watch it.
 
-    Everything is in one process and in a temporary folder: nothing is needed, nothing stays.
-    Ctrl-C ends it. The exit code is 0 if everything was processed and the totals add up exactly.
+    The demo is one process with a temporary folder: it needs nothing, and leaves nothing behind.
+    Ctrl-C ends the demo. The exit code is 0 if everything was processed and the totals add up
+    exactly.
 
-    In a container, where 127.0.0.1 is the container's own, the page is seen from outside with
-    `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`; the link that is printed
-    has a token, without which nobody sees anything.
+    In a container, 127.0.0.1 is the container's own address. To see the page from outside, use
+    `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`, and open the printed
+    link: it has a token, without which the page shows nothing.
     """
     from agents.simulate.factory import Plan
     from agents.worker.demo import demo_start, run_demo
@@ -64,11 +65,11 @@ def demo(
 @click.command()
 @BROKER
 @GROUP
-@click.option("--instance", help="On Kafka, this worker's name in its group: LINESIDE_INSTANCE.")
+@click.option("--instance", help="On Kafka, this worker's name in its group; or LINESIDE_INSTANCE.")
 @click.option(
     "--data-dir",
-    help="The folder for log and state, on Kafka for copies of states: LINESIDE_DATA_DIR, or "
-    "lineside-data.",
+    help="The folder of the log and the states, on Kafka of copies of the states; default: "
+    "LINESIDE_DATA_DIR, or lineside-data.",
 )
 @HOST
 @PORT
@@ -76,10 +77,10 @@ def demo(
 @click.option(
     "--feed",
     type=click.Path(path_type=Path),
-    help="Append the lines of a log to the embedded log, going on where an earlier run stopped.",
+    help="Append the lines of a log to the embedded log, from where an earlier run stopped.",
 )
-@click.option("--until-drained", is_flag=True, help="End when all that came has been processed.")
-@told_in_sentences
+@click.option("--until-drained", is_flag=True, help="End when all records have been processed.")
+@errors_as_sentences
 def worker(
     broker: str | None, group: str | None, instance: str | None, data_dir: str | None,
     host: str | None, port: int | None, config: Path | None, feed: Path | None, until_drained: bool,
@@ -91,16 +92,16 @@ def worker(
     On the embedded log:   lineside worker
     A log, and then end:   lineside worker --feed LOG.ndjson --until-drained
 
-    Without a broker it has an embedded log in the data directory, for a first run and for tests; a
-    restart goes on from there, as it does on Kafka.
+    Without a broker, the worker uses an embedded log in the data directory, for first runs and for
+    tests. A restart goes on where the worker stopped, as on Kafka.
 
     \b
-    Each setting comes from the first of these that has it:
+    Each setting is taken from the first of these that has it:
       an option, e.g. --port 8080
       the environment, e.g. LINESIDE_PORT=8080
       the TOML file of --config, or of LINESIDE_CONFIG, e.g. port = 8080
       its default
-    docs/settings.md lists all settings: logins, windows and other lengths of time among them.
+    docs/settings.md lists all settings, for instance logins, windows and other lengths of time.
     """
     from agents.settings.settings import SettingsError
     from agents.worker.run import run_worker
@@ -115,7 +116,7 @@ def worker(
                 f"--feed {feed} goes to the embedded log, and broker is {settings.broker!r}: use "
                 "`lineside simulate --log` to produce a log to a broker, or leave broker out"
             )
-        with feed.open("rb") as file:  # before anything starts: can it be read?
+        with feed.open("rb") as file:  # fails before anything starts if the file can't be read
             file.peek(1)
         settings = structs.replace(settings, tick_seconds=0)
     say = _say_in_log if settings.log_format == "json" else _say
@@ -142,7 +143,7 @@ async def _process(
 async def _feed(
     running: "Worker", path: Path, until_drained: bool, say: Callable[[str], Any]
 ) -> None:
-    """Feed a log, wait until it's processed, and say what of it was refused."""
+    """Feed a log, wait until it is processed, and print why records were refused."""
     from agents.worker.feed import feed_file
     from tables.reasons import Reasons, check_accepted
 

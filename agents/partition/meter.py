@@ -64,7 +64,7 @@ class Histogram:
         self.sum += value
 
 
-class OfLine(Struct):
+class LineCounts(Struct):
     """Counts of a line's records on one input topic, by outcome."""
 
     accepted: int = 0
@@ -77,7 +77,7 @@ class OfLine(Struct):
 class Tally(Struct):
     """Counts of records since the process started, by outcome."""
 
-    lines: dict[tuple[str, str, str], OfLine] = field(default_factory=dict)
+    lines: dict[tuple[str, str, str], LineCounts] = field(default_factory=dict)
     """By plant, line and topic."""
     codes: Counter[str] = field(default_factory=Counter)
     """Exceptions."""
@@ -86,9 +86,9 @@ class Tally(Struct):
     left: Counter[str] = field(default_factory=Counter)
     """Records that have left, without exceptions, by type."""
 
-    def of(self, plant: str, line: str, topic: str) -> OfLine:
+    def of(self, plant: str, line: str, topic: str) -> LineCounts:
         """Return the counts of a line, to be added to."""
-        return self.lines.setdefault((plant, line, topic), OfLine())
+        return self.lines.setdefault((plant, line, topic), LineCounts())
 
     def copy(self) -> "Tally":
         """Return a copy that shares nothing with this one."""
@@ -124,10 +124,10 @@ class _Opening:
         """Note the counts with which a line comes back into memory."""
         self.lines[line.key] = line.accepted_events, line.late_events
 
-    def add(self, told: Tally, line: Line) -> None:
+    def add(self, tally: Tally, line: Line) -> None:
         """Add a line's counts since the opening, or since it came into memory."""
         accepted, late = self.lines.get(line.key, (0, 0))
-        of = told.of(*self._name(line), self.partition.topic)
+        of = tally.of(*self._name(line), self.partition.topic)
         of.accepted += line.accepted_events - accepted
         of.late += line.late_events - late
         of.duplicate += line.duplicate_events
@@ -200,10 +200,10 @@ class Meter:
 
     def tally(self) -> Tally:
         """Return the counts of records since the process started."""
-        told = self._gone.copy()
+        tally = self._gone.copy()
         for opening in self._open.values():
-            self._add(told, opening)
-        return told
+            self._add(tally, opening)
+        return tally
 
     def name(self, line: Line) -> tuple[str, str]:
         """Return the plant and line of a line's labels: its own, or `OTHER`."""
@@ -213,23 +213,23 @@ class Meter:
             self._named.add(line.key)
         return line.plant, line.line
 
-    def _add(self, told: Tally, opening: _Opening) -> None:
+    def _add(self, tally: Tally, opening: _Opening) -> None:
         """Add a partition's counts since it was opened."""
         partition, topic = opening.partition, opening.partition.topic
         counts = partition.counts
         refused = counts.exception - opening.exceptions - opening.cold_refused
         for where, cold in opening.cold.lines.items():
-            of = told.of(*where)
-            for name in OfLine.__struct_fields__:
+            of = tally.of(*where)
+            for name in LineCounts.__struct_fields__:
                 setattr(of, name, getattr(of, name) + getattr(cold, name))
         for line in partition.lines.values():
-            opening.add(told, line)
+            opening.add(tally, line)
             refused -= line.refused_events
         if refused:  # of lines that aren't known
-            told.of(*OTHER, topic).exception += refused
-        told.ticks[topic] += counts.tick - opening.ticks
-        told.codes.update(counts.codes - opening.codes)
-        told.left.update(counts.left - opening.left)
+            tally.of(*OTHER, topic).exception += refused
+        tally.ticks[topic] += counts.tick - opening.ticks
+        tally.codes.update(counts.codes - opening.codes)
+        tally.left.update(counts.left - opening.left)
 
 
 def add_ages_plain(

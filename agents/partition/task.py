@@ -24,8 +24,8 @@ from agents.partition.steps import (
     records_bytes,
     step_bytes,
 )
-from streams.kafka.cluster import asked_to_end
 from streams.log.batches import Batch
+from streams.log.cancellation import asked_to_end
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, Writer
 from tables.line.rules import Rules

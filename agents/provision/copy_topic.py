@@ -1,4 +1,4 @@
-"""Copies an input topic into another one, with any number of partitions, line by line in order."""
+"""Copies an input topic to one with any number of partitions; each line stays in order."""
 
 import asyncio
 import logging
@@ -23,18 +23,18 @@ from tables.partition.head import read_head
 from tables.store.store import HEAD
 
 BATCH_BYTES: Final = 256 << 10
-"""Of one target partition at a time, before compression; a single record may be larger."""
+"""The size of a batch, before compression; a larger record is a batch of its own."""
 
 OVERHEAD_BYTES: Final = 20
-"""What a record takes besides its parts, at most, and a header besides its own."""
+"""The most that a record takes beside its key, value and headers, and a header beside its text."""
 
 HEAD_REACH: Final = 1_000
 HEAD_REACH_FACTOR: Final = 10
-"""The head of a state is in its last batch: so many records from the end, or ten times as many."""
+"""The head of a state is looked for in this many last records, then in ten times as many."""
 
 TIMESTAMPS: Final = "message.timestamp.type"
 CREATE_TIME: Final = "CreateTime"
-"""The record timestamp is the one that a producer gives."""
+"""With this setting a record keeps the timestamp that its producer gives."""
 
 log = logging.getLogger("lineside.copy")
 
@@ -42,28 +42,28 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class CopyError(Trouble):
-    """A topic that can't be copied, or that can't take a copy."""
+    """A topic can't be copied, or can't take a copy."""
 
 
 class Copied(Struct):
-    """How many records were read, and how many written: a tick goes to several partitions."""
+    """Counts of records read and written; a tick is written to several partitions."""
 
     read: int = 0
     written: int = 0
 
 
 class Progress(Protocol):
-    """Where a copy says how far it is, in records."""
+    """Receives the progress of a copy, in records."""
 
     length: int | None
 
     def update(self, n_steps: int) -> None:
-        """Take so many records as read."""
+        """Note that this many more records were read."""
         ...
 
 
 class Part(Struct, frozen=True):
-    """What of a topic is copied: what a group's states have processed, or what they have not."""
+    """The part of a topic to copy: what a group's states have processed, or the rest."""
 
     group: str
     processed: bool
@@ -79,12 +79,12 @@ async def copy_topic(
 ) -> Copied:
     """Copy a topic, or a part of it, into another one: keys, values, headers and timestamps.
 
-    A target that isn't there is made, with as many partitions, to be kept until it's deleted. One
-    that isn't empty is taken only to `append` to it. Ticks of the part that wasn't processed are
-    left out: newer ones come, and these would make events of other source partitions late.
+    A missing target is made, with as many partitions as the source and unlimited retention. A
+    target that isn't empty is accepted only with `append`. Ticks of the unprocessed part are left
+    out: newer ticks will come, and old ones would make events of other source partitions late.
 
-    Nobody may write to either topic meanwhile. Raises `CopyError` where the copy would be another
-    log, and `BrokerError`.
+    Nobody may write to either topic meanwhile. Raises `CopyError` if the copy would differ from the
+    source, and `BrokerError`.
     """
     try:
         sources, targets = await _ends(cluster, source, target)
@@ -119,11 +119,12 @@ async def copy_topic(
 def targets_of(
     key: bytes | None, value: bytes | None, headers: Headers, partitions: int, used: set[int]
 ) -> Sequence[int]:
-    """Return where a record goes; `used` is where the records of its source partition went so far.
+    """Return the target partitions of a record.
 
-    A tick goes to all of those. So for each of their lines it stays between the same events. It
-    changes nothing for other lines that are there: source partitions are copied one after the
-    other, and for those copied before, the tick is one of the past.
+    `used` are the target partitions of earlier records of the same source partition. A tick goes to
+    all of them, so for each line it stays between the same events. It changes nothing for other
+    lines in these partitions: source partitions are copied one after the other, so for lines copied
+    before, the tick is in the past.
     """
     if is_tick(value, headers):
         return sorted(used)
@@ -135,7 +136,7 @@ def targets_of(
 async def _ends(
     cluster: Cluster, source: str, target: str
 ) -> tuple[list[TopicPartition], list[TopicPartition]]:
-    """Return the partitions of both topics; the target is made if it isn't there."""
+    """Return the partitions of both topics; make the target if it is missing."""
     counts = await partitions_of(cluster)
     if source not in counts:
         raise CopyError(f"topic {source} isn't there: is it another one, or another broker?")
@@ -173,7 +174,7 @@ async def _make(
 async def _spans(
     cluster: Cluster, whole: Mapping[TopicPartition, tuple[int, int]], part: Part
 ) -> dict[TopicPartition, tuple[int, int]]:
-    """Return the offsets of a part, by what the group's changelogs say."""
+    """Return the offsets of a part, from the group's changelogs."""
     processed = await _processed(cluster, whole, part.group)
     spans = {}
     for tp, (begin, end) in whole.items():
@@ -185,7 +186,7 @@ async def _spans(
 async def _processed(
     cluster: Cluster, sources: Iterable[TopicPartition], group: str
 ) -> dict[TopicPartition, int]:
-    """Return the offset after the last one that a state has, of partitions that have a state."""
+    """Return the offset after the last processed one, for each partition with a state."""
     counts = await partitions_of(cluster)
     wanted = {TopicPartition(changelog(group, tp.topic), tp.partition): tp for tp in sources}
     logs = [log for log in wanted if log.partition < counts.get(log.topic, 0)]
@@ -222,14 +223,14 @@ async def _copy(
     for tp, (begin, end) in sources.items():
         reader.assign([tp])
         reader.seek(tp, begin)
-        spread = _Spread(producer, targets[0].topic, len(targets), copied)
+        copier = _PartitionCopier(producer, targets[0].topic, len(targets), copied)
         async for _, records in read_to(reader, {tp: end}):
             for record in records:
                 copied.read += 1
                 if ticks or not is_tick(record.value, record.headers):
-                    await spread.take(record)
+                    await copier.take(record)
             progress.update(len(records))
-        await spread.finish()
+        await copier.finish()
     return copied
 
 
@@ -238,8 +239,8 @@ def is_tick(value: bytes | None, headers: Headers) -> bool:
     return isinstance(decode(value, headers, None), Tick)
 
 
-class _Spread:
-    """Sends the records of one source partition, each target's in their order."""
+class _PartitionCopier:
+    """Sends the records of one source partition; the order in each target partition is kept."""
 
     def __init__(
         self, producer: AIOKafkaProducer, topic: str, partitions: int, copied: Copied
@@ -272,7 +273,7 @@ class _Spread:
         self._copied.written += len(targets)
 
     async def finish(self) -> None:
-        """Send what is left, and wait until all is acknowledged."""
+        """Send the remaining records, and wait until all are acknowledged."""
         for number in list(self._filling):
             await self._send(number)
         await asyncio.gather(*self._sent.values())

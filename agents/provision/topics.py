@@ -1,4 +1,4 @@
-"""The topics of a cluster: what is there, what doesn't fit, making what is missing."""
+"""Checks the topics of a cluster, and makes missing ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -19,23 +19,23 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.kafka.cluster import BrokerError, Cluster
-from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, misfits, missing
+from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, missing, problems_of
 from tables.line.rules import Timing
 
 PARTITIONS: Final = 8
-"""Of inputs and outputs, unless asked otherwise: they can't be added later, and cost little."""
+"""The default for inputs and outputs: partitions can't be added later, and cost little."""
 
 REPLICAS_MAX: Final = 3
-"""Of a topic, unless asked otherwise: one can be lost while another is away."""
+"""The default for a topic, if there are enough brokers: one may be lost while another is away."""
 
 SETTLE_SECONDS_MAX: Final = 15.0
-"""A new topic is known to all brokers in much less."""
+"""All brokers know a new topic in much less."""
 
 SETTLE_PAUSE_SECONDS: Final = 0.1
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of making topics: an error among the problems, and nothing was made."""
+    """The result of making topics; after an error in existing topics nothing was made."""
 
     created: list[NewTopic]
     there: list[str]
@@ -43,17 +43,17 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def problems(cluster: Cluster, group: str, timing: Timing | None = None) -> list[Problem]:
-    """Return what keeps the job of a group from running well on a cluster, worst first.
+    """Return the problems of a group's topics on a cluster, errors first.
 
-    `timing` says what the ledgers reach back. Raises `BrokerError`.
+    `timing` has the retention of the ledgers. Raises `BrokerError`.
     """
     async with _asking(cluster) as admin:
         found, brokers = await _found(admin, group)
-    told = _misfits(cluster, group, found, brokers, timing)
+    listed = _problems_of(cluster, group, found, brokers, timing)
     absent = [topic.name for topic in missing(group, found)]
     if absent:
-        told.insert(0, _absence(cluster, group, absent))
-    return told
+        listed.insert(0, _absence(cluster, group, absent))
+    return listed
 
 
 async def partitions_of(cluster: Cluster) -> dict[str, int]:
@@ -69,11 +69,11 @@ async def create(
     replication: int | None = None,
     timing: Timing | None = None,
 ) -> Outcome:
-    """Make the topics that are missing, and wait until they are there; change none that is.
+    """Make the missing topics, and wait until they are there; existing ones aren't changed.
 
-    Without `partitions` inputs get as many as the one that there is, else `PARTITIONS`; without
-    `replication` a topic has a replica on each broker, `REPLICAS_MAX` at most. Raises
-    `BrokerError`.
+    Without `partitions`, new topics get as many as an existing input or changelog, else
+    `PARTITIONS`. Without `replication`, a topic has a replica on each broker, `REPLICAS_MAX` at
+    most. Raises `BrokerError`.
     """
     async with _asking(cluster) as admin:
         found, brokers = await _found(admin, group)
@@ -82,7 +82,7 @@ async def create(
         new = _plan(group, found, partitions, replicas, timing)
         trouble = [
             *([] if partitions is None else _grown(found, partitions)),
-            *_misfits(cluster, group, found | _as_found(new), brokers, timing),
+            *_problems_of(cluster, group, found | _as_found(new), brokers, timing),
         ]
         if any(problem.severity == "error" for problem in trouble):
             return Outcome(created=[], there=there, problems=trouble)
@@ -92,7 +92,7 @@ async def create(
 
 
 def lines_of_creation(outcome: Outcome) -> list[str]:
-    """Return a line for each topic that is there or was made, and one if none was made."""
+    """Return a line for each topic that is there or was made, and one if nothing was made."""
     made = [
         f"created  {topic.name}: {counted(topic.num_partitions, 'partition')}, "
         f"{counted(topic.replication_factor, 'replica')}"
@@ -118,30 +118,30 @@ async def _asking(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _topics(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
-    # All of them: to ask for a topic by name is to create it, where brokers create by themselves.
-    told: list[dict[str, Any]] = await admin.describe_topics()
-    return told
+    # Ask for all topics: asking for one by name creates it if brokers create topics automatically.
+    topics: list[dict[str, Any]] = await admin.describe_topics()
+    return topics
 
 
 async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Found], int]:
-    """Return the topics of a group's job that are there, and the number of brokers."""
+    """Return the existing topics of a group's job, and the number of brokers."""
     names = {topic.name for topic in topics_of(group)}
-    told = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
+    described = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
     brokers = len((await admin.describe_cluster())["brokers"])
-    settings = await configs(admin, list(told))
+    settings = await configs(admin, list(described))
     found = {
         name: Found(
             partitions=len(topic["partitions"]),
             replication=min((len(each["replicas"]) for each in topic["partitions"]), default=0),
             config=settings[name],
         )
-        for name, topic in told.items()
+        for name, topic in described.items()
     }
     return found, brokers
 
 
 async def configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return all settings of topics that are there. Raises `BrokerError`."""
+    """Return all settings of existing topics. Raises `BrokerError`."""
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     found: dict[str, dict[str, str]] = {}
     for answer in await admin.describe_configs(wanted):
@@ -155,15 +155,15 @@ async def configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dic
     return found
 
 
-def _misfits(
+def _problems_of(
     cluster: Cluster,
     group: str,
     found: Mapping[str, Found],
     brokers: int,
     timing: Timing | None,
 ) -> list[Problem]:
-    told = misfits(group, found, brokers, _ledger_seconds(timing), ",".join(cluster.servers))
-    return sorted(told, key=lambda problem: problem.severity)
+    listed = problems_of(group, found, brokers, _ledger_seconds(timing), ",".join(cluster.servers))
+    return sorted(listed, key=lambda problem: problem.severity)
 
 
 def _ledger_seconds(timing: Timing | None) -> dict[str, int]:
@@ -194,7 +194,7 @@ def _plan(
     replicas: int,
     timing: Timing | None,
 ) -> list[NewTopic]:
-    """Return what is missing, with partitions that suit what is there."""
+    """Return the missing topics, with partition counts that fit the existing ones."""
     partitioned = [*INPUTS, *(changelog(group, topic) for topic in INPUTS)]
     there = [found[name].partitions for name in partitioned if name in found]
     count = asked or next(iter(there), PARTITIONS)
@@ -224,7 +224,7 @@ def _as_found(new: list[NewTopic]) -> dict[str, Found]:
 async def make_topics(admin: AIOKafkaAdminClient, new: list[NewTopic]) -> dict[str, Problem]:
     """Make topics, and wait until they are there; return those that the broker refuses.
 
-    One that is there already isn't refused.
+    A topic that exists already doesn't count as refused.
     """
     answer = await admin.create_topics(new) if new else None
     refused = {

@@ -1,4 +1,4 @@
-"""A log in a file through the whole job, without a broker: what would leave, had it come in?"""
+"""Runs the whole job over a log in a file, without a broker, and writes the outputs."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from tables.partition.partition import Partition
 from tables.reasons import Reasons
 from tables.report import Report, report
 from tables.store.rocksdb import RocksStore
-from tables.store.store import Room, SpillingStore, Store
+from tables.store.store import MemoryBudget, SpillingStore, Store
 
 
 def replay(
@@ -32,13 +32,13 @@ def replay(
 ) -> Report:
     """Run the job over `log` and write DIR/<topic>.ndjson and DIR/report.json.
 
-    The files appear under their names when all are complete; `progress` gets the bytes read,
-    `reasons` what is refused and why.
+    The files get their names when all are complete. `progress` gets the number of bytes read,
+    `reasons` the refused records.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".replay-", dir=out) as scratch:
         folder = Path(scratch)
-        reader, room = LogReader(partitions), Room()
+        reader, budget = LogReader(partitions), MemoryBudget()
         tasks: dict[tuple[str, int], Partition] = {}
         with ExitStack() as stack:
             files = {
@@ -55,7 +55,7 @@ def replay(
                 refused: list[tuple[int, bytes]] = []
                 for at, placed in reader.take():
                     if at not in tasks:
-                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"), room)
+                        store = SpillingStore(_rocks(folder / "state" / f"{at[0]}-{at[1]}"), budget)
                         stack.callback(store.close)
                         tasks[at] = Partition(*at, rules[at[0]], store, lasting=False)
                     task = tasks[at]
@@ -63,7 +63,7 @@ def replay(
                     leave(step.outputs)
                     refused += _numbered(step.outputs, placed)
                     task.commit(step)
-                # A line's exceptions may come from two partitions: they leave in the log's order.
+                # A line's exceptions may come from two partitions: sort them by the log's lines.
                 for number, value in sorted(refused, key=lambda one: one[0]):
                     files[EXCEPTIONS].write(value + b"\n")
                     if reasons is not None:
@@ -85,7 +85,7 @@ def _rocks(path: Path) -> Callable[[], Store]:
 
 def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, value) of the exceptions among `outputs`."""
-    # Both go one way: a log may have two records of one offset.
+    # `records` is consumed in step with `outputs`: a log may have two records of one offset.
     records = zip(placed.records, placed.numbers, strict=True)
     for output in outputs:
         if output.topic == EXCEPTIONS:
@@ -97,7 +97,7 @@ def _numbered(outputs: list[Outgoing], placed: Placed) -> Iterator[tuple[int, by
 def _chunks(
     log: BinaryIO, reader: LogReader, progress: Callable[[int], object] | None
 ) -> Iterator[None]:
-    """Place the lines of a block at a time; `progress` gets the bytes read."""
+    """Place the lines of one block after the other; `progress` gets the bytes read."""
     before = 0
     for lines in lines_of(log):
         reader.place(lines)

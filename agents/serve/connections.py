@@ -16,7 +16,7 @@ ADDRESS_SHARE: Final = 0.8
 """The share of one address. Behind an ingress all clients have one address, so it gets most of the
 connections; the rest is for clients from elsewhere."""
 
-TELL_SECONDS: Final = 60.0
+LOG_SECONDS: Final = 60.0
 """Between two lines of the log about connections that were closed."""
 
 IDLE, ANSWERED, LISTENING = range(3)
@@ -49,33 +49,33 @@ class Connections:
         """Take how many descriptors the process may have."""
         self.most = max(min(CONNECTIONS_MAX, descriptors // DESCRIPTORS_SHARE), 1)
         self.most_of_address = max(int(self.most * ADDRESS_SHARE), 1)
-        self._there: dict[Connection, None] = {}
+        self._open: dict[Connection, None] = {}
         self._of_address: Counter[str] = Counter()
-        self._gone = 0
-        self._told_at = -TELL_SECONDS
+        self._closed = 0
+        self._logged_at = -LOG_SECONDS
 
     def __len__(self) -> int:
-        return len(self._there)
+        return len(self._open)
 
     def add(self, one: Connection) -> None:
         """Let a connection in; close another one if there are too many."""
         if self._of_address[one.address] >= self.most_of_address:
             self._drop(one.address)
-        elif len(self._there) >= self.most:
+        elif len(self._open) >= self.most:
             self._drop(None)
-        self._there[one] = None
+        self._open[one] = None
         self._of_address[one.address] += 1
 
     def touch(self, one: Connection) -> None:
         """Note that a connection did something."""
-        if one in self._there:
-            del self._there[one]
-            self._there[one] = None
+        if one in self._open:
+            del self._open[one]
+            self._open[one] = None
 
     def remove(self, one: Connection) -> None:
         """Forget a closed connection, if it is known."""
-        if one in self._there:
-            del self._there[one]
+        if one in self._open:
+            del self._open[one]
             self._of_address[one.address] -= 1
             if not self._of_address[one.address]:
                 del self._of_address[one.address]
@@ -83,7 +83,7 @@ class Connections:
     def _drop(self, address: str | None) -> None:
         """Close one connection: of an address, or of all."""
         found: Connection | None = None
-        for one in self._there:
+        for one in self._open:
             if address is not None and one.address != address:
                 continue
             if found is None or one.doing < found.doing:
@@ -93,16 +93,16 @@ class Connections:
         assert found is not None, "nothing is past a bound of 1 or more"
         self.remove(found)
         found.hang_up()
-        self._tell()
+        self._log_closed()
 
-    def _tell(self) -> None:
-        self._gone += 1
-        if monotonic() - self._told_at >= TELL_SECONDS:
+    def _log_closed(self) -> None:
+        self._closed += 1
+        if monotonic() - self._logged_at >= LOG_SECONDS:
             log.warning(
                 "%d connections had to go for others: there are %d at most, and %d of one address",
-                self._gone, self.most, self.most_of_address,
+                self._closed, self.most, self.most_of_address,
             )  # fmt: skip
-            self._gone, self._told_at = 0, monotonic()
+            self._closed, self._logged_at = 0, monotonic()
 
 
 def descriptors_max() -> int:

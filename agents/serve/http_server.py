@@ -69,13 +69,13 @@ class Handler(RequestHandler):
         self.address = network_of((transport.get_extra_info("peername") or ("",))[0])
         self._deadline = None
         self._do(IDLE)
-        self._seats().add(self)
+        self._connections().add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let go of a connection."""
         self._end_by(None)
         if self._manager is not None:
-            self._seats().remove(self)
+            self._connections().remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -102,7 +102,7 @@ class Handler(RequestHandler):
         self.doing = what
         if self._manager is None:  # it's closed already
             return
-        self._seats().touch(self)
+        self._connections().touch(self)
         # aiohttp closes idle ones earlier, but waits for ever for a client that doesn't read.
         seconds = {IDLE: HEAD_SECONDS_MAX + LINGER_SECONDS, ANSWERED: ANSWER_SECONDS_MAX}
         self._end_by(seconds.get(what))
@@ -112,7 +112,7 @@ class Handler(RequestHandler):
             self._deadline.cancel()
         self._deadline = None if seconds is None else self._loop.call_later(seconds, self.hang_up)
 
-    def _seats(self) -> Connections:
+    def _connections(self) -> Connections:
         assert isinstance(self._manager, _Server)
         return self._manager.seats
 

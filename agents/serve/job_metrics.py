@@ -51,7 +51,7 @@ class JobMetrics:
             for partition in self._job.partitions.values()
             for line in partition.lines.values()
         ]
-        at_lines, errors = AtLines(self._job.meter), Errors()
+        at_lines, errors = LineGauges(self._job.meter), ConservationErrors()
         for partition in self._job.partitions.values():
             errors.expect(partition.rules)
             errors.look_at_cold(partition.cold)
@@ -111,19 +111,19 @@ class JobMetrics:
 
 
 def _add_tally(families: Families, meter: Meter) -> None:
-    told = meter.tally()
-    for (plant, line, topic), of in told.lines.items():
+    tally = meter.tally()
+    for (plant, line, topic), of in tally.lines.items():
         for outcome in ("accepted", "duplicate", "exception"):
             families.add("events_total", getattr(of, outcome), plant, line, topic, outcome)
         families.add("late_events_total", of.late, plant, line, topic)
         families.add("corrections_total", of.corrections, plant, line, topic)
     for code, kind in CLASSES.items():
-        families.add("exceptions_total", told.codes[code], kind, code)
+        families.add("exceptions_total", tally.codes[code], kind, code)
     for topic in INPUTS:
-        families.add("ticks_total", told.ticks[topic], topic)
-    for record, count in sorted(told.left.items()):
+        families.add("ticks_total", tally.ticks[topic], topic)
+    for record, count in sorted(tally.left.items()):
         families.add("outputs_total", count, _topic_of(record), record)
-    families.add("outputs_total", told.codes.total(), EXCEPTIONS, EXCEPTION)
+    families.add("outputs_total", tally.codes.total(), EXCEPTIONS, EXCEPTION)
 
 
 def _topic_of(record: str) -> str:
@@ -131,7 +131,7 @@ def _topic_of(record: str) -> str:
     return record if record in OUTPUTS else ERP_TRANSACTIONS
 
 
-class AtLines:
+class LineGauges:
     """Watermark and open windows by line; unnamed lines report the oldest watermark and the sum."""
 
     def __init__(self, meter: Meter) -> None:
@@ -153,7 +153,7 @@ class AtLines:
             families.add("open_windows", self._open[where], *where)
 
 
-class Errors:
+class ConservationErrors:
     """The conservation error of every record type and measure."""
 
     def __init__(self) -> None:

@@ -102,7 +102,7 @@ class BusyError(Trouble):
     """More searches run than can be answered."""
 
 
-class Views:
+class JobStatus:
     """The status of a job, made when somebody asks."""
 
     def __init__(self, name: str, job: Job, host: Host, turns: Turns | None = None) -> None:
@@ -146,8 +146,8 @@ class Views:
 
     async def end(self) -> None:
         """Keep the figures as they are now: the partitions are about to be closed."""
-        told = await self.status(END_SECONDS_MAX)
-        self._final = {**told, "ended": True, "rate": 0.0}
+        last = await self.status(END_SECONDS_MAX)
+        self._final = {**last, "ended": True, "rate": 0.0}
         await self._surveys.close()
         for asked in self._asked.values():
             asked.cancel()
@@ -178,8 +178,8 @@ class Views:
                 for tp, left in sorted(self._host.standbys().items())
             ],
             "recent": {
-                shelf: [_shown(record) for record in records]
-                for shelf, records in self._job.recent.items()
+                kind: [_shown(record) for record in records]
+                for kind, records in self._job.recent.items()
             },
         }
 

@@ -34,7 +34,7 @@ Seen = dict[tuple[str, int, int, bytes], int]
 class Survey(Struct, frozen=True, kw_only=True):
     """The result of a survey."""
 
-    told: dict[str, Any]
+    figures: dict[str, Any]
     """The survey's part of the status document."""
     newest: int
     """The highest watermark of all lines."""
@@ -56,7 +56,7 @@ class Surveys:
 
     def __init__(self, job: Job, turns: Turns) -> None:
         self.newest_watermark = 0
-        self._told = NOT_LISTED | NOT_ADDED_UP
+        self._figures = NOT_LISTED | NOT_ADDED_UP
         self._job = job
         self._turns = turns
         self._running: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class Surveys:
         if running.done():
             self._running = None
             running.result()  # raises the survey's error
-        return self._told
+        return self._figures
 
     async def close(self) -> None:
         """Stop surveying."""
@@ -91,8 +91,8 @@ class Surveys:
         if not before or listed.at - before[-1].at >= RATE_SECONDS / 10:
             before.append(listed)
         self.newest_watermark = listed.newest
-        self._told = self._told | listed.told  # adding up takes ten times as long
-        self._told = self._told | await self._turns.run(_add_up(partitions))
+        self._figures = self._figures | listed.figures  # adding up takes ten times as long
+        self._figures = self._figures | await self._turns.run(_add_up(partitions))
 
     def _list(self, partitions: Sequence[Partition]) -> Work[Survey]:
         openings = self._job.meter.openings.copy()
@@ -117,12 +117,12 @@ class Surveys:
             }
             seen |= own
             entries.append(entry(halves, newest, self._rate(own, at)))
-        told = {
+        figures = {
             "lines": entries,
             "line_count": states.total() + stored,
             "line_states": {state: states[state] for state in STATES} | {"stored": stored},
         }
-        return Survey(told=told, newest=newest, seen=seen, at=at)
+        return Survey(figures=figures, newest=newest, seen=seen, at=at)
 
     def _rate(self, now: Seen, at: float) -> float | None:
         """Return how many events of a line this process accepts a second.
@@ -148,4 +148,4 @@ def _add_up(partitions: Sequence[Partition]) -> Work[dict[str, Any]]:
             totals.add(line, partition.rules)
     for partition in partitions:
         totals.add_cold(partition.cold)
-    return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.told()}
+    return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.as_dict()}

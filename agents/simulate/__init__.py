@@ -1,1 +1,1 @@
-"""A simulated factory: what its lines send, with the mess of real plants, at a pace."""
+"""A simulated factory: its lines send events at a given rate, with the mess of real plants."""

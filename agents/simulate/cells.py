@@ -1,4 +1,4 @@
-"""What the simulated factory consists of: kinds of lines, their stations, what stops them."""
+"""The master data of the simulated factory: kinds of lines, their stations, reasons for stops."""
 
 import msgspec
 
@@ -6,14 +6,14 @@ PREFIXES = ("DE", "DE", "PL", "MX", "US", "CN")  # country of each further plant
 
 
 class Component(msgspec.Struct, frozen=True):
-    """A bill-of-material row; `thousandths` of the unit of measure go into one piece."""
+    """A row of a bill of material; a piece takes `thousandths` of the unit of measure."""
 
     item: str
     thousandths: int
     uom: str
     storage: str
-    lot_pieces: int  # pieces made of one lot of it
-    per_variant: bool = False  # each product has its own
+    lot_pieces: int  # pieces made from one lot of the component
+    per_variant: bool = False  # each product has its own variant of the component
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 class Station(msgspec.Struct, frozen=True):
-    """A kind of work unit with the routing step done on it."""
+    """A kind of work unit, with the routing step that it does."""
 
     name: str
     operation: str
@@ -35,12 +35,12 @@ class Station(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A kind of line; one piece takes `cycle` milliseconds on each station."""
+    """A kind of line; a piece takes `cycle` milliseconds on each station."""
 
     product: str
     variants: tuple[str, ...]
     cycle: int
-    pallet: int  # pieces of one goods receipt
+    pallet: int  # pieces per goods receipt
     stations: tuple[Station, ...]
 
 
@@ -108,7 +108,7 @@ CELLS = (
     )),
 )  # fmt: skip
 
-# Listed as often as they happen.
+# A stop that happens n times as often is listed n times.
 STOPS = (
     *(Stop("MATERIAL_JAM", 25, 240),) * 6,
     *(Stop("SENSOR_FAULT", 20, 180),) * 4,

@@ -1,4 +1,4 @@
-"""The believable factory: what its lines send to the brokers, as a pure function of a plan."""
+"""The simulated factory: the events that its lines send, as a pure function of a plan."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -22,9 +22,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to simulate; equal plans give equal bytes, on any machine.
 
     `start` is in epoch microseconds. `machine_share` is the share of machine events among all
-    while lines run (0: none at all, 1: nothing else). `tick_seconds` is the factory time between
-    two ticks of the processor's clock, 0 for none. `run` is part of every id, order, lot and
-    episode, so that another run reuses none. `works_always`: no line ever goes home.
+    events of working lines (0: none, 1: only machine events). `tick_seconds` is the factory time
+    between two ticks of the processor's clock, 0 for none. `run` is part of every id, order, lot
+    and episode, so that another run reuses none. With `works_always` lines work around the clock.
     """
 
     seed: int = 1
@@ -49,10 +49,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def arrivals(plan: Plan) -> Iterator[Arrival]:
-    """Yield, without end and in the order of `at`, what the plan's factory sends, and ticks.
+    """Yield the plan's events and ticks without end, in the order of `at`.
 
-    The last line is the one that falls silent, if there are two; the second one's records are those
-    held back, if there are three.
+    With two lines or more, the last one falls silent. With three or more, the records of the second
+    one are held back.
     """
     keys = line_keys(plan)
     mess = plan.mess
@@ -69,13 +69,13 @@ def arrivals(plan: Plan) -> Iterator[Arrival]:
 
 
 def line_keys(plan: Plan) -> list[str]:
-    """The Kafka keys of the plan's lines: "DE01/L1", ..."""
+    """Return the Kafka keys of the plan's lines: "DE01/L1", ..."""
     plants = [plant_name(index) for index in range(plan.plants)]
     return [f"{plant}/L{line + 1}" for plant in plants for line in range(plan.lines)]
 
 
 def clean_arrivals(plan: Plan) -> Iterator[Arrival]:
-    """Yield what all lines send, before anything goes wrong with it, in the order of `at`."""
+    """Yield the events of all lines without any mess, in the order of `at`."""
     waiting: list[Arrival] = []
     begin = -(-plan.start // 1000)
     lines = [
@@ -92,14 +92,14 @@ def clean_arrivals(plan: Plan) -> Iterator[Arrival]:
         for line in lines:
             work_until(line, end)
         waiting.sort(key=arrival_at)
-        # What happens later arrives later; what is still on its way waits for the next slice.
+        # No later slice has an earlier arrival; events that arrive later wait for the next slice.
         arrived = bisect_left(waiting, end * 1000, key=arrival_at)
         yield from waiting[:arrived]
         del waiting[:arrived]
 
 
 def ticked(events: Iterable[Arrival], plan: Plan) -> Iterator[Arrival]:
-    """Yield the events with the ticks of the processor's clock between them."""
+    """Yield the events, with the ticks of the processor's clock in between."""
     if not plan.tick_seconds:
         yield from events
         return

@@ -1,4 +1,4 @@
-"""One line of the factory: what its units do, and what that makes it send."""
+"""One line of the factory: what its work units do, and the events that follow."""
 
 from heapq import heappop
 from random import Random
@@ -11,7 +11,7 @@ from agents.simulate.unit import START_UP, book, come_up, enter, go_down
 
 EVENT_EVERY = 840  # milliseconds while all units run: with stops and changeovers a second
 TRICKLE = 300_000  # milliseconds between two telemetry values outside the shifts
-REVERSAL_AGE_MIN = 30_000  # milliseconds: its original has arrived long since
+REVERSAL_AGE_MIN = 30_000  # milliseconds: by then the original has arrived
 
 
 def plant_name(index: int) -> str:
@@ -25,15 +25,15 @@ def new_line(
     seed: int, machine_share: float, plant: int, line: int, begin: int, out: list[Arrival],
     run: str = "", works_always: bool = False,
 ) -> Line:  # fmt: skip
-    """A line before its first order, which sends to `out`.
+    """Return a line before its first order; its events go to `out`.
 
-    It knows nothing of the other lines: more of them change none.
+    Lines are independent: adding lines changes none of the others.
     """
     site, name = plant_name(plant), f"L{line + 1}"
     cell = CELLS[(plant + line) % len(CELLS)]
     rng = Random(f"{seed}/{site}/{name}")  # nosec B311  # a simulation isn't cryptography
-    # Of the machine events 9 in 10 are counts, 1 is telemetry; states are few. An operation that
-    # is confirmed sends one event more per component.
+    # Of 10 machine events, 9 are counts and 1 is telemetry; states are rare. A confirmation sends
+    # one more event per component.
     share = min(max(machine_share, 0.02), 0.98)
     confirmed = sum(1 + len(station.components) for station in cell.stations)
     local_time = plant == 1  # the MES of one plant doesn't write UTC
@@ -82,18 +82,18 @@ def new_line(
 
 
 def work_until(line: Line, end: int) -> None:
-    """Let a line do what is due on it before `end`, in epoch milliseconds."""
+    """Run the actions of a line that are due before `end`, in epoch milliseconds."""
     agenda = line.agenda
     while agenda[0][0] < end:
         due, _, action, unit = heappop(agenda)
         if due < line.resumes and action is not _telemetry:
-            # No shift is worked: all that was due waits for as long.
+            # Between shifts all actions are postponed by the length of the pause.
             line.plan(due + line.resumes - line.pauses, action, unit)
         else:
             action(line, unit, due)
 
 
-# What happens beside the orders. Each of these plans what follows from it.
+# Actions besides the orders. Each plans the next action itself.
 
 
 def _stop(line: Line, unit: Unit, now: int) -> None:
@@ -131,7 +131,7 @@ def _book_labor(line: Line, unit: Unit, now: int) -> None:
 
 
 def _inspect(line: Line, unit: Unit, now: int) -> None:
-    """Inspect the lot in the making; a failure raises a nonconformance and holds it."""
+    """Inspect the current lot; a failure raises a nonconformance and holds the lot."""
     line.plan(now + line.between(300_000, 900_000), _inspect, unit)
     order = unit.order
     if order is None:
@@ -172,7 +172,7 @@ def _release(line: Line, _: Unit, now: int) -> None:
 
 
 def _reverse(line: Line, unit: Unit, now: int) -> None:
-    """Reverse one of the line's recent postings, at most once: as an operator corrects himself."""
+    """Reverse one of the line's recent postings, as an operator would; each at most once."""
     line.plan(now + line.between(150_000, 600_000), _reverse, unit)
     if not line.postings:
         return
@@ -191,7 +191,7 @@ def _reverse(line: Line, unit: Unit, now: int) -> None:
 
 
 def _shift(line: Line, unit: Unit, now: int) -> None:
-    """Hand over to the next shift, or go home until one is worked."""
+    """Hand over to the next shift, or stop until the next shift that the line works."""
     number = (now - MONDAY) // SHIFT
     boundary = MONDAY + (number + 1) * SHIFT
     if line.works(number):

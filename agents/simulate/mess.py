@@ -1,4 +1,4 @@
-"""The mess of the real world: what networks, producers and people do to a stream of arrivals."""
+"""The mess: what networks, producers and people do to the events on their way to the broker."""
 
 import heapq
 from collections import deque
@@ -19,10 +19,11 @@ Flaw = Literal["", "duplicate", "late", "replay", "conflict", "malformed", "back
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A record as it reaches the broker, at factory time `at` (epoch microseconds).
+    """A record that reaches the broker at factory time `at` (epoch microseconds).
 
-    `key` is None if the producer couldn't tell plant and line. A `tick` is no event: it has neither
-    topic nor key and goes to every partition. `flaw` says what the mess did to it, "" if nothing.
+    `key` is None if the producer couldn't read plant and line. A `tick` is no event: it has neither
+    topic nor key, and goes to every partition. `flaw` says what the mess did to the record, "" if
+    nothing.
     """
 
     at: int
@@ -36,11 +37,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 class Mess(msgspec.Struct, frozen=True, kw_only=True):
     """How much goes wrong; 0 turns a kind off. Rates are shares of the clean events.
 
-    A duplicate is a producer's retry within seconds. An event out of order comes behind others by
-    less than the grace of a window, a late one by minutes, a very late one by one to three hours.
-    A conflict uses source and id of a transaction (so never of telemetry) for other content.
-    A malformed event is lost: it arrives broken instead. A replay repeats `replay_length` records
-    in a row, out of the last `replay_reach`, once per about `replay_every`.
+    A duplicate is a producer's retry within seconds. An event out of order is delayed by less than
+    the grace of a window, a late event by minutes, a very late one by one to three hours. A
+    conflict reuses source and id of a transaction (so never of telemetry) with other content. A
+    malformed event arrives broken, and never whole. A replay repeats `replay_length` records in a
+    row, taken from the last `replay_reach` records, once in about `replay_every` events.
     """
 
     duplicates: float = 0.015
@@ -66,9 +67,10 @@ class Mess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outages(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose records don't get through, by key and factory time (epoch microseconds).
+    """The lines whose records don't get through, by key and factory time (epoch microseconds).
 
-    The `silent` line's never again; the `held` line's all at once when its outage ends.
+    The records of the `silent` line never arrive. Those of the `held` line arrive all at once when
+    the outage ends.
     """
 
     silent: str | None = None
@@ -78,7 +80,7 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True):
     held_until: int = NEVER
 
     def through(self, key: str | None, at: int) -> int:
-        """When a record that is sent at `at` arrives."""
+        """Return when a record that is sent at `at` arrives; `NEVER` if it doesn't."""
         if key == self.silent and at >= self.silent_from:
             return NEVER
         if key == self.held and self.held_from <= at < self.held_until:
@@ -89,15 +91,15 @@ class Outages(msgspec.Struct, frozen=True, kw_only=True):
 def messed(
     clean: Iterable[Arrival], mess: Mess, outages: Outages, rng: Random
 ) -> Iterator[Arrival]:
-    """Yield `clean` arrivals with all that goes wrong on the way, in the order of `at` again.
+    """Yield the `clean` arrivals with the mess, again in the order of `at`.
 
-    What waits to arrive is bounded by the rate of events times the longest delay.
+    The number of waiting arrivals is bounded by the rate of events times the longest delay.
     """
     mishaps = _mishaps(mess)
     rate = sum(share for share, _ in mishaps)
     cut_off = {outages.silent, outages.held} - {None}
     waiting: list[tuple[int, int, Arrival]] = []
-    turn = 0  # of equal times, first sent, first come
+    turn = 0  # breaks ties: first sent, first arrived
     recent: deque[Arrival] = deque(maxlen=mess.replay_reach)
     replay_in = _replay_gap(mess, rng)
     random = rng.random
@@ -194,17 +196,17 @@ def _replayed(recent: deque[Arrival], mess: Mess, at: int, rng: Random) -> Itera
 
 
 def _replay_gap(mess: Mess, rng: Random) -> int:
-    """The number of events until the next replay; below 0 for none."""
+    """Return the number of events until the next replay; -1 for no replay."""
     every = mess.replay_every
     return _between(rng, every // 2 + 1, every + every // 2 + 1) if every else -1
 
 
 def _between(rng: Random, low: int, high: int) -> int:
-    # Not randrange: only random() is promised to give the same numbers in every Python.
+    # Not randrange: Python promises the same numbers in all versions only for random().
     return low + int(rng.random() * (high - low))
 
 
-# Ways to break an event: each returns the bytes, and whether the producer could still read
+# Ways to break an event. Each returns the bytes, and whether the producer could still read
 # plant and line.
 
 

@@ -1,4 +1,4 @@
-"""The state of the simulated factory: orders, units and lines at work, and how they report."""
+"""The state of the simulated factory: orders, work units and lines, and how they report."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,11 +19,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONDAY = 1_767_589_200_000  # 2026-01-05T05:00:00Z in epoch milliseconds: 06:00 in Germany
 SHIFT = 8 * 3_600_000  # milliseconds: early, late, night
 SHIFTS_A_WEEK = 21
-POSTINGS_MAX = 200  # what an operator still finds on the MES screen to reverse
+POSTINGS_MAX = 200  # postings that an operator can still reverse on the MES screen
 
 
 class Order(msgspec.Struct):
-    """A production order on a line; pieces taken in and made good are kept per station."""
+    """A production order on a line, with the pieces taken and the good pieces of each station."""
 
     number: str
     item: str
@@ -36,31 +36,31 @@ class Order(msgspec.Struct):
     following: "Order | None" = None
 
     def supply(self, station: int) -> int:
-        """The pieces that the station could take now: of the order, or good from the one before."""
+        """Return the pieces ready for a station: the order's, or good ones of the one before."""
         made = self.good[station - 1] if station else self.quantity
         return made - self.taken[station]
 
     def complete_before(self, station: int) -> bool:
-        """Whether no more pieces will come to the station."""
+        """Return whether no more pieces will come to the station."""
         return not station or self.done[station - 1]
 
 
 class Unit(msgspec.Struct):
-    """A work unit at work; times are epoch milliseconds."""
+    """A work unit; times are epoch milliseconds."""
 
     index: int
     station: Station
     name: str
-    head: str  # of its events, from the type to the serial number
-    lots: list[tuple[str, int]]  # per component: the lot in use, pieces left of it
+    head: str  # the text of its events from the type to the serial number
+    lots: list[tuple[str, int]]  # per component: the lot in use, and its remaining pieces
     order: Order | None = None
     state: str = "Idle"
-    stated: int = 0  # when that state was entered
+    stated: int = 0  # when the unit entered its state
     running: bool = False
     worked_until: int = 0
     booked_until: int = 0
     serial: int = 0
-    episode: str = ""  # of the downtime whose end will be reported
+    episode: str = ""  # the downtime whose end will be reported
     good_uncounted: int = 0
     scrap_uncounted: int = 0
     good_unconfirmed: int = 0
@@ -69,17 +69,17 @@ class Unit(msgspec.Struct):
 
 
 Posting = tuple[int, int, str, str, str]
-"""What may be reversed: time, serial number, type, time as written, data as written."""
+"""A posting that may be reversed: time, serial number, type, time as written, data as written."""
 
 Action = Callable[["Line", Unit, int], None]
 
 
 class Line(msgspec.Struct):
-    """A line at work: what is due on it, and how its MES writes. Times are epoch milliseconds."""
+    """A line: its agenda, and the dialect of its MES. Times are epoch milliseconds."""
 
     key: str
-    number: str  # two digits of plant, two of line: no two lines share an order
-    run: str  # in all that the line numbers: no two runs share an event or an order
+    number: str  # two digits of the plant, two of the line: unique in its orders
+    run: str  # part of all numbers of the line: no two runs share an event or an order
     cell: Cell
     rng: Random
     out: list[Arrival]
@@ -91,16 +91,16 @@ class Line(msgspec.Struct):
     mes_reports: bool
     machines_report: bool
     quote: str  # what this MES puts around a number: a quotation mark or nothing
-    null_lot: str  # what it writes for a lot that isn't there
+    null_lot: str  # what this MES writes for a missing lot
     zone: str
-    hours_ahead: int  # of UTC, by that zone
-    head: str  # of an MES event, from the type to the serial number
-    tail: str  # of any event of the line, from the time to the data
+    hours_ahead: int  # the offset of that zone from UTC
+    head: str  # the text of an MES event from the type to the serial number
+    tail: str  # the text of any event of the line from the time to the data
     units: list[Unit] = []
     agenda: list[tuple[int, int, Action, Unit]] = []
     turn: int = 0  # breaks ties in the agenda: first planned, first done
     pauses: int = 0
-    resumes: int = 0  # no shift is worked from `pauses` until then
+    resumes: int = 0  # from `pauses` until then the line works no shift
     serial: int = 0
     orders: int = 0
     lots: int = 0
@@ -120,14 +120,14 @@ class Line(msgspec.Struct):
         return self.rng.random() < share
 
     def between(self, low: int, high: int) -> int:
-        # Not randrange: only random() is promised to give the same numbers in every Python.
+        # Not randrange: Python promises the same numbers in all versions only for random().
         return low + int(self.rng.random() * (high - low))
 
     def choice(self, choices: Sequence[T]) -> T:
         return choices[int(self.rng.random() * len(choices))]
 
     def second(self, now: int) -> str:
-        """The seconds of an instant, "12.345"; its minute is in `minute_utc` and `minute_mes`."""
+        """Return the seconds of an instant, "12.345"; sets `minute_utc` and `minute_mes`."""
         minute, rest = divmod(now, 60_000)
         if minute != self.minute:
             self.minute = minute
@@ -172,7 +172,7 @@ class Line(msgspec.Struct):
         return f"{self.quote}{number}{self.quote}"
 
     def quantity(self, thousandths: int) -> str:
-        """A quantity as the MES of the line writes it: "12.500" or 12.5."""
+        """Return a quantity as the MES of the line writes it: "12.500" or 12.5."""
         sign = "-" if thousandths < 0 else ""
         whole, part = divmod(abs(thousandths), 1000)
         if self.quote:
@@ -180,7 +180,7 @@ class Line(msgspec.Struct):
         return f"{sign}{whole}.{part:03d}".rstrip("0").rstrip(".")
 
     def works(self, shift: int) -> bool:
-        """Whether the line works a shift, counted from the early one of `MONDAY`."""
+        """Return whether the line works a shift; shift 0 is the early one of `MONDAY`."""
         if self.works_always:
             return True
         day, part = divmod(shift % SHIFTS_A_WEEK, 3)

@@ -1,16 +1,16 @@
-"""What becomes of the orders of a line: begun, worked on, counted, confirmed, completed."""
+"""The orders of a line: how they are begun, worked on, counted, confirmed and completed."""
 
 from agents.simulate.cells import CHANGEOVER
 from agents.simulate.model import Line, Order, Unit
 from agents.simulate.unit import START_UP, book, come_up, enter, go_down, step_of
 
-SCRAP_SHARE = 0.006  # of the pieces of one station
-BUFFER = 15_000  # milliseconds of work that wait in front of a station before it goes on
+SCRAP_SHARE = 0.006  # of the pieces of a station
+BUFFER = 15_000  # milliseconds of work that must wait in front of a station before it goes on
 POLL = 10_000  # milliseconds until a waiting station looks again
 
 
 def begin_order(line: Line, unit: Unit, now: int) -> None:
-    """Start the next order on a unit, as soon as it is there and the next unit keeps up."""
+    """Start the next order on a unit, once the order is there and the next unit keeps up."""
     finished = unit.order
     last = unit.index == len(line.units) - 1
     if not last and line.units[unit.index + 1].order is not finished:
@@ -55,13 +55,13 @@ def _new_order(line: Line) -> Order:
 
 
 def _supplied(line: Line, unit: Unit, order: Order) -> bool:
-    """Whether enough lies in front of the unit for it to start, or to go on after it waited."""
+    """Return whether enough pieces wait for the unit to start, or to go on after a wait."""
     enough = BUFFER // line.cell.cycle
     return order.supply(unit.index) >= enough or order.complete_before(unit.index)
 
 
 def work(line: Line, unit: Unit, now: int) -> None:
-    """Make the pieces that the time since the last look allows."""
+    """Make as many pieces as the time since the last call allows."""
     order = unit.order
     pieces = (now - unit.worked_until) // line.cell.cycle
     if not unit.running or order is None or pieces <= 0:
@@ -85,7 +85,7 @@ def work(line: Line, unit: Unit, now: int) -> None:
 
 
 def count(line: Line, unit: Unit, now: int) -> None:
-    """Let the machine tell what was made since it last did."""
+    """Let the machine report the pieces made since its last report."""
     line.plan(now + line.count_every * (0.9 + 0.2 * line.rng.random()), count, unit)
     work(line, unit, now)
     order = unit.order
@@ -108,7 +108,7 @@ def count(line: Line, unit: Unit, now: int) -> None:
 
 
 def confirm(line: Line, unit: Unit, now: int) -> None:
-    """Confirm what was made, issue its components by backflush, declare its scrap."""
+    """Confirm the pieces made, issue their components by backflush, declare their scrap."""
     line.plan(now + line.confirm_every * (0.9 + 0.2 * line.rng.random()), confirm, unit)
     order = unit.order
     if order is None or order.done[unit.index]:
@@ -157,7 +157,7 @@ def _backflush(line: Line, unit: Unit, now: int, order: Order, pieces: int) -> N
             f',"storage":"{part.storage}"',
             reversible=True,
         )
-        if line.chance(0.002):  # found faulty, or taken too much of and put back
+        if line.chance(0.002):  # the material is faulty; below: too much was taken, and put back
             spoiled = f'"quantity":{line.quantity(3 * part.thousandths)},"uom":"{part.uom}"'
             line.mes(
                 now,

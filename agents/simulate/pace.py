@@ -1,4 +1,4 @@
-"""How fast a simulated factory delivers."""
+"""The rate at which a simulated factory delivers its events."""
 
 from time import time
 from typing import Final
@@ -7,21 +7,21 @@ from agents.simulate.factory import Plan, arrivals
 from agents.simulate.mess import Arrival
 
 PULSE_SECONDS: Final = 0.05
-"""It delivers so often."""
+"""The time between two deliveries."""
 
 OWED_SECONDS_MAX: Final = 1.0
-"""What was held back for longer isn't made up for."""
+"""A delay beyond this isn't caught up."""
 
 
 class Pace:
-    """Hands out what a factory delivers: so many a second, and nothing before it happens.
+    """Hands out a factory's arrivals at a given rate, and none before it happens.
 
-    Its clock runs as fast as the rate asks for, but never past the real one.
+    The factory's clock runs as fast as the rate requires, but never past the real time.
     """
 
     def __init__(self, plan: Plan, rate: float) -> None:
         self.rate = rate
-        """Arrivals a second, ticks among them; whoever paces may change it."""
+        """Arrivals a second, ticks included; the caller may change it."""
         self._factory = arrivals(plan)
         self._waiting = next(self._factory)
         self._owed = 0.0
@@ -33,7 +33,7 @@ class Pace:
         return self._waiting.at
 
     def due(self, elapsed: float, room: int) -> list[Arrival]:
-        """Return what is to be delivered `elapsed` seconds after the start: `room` at most."""
+        """Return the arrivals that are due `elapsed` seconds after the start, at most `room`."""
         passed = elapsed if self._since is None else elapsed - self._since
         self._since = elapsed
         self._owed += self.rate * passed

@@ -1,4 +1,4 @@
-"""Writing the log of a simulated factory, and planning one that is at work now."""
+"""Plans a simulated factory that is at work now, and writes the log of one to a file."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,19 +16,19 @@ from agents.simulate.pace import clock
 PROGRESS_EVENTS: Final = 10_000
 
 SIDE_MAX: Final = 99
-"""Plants, and lines of each: what their names have room for."""
+"""Plants, and lines per plant: their names have two digits."""
 
 PLANTS: Final = 8
-"""Of a factory at work, unless its rate asks for more."""
+"""The number of plants of a factory, unless its rate needs more."""
 
 EVENTS_PER_LINE_SECOND: Final = 0.95
-"""What a line sends over its first hours: 1.2 at first, 0.85 later."""
+"""The average rate of a line in its first hours: 1.2 at first, 0.85 later."""
 
 NEAR: Final = 0.03
-"""Of the rate: what a line sends varies by more."""
+"""A deviation from the rate that doesn't matter: the rate of a line varies by more."""
 
 WARM_UP_SECONDS: Final = 60
-"""A factory takes so long until all of it is at work: it began before anybody looks at it."""
+"""The time until all of a factory is at work; the factory starts this long before now."""
 
 
 def mess_of(rates: Iterable[str], clean: bool) -> Mess:
@@ -52,10 +52,10 @@ def plan_of_now(
     seed: int, rate: float | None, plants: int | None, lines: int | None, tick_seconds: int,
     mess: Mess,
 ) -> Plan:  # fmt: skip
-    """Return the plan of a factory that is at work now, around the clock.
+    """Return the plan of a factory that works around the clock, from now on.
 
-    It has as many lines as the rate asks for, unless it has none. Its ids are those of no other
-    run. Raises `SettingsError` where rate, plants and lines don't go together.
+    A given rate decides the number of lines. No other run has the same ids. Raises `SettingsError`
+    if rate, plants and lines don't fit together.
     """
     plants, lines = _sides(rate, plants, lines)
     start = clock() - WARM_UP_SECONDS * 1_000_000
@@ -66,12 +66,12 @@ def plan_of_now(
 
 
 def rate_of(plan: Plan) -> float:
-    """Return about how many events a second a plan's factory sends."""
+    """Return about how many events a plan's factory sends per second."""
     return plan.plants * plan.lines * EVENTS_PER_LINE_SECOND
 
 
 def _sides(rate: float | None, plants: int | None, lines: int | None) -> tuple[int, int]:
-    """Return plants and lines of each."""
+    """Return the number of plants, and of lines per plant."""
     if rate is None:
         return plants or PLANTS, lines or PLANTS
     if plants and lines:
@@ -109,7 +109,7 @@ def write_log(
 ) -> None:
     """Write `events` events, and the ticks between them, to a file or a stream.
 
-    A file appears under its name when it's complete; `progress` gets the events written.
+    A file gets its name when it is complete. `progress` gets the number of events written.
     """
     if not isinstance(out, Path):
         _write(plan, events, out, progress)

@@ -1,4 +1,4 @@
-"""What is produced to a cluster's input topics: a factory at work, or the lines of a log."""
+"""What `simulate` produces to a cluster's input topics: a factory's events, or a log's lines."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from agents.simulate.factory import Arrival, Plan
 from agents.simulate.pace import PULSE_SECONDS, Pace, clock
-from agents.simulate.producer import ProduceError, Sent, Sink, Work
+from agents.simulate.producer import BoundedProducer, ProduceError, Sent, Work
 from streams.codec.logfile import LogReader, Placed, lines_of
 from streams.contract.events import Tick
 from streams.contract.rejection import Rejection
@@ -17,47 +17,50 @@ from streams.log.record import TP, Record, partition_of
 from tables.reasons import Reasons
 
 LAG_SECONDS_MAX: Final = 90
-"""A factory that is further behind the clock delivers twice as fast: below the grace that the
-job's ticks give a line, so that nothing is late that wasn't meant to be."""
+"""A factory that is further behind the clock delivers twice as fast. This is less than the idle
+grace of the job's ticks, so that only events that are meant to be late are late."""
 
 LINES_MAX: Final = 8_000
-"""Of a log, placed at once: a partition's next batch waits until the one before is on its way, so
-that small ones are slow, and after them a signal is looked at."""
+"""Lines of a log that are sent together. A partition's next batch waits until the previous one is
+on its way, so small batches are slow. Signals are checked between batches."""
 
 
 def factory(plan: Plan, rate: float, seconds: float | None, events: int | None) -> Work:
-    """Return the work of a factory that sends about `rate` events a second as they happen.
+    """Return the work of a factory that sends about `rate` events a second, as they happen.
 
-    `plan` starts a little before now, so that the lines are at work already.
+    `plan` starts a little before now, so that the lines are already at work.
     """
 
-    async def work(sink: Sink) -> None:
+    async def work(producer: BoundedProducer) -> None:
         pace = Pace(plan, rate)
         begun = monotonic()
-        while not sink.stopping.is_set():
+        while not producer.stopping.is_set():
             elapsed = monotonic() - begun
-            left = sink.room if events is None else min(sink.room, events - sink.sent.events)
-            if left <= 0 < sink.room or (seconds is not None and elapsed >= seconds):
+            left = (
+                producer.room
+                if events is None
+                else min(producer.room, events - producer.sent.events)
+            )
+            if left <= 0 < producer.room or (seconds is not None and elapsed >= seconds):
                 return
             behind = clock() - pace.at > LAG_SECONDS_MAX * 1_000_000
             pace.rate = 2 * rate if behind else rate
-            await _send_arrivals(sink, pace.due(elapsed, left))
-            await _pause(sink, PULSE_SECONDS)
+            await _send_arrivals(producer, pace.due(elapsed, left))
+            await _pause(producer, PULSE_SECONDS)
 
     return work
 
 
 def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
-    """Return the work of producing a log: `rate` lines a second, or as many as it can.
+    """Return the work of producing a log: `rate` lines a second, or as fast as possible.
 
-    It is sent as it is; `reasons` gets what of it is no event, and why.
-
-    A bare event goes to the partition of its key, a bare tick to all, a record of `kcat -J` to the
-    partition that it's printed with, with the headers that it has.
+    The log is sent as it is; `reasons` gets the lines that are no events, and why. A bare event
+    goes to the partition of its key, a bare tick to all partitions. A record of `kcat -J` keeps its
+    partition and headers.
     """
 
-    async def work(sink: Sink) -> None:
-        (count,) = set(sink.counts.values())
+    async def work(producer: BoundedProducer) -> None:
+        (count,) = set(producer.counts.values())
         reader = LogReader(count, (STRUCTURED,))
         begun = monotonic()
         with path.open("rb") as file:
@@ -69,42 +72,42 @@ def log(path: Path, rate: float | None, reasons: Reasons) -> Work:
                             f"line {placed.numbers[0]} of {path} is of partition {at[1]} of "
                             f"{at[0]}, which has {count}: produce it to a cluster with more"
                         )
-                    await sink.send(at, placed.records)
-                    _count(sink.sent, placed, reasons)
+                    await producer.send(at, placed.records)
+                    _count(producer.sent, placed, reasons)
                 if rate is not None:
                     ahead = reader.line_number / rate - (monotonic() - begun)
-                    await _pause(sink, max(ahead, 0))
-                if sink.stopping.is_set():
+                    await _pause(producer, max(ahead, 0))
+                if producer.stopping.is_set():
                     return
 
     return work
 
 
-async def _pause(sink: Sink, seconds: float) -> None:
-    """Wait, but not past a signal."""
+async def _pause(producer: BoundedProducer, seconds: float) -> None:
+    """Wait, until a signal at most."""
     try:
         async with asyncio.timeout(seconds):
-            await sink.stopping.wait()
+            await producer.stopping.wait()
     except TimeoutError:
         pass
 
 
-async def _send_arrivals(sink: Sink, due: list[Arrival]) -> None:
+async def _send_arrivals(producer: BoundedProducer, due: list[Arrival]) -> None:
     placed: dict[TP, list[Record]] = {}
     for arrival in due:
         key = None if arrival.key is None else arrival.key.encode()
         record = Record(0, None, key, arrival.value, (STRUCTURED,))
         if arrival.tick:
-            for topic, count in sink.counts.items():
+            for topic, count in producer.counts.items():
                 for number in range(count):
                     placed.setdefault((topic, number), []).append(record)
-                    sink.sent.ticks += 1
+                    producer.sent.ticks += 1
         else:
-            at = arrival.topic, partition_of(key, sink.counts[arrival.topic])
+            at = arrival.topic, partition_of(key, producer.counts[arrival.topic])
             placed.setdefault(at, []).append(record)
-            sink.sent.events += 1
+            producer.sent.events += 1
     for at, records in placed.items():
-        await sink.send(at, records)
+        await producer.send(at, records)
 
 
 def _count(sent: Sent, placed: Placed, reasons: Reasons) -> None:

@@ -1,4 +1,4 @@
-"""A producer's way into a cluster's input topics: idempotent, bounded, and honest about its end."""
+"""A producer to a cluster's input topics: idempotent, bounded, and exact about what arrived."""
 
 import asyncio
 import signal
@@ -21,49 +21,49 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 
 UNACKNOWLEDGED_RECORDS_MAX: Final = 20_000
-"""A producer waits while more aren't acknowledged: bounds memory, and what a stop waits for."""
+"""A producer waits while more records are unacknowledged: bounds its memory and its stop."""
 
 BATCH_BYTES: Final = 256 << 10
-"""Of values, keys and headers, before compression: well below what a topic takes at once."""
+"""Of values, keys and headers, before compression: well below the limit of a topic."""
 
 STOP_SECONDS_MAX: Final = 10.0
-"""What isn't acknowledged so long after a signal isn't waited for."""
+"""After a signal, the producer waits this long for acknowledgements."""
 
 PROGRESS_SECONDS: Final = 1.0
 
 
 class ProduceError(Trouble):
-    """What can't be produced, or what can't be said of it."""
+    """Records can't be produced, or it isn't known whether they arrived."""
 
 
 class Sent(Struct):
-    """What has been produced."""
+    """Counts of the produced records."""
 
     events: int = 0
     ticks: int = 0
-    """As records: one goes to each partition."""
+    """Counted as records: a tick goes to each partition."""
     unacknowledged: int = 0
     seconds: float = 0.0
 
 
-class Sink:
-    """An idempotent producer, and how many of its records aren't acknowledged yet."""
+class BoundedProducer:
+    """An idempotent producer with a bounded number of unacknowledged records."""
 
-    def __init__(self, producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
+    def __init__(self, kafka_producer: AIOKafkaProducer, counts: dict[str, int]) -> None:
         self.counts = counts
-        """Partitions by input topic."""
+        """The partition count of each input topic."""
         self.sent = Sent()
         self.stopping = asyncio.Event()
-        self._producer = producer
+        self._producer = kafka_producer
         self._open: deque[tuple[asyncio.Future[Any], int]] = deque()
 
     @property
     def room(self) -> int:
-        """How many records more may be unacknowledged."""
+        """How many more records may be unacknowledged."""
         return UNACKNOWLEDGED_RECORDS_MAX - self.sent.unacknowledged
 
     async def send(self, at: TP, records: Iterable[Record]) -> None:
-        """Send records to a partition, in their order; a record without a timestamp is of now."""
+        """Send records to a partition, in order; one without a timestamp gets the current time."""
         now = clock()
         for batch in _batches(records):
             await self._room_for(len(batch))
@@ -81,7 +81,7 @@ class Sink:
             self.sent.unacknowledged += len(batch)
 
     async def settle(self) -> None:
-        """Return when all that was sent is acknowledged."""
+        """Wait until all sent records are acknowledged."""
         while self._open:
             await self._settle_oldest()
 
@@ -92,7 +92,7 @@ class Sink:
                 sent: asyncio.Future[Any] = await self._producer.send_batch(
                     builder, topic, partition=number
                 )
-            except KafkaTimeoutError:  # the batch before it is still waiting for its broker
+            except KafkaTimeoutError:  # the previous batch is still waiting for its broker
                 continue
             sent.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at
             return sent
@@ -108,31 +108,31 @@ class Sink:
         self.sent.unacknowledged -= count
 
 
-Work = Callable[[Sink], Awaitable[None]]
+Work = Callable[[BoundedProducer], Awaitable[None]]
 
 
 async def produce(cluster: Cluster, work: Work) -> Sent:
-    """Let `work` fill a sink until it ends or a signal comes; return when all is acknowledged.
+    """Let `work` send until it ends or a signal comes; return when all is acknowledged.
 
-    Progress goes to the standard error. Raises `ProduceError` where topics are missing, or where
-    what was sent isn't acknowledged in time after a signal, and `BrokerError`.
+    Progress goes to the standard error. Raises `ProduceError` if topics are missing, or if records
+    aren't acknowledged in time after a signal, and `BrokerError`.
     """
     counts = await _counts(cluster)
-    producer = cluster.producer()
+    kafka_producer = cluster.producer()
     try:
-        await started(producer)
-        sink = Sink(producer, counts)
+        await started(kafka_producer)
+        producer = BoundedProducer(kafka_producer, counts)
         try:
-            await _until_acknowledged(sink, work)
+            await _until_acknowledged(producer, work)
         finally:
-            await stop(producer)
+            await stop(kafka_producer)
     except KafkaError as error:
         raise BrokerError(f"the broker doesn't take what is sent: {error}") from error
-    return sink.sent
+    return producer.sent
 
 
 async def _counts(cluster: Cluster) -> dict[str, int]:
-    """Return the partitions of the input topics."""
+    """Return the partition count of each input topic."""
     found = await partitions_of(cluster)
     url = f"kafka://{','.join(cluster.servers)}"
     absent = [topic for topic in INPUTS if topic not in found]
@@ -144,27 +144,27 @@ async def _counts(cluster: Cluster) -> dict[str, int]:
         )
     counts = {topic: found[topic] for topic in INPUTS}
     if len(set(counts.values())) > 1:
-        told = " and ".join(f"{count} of {topic}" for topic, count in counts.items())
+        counted = " and ".join(f"{count} of {topic}" for topic, count in counts.items())
         raise ProduceError(
-            f"there are {told}: they must have as many partitions, see "
+            f"there are {counted}: they must have as many partitions, see "
             f"`lineside topics check --broker {url}`"
         )
     return counts
 
 
-async def _until_acknowledged(sink: Sink, work: Work) -> None:
+async def _until_acknowledged(producer: BoundedProducer, work: Work) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, sink.stopping.set)
+        loop.add_signal_handler(number, producer.stopping.set)
     begun = monotonic()
-    working = asyncio.ensure_future(_work(sink, work))
-    stopped = asyncio.ensure_future(sink.stopping.wait())
-    telling = asyncio.ensure_future(_tell(sink.sent))
+    working = asyncio.ensure_future(_work(producer, work))
+    stopped = asyncio.ensure_future(producer.stopping.wait())
+    reporting = asyncio.ensure_future(_report_progress(producer.sent))
     try:
         await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait([working], timeout=STOP_SECONDS_MAX)
         if not working.done():
-            sent = sink.sent
+            sent = producer.sent
             raise ProduceError(
                 f"{sent.unacknowledged:,} of {sent.events + sent.ticks:,} records weren't "
                 f"acknowledged within {STOP_SECONDS_MAX:.0f} s: whether they have arrived isn't "
@@ -172,18 +172,18 @@ async def _until_acknowledged(sink: Sink, work: Work) -> None:
             )
         working.result()
     finally:
-        sink.sent.seconds = monotonic() - begun
-        for task in (working, stopped, telling):
+        producer.sent.seconds = monotonic() - begun
+        for task in (working, stopped, reporting):
             task.cancel()
-        await asyncio.gather(working, stopped, telling, return_exceptions=True)
+        await asyncio.gather(working, stopped, reporting, return_exceptions=True)
 
 
-async def _work(sink: Sink, work: Work) -> None:
-    await work(sink)
-    await sink.settle()
+async def _work(producer: BoundedProducer, work: Work) -> None:
+    await work(producer)
+    await producer.settle()
 
 
-async def _tell(sent: Sent) -> None:
+async def _report_progress(sent: Sent) -> None:
     begun, before = monotonic(), 0
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
@@ -200,7 +200,7 @@ async def _tell(sent: Sent) -> None:
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Yield records in batches of about `BATCH_BYTES`; a larger record is one by itself."""
+    """Yield records in batches of about `BATCH_BYTES`; a larger record is a batch of its own."""
     batch: list[Record] = []
     size = 0
     for record in records:

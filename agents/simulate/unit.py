@@ -1,4 +1,4 @@
-"""What a unit of the factory tells of itself: its states, its standstills, the labour on it."""
+"""What a work unit reports: its states, its downtime, and its labour."""
 
 from agents.simulate.cells import Stop
 from agents.simulate.model import MONDAY, SHIFT, Action, Line, Order, Unit
@@ -8,8 +8,8 @@ LOST_END_SHARE = 0.03  # of the unplanned stops
 
 
 def enter(line: Line, unit: Unit, now: int, state: str, reason: str = "") -> None:
-    """Enter a machine state, some time after the last one."""
-    # No two states of a unit at one time, nor a later one before one that is still to come.
+    """Enter a machine state, at least 200 ms after the last one."""
+    # A unit has no two states at the same time, and the next state can't precede a planned one.
     now = unit.stated = max(now, unit.stated + 200)
     unit.state = state
     members = f'"state":"{state}"' + (f',"reason":"{reason}"' if reason else "")
@@ -19,7 +19,7 @@ def enter(line: Line, unit: Unit, now: int, state: str, reason: str = "") -> Non
 
 
 def go_down(line: Line, unit: Unit, now: int, stop: Stop, then: Action) -> None:
-    """Stand still for as long as such a stop takes, then do `then`."""
+    """Stand still for the length of a stop, then run `then`."""
     unit.running = False
     line.episodes += 1
     unit.episode = f"D{line.number}-{line.run}{line.episodes:06d}"
@@ -35,17 +35,17 @@ def go_down(line: Line, unit: Unit, now: int, stop: Stop, then: Action) -> None:
 
 
 def come_up(line: Line, unit: Unit, now: int) -> None:
-    """Tell the end of a standstill, unless it gets lost."""
+    """Report the end of a downtime, unless its end is lost."""
     if unit.episode:
         data = f'"episode":"{unit.episode}","work_unit":"{unit.name}"'
         line.mes(now, "downtime.ended.v1", data)
 
 
 def book(line: Line, unit: Unit, now: int, activity: str) -> None:
-    """Book the time since the last booking for the order that the unit has, if any."""
+    """Book the time since the last booking on the unit's order, if it has one."""
     seconds = (now - unit.booked_until) // 1000
     if unit.order is not None and seconds > 0:
-        crew = (now - 1 - MONDAY) // SHIFT % 3  # at the end of a shift, those who go
+        crew = (now - 1 - MONDAY) // SHIFT % 3  # at the end of a shift: the crew that leaves
         data = (
             f'{step_of(unit, unit.order)},"person":"P{line.number}{crew}{unit.index}"'
             f',"seconds":{line.pieces(seconds)},"activity":"{activity}"'
@@ -55,5 +55,5 @@ def book(line: Line, unit: Unit, now: int, activity: str) -> None:
 
 
 def step_of(unit: Unit, order: Order) -> str:
-    """Return what names an order's step on a unit, as members of an event's data."""
+    """Return order and operation of a unit, as members of an event's data."""
     return f'"order":"{order.number}","operation":"{unit.station.operation}"'

@@ -68,7 +68,7 @@ async def _demonstrate(
     until = f"for {seconds:g} s" if seconds is not None else "until Ctrl-C"
     print(f"lineside demo: {url} - {rate:g} events/s {until}", file=out, flush=True)
     begun = monotonic()
-    progress = asyncio.ensure_future(_tell_progress(worker, begun, out))
+    progress = asyncio.ensure_future(_print_progress(worker, begun, out))
     try:
         produced = await feed_factory(worker, plan, rate, seconds)
         drained = await worker.drained(DRAIN_SECONDS_MAX)
@@ -76,14 +76,14 @@ async def _demonstrate(
         progress.cancel()
     if out.isatty():
         print(file=out)
-    told = report(worker.job.partitions.values())
-    return Outcome(told, sum(told.counts.values()), produced, drained)
+    result = report(worker.job.partitions.values())
+    return Outcome(result, sum(result.counts.values()), produced, drained)
 
 
-async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
+async def _print_progress(worker: Worker, begun: float, out: TextIO) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
-        status = await worker.views.status()
+        status = await worker.job_status.status()
         error = (status["conservation"] or {"error": "?"})["error"]
         counts = status["counts"]
         line = (
@@ -101,25 +101,25 @@ async def _tell_progress(worker: Worker, begun: float, out: TextIO) -> None:
 
 def print_outcome(outcome: Outcome, out: TextIO) -> None:
     """Print the table at the end."""
-    told = outcome.report
+    result = outcome.report
     table = Table(show_header=False, title="What came in, and what left", title_justify="left")
     table.add_column()
     table.add_column(justify="right")
     for name, count in (
         ("records in", outcome.records),
-        ("accepted", told.counts["accepted"]),
-        ("duplicates (dropped)", told.counts["duplicate"]),
-        ("clock ticks", told.counts["tick"]),
-        ("late (carried, not lost)", told.late),
+        ("accepted", result.counts["accepted"]),
+        ("duplicates (dropped)", result.counts["duplicate"]),
+        ("clock ticks", result.counts["tick"]),
+        ("late (carried, not lost)", result.late),
     ):
         table.add_row(name, f"{count:,}")
-    _add_section(table, "exceptions", told.counts["exception"], told.exceptions)
-    _add_section(table, "ERP transactions", sum(told.transactions.values()), told.transactions)
-    _add_section(table, "summaries", sum(told.summaries.values()), told.summaries)
+    _add_section(table, "exceptions", result.counts["exception"], result.exceptions)
+    _add_section(table, "ERP transactions", sum(result.transactions.values()), result.transactions)
+    _add_section(table, "summaries", sum(result.summaries.values()), result.summaries)
     table.add_section()
     table.add_row("events/s", f"{outcome.records / max(outcome.seconds, 1e-3):,.0f}")
-    table.add_row("open windows", f"{told.open_windows:,}")
-    table.add_row("conservation error", told.conservation["error"])
+    table.add_row("open windows", f"{result.open_windows:,}")
+    table.add_row("conservation error", result.conservation["error"])
     Console(file=out, highlight=False).print(table)
     if not outcome.drained:
         print("Not everything that came in was processed before the stop.", file=out)

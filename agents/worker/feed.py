@@ -58,7 +58,7 @@ async def feed_file(worker: Worker, path: Path) -> int:
                 broker.append(*at, entries)
                 fed += len(entries)
             await asyncio.sleep(0)
-            while (worker.views.lag() or 0) > WAITING_RECORDS_MAX:
+            while (worker.job_status.lag() or 0) > WAITING_RECORDS_MAX:
                 await asyncio.sleep(0.01)
     for at, count in held.items():
         if placed_before[at] < count:
@@ -96,7 +96,7 @@ async def feed_factory(worker: Worker, plan: Plan, rate: float, seconds: float |
         elapsed = monotonic() - started
         if seconds is not None and elapsed >= seconds:
             break
-        room = WAITING_RECORDS_MAX - (worker.views.lag() or 0)
+        room = WAITING_RECORDS_MAX - (worker.job_status.lag() or 0)
         _append(worker.broker, pace.due(elapsed, room), clock())
         await asyncio.sleep(PULSE_SECONDS)
     return monotonic() - started

@@ -12,7 +12,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
-from streams.kafka.cluster import Cluster, asked_to_end
+from streams.kafka.cluster import Cluster
+from streams.log.cancellation import asked_to_end
 
 ASK_PAUSE_SECONDS: Final = 10.0
 ASK_SECONDS_MAX: Final = 10.0

@@ -22,10 +22,11 @@ from agents.worker.kafka_inputs import opened_input, same_input
 from agents.worker.kafka_watch import Watch, grown
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
 from streams.kafka.clock import KafkaTicker
-from streams.kafka.cluster import BrokerError, Cluster, asked_to_end
+from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.consumer import ClusterOwner
 from streams.kafka.producer import Outputs
 from streams.kafka.writer import KafkaWriter
+from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.store.changelog import Restore, Standby, recover
@@ -87,7 +88,7 @@ class KafkaHost:
     def create_app(self, job: Job) -> App:
         """Return the app in this cluster."""
         self._job = job
-        asyncio.get_running_loop().set_exception_handler(_told_elsewhere)
+        asyncio.get_running_loop().set_exception_handler(_ignore_reported)
         settings = self._settings
         self._folder.mkdir(parents=True, exist_ok=True)
         app = create_app(
@@ -191,8 +192,8 @@ class KafkaHost:
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
-        consumer, told = self._told(tp)
-        end: int | None = consumer.end(tp, told)
+        consumer, known = self._known_end(tp)
+        end: int | None = consumer.end(tp, known)
         return end
 
     def committed_end(self, tp: TP) -> int | None:
@@ -200,11 +201,11 @@ class KafkaHost:
 
         None while it isn't known.
         """
-        consumer, told = self._told(tp)
-        end: int | None = None if told is None else consumer.passed(tp, told)
+        consumer, known = self._known_end(tp)
+        end: int | None = None if known is None else consumer.passed(tp, known)
         return end
 
-    def _told(self, tp: TP) -> tuple[Any, int | None]:
+    def _known_end(self, tp: TP) -> tuple[Any, int | None]:
         """Return the consumer, and a partition's end as the other connection last learnt it."""
         assert self._app is not None  # partitions are handed out by the app
         return self._app.consumer, None if self._ends is None else self._ends.known.get(tp)
@@ -243,7 +244,7 @@ if TYPE_CHECKING:  # Faust hands it to the transport, and leaves it Any: so mypy
     _owner: type[ClusterOwner] = KafkaHost
 
 
-def _told_elsewhere(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _ignore_reported(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Ignore aiokafka futures that nobody awaits: the send has already reported the error."""
     if not isinstance(context.get("exception"), KafkaError):
         loop.default_exception_handler(context)

@@ -78,14 +78,14 @@ async def _first_start(cluster: Cluster, group: str, where: TopicPartition, firs
     count: it came from a state that was lost since, and is made again.
     """
     async with cluster.admin() as admin:
-        told = (await admin.list_consumer_group_offsets(group)).get(where)
-    if told is None or told.offset < 0:
+        committed = (await admin.list_consumer_group_offsets(group)).get(where)
+    if committed is None or committed.offset < 0:
         return first
-    if told.metadata != OFFSET_NOTE:
-        return max(first, int(told.offset))
-    if told.offset > 0:
+    if committed.metadata != OFFSET_NOTE:
+        return max(first, int(committed.offset))
+    if committed.offset > 0:
         log.warning(
             "%s/%d has been processed up to offset %d, but its state is gone: all that there is, "
-            "from offset %d on, is processed again", *where, told.offset, first,
+            "from offset %d on, is processed again", *where, committed.offset, first,
         )  # fmt: skip
     return first

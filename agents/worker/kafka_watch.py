@@ -35,19 +35,19 @@ class Watch:
 
     async def look(self, reader: AIOKafkaConsumer) -> None:
         """Ask a broker, and open anew or end what has changed. Raises `KafkaError`."""
-        told = await identities(reader._client, self._names)
-        missing = set(self._names) - set(told)
+        found = await identities(reader._client, self._names)
+        missing = set(self._names) - set(found)
         for name in sorted(missing - self._missing):
             log.warning("there is no topic %s any more: what needs it waits until it's there", name)
         self._missing = missing
         for topic in INPUTS:
-            if topic in told and told[topic].partitions > self._counts[topic]:
+            if topic in found and found[topic].partitions > self._counts[topic]:
                 self._job.fail(grown(topic, self._counts[topic]))
         for tp, task in self._job.tasks.items():
             if task.partition is None:  # its opening will notice
                 continue
             for name, known in self._opened.get(tp, {}).items():
-                now = told[name].id if name in told else b""
+                now = found[name].id if name in found else b""
                 if now and known and now != known:
                     task.reopen(f"topic {name} was made anew")
 

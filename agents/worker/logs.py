@@ -30,7 +30,7 @@ REPEAT_SECONDS: Final = 10.0
 REFUSALS_PER_SECOND_MAX: Final = 5
 """Refused events that are logged one by one; the others are counted. All are exceptions."""
 
-TOLD: Final = "told"
+DETAILS: Final = "details"
 """The attribute of a log record that holds further members for the JSON object."""
 
 log = logging.getLogger("lineside.refused")
@@ -61,16 +61,16 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         at = datetime.fromtimestamp(record.created, UTC)
-        told: dict[str, Any] = {
+        members: dict[str, Any] = {
             "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        told.update(getattr(record, TOLD, {}))
-        return orjson.dumps(told, default=str).decode()
+            members["exception"] = self.formatException(record.exc_info)
+        members.update(getattr(record, DETAILS, {}))
+        return orjson.dumps(members, default=str).decode()
 
 
 class _Seldom(logging.Filter):
@@ -95,38 +95,38 @@ class Refusals:
 
     def __init__(self) -> None:
         self._second = 0
-        self._told = 0
-        self._untold = 0
+        self._logged = 0
+        self._not_logged = 0
 
-    def tell(self, outputs: Sequence[Outgoing]) -> None:
+    def log_exceptions(self, outputs: Sequence[Outgoing]) -> None:
         """Log the exceptions among records that have left, a few each second."""
         for record in [one for one in outputs if one.topic == EXCEPTIONS]:
             second = int(monotonic())
             if second != self._second:
-                self.tell_untold()
-                self._second, self._told = second, 0
-            if self._told < REFUSALS_PER_SECOND_MAX:
-                self._told += 1
-                _tell(record)
+                self.log_rest()
+                self._second, self._logged = second, 0
+            if self._logged < REFUSALS_PER_SECOND_MAX:
+                self._logged += 1
+                _log_refusal(record)
             else:
-                self._untold += 1
+                self._not_logged += 1
 
-    def tell_untold(self) -> None:
+    def log_rest(self) -> None:
         """Log how many weren't logged one by one, if any: from time to time, and at the end."""
-        if self._untold:
-            log.info("%d more were refused within a second", self._untold)
-            self._untold = 0
+        if self._not_logged:
+            log.info("%d more were refused within a second", self._not_logged)
+            self._not_logged = 0
 
 
-def _tell(record: Outgoing) -> None:
+def _log_refusal(record: Outgoing) -> None:
     event = orjson.loads(record.value)
-    told = {"code": record.type, "record": record.id}
-    told.update({name: event[name] for name in ("plant", "line") if name in event})
+    details = {"code": record.type, "record": record.id}
+    details.update({name: event[name] for name in ("plant", "line") if name in event})
     traceparent = traceparent_of(event["data"])
     if traceparent is not None:
-        told["trace_id"] = trace_id(traceparent)
-    shown = told.get("trace_id")
+        details["trace_id"] = trace_id(traceparent)
+    shown = details.get("trace_id")
     log.info(
         "%s: %s%s", record.id, record.type, f" (trace {shown})" if shown else "",
-        extra={TOLD: told},
+        extra={DETAILS: details},
     )  # fmt: skip

@@ -15,7 +15,7 @@ from agents.serve.job_metrics import JobMetrics
 from agents.serve.liveness import Liveness
 from agents.serve.metrics import Exposition
 from agents.serve.probes import add_probes
-from agents.serve.status import Host, Views
+from agents.serve.status import Host, JobStatus
 from agents.serve.web import create_web, serve, url_of
 from agents.settings.settings import Settings, rules_of
 from agents.topology import App
@@ -56,11 +56,11 @@ class Worker:
     """A running worker, for those who feed it or wait for it."""
 
     def __init__(
-        self, job: Job, host: Host, views: Views, url: str, stopping: asyncio.Event
+        self, job: Job, host: Host, job_status: JobStatus, url: str, stopping: asyncio.Event
     ) -> None:
         self.job = job
         self.host = host
-        self.views = views
+        self.job_status = job_status
         self.url = url
         self.stopping = stopping
 
@@ -91,7 +91,7 @@ class Worker:
     async def drained(self, seconds_max: float) -> bool:
         """Wait until every record has been processed; return False if that took too long."""
         deadline = asyncio.get_running_loop().time() + seconds_max
-        while self.views.lag() != 0 or not self.job.ready:
+        while self.job_status.lag() != 0 or not self.job.ready:
             if asyncio.get_running_loop().time() > deadline or self.job.failed.done():
                 return False
             await asyncio.sleep(0.05)
@@ -156,16 +156,16 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         host = await _unless_stopped(_host(settings), stopping)
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
-        views = Views(name, job, host)
+        job_status = JobStatus(name, job, host)
         refusals = Refusals()
-        job.watchers.append(refusals.tell)
-        stack.callback(refusals.tell_untold)
+        job.watchers.append(refusals.log_exceptions)
+        stack.callback(refusals.log_rest)
         liveness = Liveness(job, host)
-        web = create_web(views.status, views.ready, access, views.lines)
+        web = create_web(job_status.status, job_status.ready, access, job_status.lines)
         readings = JobMetrics(job, host, liveness, settings.data_dir, settings.tick_seconds)
         exposition = Exposition(readings.read)
         still_max = settings.no_progress_seconds_max
-        add_probes(web, views.ready, liveness.look, still_max, exposition)
+        add_probes(web, job_status.ready, liveness.look, still_max, exposition)
         page = await serve(web, settings.host, settings.port)
         stack.push_async_callback(page.cleanup)
         app = host.create_app(job)
@@ -174,10 +174,10 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         stack.push_async_callback(_release, app)
         watching = asyncio.ensure_future(_watch(app, job, liveness, refusals))
         stack.push_async_callback(_cancel, watching)
-        worker = Worker(job, host, views, url_of(page), stopping)
+        worker = Worker(job, host, job_status, url_of(page), stopping)
         if isinstance(host, EmbeddedHost):  # an unreadable state is reported before anything starts
             await _unless_stopped(worker.opened(), stopping)
-        stack.push_async_callback(views.end)
+        stack.push_async_callback(job_status.end)
         log.info("core: %s", core_of().text)
         yield worker
 
@@ -221,7 +221,7 @@ async def _watch(app: App, job: Job, liveness: Liveness, refusals: Refusals) -> 
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         liveness.look()
-        refusals.tell_untold()
+        refusals.log_rest()
         waited = 0.0 if job.joined else waited + WATCH_SECONDS
         if waited and waited % WAITING_SECONDS == 0:
             log.warning("no partitions for %.0f s: the group's coordinator doesn't answer", waited)

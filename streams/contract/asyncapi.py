@@ -103,10 +103,10 @@ def document(version: str, policy: Policy | None = None) -> Schema:
 def _inputs() -> dict[str, Message]:
     found = {}
     for name, struct in TYPES.items():
-        told = members(struct.__annotations__["data"])
+        listed = members(struct.__annotations__["data"])
         data = mapping(
-            {member.name: schemas.member_in(member) for member in told},
-            [member.name for member in told if member.required],
+            {member.name: schemas.member_in(member) for member in listed},
+            [member.name for member in listed if member.required],
         )
         if "original" in data["properties"]:
             data["properties"]["original"] = _original()
@@ -167,7 +167,7 @@ def _exception() -> Schema:
         "class": {"enum": [*dict.fromkeys(CLASSES.values()), "technical"]},
         "code": {
             "enum": list(CLASSES),
-            "description": "\n".join(f"- `{code}`: {told}" for code, told in remedies().items()),
+            "description": "\n".join(f"- `{code}`: {cure}" for code, cure in remedies().items()),
         },
         "reason": {**text, "minLength": 1},
         "topic": {"enum": list(INPUTS)},

@@ -12,8 +12,8 @@ Code = Literal[
 """Why an event was refused."""
 
 Class = Literal["data", "business"]
-"""Who has to look at a refusal: data has to be mended, or somebody on the shop floor or at the
-ERP has to decide."""
+"""Who deals with a refusal. `data`: the data must be mended. `business`: somebody on the shop floor
+or at the ERP must decide."""
 
 
 class Check(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Check(Struct, frozen=True):
     """The class of a refusal, None where nothing is refused."""
     found: str
     remedy: str = ""
-    """What to do about it."""
+    """What to do about the refusal."""
 
 
 CHECKS: Final = (
@@ -44,8 +44,8 @@ CHECKS: Final = (
         "unknown_type",
         "data",
         "the type is not known, or belongs on the other input topic",
-        "A typing error, a version that lineside doesn't know, or a producer that writes to the "
-        "wrong topic: the reason says which.",
+        "The type is misspelt or of a version that lineside doesn't know, or the producer writes "
+        "to the wrong topic: the reason says which.",
     ),
     Check(
         4,
@@ -83,8 +83,9 @@ CHECKS: Final = (
         "data",
         "`time` is further behind the line's watermark than the ledger reaches back: 7 days for "
         "MES events, 24 h for machine events",
-        "It can't be proven that this is new, so it isn't posted. Post it in the ERP by hand, or "
-        "replay with a longer retention (`mes_retention_seconds`, `machine_retention_seconds`).",
+        "Lineside can't tell whether the event is new, so it isn't posted. Post it in the ERP by "
+        "hand, or replay with a longer retention (`mes_retention_seconds`, "
+        "`machine_retention_seconds`).",
     ),
     Check(
         9,
@@ -106,7 +107,7 @@ CHECKS: Final = (
         11,
         "unknown_reversal",
         "business",
-        "a reversal, and the ledger has no event that it could mean",
+        "a reversal whose original isn't in the ledger",
         "If the original is still on its way, send the reversal again later. Otherwise look at "
         "`reverses`, `source`, `plant` and `line`.",
     ),
@@ -115,20 +116,20 @@ CHECKS: Final = (
         "not_reversible",
         "business",
         "a reversal of a type that can't be reversed",
-        "Most types can't be. Report a counter-event of its own instead.",
+        "Most types can't be reversed. Report a new event with the opposite effect instead.",
     ),
     Check(
         13,
         "reversal_mismatch",
         "business",
         "a reversal whose `original` isn't what was accepted, or can't be read",
-        "`original` has to repeat `type`, `time` and `data` of the event that is taken back.",
+        "`original` must repeat `type`, `time` and `data` of the reversed event.",
     ),
     Check(
         14,
         "already_reversed",
         "business",
-        "a reversal of what was reversed before",
+        "a reversal of an event that was reversed before",
         "Nothing, if somebody corrected twice.",
     ),
     Check(
@@ -150,12 +151,12 @@ CLASSES: Final[dict[str, Class]] = {
 
 
 def remedies() -> dict[str, str]:
-    """Return what to do about each code: what the checks that give it say, one after the other."""
+    """Return what to do about each code: the remedies of all checks with that code, in order."""
     found: dict[str, list[str]] = {}
     for check in CHECKS:
         if check.kind is not None:
             found.setdefault(check.outcome, []).append(check.remedy)
-    return {code: " ".join(told) for code, told in found.items()}
+    return {code: " ".join(sentences) for code, sentences in found.items()}
 
 
 def table() -> str:

@@ -177,7 +177,7 @@ def _check_entry(name: str, entry: Transaction | Summary) -> None:
         if kind not in TYPES:
             raise PolicyError(f"{name}: no input type {kind!r}")
         if not windowed and TYPES[kind].TOPIC == MACHINE_EVENTS:
-            raise PolicyError(f"{name}: {kind} is a machine event, which never leaves singly")
+            raise PolicyError(f"{name}: {kind} is a machine event: none goes to the ERP by itself")
         known = {member.name: member for member in _members(kind)}
         missing = [member for member in entry.row if member not in known]
         if windowed and missing:

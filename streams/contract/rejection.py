@@ -90,15 +90,15 @@ def exception_key(record: Record) -> bytes | None:
 
 def _headers(record: Record) -> list[dict[str, str | None]]:
     """Return the headers, the first ones of very many."""
-    told: list[dict[str, str | None]] = []
+    shown_headers: list[dict[str, str | None]] = []
     size = 0
     for name, value in record.headers:
         size += HEADER_BYTES_MIN + len(name) + len(value or b"")
-        in_json = HEADER_BYTES_MAX * (len(told) + 1) + ESCAPED_BYTES_MAX * size
+        in_json = HEADER_BYTES_MAX * (len(shown_headers) + 1) + ESCAPED_BYTES_MAX * size
         if size > HEADERS_BYTES_MAX or in_json > HEADERS_JSON_BYTES_MAX:
             break
-        told.append(_header(name, value))
-    return told
+        shown_headers.append(_header(name, value))
+    return shown_headers
 
 
 def _header(name: str, value: bytes | None) -> dict[str, str | None]:

@@ -124,7 +124,7 @@ PATCHES: Final = (
     Patch(
         where=f"{FETCHER}:Fetcher",
         name="fetched_records",
-        ours=fetched.a_lump,
+        ours=fetched.fetched_within_bounds,
         why="The bound in bytes is for all partitions of a call together.",
     ),
     Patch(

@@ -1,6 +1,6 @@
 """EDGE: aiokafka's client, made to start with brokers that answer and to avoid those that hang.
 
-aiokafka's own tries the servers that it was told of one after the other, opens one connection at a
+aiokafka's own tries the given servers one after the other, opens one connection at a
 time, and asks a broker that hangs as readily as the others. What is here takes the place of methods
 of its: see streams/kafka/aiokafka_patches.py.
 """
@@ -35,7 +35,7 @@ log = logging.getLogger("aiokafka")
 async def bootstrap(self: AIOKafkaClient) -> None:
     """Read the cluster's metadata from the first server that answers, as aiokafka's `bootstrap`."""
     servers = sorted([(host, port) for host, port, _ in self.hosts], key=is_hanging)
-    connection, metadata = await _first_told(self, servers)
+    connection, metadata = await _first_metadata(self, servers)
     self.cluster.update_metadata(metadata)
     if self.cluster.brokers():
         connection.close()
@@ -45,7 +45,7 @@ async def bootstrap(self: AIOKafkaClient) -> None:
         self._sync_task = asyncio.create_task(self._md_synchronizer())
 
 
-async def _first_told(
+async def _first_metadata(
     client: AIOKafkaClient, servers: list[Address]
 ) -> tuple[AIOKafkaConnection, Any]:
     """Return a connection to the first server that answered, and the metadata that it gave.
@@ -58,7 +58,7 @@ async def _first_told(
     try:
         while left or running:
             if left:
-                running.add(asyncio.create_task(_told(client, *left.pop(0))))
+                running.add(asyncio.create_task(_metadata_of(client, *left.pop(0))))
             done, _ = await asyncio.wait(
                 running,
                 timeout=NEXT_SECONDS if left else None,
@@ -78,7 +78,9 @@ async def _first_told(
                 came[0].close()
 
 
-async def _told(client: AIOKafkaClient, host: str, port: int) -> tuple[AIOKafkaConnection, Any]:
+async def _metadata_of(
+    client: AIOKafkaClient, host: str, port: int
+) -> tuple[AIOKafkaConnection, Any]:
     connection = await clients.create_conn(host, port, **_options(client))
     try:
         return connection, await connection.send(MetadataRequest([]))

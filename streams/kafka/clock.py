@@ -10,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import CLOCK, INPUTS
 from streams.kafka.cluster import Cluster, bounds, read_to
-from streams.kafka.producer import Outputs, acknowledged, started, stop, told_apart
+from streams.kafka.producer import Outputs, acknowledged, started, stop, translated_errors
 from streams.log.headers import STRUCTURED
 
 DIFFERENCE_SECONDS_MAX: Final = 30.0
@@ -73,7 +73,7 @@ class KafkaTicker:
 
     async def tick(self, slot: int, value: bytes) -> None:
         """Write the tick of an instant to all input partitions. Raises `Lost`."""
-        with told_apart():
+        with translated_errors():
             claiming = self._producer or await self._begin()
             if self._last - self._interval <= slot <= self._last:
                 return
@@ -99,15 +99,15 @@ class KafkaTicker:
         """Claim a slot; commit the claim unless the clocks differ or the slot is taken already."""
         async with claiming.transaction():
             before = self._clock()
-            told = await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
-            self._check(slot, before, self._clock(), told)
+            metadata = await claiming.send_and_wait(CLOCK, str(slot).encode(), self._key)
+            self._check(slot, before, self._clock(), metadata)
         self._last = slot
         if self._silent:
             log.warning("ticks go on")
             self._silent, self._said = False, float("-inf")
 
-    def _check(self, slot: int, before: float, after: float, told: RecordMetadata) -> None:
-        if told.timestamp_type != LOG_APPEND_TIME:
+    def _check(self, slot: int, before: float, after: float, metadata: RecordMetadata) -> None:
+        if metadata.timestamp_type != LOG_APPEND_TIME:
             self.difference = None
             lead = self._last / 1e6 - after
             if lead > self._interval / 1e6:
@@ -119,7 +119,7 @@ class KafkaTicker:
             if slot < self._last:
                 raise _WrittenError
             return
-        now = told.timestamp / 1000
+        now = metadata.timestamp / 1000
         self.difference = before - now if before > now else min(after - now, 0.0)
         if abs(self.difference) > DIFFERENCE_SECONDS_MAX:
             ahead = "ahead of" if self.difference > 0 else "behind"

@@ -156,16 +156,6 @@ def fetch_bytes(partitions: int) -> int:
     return max(min(share, FETCH_BYTES_MAX), FETCH_BYTES_MIN)
 
 
-def asked_to_end() -> bool:
-    """Return whether the running task itself was cancelled, and not just a task that it awaits.
-
-    aiokafka's clients cancel tasks of their own now and then. A task that awaits one of them gets a
-    `CancelledError`, too, and without this check it would end as if it had been cancelled.
-    """
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
-
-
 async def bounds(
     consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]
 ) -> Mapping[TopicPartition, tuple[int, int]]:
@@ -192,8 +182,8 @@ async def read_to(
             del left[tp]
         if not left:
             return
-        lumps = await consumer.getmany(*left, timeout_ms=200)
-        for tp, records in lumps.items():
+        polled = await consumer.getmany(*left, timeout_ms=200)
+        for tp, records in polled.items():
             wanted = [record for record in records if record.offset < left[tp]]
             if wanted:
                 yield tp, wanted

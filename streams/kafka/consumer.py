@@ -191,7 +191,7 @@ class Consumer(BatchConsumer):
             patience = 0
             await asyncio.sleep(0)  # lets heartbeats, pages and writers run
         try:
-            lumps = await self._lumps(hungry, patience)
+            polled = await self._poll(hungry, patience)
         except IllegalStateError:  # partitions were revoked meanwhile
             return {}
         except OffsetOutOfRangeError as error:
@@ -211,7 +211,7 @@ class Consumer(BatchConsumer):
         except KafkaError as error:  # of the group: it can't be joined
             raise await self._displacement() or error from None
         found = {}
-        for tp, records in lumps.items():
+        for tp, records in polled.items():
             found[tp] = self._fetched[tp], records
             self._fetched[tp] = records[-1].offset + 1
         if not found:
@@ -228,15 +228,15 @@ class Consumer(BatchConsumer):
                 self.app.job.fail(error)
             await self.sleep(REFUSAL_SECONDS)
 
-    async def _lumps(self, hungry: set[TP], patience: float) -> dict[TP, Sequence[Record]]:
+    async def _poll(self, hungry: set[TP], patience: float) -> dict[TP, Sequence[Record]]:
         """Return fetched records of the partitions; wait a while if there are none."""
-        lumps = await self.kafka.getmany(
+        polled = await self.kafka.getmany(
             *(TopicPartition(*tp) for tp in hungry),
             timeout_ms=round(patience * 1000),
             max_records=BLOCKS_MAX if COMPILED else BATCH_RECORDS_MAX,
         )
         read = joined if COMPILED else _records
-        return {TP(*tp): read(found) for tp, found in lumps.items() if found}
+        return {TP(*tp): read(found) for tp, found in polled.items() if found}
 
     async def _note_ends(self, partitions: set[TP]) -> None:
         with contextlib.suppress(IllegalStateError):  # they were revoked meanwhile
@@ -257,8 +257,8 @@ class Consumer(BatchConsumer):
         Nothing else depends on them: each state has its own offset.
         """
         owned = self.assignment()
-        told = {tp: offset for tp, offset in offsets.items() if tp in owned}
-        return not told or await commit(self.kafka, told)
+        owned_offsets = {tp: offset for tp, offset in offsets.items() if tp in owned}
+        return not owned_offsets or await commit(self.kafka, owned_offsets)
 
     async def create_topic(self, topic: str, partitions: int, *args: Any, **kwargs: Any) -> None:
         """Topics are made by `lineside topics create`."""
@@ -271,7 +271,7 @@ class Consumer(BatchConsumer):
         """Return the offset that the next record of a partition gets, 0 while it isn't known."""
         return self.kafka.highwater(TopicPartition(*tp)) or 0
 
-    def end(self, tp: TP, told: int | None = None) -> int | None:
+    def end(self, tp: TP, known_end: int | None = None) -> int | None:
         """Return the offset after the last record of a partition, None while it isn't known.
 
         It is the higher of the end that came with a fetch and the one that was `told` by another
@@ -279,7 +279,7 @@ class Consumer(BatchConsumer):
         """
         if self._kafka is None:
             return None
-        known = [self.kafka.highwater(TopicPartition(*tp)), told]
+        known = [self.kafka.highwater(TopicPartition(*tp)), known_end]
         end = max((one for one in known if one is not None), default=None)
         return None if end is None else self.passed(tp, end)
 

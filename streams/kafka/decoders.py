@@ -120,12 +120,12 @@ def _framed(
 def window_bytes(frame: bytes | memoryview) -> int:
     """Return the window size of a zstd frame's decoder in bytes (RFC 8878, 3.1.1.1)."""
     head = bytes(frame[:14]).ljust(14, b"\0")
-    told = head[4]
-    if not told & 0x20:
+    descriptor = head[4]
+    if not descriptor & 0x20:
         base = 1 << 10 + (head[5] >> 3)
         return base + (base >> 3) * (head[5] & 7)
-    begin = 5 + (0, 1, 2, 4)[told & 3]  # after the dictionary's id
-    size = (1, 2, 4, 8)[told >> 6]
+    begin = 5 + (0, 1, 2, 4)[descriptor & 3]  # after the dictionary's id
+    size = (1, 2, 4, 8)[descriptor >> 6]
     return int.from_bytes(head[begin : begin + size], "little") + (256 if size == 2 else 0)
 
 

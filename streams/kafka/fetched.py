@@ -27,7 +27,7 @@ if loaded("streams.log.blocks"):
 else:
     Block = None  # type: ignore[assignment,misc]
 
-LUMP_BYTES_MAX: Final = 4 << 20
+POLL_BYTES_MAX: Final = 4 << 20
 """Handed over at a time by a consumer, for all its partitions; exceeded by one piece at most."""
 
 SEARCH_SECONDS_MAX: Final = 0.05
@@ -203,26 +203,26 @@ class _Lenient:
 
 
 class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any to mypy
-    """The rest of a fetch, handed over in lumps that are bounded in bytes as well as in records."""
+    """The rest of a fetch; each poll gets a part that is bounded in bytes and in records."""
 
     searching = False
-    """Whether the last lump ended without a record, in the middle of unpacking."""
+    """Whether the last poll ended without a record, in the middle of unpacking."""
     _error: Exception | None = None
     _partition_records: Any
 
     def getone(self) -> Any:
         """Return the next record, None if none is unpacked yet."""
-        found, _ = self._lump(1, LUMP_BYTES_MAX)
+        found, _ = self._next_records(1, POLL_BYTES_MAX)
         return found[0] if found else None
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """Return the next records, within the bounds of a lump."""
-        room = _rooms.get(self._assignment, LUMP_BYTES_MAX)
-        found, size = self._lump(max_records, room)
-        _rooms[self._assignment] = room - size
+        """Return the next records, within the bounds of a poll."""
+        room = _bytes_left.get(self._assignment, POLL_BYTES_MAX)
+        found, size = self._next_records(max_records, room)
+        _bytes_left[self._assignment] = room - size
         return found
 
-    def _lump(self, records_max: int | None, bytes_max: int) -> tuple[list[Any], int]:
+    def _next_records(self, records_max: int | None, bytes_max: int) -> tuple[list[Any], int]:
         found: list[Any] = []
         size, began = 0, perf_counter()
         self.searching = False
@@ -253,14 +253,14 @@ class Fetched(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka's is Any t
         return found, size
 
 
-_rooms: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-"""The rest of `LUMP_BYTES_MAX` in a call, for other partitions; by a consumer's assignment."""
+_bytes_left: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+"""What is left of `POLL_BYTES_MAX` in a poll for other partitions, by a consumer's assignment."""
 
 _fetched_records = fetcher.Fetcher.fetched_records
 
 
-async def a_lump(self: Any, *args: Any, **kwargs: Any) -> Any:
+async def fetched_within_bounds(self: Any, *args: Any, **kwargs: Any) -> Any:
     subscription = self._subscriptions.subscription
     if subscription is not None:
-        _rooms.pop(subscription.assignment, None)
+        _bytes_left.pop(subscription.assignment, None)
     return await _fetched_records(self, *args, **kwargs)

@@ -154,10 +154,10 @@ async def identity(reader: AIOKafkaConsumer, tp: TopicPartition) -> Identity:
     Other brokers may still name a topic for a moment after it was deleted.
     """
     leader = reader._client.cluster.leader_for_partition(tp)
-    told = await identities(reader._client, [tp.topic], leader)
-    if tp.topic not in told:
+    found = await identities(reader._client, [tp.topic], leader)
+    if tp.topic not in found:
         raise UnknownTopicOrPartitionError(tp.topic)
-    return told[tp.topic]
+    return found[tp.topic]
 
 
 async def record_at(reader: AIOKafkaConsumer, tp: TopicPartition, offset: int) -> Record | None:

@@ -73,13 +73,13 @@ async def leave(member: AIOKafkaConsumer) -> None:
 
 async def commit(member: AIOKafkaConsumer, offsets: Mapping[TP, int]) -> bool:
     """Commit the offsets of partitions; return whether the group accepted them."""
-    told = {
+    committed = {
         TopicPartition(*tp): OffsetAndMetadata(offset, OFFSET_NOTE)
         for tp, offset in offsets.items()
     }
     try:
         async with asyncio.timeout(COMMIT_SECONDS_MAX):
-            await member.commit(told)
+            await member.commit(committed)
     except (KafkaError, TimeoutError) as error:
         log.debug("offsets weren't committed: %r", error)
         return False

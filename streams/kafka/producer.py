@@ -28,7 +28,7 @@ from streams.log.writing import Fenced, Lost
 STOP_SECONDS_MAX: Final = 1.0
 """A stopped producer may take this long to notice: the pause before it sends again."""
 
-NOTHING_HELPS: Final = (
+FATAL_ERRORS: Final = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
@@ -119,22 +119,22 @@ async def sent(
 
 async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> list[RecordMetadata]:
     """Wait for all futures; raise the first error if there is one."""
-    told = []
+    results = []
     for done in await asyncio.gather(*futures, return_exceptions=True):
         if isinstance(done, BaseException):
             raise done
-        told.append(done)
-    return told
+        results.append(done)
+    return results
 
 
 @contextlib.contextmanager
-def told_apart() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Turn Kafka errors into `Fenced`, `Lost`, or a `BrokerError` if trying again can't help."""
     try:
         yield
     except ProducerFenced:
         raise Fenced("another worker has taken over") from None
-    except NOTHING_HELPS as error:
+    except FATAL_ERRORS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
     except (KafkaError, IllegalOperation, AssertionError, TimeoutError) as error:
         # aiokafka raises the middle two if its producer had failed before and was used again.

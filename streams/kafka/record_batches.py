@@ -79,13 +79,13 @@ class SealedBatch:
     def _build(self) -> bytes:
         if self._built is None:
             length = self.size() - UP_TO_LENGTH
-            told = (
+            fields = (
                 self._attributes, self._count - 1, self._at_ms, self._at_ms, *self._producer,
                 self._count,
             )  # fmt: skip
-            covered = HEADER.pack(0, length, -1, MAGIC, 0, *told)[UP_TO_CRC:] + self._payload
+            covered = HEADER.pack(0, length, -1, MAGIC, 0, *fields)[UP_TO_CRC:] + self._payload
             crc = calc_crc32c(covered)
-            self._built = HEADER.pack(0, length, -1, MAGIC, crc, *told)[:UP_TO_CRC] + covered
+            self._built = HEADER.pack(0, length, -1, MAGIC, crc, *fields)[:UP_TO_CRC] + covered
         return self._built
 
 

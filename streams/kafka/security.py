@@ -63,17 +63,17 @@ class Security(Struct, frozen=True, kw_only=True):
         if self.protocol == "plaintext":
             # aiokafka hands this on to each connection, and uses it with TLS only.
             return {"ssl_context": self.plaintext}
-        told = {
+        options = {
             "security_protocol": self.protocol.upper(),
             "ssl_context": _context(self.ca, self.certificate, self.key),
         }
         if self.protocol == "sasl_ssl":
-            told |= {
+            options |= {
                 "sasl_mechanism": MECHANISM,
                 "sasl_plain_username": self.user,
                 "sasl_plain_password": self.password,
             }
-        return told
+        return options
 
 
 class RenewedContext(ssl.SSLContext):
@@ -191,19 +191,19 @@ async def create_or_refuse(host: str, port: int, **options: Any) -> AIOKafkaConn
             _check_plaintext(host, options["ssl_context"])
         connection = await _create_conn(host, port, **options)
     except (OSError, KafkaError, Trouble, ValueError) as error:
-        told = str(error) if isinstance(error, Refused) else _refusal(error, host, port, options)
-        if told is None:
+        refusal = str(error) if isinstance(error, Refused) else _refusal(error, host, port, options)
+        if refusal is None:
             raise
-        _note(told)
-        raise Refused(told) from error
+        _note(refusal)
+        raise Refused(refusal) from error
     _note(_hung_up(host, port, options))  # the reason if no answer comes
     return connection
 
 
-def _note(told: str) -> None:
+def _note(refusal: str) -> None:
     trying = attempt.get()
     if trying is not None:
-        trying.refusal = told
+        trying.refusal = refusal
 
 
 _close = AIOKafkaConnection.close

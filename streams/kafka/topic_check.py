@@ -54,7 +54,7 @@ def missing(group: str, found: Mapping[str, Found]) -> list[Topic]:
     return [topic for topic in topics_of(group) if topic.name not in found]
 
 
-def misfits(
+def problems_of(
     group: str,
     found: Mapping[str, Found],
     brokers: int,

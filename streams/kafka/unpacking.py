@@ -145,8 +145,8 @@ def _cut(stream: _Stream) -> Generator[None, None, Piece]:
         left -= size
     sizes = []
     for bytes_max in (KEY_BYTES_MAX, ORIGINAL_BYTES_MAX):
-        size, told = yield from stream.number()
-        left -= told + max(size, 0)
+        size, size_bytes = yield from stream.number()
+        left -= size_bytes + max(size, 0)
         if left < 0:
             raise BatchError("a record of it can't be read")
         field = yield from stream.take(max(size, 0), bytes_max)
@@ -195,8 +195,8 @@ def split(piece: Piece) -> Iterator[Split]:
             headers = []
             for _ in range(count):
                 name, at = _field(piece.data, at)
-                told, at = _field(piece.data, at)
-                headers.append((name or b"", told))
+                header, at = _field(piece.data, at)
+                headers.append((name or b"", header))
             yield Split(timestamp, offset, key, value, headers)
     except IndexError:
         raise BatchError("a record of it can't be read") from None

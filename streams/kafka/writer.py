@@ -18,7 +18,7 @@ from streams.kafka.producer import (
     sent,
     started,
     stop,
-    told_apart,
+    translated_errors,
 )
 from streams.kafka.record_batches import changes_batch
 from streams.log.headers import RECORD_BYTES_MAX
@@ -103,7 +103,7 @@ class KafkaWriter:
         Everything that earlier writers have written is before that offset. Raises `Lost`.
         """
         note = msgspec.json.encode({"owner": owner, "at_ms": now_ms()})
-        with told_apart():
+        with translated_errors():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await started(self._producer)
                 return await self._transact((), {fence_key(partitions): note})
@@ -111,7 +111,7 @@ class KafkaWriter:
     async def send(self, outputs: Sequence[Outgoing]) -> None:
         """Send outputs before their state is written; see `streams.log.writing.Writer`."""
         assert self._outputs is not None  # only called with `sends_ahead`
-        with told_apart():
+        with translated_errors():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 await self._outputs.send(self._batches(outputs))
 
@@ -119,7 +119,7 @@ class KafkaWriter:
         self, outputs: Sequence[Outgoing], changes: StateChanges
     ) -> Sequence[StateChange]:
         """Write a state and `outputs` in one transaction; see `streams.log.writing.Writer`."""
-        with told_apart():
+        with translated_errors():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 last = await self._transact(self._batches(outputs), changes)
         if last < 0:  # the broker has this batch, but no longer knows its offset
@@ -131,12 +131,12 @@ class KafkaWriter:
 
         Return the offset after it. Raises `Lost`.
         """
-        with told_apart():
+        with translated_errors():
             async with asyncio.timeout(RESTORE_SECONDS_MAX):
                 await self._producer.begin_transaction()
                 for part in parted(entries):
-                    (told,) = await acknowledged([await self._put(part)])
-                    self._check_place(told.offset, len(part))
+                    (metadata,) = await acknowledged([await self._put(part)])
+                    self._check_place(metadata.offset, len(part))
                 await self._producer.commit_transaction()
         return self._reached + 1
 
@@ -154,9 +154,9 @@ class KafkaWriter:
         futures = [await self._put(part) for part in parts]
         futures += await sent(self._producer, batches)
         last = -1
-        for part, told in zip(parts, await acknowledged(futures), strict=False):
-            self._check_place(told.offset, len(part))
-            last = told.offset if told.offset < 0 else told.offset + len(part) - 1
+        for part, metadata in zip(parts, await acknowledged(futures), strict=False):
+            self._check_place(metadata.offset, len(part))
+            last = metadata.offset if metadata.offset < 0 else metadata.offset + len(part) - 1
         await self._producer.commit_transaction()
         return last
 

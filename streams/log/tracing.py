@@ -24,14 +24,14 @@ FORM: Final = re.compile(
 
 def traceparent(value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> bytes | None:
     """Return the traceparent of a record, None where it has none that is well formed."""
-    told = dict(headers)
+    by_name = dict(headers)
     given = None
     if is_binary(headers):
-        given = told.get(BINARY)
+        given = by_name.get(BINARY)
     elif value is not None and b'"traceparent"' in value:
         given = _attribute(value)
     if given is None:
-        given = told.get(TRACE)
+        given = by_name.get(TRACE)
     return None if given is None else well_formed(given)
 
 

@@ -1,1 +1,1 @@
-"""Keys and values: in memory, in RocksDB, laid over one another, and in changelogs."""
+"""Stores of keys and values: in memory, in RocksDB, as an overlay, and in changelogs."""

@@ -11,20 +11,21 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.kafka.cluster import Cluster, asked_to_end, bounds, fetch_bytes
+from streams.kafka.cluster import Cluster, bounds, fetch_bytes
 from streams.kafka.identity import identity
 from streams.kafka.writer import FENCE, fence_key, position_notes
+from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
 from streams.trouble import Trouble
-from tables.store.local_copy import apply, is_its, note_whole, open_store, position, start_of
+from tables.store.local_copy import apply, is_copy_of, mark_whole, open_store, position, start_of
 from tables.store.rocksdb import CopyDamagedError, RocksStore
 from tables.store.store import HEAD
 
 REPORT_SECONDS: Final = 5.0
-"""A recovery that takes longer tells how far it is this often."""
+"""A longer recovery logs its progress this often."""
 
 FOLLOW_PAUSE_SECONDS: Final = 5.0
-"""After an error a standby waits so long; it isn't needed until its partition moves."""
+"""A standby waits this long after an error: it isn't needed until its partition moves."""
 
 log = logging.getLogger("lineside.changelog")
 
@@ -34,15 +35,15 @@ class GrownError(Trouble):
 
 
 class Progress(Protocol):
-    """Where a recovery says how far it is."""
+    """Receives the progress of a recovery."""
 
     left: int | None
     seconds: float | None
 
 
 Restore = Callable[[RocksStore], Awaitable[int | None]]
-"""Writes a local state to its changelog, and returns the offset after it; None if it may not: the
-state isn't one of this job's input."""
+"""Writes a local state to its changelog, and returns the offset after it. Returns None, and writes
+nothing, if the state wasn't made from this job's input."""
 
 
 async def recover(
@@ -56,11 +57,11 @@ async def recover(
 ) -> bytes:
     """Bring a store up to the record at the offset `fence`, that record included.
 
-    A store of a changelog that is there no more, and whose place one without a state has taken, is
-    the only copy of its state: it is written to the new one.
+    If the changelog was made anew and has no state, the store is the only copy of its state: it is
+    written to the new changelog.
 
     Return the id of the changelog's topic. Raises `Lost` if the broker goes away, `GrownError` if
-    an earlier owner knew of another count of partitions.
+    an earlier owner had another partition count.
     """
     name = f"{changelog.topic}/{changelog.partition}"
     try:
@@ -68,7 +69,7 @@ async def recover(
             consumer.assign([changelog])
             begin, _ = (await bounds(consumer, [changelog]))[changelog]
             changelog_id = (await identity(consumer, changelog)).id
-            if not await is_its(consumer, changelog, store, fence, changelog_id):
+            if not await is_copy_of(consumer, changelog, store, fence, changelog_id):
                 if await _restored(
                     consumer, changelog, store, (begin, fence), changelog_id, restore
                 ):
@@ -78,7 +79,7 @@ async def recover(
                     store.clear()
             at = start = start_of(store, begin)
             consumer.seek(changelog, start)
-            began = told = monotonic()
+            began = reported = monotonic()
             while at <= fence:
                 progress.left = fence + 1 - at
                 for records in (await consumer.getmany(changelog, timeout_ms=500)).values():
@@ -86,13 +87,13 @@ async def recover(
                 seconds = monotonic() - began
                 if at > start:
                     progress.seconds = seconds / (at - start) * max(fence + 1 - at, 0)
-                if monotonic() - told >= REPORT_SECONDS:
-                    told = monotonic()
+                if monotonic() - reported >= REPORT_SECONDS:
+                    reported = monotonic()
                     log.warning(
                         "recovering %s: %d records left, %.0f s", name, progress.left,
                         progress.seconds or 0,
                     )  # fmt: skip
-            note_whole(store)
+            mark_whole(store)
     except KafkaError as error:
         raise Lost(f"{name} can't be read ({error!r})") from error
     progress.left, progress.seconds = 0, 0.0
@@ -101,7 +102,7 @@ async def recover(
 
 
 class Standby:
-    """Copies of changelog partitions that other workers own, kept up with them."""
+    """Local copies of changelog partitions that other workers own, kept up to date."""
 
     def __init__(
         self,
@@ -111,9 +112,9 @@ class Standby:
         keeps_tombstones_ms: int,
         states: int,
     ) -> None:
-        """Follow them; the process has so many `states` in all."""
+        """Follow the partitions `tps`; `states` is the number of states of the whole process."""
         self.left: dict[TopicPartition, int] = {}
-        """Records that a copy lacks, by partition."""
+        """Records that a copy still lacks, by partition."""
         self._cluster = cluster
         self._folder, self._keeps_tombstones_ms, self._states = folder, keeps_tombstones_ms, states
         self._stores: dict[TopicPartition, RocksStore] = {}
@@ -128,7 +129,7 @@ class Standby:
         return open_store(self._folder, tp, self._keeps_tombstones_ms, self._states)
 
     async def close(self) -> None:
-        """Stop following, and let go of the stores."""
+        """Stop following, and close the stores."""
         self._following.cancel()
         await asyncio.wait([self._following])
         with contextlib.ExitStack() as closing:
@@ -147,7 +148,7 @@ class Standby:
             except CopyDamagedError as error:
                 log.warning("%s", error)
                 self._replace_damaged()
-            except Exception as error:  # whatever it is: partitions that are at work go on
+            except Exception as error:  # a standby's error mustn't stop the worker's own partitions
                 log.warning("standbys stand still for a while: %r", error)
                 await asyncio.sleep(FOLLOW_PAUSE_SECONDS)
 
@@ -163,7 +164,7 @@ class Standby:
         at, ids = {}, {}
         for tp, (begin, end) in (await bounds(consumer, tps)).items():
             ids[tp] = (await identity(consumer, tp)).id
-            if not await is_its(consumer, tp, self._stores[tp], end, ids[tp]):
+            if not await is_copy_of(consumer, tp, self._stores[tp], end, ids[tp]):
                 self._stores[tp].clear()
             at[tp] = start_of(self._stores[tp], begin)
             self.left[tp] = max(end - at[tp], 0)
@@ -188,11 +189,11 @@ async def _restored(
 ) -> bool:
     """Write a local state to a changelog that was made anew and has none; return whether it was.
 
-    The state may be older than the last one that was lost: then what followed leaves again, the
-    same, as after a crash.
+    The local state may be older than the lost one. Then later records leave again, unchanged, as
+    after a crash.
     """
-    noted = position(store)
-    if noted is None or not noted.whole or store.get_many([HEAD])[0] is None:
+    known = position(store)
+    if known is None or not known.whole or store.get_many([HEAD])[0] is None:
         return False
     if await _has_state(consumer, changelog, *bounds_):
         return False

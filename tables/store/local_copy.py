@@ -1,4 +1,4 @@
-"""EDGE: a local copy of a changelog partition: opened, brought up to date, told from another's."""
+"""EDGE: a local copy of a changelog partition: opened, brought up to date, recognized."""
 
 import logging
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from tables.store.store import HEAD
 log = logging.getLogger("lineside.changelog")
 
 
-class Noted(Struct, frozen=True):
-    """Up to where a store has its changelog."""
+class CopyPosition(Struct, frozen=True):
+    """How far a store has read its changelog."""
 
     offset: int
     at_ms: int
     changelog_id: bytes = b""
-    """Of the changelog's topic; empty where it isn't known."""
+    """The id of the changelog's topic; empty if it isn't known."""
     whole: bool = False
-    """Whether it's a state as it was written, and not some records of one."""
+    """Whether the store holds a complete state, and not only some records of one."""
 
 
 def open_store(
@@ -33,10 +33,9 @@ def open_store(
 ) -> RocksStore:
     """Open the local copy of a changelog partition, or start an empty one.
 
-    It's one of so many `states` of the process, which share memory.
-
-    A copy that is older than half of what the changelog keeps tombstones for may have missed some:
-    it's thrown away. No write-ahead log: the changelog is one.
+    The process has `states` stores, which share memory. A copy that is older than half of the time
+    for which the changelog keeps tombstones may have missed some: it is deleted. The store has no
+    write-ahead log: the changelog is one.
     """
     path = folder / f"{changelog.topic}-{changelog.partition}"
     try:
@@ -49,8 +48,8 @@ def open_store(
 def _opened(path: Path, keeps_tombstones_ms: int, states: int) -> RocksStore:
     store = RocksStore(path, wal=False, copy=True, states=states)
     try:
-        noted = position(store)
-        if noted is not None and time() * 1000 - noted.at_ms > keeps_tombstones_ms / 2:
+        known = position(store)
+        if known is not None and time() * 1000 - known.at_ms > keeps_tombstones_ms / 2:
             log.warning("%s is too old to go on with: recovering all of it", path)
             store.clear()
     except BaseException:
@@ -59,32 +58,32 @@ def _opened(path: Path, keeps_tombstones_ms: int, states: int) -> RocksStore:
     return store
 
 
-async def is_its(
+async def is_copy_of(
     consumer: AIOKafkaConsumer,
     changelog: TopicPartition,
     store: RocksStore,
     end: int,
     changelog_id: bytes,
 ) -> bool:
-    """Whether a local state is of this changelog, and not of another of that name, made before.
+    """Return whether a store is a copy of this changelog, and not of an earlier one of that name.
 
-    That has another id; where ids aren't known, the state is ahead of this one, or this one has
-    something younger before where the state is.
+    An earlier changelog has another id. If ids aren't known, the copy is of an earlier one if it is
+    ahead of this changelog, or if this changelog has a younger record before the copy's offset.
     """
-    noted = position(store)
-    if noted is None:
+    known = position(store)
+    if known is None:
         return True
-    if noted.changelog_id and changelog_id and noted.changelog_id != changelog_id:
+    if known.changelog_id and changelog_id and known.changelog_id != changelog_id:
         return False
-    younger = (await consumer.offsets_for_times({changelog: noted.at_ms + 1}))[changelog]
-    return noted.offset <= end and (younger is None or younger.offset >= noted.offset)
+    younger = (await consumer.offsets_for_times({changelog: known.at_ms + 1}))[changelog]
+    return known.offset <= end and (younger is None or younger.offset >= known.offset)
 
 
 def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes) -> int:
-    """Write records of a changelog to a store, and return the offset to go on with."""
+    """Write records of a changelog to a store; return the offset after them."""
     last = records[-1]
-    noted = position(store)
-    at_ms = max(last.timestamp, 0 if noted is None else noted.at_ms)  # workers' clocks differ
+    known = position(store)
+    at_ms = max(last.timestamp, 0 if known is None else known.at_ms)  # workers' clocks differ
     changes: dict[bytes, bytes | None] = {record.key: record.value for record in records}
     for value in changes.values():
         if isinstance(value, CutValue):
@@ -98,15 +97,15 @@ def apply(store: RocksStore, records: list[ConsumerRecord], changelog_id: bytes)
     return at
 
 
-def note_whole(store: RocksStore) -> None:
-    """Note that a store has all that was written to its changelog: nobody else writes any more."""
-    noted = position(store)
-    if noted is not None and not noted.whole:
-        store.write(position_notes(noted.offset, noted.at_ms, noted.changelog_id, whole=True))
+def mark_whole(store: RocksStore) -> None:
+    """Note that a store has its whole changelog; nobody else writes to the changelog any more."""
+    known = position(store)
+    if known is not None and not known.whole:
+        store.write(position_notes(known.offset, known.at_ms, known.changelog_id, whole=True))
 
 
 def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
-    """Yield what a changelog has of a state: the head last, what is of the place left out."""
+    """Yield the entries of a state as a changelog has them, the head last."""
     for key, value in store.scan(b""):
         if key not in (HEAD, POSITION, ORIGIN) and not key.startswith(FENCE):
             yield key, value
@@ -114,18 +113,19 @@ def state_entries(store: RocksStore) -> Iterator[tuple[bytes, bytes]]:
 
 
 def start_of(store: RocksStore, begin: int) -> int:
-    noted = position(store)
-    return begin if noted is None else max(noted.offset, begin)
+    known = position(store)
+    return begin if known is None else max(known.offset, begin)
 
 
-def position(store: RocksStore) -> Noted | None:
-    """Return what a store notes of its place, None if it has none.
+def position(store: RocksStore) -> CopyPosition | None:
+    """Return how far a store has read its changelog, None if it doesn't say.
 
-    An earlier version leaves what it doesn't know as it was: of another offset than that.
+    An earlier version leaves `ORIGIN` unchanged: then `ORIGIN` has another offset, and `whole` is
+    false.
     """
     place, origin = store.get_many([POSITION, ORIGIN])
     if place is None:
         return None
     offset, at_ms, *_ = msgspec.msgpack.decode(place)  # a later version may note more
     of, changelog_id, whole, *_ = msgspec.msgpack.decode(origin) if origin else (0, b"", False)
-    return Noted(offset, at_ms, changelog_id, whole and of == offset)
+    return CopyPosition(offset, at_ms, changelog_id, whole and of == offset)

@@ -1,4 +1,4 @@
-"""A store with changes on top that aren't lasting yet: what lets a partition compute ahead."""
+"""A store with changes on top that aren't written yet, so that a partition can compute ahead."""
 
 from bisect import bisect_left
 from collections import deque
@@ -10,29 +10,30 @@ from tables.store.store import Change, Changes, Store
 
 
 class Overlay:
-    """Reads see what was held on top of the store; `settle` moves the oldest of it into the store.
+    """Holds sets of changes on top of a store; `settle` writes the oldest of them to the store.
 
-    So the next batch is computed while the outputs and the state of the last ones are on their way.
+    Reads see the held changes. So the next batch can be computed while outputs and states of the
+    previous ones are still being sent and written.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._held: deque[Changes] = deque()
         self._keys: deque[list[bytes] | None] = deque()
-        """The keys of each of them in order, once somebody has looked for a prefix."""
+        """The sorted keys of each held set, None until a scan needs them."""
 
     def hold(self, changes: Changes) -> None:
-        """Put changes on top of all that is held already; they are the overlay's from now on."""
+        """Put a set of changes on top of the held ones; the caller mustn't use the set any more."""
         self._held.append(changes)
         self._keys.append(None)
 
     def add(self, changes: Changes) -> None:
-        """Put changes into what was held last."""
+        """Add changes to the set that was held last."""
         self._held[-1].update(changes)
         self._keys[-1] = None
 
     def merged(self, count: int) -> Changes:
-        """Return what the `count` oldest held sets of changes amount to."""
+        """Return the `count` oldest held sets merged into one."""
         if count == 1 and self._held:
             return self._held[0]
         merged = self._held[0].copy() if self._held and count else {}
@@ -40,12 +41,12 @@ class Overlay:
         for held in islice(self._held, 1, count):
             merged.update(held)
             last = next(reversed(held), last)
-        if last is not None:  # what ends the latest ends them all: the head
+        if last is not None:  # the head, which ends the latest set, must end the merged one
             merged[last] = merged.pop(last)
         return merged
 
     def settle(self, count: int, changes: Changes, more: Iterable[Change] = ()) -> None:
-        """Write what the `count` oldest held sets amount to, `changes`, and more, all or none."""
+        """Write `changes`, which are the `count` oldest sets merged, and `more`, all or none."""
         self._store.write(chain(changes.items(), more))
         for _ in range(count):
             self._held.popleft()
@@ -59,7 +60,7 @@ class Overlay:
             yield keys
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         found = self._store.get_many(keys)
         for held in self._held:
             lay_over(found, list(keys), held)
@@ -85,15 +86,15 @@ class Overlay:
             yield from _pair(key, over)
 
     def write(self, changes: Iterable[Change]) -> None:
-        """Make the changes in the store, below what is held."""
+        """Make the changes in the store, below the held ones."""
         self._store.write(changes)
 
     def size_bytes(self) -> int | None:
-        """Return about how much room the store takes; what is held is left out."""
+        """Return the approximate size of the store, without the held changes."""
         return self._store.size_bytes()
 
     def close(self) -> None:
-        """Let go of the store; what is held is forgotten."""
+        """Close the store, and drop the held changes."""
         self._store.close()
 
 
@@ -104,7 +105,7 @@ def _pair(key: bytes, over: Mapping[bytes, bytes | None]) -> Iterator[tuple[byte
 
 
 def lay_over_plain(found: list[bytes | None], keys: list[bytes], held: Changes) -> None:
-    """Put into `found`, the values of `keys`, what `held` has for them."""
+    """Replace values in `found`, the values of `keys`, by those in `held`."""
     if not held.keys().isdisjoint(keys):
         found[:] = [held.get(key, value) for key, value in zip(keys, found, strict=True)]
 

@@ -17,19 +17,19 @@ BLOCK_CACHE_BYTES: Final = 64 << 20
 """Shared by all partitions of a process."""
 
 MEMTABLES_BYTES_MAX: Final = 256 << 20
-"""What isn't on disk yet, of all states of a process: write buffers, each twice while it's flushed.
+"""The write buffers of all states of a process; two for each, one filling while one is flushed.
 
-Not RocksDB's `WriteBufferManager`: with that, what idle states hold makes those at work flush with
+Not RocksDB's `WriteBufferManager`: with that, the buffers of idle states make busy ones flush at
 each write.
 """
 
 MEMTABLE_BYTES_MAX: Final = 16 << 20
 MEMTABLE_BYTES_MIN: Final = 256 << 10
-"""Of one state. Smaller ones make more files, and more to merge."""
+"""The write buffer of one state. Smaller buffers make more files, and more merging."""
 
 L0_FILES: Final = 20
-"""Files of the first level before they are merged: bloom filters make look-ups past them cheap, and
-merging later costs a fifth less."""
+"""Files of the first level before they are merged. Bloom filters make look-ups in many files cheap,
+and merging later costs a fifth less."""
 
 OPEN_FILES_MAX: Final = 256
 LOG_FILES_MAX: Final = 2
@@ -37,41 +37,41 @@ BLOOM_BITS_PER_KEY: Final = 10
 """One look-up of an unknown key in a hundred reads a block; nearly all ledger look-ups miss."""
 
 SIZES: Final = ("rocksdb.total-sst-files-size", "rocksdb.cur-size-all-mem-tables")
-"""RocksDB's names of what adds up to the size of a database; its log is left out."""
+"""The RocksDB properties that add up to the size of a database, without its log."""
 
 DAMAGE: Final = ("Corruption", "No such file or directory")
-"""In RocksDB's words for files that aren't as it wrote them. All else (no room, no descriptors, no
-rights) is of the machine: a store that is made anew has it, too."""
+"""RocksDB's words for damaged files. Other errors (no room, no descriptors, no rights) come from
+the machine: a new store would have them, too."""
 
 IN_USE: Final = ("lock hold", "While lock")
-"""In RocksDB's words for a directory that another process has."""
+"""RocksDB's words for a directory that another process uses."""
 
 LEFT_OPEN: Final = "lock hold by current process"
-"""In RocksDB's words for a directory that this process has, still or again."""
+"""RocksDB's words for a directory that this process still uses."""
 
 _cache: rocksdict.Cache | None = None
 
 
 class StateError(Trouble):
-    """A state directory that can't be used."""
+    """A state directory can't be used."""
 
 
 class DamagedError(StateError):
-    """Files of a state that are damaged, and that nothing makes anew."""
+    """Files of a state are damaged, and can't be made again from a changelog."""
 
     def __init__(self, path: Path, error: object) -> None:
         super().__init__(
-            f"the state in {path} is damaged ({_told(error)}): restore the folder that it is in "
+            f"the state in {path} is damaged ({_words(error)}): restore the folder that it is in "
             "from a backup, or begin anew in another one (data_dir)"
         )
 
 
 class CopyDamagedError(StateError, Lost):
-    """Files of a copy that are damaged: it's thrown away when it's closed, and made anew."""
+    """Files of a copy are damaged: the copy is deleted when it is closed, and made again."""
 
     def __init__(self, path: Path, error: object) -> None:
         super().__init__(
-            f"the copy of the state in {path} is damaged ({_told(error)}): it's thrown away, and "
+            f"the copy of the state in {path} is damaged ({_words(error)}): it's thrown away, and "
             "made again from its changelog"
         )
 
@@ -79,16 +79,16 @@ class CopyDamagedError(StateError, Lost):
 class RocksStore:
     """The store of one partition in a directory of its own.
 
-    With the write-ahead log on, what was written outlives the process (`kill -9`); it isn't synced
-    to the medium, so a power cut may take the last moments. Off suits a store that is made anew, or
-    whose last moments come from a changelog.
+    With the write-ahead log (`wal`), written changes survive a `kill -9`. They aren't synced to the
+    medium, so a power cut may lose the last moments. A store that is made anew, or that gets its
+    last moments from a changelog, needs no write-ahead log.
 
-    Damaged files raise `DamagedError` when they're read, and when anything is written after that. A
-    `copy` raises `CopyDamagedError`, and closing it throws it away.
+    Damaged files raise `DamagedError` when they are read, and at every write after that. A `copy`
+    raises `CopyDamagedError`, and closing it deletes it.
     """
 
     def __init__(self, path: Path, wal: bool = True, copy: bool = False, states: int = 1) -> None:
-        """Open it, one of so many `states` of the process."""
+        """Open the store; `states` is the number of stores of the process."""
         self._path = path
         self._wal = wal
         self._copy = copy
@@ -115,13 +115,13 @@ class RocksStore:
         return db
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all keys."""
         self._db.close()
         shutil.rmtree(self._path)
         self._db = self._opened()
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         try:
             found: Any = self._db.get(list(keys)) if keys else []
         except Exception as error:  # rocksdict raises plain Exceptions
@@ -139,9 +139,9 @@ class RocksStore:
         self._check_end(key)
 
     def _check_end(self, last: bytes) -> None:
-        """Raise if no end of the keys follows `last`, but a file that can't be read.
+        """Raise an error if the scan ended at `last` because a file can't be read.
 
-        rocksdict's iterators end there without a word.
+        rocksdict's iterators end there without an error.
         """
         following = self._db.iter()
         try:
@@ -159,8 +159,8 @@ class RocksStore:
         if self._damage is not None:
             raise self._damage
         batch = rocksdict.WriteBatch(raw_mode=True)
-        # Neighbours go in together: that halves what the write costs, and is worth the sort, which
-        # keeps the order of changes of one key.
+        # Sorted keys halve the cost of the write, which is more than the sort costs. The sort keeps
+        # the order of several changes of one key.
         for key, value in sorted(changes, key=_key):
             if value is None:
                 batch.delete(key)
@@ -169,7 +169,7 @@ class RocksStore:
         try:
             self._db.write(batch)
         except Exception as error:  # rocksdict raises plain Exceptions
-            if _mentions(error, DAMAGE):  # merging has come upon it
+            if _mentions(error, DAMAGE):  # found while merging
                 raise self._damaged(error) from None
             raise StateError(f"the state in {self._path} can't be written: {error}") from None
 
@@ -179,36 +179,36 @@ class RocksStore:
         return StateError(f"the state in {self._path} can't be read: {error}")
 
     def _damaged(self, error: Exception) -> StateError:
-        """Note that files are damaged: nothing more is written."""
+        """Note that files are damaged, so that nothing more is written."""
         kind = CopyDamagedError if self._copy else DamagedError
         self._damage = kind(self._path, error)
         return self._damage
 
     @property
     def damaged(self) -> bool:
-        """Whether a read or a write came upon damaged files."""
+        """Whether a read or a write has found damaged files."""
         return self._damage is not None
 
     def size_bytes(self) -> int:
-        """Return how much the files and the write buffers take."""
+        """Return the size of the files and the write buffers."""
         return sum(self._db.property_int_value(name) or 0 for name in SIZES)
 
     def close(self) -> None:
-        """Flush and let go of the directory; throw it away if it's a damaged copy."""
+        """Flush, and release the directory; delete it if it is a damaged copy."""
         try:
             self._db.close()
         except Exception as error:  # rocksdict raises plain Exceptions
             if self._damage is None and not _mentions(error, DAMAGE):
                 raise StateError(f"the state in {self._path} can't be written: {error}") from None
         if self._damage is not None and self._copy:
-            shutil.rmtree(self._path, ignore_errors=True)  # it may be what is damaged
+            shutil.rmtree(self._path, ignore_errors=True)  # the damage may hinder deleting, too
 
 
 def _database(path: Path, memtable_bytes: int) -> rocksdict.Rdict:
-    """Open a directory, once more if it's an iterator of ours that still has it.
+    """Open a directory; try again if an iterator of ours still holds it.
 
-    A closed database has it until the last of its iterators is gone, and one may be in a scan that
-    an error cut short, which the garbage collector hasn't come to.
+    A closed database holds its directory until its last iterator is gone. An iterator may belong to
+    a scan that an error cut short, and that the garbage collector hasn't freed yet.
     """
     try:
         return rocksdict.Rdict(str(path), options=_options(memtable_bytes))
@@ -226,13 +226,13 @@ def _mentions(error: Exception, words: Sequence[str]) -> bool:
     return any(each in str(error) for each in words)
 
 
-def _told(error: object) -> str:
-    """Return RocksDB's words without the end of a line: two sums are of no use to anybody."""
+def _words(error: object) -> str:
+    """Return RocksDB's message without the two checksums at its end, which help nobody."""
     return str(error).split(": stored(")[0].strip()
 
 
 def memtable_bytes(states: int) -> int:
-    """Return how large a write buffer is where a process has so many states."""
+    """Return the size of a write buffer in a process with `states` states."""
     share = MEMTABLES_BYTES_MAX // (2 * max(states, 1))
     return max(min(share, MEMTABLE_BYTES_MAX), MEMTABLE_BYTES_MIN)
 
@@ -250,7 +250,7 @@ def _options(write_buffer_bytes: int) -> rocksdict.Options:
     options.set_level_zero_file_num_compaction_trigger(L0_FILES)
     options.set_level_zero_slowdown_writes_trigger(4 * L0_FILES)
     options.set_level_zero_stop_writes_trigger(8 * L0_FILES)
-    # What is flushed is merged soon: only what has been is worth compressing.
+    # Flushed files are merged soon: only merged ones are worth compressing.
     options.set_compression_per_level(
         [rocksdict.DBCompressionType.none(), *[rocksdict.DBCompressionType.lz4()] * 6]
     )

@@ -1,4 +1,4 @@
-"""The store of one partition: what it must offer, and those that live in memory."""
+"""The store of one partition: its interface, and the stores that live in memory."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -9,23 +9,23 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 Change = tuple[bytes, bytes | None]
-"""(key, new value), or (key, None) to forget the key."""
+"""(key, new value), or (key, None) to delete the key."""
 
 Changes = dict[bytes, bytes | None]
-"""New values by key, None to forget the key."""
+"""New values by key; None deletes the key."""
 
 HEAD: Final = b"o"
-"""The key of a state's head, which says what state it is; it ends every set of changes."""
+"""The key of a state's head, which describes the state; it is last in every set of changes."""
 
 
 class Store(Protocol):
     """Keys and values of one partition.
 
-    `write` is atomic: after a crash all of its changes are there or none.
+    `write` is atomic: after a crash all of its changes are there, or none.
     """
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         ...
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -37,95 +37,95 @@ class Store(Protocol):
         ...
 
     def size_bytes(self) -> int | None:
-        """Return about how much room it takes, None where nobody counts."""
+        """Return the approximate size of the store, None if it isn't known."""
         ...
 
     def close(self) -> None:
-        """Let go of the store; what was written stays."""
+        """Close the store; written values stay."""
         ...
 
 
 class MemoryStore:
     """A store that ends with the process.
 
-    Keys lie on shelves by their first byte, so that a scan passes only its own. A shelf that is
-    scanned is sorted once until its keys change: a tick may sweep any number of lines.
+    Keys are grouped by their first byte, so that a scan reads only one group. A scan sorts the keys
+    of its group, and keeps the order until the keys change: a tick may scan for many lines.
     """
 
     def __init__(self) -> None:
-        self._shelves: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self._by_first_byte: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         self._sorted: dict[int, list[bytes]] = {}
-        """The keys of shelves as they are, of those that were scanned since they changed."""
+        """The sorted keys of each group that was scanned since its keys changed."""
 
     def __len__(self) -> int:
-        return sum(map(len, self._shelves.values()))
+        return sum(map(len, self._by_first_byte.values()))
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
-        shelves = self._shelves
-        return [shelves[key[0]].get(key) for key in keys]
+        """Return the values of `keys` in their order, None for a missing key."""
+        by_first_byte = self._by_first_byte
+        return [by_first_byte[key[0]].get(key) for key in keys]
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        for first in sorted(self._shelves) if not prefix else [prefix[0]]:
-            shelf = self._shelves[first]
+        for first in sorted(self._by_first_byte) if not prefix else [prefix[0]]:
+            entries = self._by_first_byte[first]
             keys = self._sorted.get(first)
             if keys is None:
-                keys = self._sorted[first] = sorted(shelf)
+                keys = self._sorted[first] = sorted(entries)
             found = []
             for at in range(bisect_left(keys, prefix), len(keys)):
                 if not keys[at].startswith(prefix):
                     break
-                found.append((keys[at], shelf[keys[at]]))
+                found.append((keys[at], entries[keys[at]]))
             yield from found
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""
-        shelves = self._shelves
+        by_first_byte = self._by_first_byte
         for key, value in changes:
-            shelf = shelves[key[0]]
-            if (value is None) is (key in shelf):
+            entries = by_first_byte[key[0]]
+            if (value is None) is (key in entries):
                 self._sorted.pop(key[0], None)
             if value is None:
-                shelf.pop(key, None)
+                entries.pop(key, None)
             else:
-                shelf[key] = value
+                entries[key] = value
 
     def size_bytes(self) -> None:
-        """Return that nobody counts."""
+        """Return None: the size isn't known."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
 
 
 MEMORY_ENTRIES_MAX: Final = 600_000
-"""Keys that the `SpillingStore`s of one room hold in memory together: some 120 MB."""
+"""Keys that `SpillingStore`s with one budget hold in memory together: some 120 MB."""
 
 SPILLED_TOGETHER: Final = 10_000
-"""Keys that move to the other store in one write."""
+"""Keys that a spill moves to the other store in one write."""
 
 
-class Room(Struct):
-    """What several `SpillingStore`s share: how many keys they hold in memory, and may."""
+class MemoryBudget(Struct):
+    """The number of keys that several `SpillingStore`s hold in memory together, and its maximum."""
 
     entries: int = 0
     entries_max: int = MEMORY_ENTRIES_MAX
 
 
 class SpillingStore:
-    """A store that ends with the process, in memory until that would be too much: for replays.
+    """A store that ends with the process: in memory until the budget is spent. For replays.
 
-    Then all of it moves to another store, on disk, and stays there.
+    Then its content moves to another store, on disk, and stays there.
     """
 
-    def __init__(self, other: Callable[[], Store], room: Room) -> None:
+    def __init__(self, other: Callable[[], Store], budget: MemoryBudget) -> None:
         self._make_other = other
-        self._room = room
+        self._budget = budget
         self._memory: MemoryStore | None = MemoryStore()
         self._store: Store = self._memory
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        """Return the values of `keys` in their order, None where there's none."""
+        """Return the values of `keys` in their order, None for a missing key."""
         return self._store.get_many(keys)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -137,22 +137,22 @@ class SpillingStore:
         if self._memory is None:
             self._store.write(changes)
             return
-        self._room.entries -= len(self._memory)
+        self._budget.entries -= len(self._memory)
         self._memory.write(changes)
-        self._room.entries += len(self._memory)
-        if self._room.entries > self._room.entries_max:
+        self._budget.entries += len(self._memory)
+        if self._budget.entries > self._budget.entries_max:
             self._spill(self._memory)
 
     def size_bytes(self) -> int | None:
-        """Return about how much room it takes, None where nobody counts."""
+        """Return the approximate size of the store, None if it isn't known."""
         return self._store.size_bytes()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _spill(self, memory: MemoryStore) -> None:
-        self._room.entries -= len(memory)
+        self._budget.entries -= len(memory)
         self._store, self._memory = self._make_other(), None
         entries = memory.scan(b"")
         while some := list(islice(entries, SPILLED_TOGETHER)):

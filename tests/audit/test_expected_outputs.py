@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.audit.expected_outputs import Headers, Proof
+from agents.audit.expected_outputs import ExpectedOutputs, Headers
 from agents.audit.findings import Differences, Place, line_of
 from agents.audit.totals import billionths, check_totals
 from logs import random_log
@@ -57,23 +57,23 @@ def interleaved(rng: Random, done: Run) -> list[Outgoing]:
     return order
 
 
-def proof_of(done: Run, due: bool = True, **options: Any) -> Proof:
-    """Return a proof that expects what a run gave."""
-    proof = Proof(BytesIO(), Differences(), WINDOWED, **options)
+def expecting(done: Run, due: bool = True, **options: Any) -> ExpectedOutputs:
+    """Return expected outputs: those of a run."""
+    expected_outputs = ExpectedOutputs(BytesIO(), Differences(), WINDOWED, **options)
     for at, outputs in done.outputs.items():
-        proof.expect(at, outputs)
+        expected_outputs.expect(at, outputs)
         if due:
-            proof.due(at)
-    return proof
+            expected_outputs.due(at)
+    return expected_outputs
 
 
-def hold(proof: Proof, found: Laid, begin: int = 0) -> Differences:
-    """Let a proof find records; return what differs."""
+def hold(expected_outputs: ExpectedOutputs, found: Laid, begin: int = 0) -> Differences:
+    """Compare found records with the expected ones; return the differences."""
     for (topic, number), records in sorted(found.items()):
         for offset, (key, value) in enumerate(records, begin):
-            proof.find(Place(topic, number, offset, key), value)
-    proof.finish()
-    return proof.differences
+            expected_outputs.find(Place(topic, number, offset, key), value)
+    expected_outputs.finish()
+    return expected_outputs.differences
 
 
 def only(differences: Differences, *kinds: str) -> Any:
@@ -131,11 +131,11 @@ def test_what_the_log_gives_is_proven_in_any_interleaving(
     seed: int, size: int, rng: Random
 ) -> None:
     done = run(random_log(seed, size))
-    proof = proof_of(done, exactly_once=True)
-    differences = hold(proof, laid(interleaved(rng, done)))
+    expected_outputs = expecting(done, exactly_once=True)
+    differences = hold(expected_outputs, laid(interleaved(rng, done)))
     assert differences.first() is None
-    assert proof.keys == sum(map(len, done.outputs.values()))
-    check_totals(done.tasks.values(), proof.sums, differences)
+    assert expected_outputs.keys == sum(map(len, done.outputs.values()))
+    check_totals(done.tasks.values(), expected_outputs.sums, differences)
     assert differences.first() is None
 
 
@@ -150,12 +150,12 @@ def test_repeats_from_any_place_on_are_legal_at_least_once(
         reached = rng.randint(0, len(outputs))
         state = rng.randint(0, reached)
         again[at] = [*outputs[:reached], *outputs[state:reached], *outputs[state:]]
-    proof = proof_of(done)
-    differences = hold(proof, laid(interleaved(rng, Run(outputs=again))))
+    expected_outputs = expecting(done)
+    differences = hold(expected_outputs, laid(interleaved(rng, Run(outputs=again))))
     assert differences.first() is None
     repeats = sum(map(len, again.values())) - sum(map(len, done.outputs.values()))
-    assert sum(figures.repeats for figures in proof.figures.values()) == repeats
-    check_totals(done.tasks.values(), proof.sums, differences)
+    assert sum(figures.repeats for figures in expected_outputs.figures.values()) == repeats
+    check_totals(done.tasks.values(), expected_outputs.sums, differences)
     assert differences.first() is None
 
 
@@ -193,7 +193,7 @@ def test_no_single_wrong_passes(seed: int, size: int, rng: Random, wrong: str) -
         records.insert(place, (key, json.dumps(record).encode()))
     else:
         records[place] = b"DE99/L9", value
-    differences = hold(proof_of(done), found)
+    differences = hold(expecting(done), found)
     assert set(differences.counts) == expected
     first = differences.first()
     assert first is not None
@@ -209,7 +209,7 @@ def test_a_record_that_is_missing_is_named_with_what_is_in_its_place(
     places = of_line(found)
     lost = found[AT].pop(places[2])
     instead = found[AT][of_line(found)[2]]
-    first = only(hold(proof_of(done), found), "missing")
+    first = only(hold(expecting(done), found), "missing")
     assert (first.topic, first.partition) == AT
     assert first.offset == of_line(found)[2]
     assert first.line == "DE01/L1"
@@ -221,7 +221,7 @@ def test_records_missing_at_the_end_are_counted_and_the_first_is_named(
     done: Run, found: Laid
 ) -> None:
     lost = [found[AT].pop(place) for place in reversed(of_line(found)[-2:])][::-1]
-    differences = hold(proof_of(done), found)
+    differences = hold(expecting(done), found)
     first = only(differences, "missing")
     assert differences.counts["missing"] == 2
     assert (first.expected, first.found, first.offset) == (id_of(lost[0][1]), None, None)
@@ -229,7 +229,7 @@ def test_records_missing_at_the_end_are_counted_and_the_first_is_named(
 
 
 def test_a_line_of_which_nothing_is_there_is_missing(done: Run) -> None:
-    first = only(hold(proof_of(done), {}), "missing")
+    first = only(hold(expecting(done), {}), "missing")
     assert (first.topic, first.partition, first.expected) == (
         ERP_TRANSACTIONS, None, "pc:DE01/L1:/mes|c0",
     )  # fmt: skip
@@ -237,15 +237,15 @@ def test_a_line_of_which_nothing_is_there_is_missing(done: Run) -> None:
 
 def test_past_the_state_records_may_be_there_or_not_yet(done: Run, found: Laid) -> None:
     for there in range(7):
-        proof = proof_of(done, due=False)
+        expected_outputs = expecting(done, due=False)
         partial = {AT: [found[AT][place] for place in of_line(found)[:there]]}
-        assert hold(proof, partial).first() is None
-        assert proof.figures[ERP_TRANSACTIONS].to_come == 9 - there
+        assert hold(expected_outputs, partial).first() is None
+        assert expected_outputs.figures[ERP_TRANSACTIONS].to_come == 9 - there
 
 
 def test_past_the_state_too_what_is_there_must_go_on_without_a_gap(done: Run, found: Laid) -> None:
     partial = {AT: [found[AT][place] for place in of_line(found)[1:3]]}
-    first = only(hold(proof_of(done, due=False), partial), "missing")
+    first = only(hold(expecting(done, due=False), partial), "missing")
     assert first.expected == "pc:DE01/L1:/mes|c0"
     assert first.found == "pc:DE01/L1:/mes|c1"
 
@@ -253,11 +253,11 @@ def test_past_the_state_too_what_is_there_must_go_on_without_a_gap(done: Run, fo
 def test_what_is_due_ends_where_the_state_is() -> None:
     done, before = run(LOG), run(LOG[:4])
     for there, missing in [(4, 0), (3, 1)]:
-        proof = Proof(BytesIO(), Differences(), WINDOWED)
-        proof.expect(M, before.outputs[M])
-        proof.due(M)
-        proof.expect(M, done.outputs[M][len(before.outputs[M]) :])
-        differences = hold(proof, laid(done.outputs[M][:there]))
+        expected_outputs = ExpectedOutputs(BytesIO(), Differences(), WINDOWED)
+        expected_outputs.expect(M, before.outputs[M])
+        expected_outputs.due(M)
+        expected_outputs.expect(M, done.outputs[M][len(before.outputs[M]) :])
+        differences = hold(expected_outputs, laid(done.outputs[M][:there]))
         assert differences.counts["missing"] == missing
 
 
@@ -265,7 +265,7 @@ def test_a_changed_record_is_named_with_the_member_that_differs(done: Run, found
     place = of_line(found)[3]
     key, value = found[AT][place]
     found[AT][place] = key, with_data(value, quantity="44")
-    first = only(hold(proof_of(done), found), "changed")
+    first = only(hold(expecting(done), found), "changed")
     assert (first.topic, first.partition, first.offset, first.line) == (*AT, place, "DE01/L1")
     assert (first.member, first.expected, first.found) == ("data.quantity", "4", "44")
     assert id_of(value) in first.says
@@ -277,7 +277,7 @@ def test_another_spelling_of_equal_content_is_no_change(done: Run, found: Laid) 
         at: [(key, json.dumps(json.loads(value), indent=2).encode()) for key, value in records]
         for at, records in found.items()
     }
-    assert hold(proof_of(done), found).first() is None
+    assert hold(expecting(done), found).first() is None
 
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -296,16 +296,16 @@ OTHER_TRACE = TRACE.replace(b"0af7", b"0af8")
 def test_headers_that_lineside_doesnt_write_are_a_change(
     done: Run, found: Laid, headers: Headers, member: str, repeat: bool
 ) -> None:
-    proof = proof_of(done)
+    expected_outputs = expecting(done)
     place = of_line(found)[0]
     key, value = found[AT][place]
     if repeat:
-        differences = hold(proof, found)
-        proof.find(Place(*AT, 99, key), value, headers)
+        differences = hold(expected_outputs, found)
+        expected_outputs.find(Place(*AT, 99, key), value, headers)
     else:
         del found[AT][place]
-        proof.find(Place(*AT, 0, key), value, headers)
-        differences = hold(proof, found, begin=1)
+        expected_outputs.find(Place(*AT, 0, key), value, headers)
+        differences = hold(expected_outputs, found, begin=1)
     first = only(differences, "reused" if repeat else "changed")
     assert first.member == member
 
@@ -324,10 +324,10 @@ def test_a_record_has_the_trace_of_its_event_or_as_earlier_versions_wrote_it_non
         ([("traceparent", OTHER_TRACE)], {"changed"}),
         ([("traceparent", TRACE), ("traceparent", TRACE)], {"changed"}),
     ]:
-        proof = proof_of(done)
-        proof.find(Place(*AT, 0, KEY), left.value, headers)
-        proof.finish()
-        assert set(proof.differences.counts) == kinds
+        expected_outputs = expecting(done)
+        expected_outputs.find(Place(*AT, 0, KEY), left.value, headers)
+        expected_outputs.finish()
+        assert set(expected_outputs.differences.counts) == kinds
 
 
 @pytest.mark.parametrize("repeat", [True, False])
@@ -342,7 +342,7 @@ def test_a_member_that_is_there_twice_is_a_change_though_the_last_one_is_right(
         found[AT].append((key, forged))
     else:
         found[AT][place] = key, forged
-    first = only(hold(proof_of(done), found), "reused" if repeat else "changed")
+    first = only(hold(expecting(done), found), "reused" if repeat else "changed")
     assert (first.member, first.found) == ("data.quantity", ["999999", "4"])
     assert "data.quantity is there 2 times: '999999' and '4'" in first.says
 
@@ -353,7 +353,7 @@ def test_a_record_that_comes_too_late_is_named_with_what_came_before(
     one, other = of_line(found)[1:3]
     records = found[AT]
     records[one], records[other] = records[other], records[one]
-    first = only(hold(proof_of(done), found), "reordered")
+    first = only(hold(expecting(done), found), "reordered")
     assert (first.topic, first.partition, first.offset) == (*AT, other)
     assert first.expected == "pc:DE01/L1:/mes|c1"
     assert first.found == "pc:DE01/L1:/mes|c2"
@@ -366,7 +366,7 @@ def test_a_record_that_follows_from_no_input_is_named_with_what_could_come(
     key, value = found[AT][place]
     forged = json.dumps({**json.loads(value), "id": "pc:DE01/L1:/mes|forged"}).encode()
     found[AT].insert(place, (key, forged))
-    first = only(hold(proof_of(done), found), "extra")
+    first = only(hold(expecting(done), found), "extra")
     assert (first.topic, first.partition, first.offset) == (*AT, place)
     assert (first.expected, first.found) == (id_of(value), "pc:DE01/L1:/mes|forged")
 
@@ -374,7 +374,7 @@ def test_a_record_that_follows_from_no_input_is_named_with_what_could_come(
 def test_a_record_under_another_lines_key_is_named_with_its_own(done: Run, found: Laid) -> None:
     place = of_line(found)[5]
     found[AT][place] = b"DE01/L2", found[AT][place][1]
-    differences = hold(proof_of(done), found)
+    differences = hold(expecting(done), found)
     assert set(differences.counts) == {"extra", "missing"}
     first = differences.first_of("determinism")
     assert first is not None
@@ -382,26 +382,26 @@ def test_a_record_under_another_lines_key_is_named_with_its_own(done: Run, found
 
 
 @pytest.mark.parametrize("value", [None, b"", b"[]", b'{"id":1,"type":"x"}', b"\xff", b"[" * 10**5])
-def test_what_is_no_record_of_ours_is_told_of(done: Run, found: Laid, value: bytes | None) -> None:
-    proof = proof_of(done)
-    proof.find(Place(*AT, 0, KEY), value)
-    first = only(hold(proof, found), "extra")
+def test_what_is_no_record_of_ours_is_reported(done: Run, found: Laid, value: bytes | None) -> None:
+    expected_outputs = expecting(done)
+    expected_outputs.find(Place(*AT, 0, KEY), value)
+    first = only(hold(expected_outputs, found), "extra")
     assert (first.topic, first.partition, first.offset, first.member) == (*AT, 0, "value")
 
 
 def test_a_repeat_refutes_exactly_once_only(done: Run, found: Laid) -> None:
     found[AT].append(found[AT][of_line(found)[0]])
-    proof = proof_of(done)
-    assert hold(proof, found).first() is None
-    assert proof.figures[ERP_TRANSACTIONS].repeats == 1
-    first = only(hold(proof_of(done, exactly_once=True), found), "repeated")
+    expected_outputs = expecting(done)
+    assert hold(expected_outputs, found).first() is None
+    assert expected_outputs.figures[ERP_TRANSACTIONS].repeats == 1
+    first = only(hold(expecting(done, exactly_once=True), found), "repeated")
     assert (first.offset, first.found) == (len(found[AT]) - 1, "pc:DE01/L1:/mes|c0")
 
 
 def test_a_repeat_with_another_content_is_a_posting_key_used_twice(done: Run, found: Laid) -> None:
     key, value = found[AT][of_line(found)[0]]
     found[AT].append((key, with_data(value, quantity="9")))
-    first = only(hold(proof_of(done), found), "reused")
+    first = only(hold(expecting(done), found), "reused")
     assert (first.topic, first.partition, first.offset) == (*AT, len(found[AT]) - 1)
     assert (first.member, first.expected, first.found) == ("data.quantity", "1", "9")
 
@@ -410,27 +410,27 @@ def test_a_line_in_two_partitions_has_no_order(done: Run, found: Laid) -> None:
     moved = found[AT].pop(of_line(found)[5])
     other = ERP_TRANSACTIONS, 1 - AT[1]
     found.setdefault(other, []).append(moved)
-    differences = hold(proof_of(done), found)
+    differences = hold(expecting(done), found)
     first = differences.first_of("order")
     assert first is not None
     assert first.kind == "scattered"
     assert {first.expected, first.found} == {0, 1}
 
 
-def test_one_posting_key_for_two_records_is_told_of_though_the_input_gives_both() -> None:
+def test_one_posting_key_for_two_records_is_reported_though_the_input_gives_both() -> None:
     # An id of a source comes again after the ledger has forgotten it, with another time.
     day = 86_400
     done = run([confirmed(0, id="c"), confirmed(8 * day, id="d"), confirmed(8 * day, id="c")])
     assert [one.topic for one in done.outputs[M]].count(ERP_TRANSACTIONS) == 3
-    first = only(hold(proof_of(done), laid(done.outputs[M])), "twice")
+    first = only(hold(expecting(done), laid(done.outputs[M])), "twice")
     assert first.found == "pc:DE01/L1:/mes|c"
 
 
-def test_a_machine_event_that_stands_singly_on_an_erp_topic_is_told_of() -> None:
+def test_a_machine_event_that_stands_singly_on_an_erp_topic_is_reported() -> None:
     done = run([event("machine.count.v1", 0, work_unit="U1", good=1, scrap=0)])
     value = encode("erp.count.v1", "ct:1", None, "DE01", "L1", {})
     done.outputs[E].append(Outgoing(ERP_TRANSACTIONS, KEY, "ct:1", "erp.count.v1", value))
-    first = only(hold(proof_of(done), laid(done.outputs[E])), "single")
+    first = only(hold(expecting(done), laid(done.outputs[E])), "single")
     assert first.found == "ct:1"
 
 
@@ -439,8 +439,8 @@ def test_exceptions_of_both_inputs_under_one_key_are_in_no_order_of_their_own() 
     done = run(bad)
     (of_m, of_n), (of_e,) = done.outputs[M], done.outputs[E]
     for order in ([of_m, of_n, of_e], [of_m, of_e, of_n], [of_e, of_m, of_n]):
-        assert hold(proof_of(done), laid(order)).first() is None
-    first = only(hold(proof_of(done), laid([of_n, of_e, of_m])), "reordered")
+        assert hold(expecting(done), laid(order)).first() is None
+    first = only(hold(expecting(done), laid([of_n, of_e, of_m])), "reordered")
     assert first.topic == EXCEPTIONS
     assert (first.expected, first.found) == ("mes.events.v1/0/0", "mes.events.v1/0/1")
 
@@ -449,12 +449,12 @@ def test_where_the_beginning_is_gone_a_line_is_looked_at_from_its_first_record(
     done: Run, found: Laid
 ) -> None:
     kept = {AT: found[AT][of_line(found)[2] :]}
-    proof = proof_of(done, gone=[AT])
-    assert hold(proof, kept, begin=of_line(found)[2]).first() is None
+    expected_outputs = expecting(done, removed=[AT])
+    assert hold(expected_outputs, kept, begin=of_line(found)[2]).first() is None
     lost = kept[AT].pop(of_line(kept)[1])
-    first = only(hold(proof_of(done, gone=[AT]), kept), "missing")
+    first = only(hold(expecting(done, removed=[AT]), kept), "missing")
     assert first.expected == id_of(lost[1])
-    assert hold(proof_of(done, gone=[AT]), {}).first() is None
+    assert hold(expecting(done, removed=[AT]), {}).first() is None
 
 
 def with_windows() -> list[bytes]:
@@ -466,11 +466,13 @@ def test_totals_are_those_of_the_records_and_of_what_is_to_come() -> None:
     done = run(with_windows())
     sums = {("erp.goods_issue.v1", "quantity"): 1_750_000_000}
     for there in (0, len(done.outputs[M])):
-        proof = proof_of(done, due=False)
+        expected_outputs = expecting(done, due=False)
         for key, value in laid(done.outputs[M][:there]).get(AT, []):
-            proof.find(Place(*AT, 0, key), value)
-        to_come = proof.finish()
-        at_erp = {name: total for name, total in (proof.sums + to_come).items() if name in sums}
+            expected_outputs.find(Place(*AT, 0, key), value)
+        to_come = expected_outputs.finish()
+        at_erp = {
+            name: total for name, total in (expected_outputs.sums + to_come).items() if name in sums
+        }
         assert at_erp == sums
 
 
@@ -484,9 +486,9 @@ def test_a_changed_measure_changes_the_totals() -> None:
         if at[0] == SUMMARY_CONSUMPTION
     )
     found[at][place] = KEY, with_data(value, quantity="1.500000001")
-    proof = proof_of(done)
-    differences = hold(proof, found)
-    check_totals(done.tasks.values(), proof.sums, differences)
+    expected_outputs = expecting(done)
+    differences = hold(expected_outputs, found)
+    check_totals(done.tasks.values(), expected_outputs.sums, differences)
     assert set(differences.counts) == {"changed", "totals"}
     first = differences.first_of("conservation")
     assert first is not None
@@ -494,22 +496,22 @@ def test_a_changed_measure_changes_the_totals() -> None:
     assert (first.expected, first.found) == ("4.75", "4.500000001")
 
 
-def test_a_measure_that_is_none_is_told_of_as_changed() -> None:
+def test_a_measure_that_is_none_is_reported_as_changed() -> None:
     done = run(with_windows())
     found = {
         at: [(key, with_data(value, quantity="much")) for key, value in records]
         for at, records in laid(done.outputs[M]).items()
     }
-    only(hold(proof_of(done), found), "changed")
+    only(hold(expecting(done), found), "changed")
 
 
 def test_a_partition_that_doesnt_conserve_refutes_the_totals() -> None:
     done = run(with_windows())
-    proof = proof_of(done)
-    differences = hold(proof, laid(done.outputs[M]))
+    expected_outputs = expecting(done)
+    differences = hold(expected_outputs, laid(done.outputs[M]))
     (line,) = done.tasks[M].lines.values()
     line.accepted[0][0] += 1
-    check_totals(done.tasks.values(), proof.sums, differences)
+    check_totals(done.tasks.values(), expected_outputs.sums, differences)
     first = only(differences, "totals")
     assert first.expected == "4.750000001"
     assert first.found == "4.75"

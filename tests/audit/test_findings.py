@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agents.audit import findings as tell
-from agents.audit.content import STRUCTURED, Unlike, unlike, unlike_headers
+from agents.audit import findings
+from agents.audit.content import STRUCTURED, Mismatch, first_mismatch, header_mismatch
 from agents.audit.findings import LAWS, Differences, Place
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MES_EVENTS
 
@@ -44,13 +44,15 @@ def changed(path: str, value: object) -> bytes:
 def test_the_member_that_differs_is_named_with_its_values(
     path: str, value: object, member: str, expected: object, found: object
 ) -> None:
-    different = unlike(json.dumps(RECORD).encode(), changed(path, value))
-    assert different == Unlike(member, expected, found)
+    different = first_mismatch(json.dumps(RECORD).encode(), changed(path, value))
+    assert different == Mismatch(member, expected, found)
 
 
 def test_the_order_of_members_and_spaces_are_no_content() -> None:
     turned = dict(reversed(RECORD.items()))
-    assert unlike(json.dumps(RECORD).encode(), json.dumps(turned, indent=1).encode()) is None
+    assert (
+        first_mismatch(json.dumps(RECORD).encode(), json.dumps(turned, indent=1).encode()) is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_member_that_is_there_twice_is_a_difference_whichever_value_comes_last
 ) -> None:
     value = json.dumps(RECORD)
     assert was in value
-    different = unlike(value.encode(), value.replace(was, is_, 1).encode())
+    different = first_mismatch(value.encode(), value.replace(was, is_, 1).encode())
     assert different is not None
     assert (different.member, different.found, different.twice) == (member, found, True)
     assert f"{member} is there 2 times" in str(different)
@@ -82,7 +84,7 @@ def test_a_member_that_is_there_twice_is_a_difference_whichever_value_comes_last
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 def test_a_value_in_another_encoding_is_another_one(encoding: str) -> None:
     value = json.dumps(RECORD)
-    assert unlike(value.encode(), value.encode(encoding)) is not None
+    assert first_mismatch(value.encode(), value.encode(encoding)) is not None
 
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -108,17 +110,17 @@ TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def test_only_the_headers_that_lineside_writes_are_none_too_many(
     headers: list[tuple[str, bytes | None]], member: str | None
 ) -> None:
-    different = unlike_headers(TRACE, headers)
+    different = header_mismatch(TRACE, headers)
     assert (different.member if different else None) == member
 
 
 def test_a_trace_that_the_input_doesnt_give_is_a_header_too_many() -> None:
-    assert unlike_headers(None, [("traceparent", TRACE)]) is not None
+    assert header_mismatch(None, [("traceparent", TRACE)]) is not None
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_json_differs_as_a_whole(value: bytes) -> None:
-    different = unlike(b"{}", value)
+    different = first_mismatch(b"{}", value)
     assert different is not None
     assert (different.member, different.expected) == ("value", "{}")
 
@@ -126,12 +128,12 @@ def test_what_is_no_json_differs_as_a_whole(value: bytes) -> None:
 def test_the_first_difference_is_that_of_the_first_topic_partition_and_offset() -> None:
     found = Differences()
     assert found.first() is None
-    total = tell.totals("erp.goods_issue.v1", "quantity", "1", "2")
-    late = tell.repeated(Place(EXCEPTIONS, 0, 1), "x")
-    end = tell.missing(Place(ERP_TRANSACTIONS, 1), "c", None)
-    seventh = tell.missing(Place(ERP_TRANSACTIONS, 1, 7), "b", "c")
-    third = tell.missing(Place(ERP_TRANSACTIONS, 1, 3), "a", "b")
-    counts = tell.miscounted(Place(MES_EVENTS, 3, 9), "tick", 1, 2, "")
+    total = findings.totals("erp.goods_issue.v1", "quantity", "1", "2")
+    late = findings.repeated(Place(EXCEPTIONS, 0, 1), "x")
+    end = findings.missing(Place(ERP_TRANSACTIONS, 1), "c", None)
+    seventh = findings.missing(Place(ERP_TRANSACTIONS, 1, 7), "b", "c")
+    third = findings.missing(Place(ERP_TRANSACTIONS, 1, 3), "a", "b")
+    counts = findings.miscounted(Place(MES_EVENTS, 3, 9), "tick", 1, 2, "")
     for note, first in [
         (total, total), (late, late), (end, end), (seventh, seventh), (third, third),
         (seventh, third), (counts, counts), (third, counts),
@@ -145,4 +147,4 @@ def test_the_first_difference_is_that_of_the_first_topic_partition_and_offset() 
 
 
 def test_every_kind_of_difference_refutes_a_law() -> None:
-    assert set(tell.LAW_OF.values()) == set(LAWS)
+    assert set(findings.LAW_OF.values()) == set(LAWS)

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.audit.findings import Differences, Place
-from agents.audit.outputs_alone import Remains
+from agents.audit.outputs_alone import OutputsAlone
 from logs import random_log
 from runs import consumed, run
 from streams.contract.topics import SUMMARY_CONSUMPTION
 from streams.log.record import Outgoing
 
 
-def hold(records: list[Outgoing], exactly_once: bool = False) -> Remains:
+def hold(records: list[Outgoing], exactly_once: bool = False) -> OutputsAlone:
     """Return what was found of records in one partition of each topic."""
-    remains = Remains(Differences(), exactly_once)
+    outputs = OutputsAlone(Differences(), exactly_once)
     for offset, record in enumerate(records):
-        remains.find(Place(record.topic, 0, offset, record.key), record.value)
-    return remains
+        outputs.find(Place(record.topic, 0, offset, record.key), record.value)
+    return outputs
 
 
 def late_windows() -> list[Outgoing]:
@@ -32,8 +32,8 @@ def late_windows() -> list[Outgoing]:
 
 
 def with_quantity(record: Outgoing, quantity: str) -> Outgoing:
-    told = json.loads(record.value)
-    value = json.dumps({**told, "data": {**told["data"], "quantity": quantity}}).encode()
+    event = json.loads(record.value)
+    value = json.dumps({**event, "data": {**event["data"], "quantity": quantity}}).encode()
     return Outgoing(record.topic, record.key, record.id, record.type, value)
 
 
@@ -41,14 +41,14 @@ def with_quantity(record: Outgoing, quantity: str) -> Outgoing:
 def test_no_part_of_what_left_contradicts_itself(seed: int, size: int, first: int) -> None:
     done = run(random_log(seed, size))
     left = [each for outputs in done.outputs.values() for each in outputs]
-    remains = hold([*left[first:], *left[first + first // 2 :]])
-    assert remains.differences.first() is None
-    assert remains.keys == len(left[first:])
-    repeats = sum(figures.repeats for figures in remains.figures.values())
+    outputs = hold([*left[first:], *left[first + first // 2 :]])
+    assert outputs.differences.first() is None
+    assert outputs.keys == len(left[first:])
+    repeats = sum(figures.repeats for figures in outputs.figures.values())
     assert repeats == len(left[first + first // 2 :])
 
 
-def test_revisions_of_a_row_that_fall_are_told_of() -> None:
+def test_revisions_of_a_row_that_fall_are_reported() -> None:
     records = late_windows()
     assert len(records) == 3
     assert hold(records).differences.first() is None
@@ -59,7 +59,7 @@ def test_revisions_of_a_row_that_fall_are_told_of() -> None:
     assert first.topic == SUMMARY_CONSUMPTION
 
 
-def test_a_posting_key_with_another_content_is_told_of() -> None:
+def test_a_posting_key_with_another_content_is_reported() -> None:
     one, *_ = late_windows()
     spaced = Outgoing(
         one.topic, one.key, one.id, one.type, json.dumps(json.loads(one.value)).encode()
@@ -72,16 +72,16 @@ def test_a_posting_key_with_another_content_is_told_of() -> None:
 
 
 @pytest.mark.parametrize("kind", ["twice", "headers"])
-def test_what_readers_could_take_for_something_else_is_told_of(kind: str) -> None:
+def test_what_readers_could_take_for_something_else_is_reported(kind: str) -> None:
     one, *_ = late_windows()
     twice = one.value.replace(b'"data":{', b'"data":{"quantity":"999999",', 1)
-    remains = Remains(Differences())
+    outputs = OutputsAlone(Differences())
     if kind == "twice":
-        remains.find(Place(one.topic, 0, 5, one.key), twice)
+        outputs.find(Place(one.topic, 0, 5, one.key), twice)
     else:
-        remains.find(Place(one.topic, 0, 5, one.key), one.value, [("ce_type", b"x")])
-    assert remains.differences.counts == {"changed": 1}
-    first = remains.differences.first()
+        outputs.find(Place(one.topic, 0, 5, one.key), one.value, [("ce_type", b"x")])
+    assert outputs.differences.counts == {"changed": 1}
+    first = outputs.differences.first()
     assert first is not None
     assert first.member == ("data.quantity" if kind == "twice" else "header ce_type")
 
@@ -92,15 +92,15 @@ def test_a_repeat_refutes_exactly_once_only() -> None:
     assert hold([one, one], exactly_once=True).differences.counts == {"repeated": 1}
 
 
-def test_a_line_in_two_partitions_is_told_of() -> None:
-    remains = Remains(Differences())
+def test_a_line_in_two_partitions_is_reported() -> None:
+    outputs = OutputsAlone(Differences())
     for number, record in enumerate(late_windows()[:2]):
-        remains.find(Place(record.topic, number, 0, record.key), record.value)
-    assert remains.differences.counts == {"scattered": 1}
+        outputs.find(Place(record.topic, number, 0, record.key), record.value)
+    assert outputs.differences.counts == {"scattered": 1}
 
 
 @pytest.mark.parametrize("value", [None, b"{}", b"{", b"\xff"])
-def test_what_is_no_record_of_ours_is_told_of(value: bytes | None) -> None:
-    remains = Remains(Differences())
-    remains.find(Place(SUMMARY_CONSUMPTION, 0, 5, b"DE01/L1"), value)
-    assert remains.differences.counts == {"extra": 1}
+def test_what_is_no_record_of_ours_is_reported(value: bytes | None) -> None:
+    outputs = OutputsAlone(Differences())
+    outputs.find(Place(SUMMARY_CONSUMPTION, 0, 5, b"DE01/L1"), value)
+    assert outputs.differences.counts == {"extra": 1}

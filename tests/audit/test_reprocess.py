@@ -7,9 +7,9 @@ from random import Random
 import msgspec
 import pytest
 
-from agents.audit.expected_outputs import Proof
+from agents.audit.expected_outputs import ExpectedOutputs
 from agents.audit.findings import Differences
-from agents.audit.reprocess import Head, OtherRulesError, Recount, read_head
+from agents.audit.reprocess import Head, OtherRulesError, ReprocessedPartition, read_head
 from runs import consumed, cut, event, new_task, placed, stepped
 from streams.contract.policy import default_policy
 from streams.contract.topics import MES_EVENTS
@@ -37,20 +37,20 @@ def head_after(records: Iterable[Record], timing: Timing | None = None) -> bytes
     return head
 
 
-def recounted(
+def reprocess(
     records: list[Record], head: Head | None, begin: int = 0, end: int | None = None
-) -> tuple[Recount, Differences, bool]:
-    """Return what came of a recount in random lumps, and whether it could be made."""
+) -> tuple[ReprocessedPartition, Differences, bool]:
+    """Reprocess records in random batches; return the differences, and whether it was possible."""
     differences = Differences()
-    proof = Proof(BytesIO(), differences, {})
+    expected_outputs = ExpectedOutputs(BytesIO(), differences, {})
     last = records[-1].offset + 1 if records else begin
-    recount = Recount(
-        M, rules_for(MES_EVENTS), MemoryStore(), head, begin, end or last, proof
+    reprocessed = ReprocessedPartition(
+        M, rules_for(MES_EVENTS), MemoryStore(), head, begin, end or last, expected_outputs
     )  # fmt: skip
-    for lump in cut(records, Random(1)):
-        recount.take(list(lump))
-    recount.finish()
-    return recount, differences, recount.compare(differences)
+    for batch in cut(records, Random(1)):
+        reprocessed.take(list(batch))
+    reprocessed.finish()
+    return reprocessed, differences, reprocessed.compare(differences)
 
 
 def rules(timing: Timing | None = None) -> Rules:
@@ -74,23 +74,23 @@ def test_a_head_is_read_as_the_state_wrote_it() -> None:
 
 @pytest.mark.parametrize("head", HEADS, ids=str)
 def test_a_state_at_any_offset_says_what_its_records_give(head: Head) -> None:
-    recount, differences, whole = recounted(RECORDS, head)
+    reprocessed, differences, whole = reprocess(RECORDS, head)
     assert whole
     assert differences.first() is None
-    assert recount.records == 8
-    assert recount.partition.counts.accepted == 3
+    assert reprocessed.records == 8
+    assert reprocessed.partition.counts.accepted == 3
 
 
 def test_a_state_that_hasnt_begun_says_nothing() -> None:
-    _, differences, whole = recounted(RECORDS, None)
+    _, differences, whole = reprocess(RECORDS, None)
     assert whole
     assert differences.first() is None
 
 
 def test_what_is_due_is_what_left_up_to_the_head() -> None:
     for head, due in zip(HEADS, [0, 0, 1, 1, 3, 3, 4, 5], strict=True):
-        recount, _, _ = recounted(RECORDS, head)
-        lanes = recount.proof.lanes.values()
+        reprocessed, _, _ = reprocess(RECORDS, head)
+        lanes = reprocessed.expected_outputs.lanes.values()
         assert sum(series.due for lane in lanes for series in lane.series) == due
         assert sum(len(series.ids) for lane in lanes for series in lane.series) == 5
 
@@ -102,7 +102,7 @@ def test_what_is_due_is_what_left_up_to_the_head() -> None:
 def test_a_count_that_isnt_that_of_the_records_is_named(name: str, by: int) -> None:
     right = HEADS[-1].counts
     wrong = Head(7, right | {name: right.get(name, 0) + by})
-    _, differences, whole = recounted(RECORDS, wrong)
+    _, differences, whole = reprocess(RECORDS, wrong)
     assert whole
     first = differences.first()
     assert first is not None
@@ -116,7 +116,7 @@ def test_a_count_that_isnt_that_of_the_records_is_named(name: str, by: int) -> N
 def test_an_outcome_taken_for_another_is_named_though_the_sum_is_right() -> None:
     right = HEADS[-1].counts
     wrong = Head(7, right | {"accepted": right["accepted"] - 1, "duplicate": 2})
-    _, differences, _ = recounted(RECORDS, wrong)
+    _, differences, _ = reprocess(RECORDS, wrong)
     assert differences.counts == {"counts": 2}
     first = differences.first()
     assert first is not None
@@ -124,9 +124,9 @@ def test_an_outcome_taken_for_another_is_named_though_the_sum_is_right() -> None
 
 
 @pytest.mark.parametrize("by", [-1, 1])
-def test_a_state_that_counted_another_number_of_records_is_told_of(by: int) -> None:
+def test_a_state_that_counted_another_number_of_records_is_reported(by: int) -> None:
     right = HEADS[-1].counts
-    _, differences, whole = recounted(RECORDS, Head(7, right | {"tick": 1 + by}))
+    _, differences, whole = reprocess(RECORDS, Head(7, right | {"tick": 1 + by}))
     assert whole
     first = differences.first()
     assert first is not None
@@ -137,13 +137,13 @@ def test_offsets_without_records_are_no_loss() -> None:
     # The ends of transactions have offsets, and are no records.
     spread = [msgspec.structs.replace(each, offset=3 * each.offset + 2) for each in RECORDS]
     head = read_head(head_after(spread[:5]), M, rules())
-    _, differences, whole = recounted(spread, head, end=30)
+    _, differences, whole = reprocess(spread, head, end=30)
     assert whole
     assert differences.first() is None
 
 
-def test_a_state_past_the_end_of_its_topic_is_told_of() -> None:
-    _, differences, whole = recounted(RECORDS[:4], HEADS[-1])
+def test_a_state_past_the_end_of_its_topic_is_reported() -> None:
+    _, differences, whole = reprocess(RECORDS[:4], HEADS[-1])
     assert whole
     first = differences.first()
     assert first is not None
@@ -151,21 +151,21 @@ def test_a_state_past_the_end_of_its_topic_is_told_of() -> None:
 
 
 def test_where_counted_records_are_gone_nothing_can_be_said() -> None:
-    _, differences, whole = recounted(RECORDS[2:], HEADS[-1], begin=2)
+    _, differences, whole = reprocess(RECORDS[2:], HEADS[-1], begin=2)
     assert not whole
     assert differences.first() is None
-    _, _, whole = recounted(RECORDS[2:], None, begin=2)
+    _, _, whole = reprocess(RECORDS[2:], None, begin=2)
     assert not whole
 
 
 def test_a_system_that_began_where_the_topic_begins_is_looked_at_in_full() -> None:
     later = RECORDS[2:]
     head = read_head(head_after(later), M, rules())
-    _, differences, whole = recounted(later, head, begin=2)
+    _, differences, whole = reprocess(later, head, begin=2)
     assert whole
     assert differences.first() is None
     wrong = Head(head.offset, head.counts | {"tick": 0})
-    _, differences, whole = recounted(later, wrong, begin=2)
+    _, differences, whole = reprocess(later, wrong, begin=2)
     assert whole
     assert differences.counts == {"counts": 1}
 
@@ -198,10 +198,10 @@ def test_a_state_that_could_grow_isnt_judged() -> None:
 
 
 def test_a_state_of_another_format_isnt_judged() -> None:
-    told = msgspec.msgpack.decode(head_after(RECORDS))
+    stored = msgspec.msgpack.decode(head_after(RECORDS))
     later = FORMATS[-1] + 1
     with pytest.raises(FormatError, match=f"format {later}"):
-        read_head(msgspec.msgpack.encode([later, *told[1:]]), M, rules())
+        read_head(msgspec.msgpack.encode([later, *stored[1:]]), M, rules())
 
 
 def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:
@@ -216,11 +216,13 @@ def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:
             store.write(pair for pair in stored.scan(b"") if pair[0][:1] != erased)
             assert (len(store) < len(stored)) == (erased is not None)
             differences = Differences()
-            proof = Proof(BytesIO(), differences, {})
-            recount = Recount(M, rules(), MemoryStore(), head, 0, 8, proof, store)
-            recount.take(RECORDS)
-            recount.finish()
-            assert recount.compare(differences)
+            expected_outputs = ExpectedOutputs(BytesIO(), differences, {})
+            reprocessed = ReprocessedPartition(
+                M, rules(), MemoryStore(), head, 0, 8, expected_outputs, store
+            )
+            reprocessed.take(RECORDS)
+            reprocessed.finish()
+            assert reprocessed.compare(differences)
             assert bool(differences.counts) == (erased is not None)
             first = differences.first()
             assert first is None or (first.topic, first.offset) == (MES_EVENTS, head.offset)

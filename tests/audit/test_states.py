@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from agents.audit.states import Otherwise, otherwise
+from agents.audit.states import StateMismatch, state_mismatches
 from logs import random_log
 from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
 from streams.contract.topics import MES_EVENTS
@@ -39,7 +39,7 @@ def worked(at: At, records: list[Record], rng: Random, timing: Timing | None) ->
     return store
 
 
-def recounted(at: At, records: list[Record], rng: Random, timing: Timing | None) -> Partition:
+def reprocess(at: At, records: list[Record], rng: Random, timing: Timing | None) -> Partition:
     """Return a task that has taken the records in batches, and keeps its ledger only."""
     task = Partition(*at, rules_for(at[0], timing), MemoryStore(), lasting=False)
     for batch in cut(records, rng):
@@ -49,8 +49,8 @@ def recounted(at: At, records: list[Record], rng: Random, timing: Timing | None)
 
 def differing(
     stored: Store, right: Partition, at: At = M, timing: Timing | None = None
-) -> list[Otherwise]:
-    return list(otherwise(at, rules_for(at[0], timing), stored, right))
+) -> list[StateMismatch]:
+    return list(state_mismatches(at, rules_for(at[0], timing), stored, right))
 
 
 @given(
@@ -62,7 +62,7 @@ def test_a_state_is_what_its_records_give_however_they_were_cut(
 ) -> None:
     for at, records in placed(random_log(seed, size)).items():
         stored = worked(at, records, rng, timing)
-        assert differing(stored, recounted(at, records, rng, timing), at, timing) == []
+        assert differing(stored, reprocess(at, records, rng, timing), at, timing) == []
 
 
 @given(
@@ -73,7 +73,7 @@ def test_no_key_that_counts_is_erased_or_exchanged_unseen(
     seed: int, size: int, rng: Random, wrong: str
 ) -> None:
     at, records = rng.choice(sorted(placed(random_log(seed, size)).items()))
-    stored, right = worked(at, records, rng, None), recounted(at, records, rng, None)
+    stored, right = worked(at, records, rng, None), reprocess(at, records, rng, None)
     oldest = {key: line.watermark - right.rules.retention for key, line in right.lines.items()}
     counting = [
         (key, value)
@@ -94,7 +94,7 @@ def test_no_key_that_counts_is_erased_or_exchanged_unseen(
 
 @pytest.fixture
 def right() -> Partition:
-    return recounted(M, placed(LOG)[M], Random(1), None)
+    return reprocess(M, placed(LOG)[M], Random(1), None)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_ledger_entry_that_was_reversed_by_nobody_is_named(
     ],
     ids=str,
 )  # fmt: skip
-def test_a_state_that_cant_be_read_or_is_of_lines_unseen_is_told_of(
+def test_a_state_that_cant_be_read_or_is_of_lines_unseen_is_reported(
     stored: Store, right: Partition, change: tuple[bytes, bytes]
 ) -> None:
     stored.write([change])

@@ -439,11 +439,11 @@ def test_a_demo_that_others_reach_has_a_token_in_its_link() -> None:
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        told = re.match(
+        printed = re.match(
             r"lineside demo: (http://127\.0\.0\.1:\d+/)#token=(\S{20,}) ", process.stdout.readline()
         )
-        assert told is not None
-        url, token = told.groups()
+        assert printed is not None
+        url, token = printed.groups()
         for headers, code in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
             request = urllib.request.Request(f"{url}api/status", headers=headers)
             try:
@@ -476,8 +476,8 @@ def test_a_feed_without_any_event_ends_with_the_reasons_and_exit_code_1(tmp_path
     done = lineside(*feed, "--until-drained")
     assert_one_sentence(done, 1, "nothing of", "log.csv", "3,001 refused")
     assert re.search(r"3,000  malformed: .* \(first: mes\.events\.v1/0/1\)", done.stderr)
-    told = [int(n) for n in re.findall(r"(\d+) more were refused within a second", done.stderr)]
-    assert sum(told) + done.stderr.count("lineside.refused: mes.events.v1/0/") == 3_001
+    counts = [int(n) for n in re.findall(r"(\d+) more were refused within a second", done.stderr)]
+    assert sum(counts) + done.stderr.count("lineside.refused: mes.events.v1/0/") == 3_001
     assert_one_sentence(lineside(*feed, "--until-drained"), 1, "nothing of", "log.csv")
 
 
@@ -492,7 +492,9 @@ def test_a_log_with_nothing_in_it_is_no_error(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_an_accepted_event_among_refused_ones_is_no_error_but_they_are_told(tmp_path: Path) -> None:
+def test_an_accepted_event_among_refused_ones_is_no_error_but_they_are_reported(
+    tmp_path: Path,
+) -> None:
     done = lineside("replay", "-", "--out", tmp_path, stdin=f"{EVENT}\nnot JSON\n".encode())
     assert done.returncode == 0
     assert "1  malformed: the value isn't JSON" in done.stderr

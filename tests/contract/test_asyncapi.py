@@ -81,7 +81,7 @@ def validator(name: str) -> Draft7Validator:
     return Draft7Validator(schema)
 
 
-def is_told(record: dict[str, Any]) -> bool:
+def is_described(record: dict[str, Any]) -> bool:
     return bool(validator(record["type"]).is_valid(record))
 
 
@@ -181,15 +181,15 @@ def test_what_leaves_by_another_policy_is_as_its_document_tells() -> None:
 @pytest.mark.parametrize("kind", REQUIRED)
 def test_a_record_that_lacks_something_isnt_as_told(kind: str) -> None:
     record = examples()[kind][0]
-    assert is_told(record)
-    assert not is_told({**record, "data": {}})
+    assert is_described(record)
+    assert not is_described({**record, "data": {}})
     attributes = ENVELOPE if kind != "exception.raised.v1" else ("specversion", "source", "id")
     for name in attributes:
         if name != "type":
             assert not validator(kind).is_valid(without(record, name)), name
     for name in REQUIRED[kind]:
         data = without(record["data"], name)
-        assert not is_told({**record, "data": data}), name
+        assert not is_described({**record, "data": data}), name
     assert set(REQUIRED[kind]) == set(validator(kind).schema["properties"]["data"]["required"])
 
 
@@ -222,7 +222,7 @@ def test_a_record_with_something_wrong_isnt_as_told(kind: str) -> None:
     for name in named(kind) & wrong_data.keys():
         for wrong in wrong_data[name]:
             changed = {**record, "data": {**record["data"], name: wrong}}
-            assert not is_told(changed), f"{name} {wrong!r}"
+            assert not is_described(changed), f"{name} {wrong!r}"
 
 
 @pytest.mark.parametrize("kind", [*REQUIRED, *TYPES])
@@ -231,7 +231,7 @@ def test_a_member_more_is_no_fault(kind: str) -> None:
     record = examples()[kind][0] if kind in REQUIRED else sample(kind)
     more = copy.deepcopy(record) | {"recordedtime": 7}
     more["data"]["another"] = {}
-    assert is_told(more)
+    assert is_described(more)
 
 
 # What comes in.
@@ -258,11 +258,11 @@ def test_an_event_is_as_told_unless_it_is_refused_as_broken(folder: Path) -> Non
 def told_in(value: bytes) -> bool:
     """Return whether a value is JSON and as told by its type."""
     try:
-        told = json.loads(value)
+        event = json.loads(value)
     except ValueError:
         return False
-    known = isinstance(told, dict) and told.get("type") in (*TYPES, TICK_TYPE)
-    return known and is_told(told)
+    known = isinstance(event, dict) and event.get("type") in (*TYPES, TICK_TYPE)
+    return known and is_described(event)
 
 
 def contract_members() -> dict[str, tuple[list[str], list[str]]]:
@@ -281,14 +281,14 @@ def sample(kind: str, optional: bool = True) -> dict[str, Any]:
     """Return an event with all members, or with those that it needs."""
     required, more = contract_members()[kind]
     names = [*required, *(more if optional else [])]
-    told: dict[str, Any] = json.loads(event(kind, 0, **{n: SAMPLES.get(n, "x") for n in names}))
-    return told
+    document: dict[str, Any] = json.loads(event(kind, 0, **{n: SAMPLES.get(n, "x") for n in names}))
+    return document
 
 
-def verdict(told: dict[str, Any]) -> bool:
+def verdict(document: dict[str, Any]) -> bool:
     """Return whether the job takes an event, which has to be what the document says of it."""
-    taken = not isinstance(decode(json.dumps(told).encode(), (), None), Rejection)
-    assert validator(told["type"]).is_valid(told) == taken, told
+    taken = not isinstance(decode(json.dumps(document).encode(), (), None), Rejection)
+    assert validator(document["type"]).is_valid(document) == taken, document
     return taken
 
 
@@ -335,8 +335,8 @@ def test_a_time_is_told_as_it_is_read(time: Any, right: bool) -> None:
      ("1.", False), (".5", False)],
 )  # fmt: skip
 def test_a_measure_is_told_as_it_is_read(measure: Any, right: bool) -> None:
-    told = sample("goods.received.v1")
-    assert verdict({**told, "data": {**told["data"], "quantity": measure}}) == right
+    document = sample("goods.received.v1")
+    assert verdict({**document, "data": {**document["data"], "quantity": measure}}) == right
 
 
 @pytest.mark.parametrize(
@@ -345,14 +345,14 @@ def test_a_measure_is_told_as_it_is_read(measure: Any, right: bool) -> None:
      ("a\x7f", False), ("a\x9f", False), ("\u2028", True), (7, False)],
 )  # fmt: skip
 def test_a_text_is_told_as_it_is_read(text: Any, right: bool) -> None:
-    told = sample("goods.received.v1")
-    assert verdict({**told, "data": {**told["data"], "item": text}}) == right
-    assert verdict({**told, "id": text}) == right
+    document = sample("goods.received.v1")
+    assert verdict({**document, "data": {**document["data"], "item": text}}) == right
+    assert verdict({**document, "id": text}) == right
 
 
 def test_a_place_has_no_slash() -> None:
     for name in ("plant", "line"):
-        assert not is_told({**sample("goods.received.v1"), name: "a/b"})
+        assert not is_described({**sample("goods.received.v1"), name: "a/b"})
         assert not verdict({**sample("goods.received.v1"), name: "x" * 129})
 
 
@@ -360,7 +360,7 @@ def test_a_tick_is_told_as_lineside_writes_it() -> None:
     from agents.tick_clock import tick_bytes
 
     tick = json.loads(tick_bytes(1_795_240_800_000_000))
-    assert is_told(tick)
+    assert is_described(tick)
     for name in ENVELOPE:
         if name != "type":
             assert not validator(TICK_TYPE).is_valid(without(tick, name))
@@ -376,8 +376,8 @@ def headers_schema(name: str) -> Draft7Validator:
 @pytest.mark.parametrize("kind", [*REQUIRED, TICK_TYPE])
 def test_what_lineside_writes_has_the_headers_that_are_told(kind: str) -> None:
     record = Outgoing(ERP_TRANSACTIONS, b"P/L", "id", kind, b"{}")
-    told = {name: value.decode() for name, value in headers_of(record)}
-    assert headers_schema(kind).is_valid(told)
+    headers = {name: value.decode() for name, value in headers_of(record)}
+    assert headers_schema(kind).is_valid(headers)
     assert not headers_schema(kind).is_valid({})
     assert not headers_schema(kind).is_valid({"content-type": "application/json"})
 

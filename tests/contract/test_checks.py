@@ -56,28 +56,28 @@ PAIRS = [pair for pair in combinations(range(1, 16), 2) if pair not in APART]
 
 def judged(*checks: int) -> bytes:
     """Return a record, as kcat prints it, to which all these checks apply."""
-    told = json.loads(_event_for(set(checks)))
-    key, timestamp = f"{told['plant']}/{told['line']}", -1
+    document = json.loads(_event_for(set(checks)))
+    key, timestamp = f"{document['plant']}/{document['line']}", -1
     if 12 in checks:
-        told["data"]["original"]["type"] = "operation.started.v1"
+        document["data"]["original"]["type"] = "operation.started.v1"
     if 13 in checks:
-        told["data"]["original"]["data"]["quantity"] = "77"
+        document["data"]["original"]["data"]["quantity"] = "77"
     if 11 in checks and 9 not in checks:
-        told["data"]["reverses"] = "nobody"
+        document["data"]["reverses"] = "nobody"
     if 10 in checks:
-        told["id"] = "other content"
+        document["id"] = "other content"
     if 8 in checks:
-        told["time"] = "2026-11-21T04:00:00Z"
+        document["time"] = "2026-11-21T04:00:00Z"
     if 7 in checks:
         timestamp = (START - 20_000) * 1_000
     if 6 in checks:
         key = "DE01/L9"
     if 5 in checks:
-        told["specversion"] = "2.0"  # no part of what the ledger compares
+        document["specversion"] = "2.0"  # no part of what the ledger compares
     for check, kind in ((4, "clock.tick.v1"), (3, "material.eaten.v1"), (2, 5)):
         if check in checks:
-            told["type"] = kind
-    value = json.dumps(told)
+            document["type"] = kind
+    value = json.dumps(document)
     return printed(value[:-1] if 1 in checks else value, key, timestamp)
 
 
@@ -121,9 +121,9 @@ def compiled(lines: list[bytes]) -> Counter[str]:
 
 
 def _outcomes(counts: Any, codes: Any) -> Counter[str]:
-    told = Counter({name: counts[name] for name in ("accepted", "duplicate", "tick")})
-    told.update(codes)
-    return told
+    outcomes = Counter({name: counts[name] for name in ("accepted", "duplicate", "tick")})
+    outcomes.update(codes)
+    return outcomes
 
 
 LOOPS = pytest.mark.parametrize("loop", [plainly, compiled, by_the_reference])
@@ -175,16 +175,16 @@ def test_the_page_names_the_types_that_can_be_reversed() -> None:
 
 def test_asyncapi_says_of_each_code_what_to_do() -> None:
     payload = document("0")["components"]["messages"]["exception.raised.v1"]["payload"]
-    told = payload["properties"]["data"]["properties"]
-    assert told["code"]["enum"] == list(CLASSES)
-    assert set(told["class"]["enum"]) == {*CLASSES.values(), "technical"}
+    members = payload["properties"]["data"]["properties"]
+    assert members["code"]["enum"] == list(CLASSES)
+    assert set(members["class"]["enum"]) == {*CLASSES.values(), "technical"}
     for code, remedy in remedies().items():
-        assert f"- `{code}`: {remedy}" in told["code"]["description"]
+        assert f"- `{code}`: {remedy}" in members["code"]["description"]
 
 
 def test_the_metrics_have_a_series_for_each_code_with_its_class() -> None:
     series: list[tuple[str, ...]] = []
     families: Any = SimpleNamespace(add=lambda name, _, *labels: series.append((name, *labels)))
     _add_tally(families, Meter())
-    told = [labels for name, *labels in series if name == "exceptions_total"]
-    assert told == [[kind, code] for code, kind in CLASSES.items()]
+    labels_found = [labels for name, *labels in series if name == "exceptions_total"]
+    assert labels_found == [[kind, code] for code, kind in CLASSES.items()]

@@ -96,8 +96,8 @@ def test_the_shipped_policy_is_the_table_of_the_contract() -> None:
     assert transactions == at_once | windowed
     assert {name: entry.short for name, entry in policy.summaries.items()} == summaries
     entries = [*policy.transactions.items(), *policy.summaries.items()]
-    told = {name: " ".join(entry.row) for name, entry in entries if entry.row}
-    assert told == rows.ROWS
+    rows_of_policy = {name: " ".join(entry.row) for name, entry in entries if entry.row}
+    assert rows_of_policy == rows.ROWS
     fed = {
         (kind, name, measure, member)
         for name, entry in entries
@@ -219,13 +219,13 @@ def test_a_wrong_policy_is_refused_naming_the_entry(
 
 
 def test_a_policy_without_downtime_is_refused() -> None:
-    told = SHIPPED.replace('[summaries."summary.downtime.v1"]', "[x]", 1)
+    policy_text = SHIPPED.replace('[summaries."summary.downtime.v1"]', "[x]", 1)
     with pytest.raises(PolicyError):
-        read_policy(told)
+        read_policy(policy_text)
 
 
 def test_a_machine_event_at_once_is_refused() -> None:
-    told = (
+    policy_text = (
         SHIPPED
         + """
 [transactions."erp.machine_count.v1"]
@@ -235,8 +235,8 @@ inputs = { "machine.count.v1" = {} }
 """
     )
     with pytest.raises(PolicyError, match=r"erp\.machine_count\.v1: machine\.count\.v1 is a mach"):
-        read_policy(told)
-    windowed = told.replace(
+        read_policy(policy_text)
+    windowed = policy_text.replace(
         'short = "mc"\nwhen = "at_once"',
         'short = "mc"\nwhen = "window"\nrow = ["work_unit"]\nmeasures = ["good"]',
     ).replace('"machine.count.v1" = {}', '"machine.count.v1" = { good = "good" }')
@@ -248,7 +248,7 @@ inputs = { "machine.count.v1" = {} }
 def test_a_row_of_anything_but_text_and_flags_is_refused(member: str) -> None:
     """A key of a decimal would tell 0.75 from 0.750; and it would stop the stream at the close."""
     kind = {"quantity": "material.consumed.v1", "original": "transaction.reversed.v1"}[member]
-    told = (
+    policy_text = (
         SHIPPED
         + f"""
 [transactions."erp.odd.v1"]
@@ -260,7 +260,7 @@ inputs = {{ "{kind}" = {{}} }}
 """
     )
     with pytest.raises(PolicyError, match=rf"erp\.odd\.v1.*'{member}'"):
-        read_policy(told)
+        read_policy(policy_text)
 
 
 def test_the_shipped_policy_is_toml_with_nothing_else() -> None:
@@ -281,12 +281,12 @@ def test_a_row_may_have_as_many_measures_as_the_bound_says_and_no_more() -> None
     names = [f"m{number}" for number in range(MEASURES_MAX + 1)]
     for count in (MEASURES_MAX, MEASURES_MAX + 1):
         fed = ", ".join(f'{name} = "quantity"' for name in names[:count])
-        told = SHIPPED + MORE.format(measures=json.dumps(names[:count]), fed=fed)
+        policy_text = SHIPPED + MORE.format(measures=json.dumps(names[:count]), fed=fed)
         if count > MEASURES_MAX:
             with pytest.raises(PolicyError, match=rf"erp\.more\.v1 has {count} measures: at most"):
-                read_policy(told)
+                read_policy(policy_text)
             return
-        bench = Bench(policy=read_policy(told))
+        bench = Bench(policy=read_policy(policy_text))
         bench.send(consumed(0, "2.5"))
         (left,) = [each for each in bench.close() if each["type"] == "erp.more.v1"]
         assert [left["data"][name] for name in names[:count]] == ["2.5"] * count
@@ -303,15 +303,15 @@ def test_there_may_be_as_many_record_types_as_the_bounds_say_and_no_more(
     kind: str | None, room: int, words: str
 ) -> None:
     fed = ["labor.booked.v1", "goods.received.v1", "production.confirmed.v1", "rework.declared.v1"]
-    told = SHIPPED
+    policy_text = SHIPPED
     for number in range(room + 1):
         given = kind or fed[number % 4]
         member = "seconds" if given == "labor.booked.v1" else "quantity"
         if number == room:
-            bench = Bench(policy=read_policy(told))
+            bench = Bench(policy=read_policy(policy_text))
             bench.send(consumed(0, "2.5"))
             assert [each for each in bench.close() if each["type"] == "erp.goods_issue.v1"]
-        told += f"""
+        policy_text += f"""
 [transactions."erp.more{number}.v1"]
 short = "m{number}x"
 when = "window"
@@ -320,7 +320,7 @@ measures = ["amount"]
 inputs = {{ "{given}" = {{ amount = "{member}" }} }}
 """
     with pytest.raises(PolicyError, match=re.escape(words)):
-        read_policy(told)
+        read_policy(policy_text)
 
 
 TEXTS = sorted(set(re.findall(r'"[^"\n]*"', SHIPPED)))

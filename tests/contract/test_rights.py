@@ -77,15 +77,15 @@ def test_no_right_is_on_the_cluster_or_on_all_of_a_kind(role: Role) -> None:
 
 def test_a_command_gives_one_right_to_one_principal() -> None:
     rights: tuple[Right, ...] = rights_of("worker", GROUP)
-    told = commands("User:CN=it's", rights, "broker:9092")
-    assert len(told) == len(rights)
-    assert told[0] == (
+    result = commands("User:CN=it's", rights, "broker:9092")
+    assert len(result) == len(rights)
+    assert result[0] == (
         """kafka-acls.sh --bootstrap-server broker:9092 --add --allow-principal 'User:CN=it'"'"'s' """
         "--operation Read --operation Write --operation DescribeConfigs "
         "--resource-pattern-type literal --topic mes.events.v1"
     )
     assert any(
-        "--resource-pattern-type prefixed --transactional-id lineside-mes" in one for one in told
+        "--resource-pattern-type prefixed --transactional-id lineside-mes" in one for one in result
     )
 
 
@@ -96,8 +96,8 @@ def test_each_role_is_in_the_table_for_people() -> None:
 
 
 def test_json_is_what_a_kafka_user_of_strimzi_takes() -> None:
-    told = CliRunner().invoke(main, ["topics", "acls", "mes", "--json"])
-    assert json.loads(told.output) == {
+    result = CliRunner().invoke(main, ["topics", "acls", "mes", "--json"])
+    assert json.loads(result.output) == {
         "mes": [
             {
                 "resource": {"type": "topic", "name": "mes.events.v1", "patternType": "literal"},
@@ -109,16 +109,16 @@ def test_json_is_what_a_kafka_user_of_strimzi_takes() -> None:
 
 def test_each_plants_mes_can_have_a_principal_of_its_own() -> None:
     named = ["--principal", "mes=User:mes-de01", "--principal", "mes=User:mes-mx01"]
-    told = CliRunner().invoke(main, ["topics", "acls", "mes", *named]).output
-    assert told.count("kafka-acls.sh") == 2
-    assert "User:mes-de01" in told
-    assert "User:mes-mx01" in told
+    result = CliRunner().invoke(main, ["topics", "acls", "mes", *named]).output
+    assert result.count("kafka-acls.sh") == 2
+    assert "User:mes-de01" in result
+    assert "User:mes-mx01" in result
 
 
 @pytest.mark.parametrize(
     "words", [["chef"], ["--principal", "chef=User:c"], ["--principal", "mes"]]
 )
 def test_a_role_that_isnt_one_is_refused(words: list[str]) -> None:
-    told = CliRunner().invoke(main, ["topics", "acls", *words])
-    assert told.exit_code == 2
-    assert "Error: " in told.output
+    result = CliRunner().invoke(main, ["topics", "acls", *words])
+    assert result.exit_code == 2
+    assert "Error: " in result.output

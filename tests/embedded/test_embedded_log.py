@@ -59,8 +59,8 @@ def test_what_was_appended_comes_back_in_order(
     assert log.end_offset == len(wanted)
     found = [record for offset in range(len(wanted)) for record in log.read(offset, 1)[:1]]
     assert [record.offset for record in found] == list(range(len(wanted)))
-    told = [(one.timestamp, one.key, one.value, list(one.headers)) for one in found]
-    assert told == [(time, key, value, list(headers)) for time, key, value, headers in wanted]
+    read_back = [(one.timestamp, one.key, one.value, list(one.headers)) for one in found]
+    assert read_back == [(time, key, value, list(headers)) for time, key, value, headers in wanted]
     log.close()
 
 

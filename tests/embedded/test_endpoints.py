@@ -164,7 +164,7 @@ def test_every_metric_has_moved_but_those_that_should_not_have(scrape: Scrape) -
             assert found[()] > 0, metric.name
 
 
-def test_the_conservation_error_of_every_measure_is_told_and_is_0(scrape: Scrape) -> None:
+def test_the_conservation_error_of_every_measure_is_reported_and_is_0(scrape: Scrape) -> None:
     errors = scrape.by("conservation_error", "type", "measure")
     assert ("erp.goods_issue.v1", "quantity") in errors
     assert ("summary.downtime.v1", "seconds") in errors
@@ -251,7 +251,7 @@ def test_in_such_a_log_what_ends_the_worker_is_an_object_too(tmp_path: Path) -> 
     (tmp_path / "data").write_text("a file where the directory should be")
     code, said = WorkerProcess(tmp_path / "data", "--config", str(config)).wait()
     assert code == 1
-    (told,) = [json.loads(line) for line in said.splitlines()]
-    assert told["level"] == "critical"
-    assert "data directory" in told["message"]
+    (entry,) = [json.loads(line) for line in said.splitlines()]
+    assert entry["level"] == "critical"
+    assert "data directory" in entry["message"]
     assert "Error:" not in said

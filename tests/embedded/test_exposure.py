@@ -70,10 +70,10 @@ def test_a_worker_listens_on_one_port_of_this_machine_and_none_of_fausts(tmp_pat
 
 def started(tmp_path: Path, **settings: Any) -> subprocess.Popen[str]:
     own = {name: value for name, value in os.environ.items() if "LINESIDE" not in name}
-    told = {f"LINESIDE_{name.upper()}": str(value) for name, value in settings.items()}
+    variables = {f"LINESIDE_{name.upper()}": str(value) for name, value in settings.items()}
     return subprocess.Popen(
         [LINESIDE, "worker"],
-        env={**own, "LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PORT": "0", **told},
+        env={**own, "LINESIDE_DATA_DIR": str(tmp_path / "data"), "LINESIDE_PORT": "0", **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -34,16 +34,16 @@ async def test_numbers_on_the_page_equal_the_jobs(browser: Browser, tmp_path: Pa
         url = worker.first_line.split()[2]
         async with shown(browser, url) as page:
             await page.wait_for_selector(f"[data-path='counts.in'][data-value='{total}']")
-            told = await texts(page, "data-path")
+            texts_shown = await texts(page, "data-path")
     finally:
         assert worker.end(signal.SIGTERM) == 0
     for name, count in report["counts"].items():
-        assert told[f"counts.{name}"] == str(count)
-    assert told["late"] == str(report["late"])
+        assert texts_shown[f"counts.{name}"] == str(count)
+    assert texts_shown["late"] == str(report["late"])
     for name in ("exceptions", "transactions", "summaries"):
         for kind, count in report[name].items():
-            assert told[f"{name}.{kind}"] == str(count)
-    assert told["conservation.error"] == "0"
+            assert texts_shown[f"{name}.{kind}"] == str(count)
+    assert texts_shown["conservation.error"] == "0"
 
 
 @pytest.mark.browser
@@ -59,11 +59,11 @@ async def test_a_demo_that_has_ended_leaves_its_last_figures_on_the_page(browser
         said, _ = await demo.communicate()
         assert demo.returncode == 0
         await page.wait_for_selector("body[data-state=ended]")
-        told = await texts(page, "data-path")
+        texts_shown = await texts(page, "data-path")
         verdict = await page.locator("#verdict").inner_text()
     table = dict(re.findall(r"│ (\w[^│]*?) +│ +([\d,]+) │", said.decode()))
-    assert told["counts.in"] == table["records in"].replace(",", "")
-    assert told["counts.accepted"] == table["accepted"].replace(",", "")
-    assert told["open_windows"] == table["open windows"].replace(",", "")
-    assert int(told["counts.in"]) > 400
+    assert texts_shown["counts.in"] == table["records in"].replace(",", "")
+    assert texts_shown["counts.accepted"] == table["accepted"].replace(",", "")
+    assert texts_shown["open_windows"] == table["open windows"].replace(",", "")
+    assert int(texts_shown["counts.in"]) > 400
     assert "exact, error 0" in verdict

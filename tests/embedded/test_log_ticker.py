@@ -13,7 +13,7 @@ from streams.values.instant import SECOND
 AT = 1_780_000_000 * SECOND
 
 
-async def test_a_clock_that_went_back_goes_on_ticking_and_is_told_of_once(
+async def test_a_clock_that_went_back_goes_on_ticking_and_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = EmbeddedLog(tmp_path)

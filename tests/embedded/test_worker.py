@@ -72,11 +72,11 @@ def test_a_full_disk_is_one_sentence_and_a_restart_goes_on(
 def test_counts_survive_a_restart(case: Case, tmp_path: Path) -> None:
     assert WorkerProcess(tmp_path, *case.arguments).wait()[0] == 0
     worker = WorkerProcess(tmp_path, "--feed", str(case.log))
-    told = worker.status()
+    status = worker.status()
     assert worker.end(signal.SIGTERM) == 0
     for name in ("transactions", "summaries", "exceptions"):
-        assert told[name] == case.report[name]
-    assert {name: told["counts"][name] for name in case.report["counts"]} == case.report["counts"]
+        assert status[name] == case.report[name]
+    assert {name: status["counts"][name] for name in case.report["counts"]} == case.report["counts"]
 
 
 def test_state_wiped_is_made_again_from_the_log(case: Case, tmp_path: Path) -> None:

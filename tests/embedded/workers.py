@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ class WorkerProcess:
             preexec_fn=setup,
         )
         assert self.process.stderr is not None
-        told = iter(self.process.stderr.readline, "")
-        self.first_line = next((line for line in told if " INFO " not in line), "")
+        lines = iter(partial(_line, self.process.stderr.fileno()), "")
+        self.first_line = next((line for line in lines if " INFO " not in line), "")
         """The page's address, or what is wrong."""
 
     def status(self) -> dict[str, Any]:
@@ -103,6 +104,14 @@ class WorkerProcess:
         """Return the exit code and what the worker said on its standard error."""
         _, said = self.process.communicate(timeout=WAIT_SECONDS_MAX)
         return self.process.returncode, self.first_line + said
+
+
+def _line(descriptor: int) -> str:
+    """Read one line and not a byte more: `communicate` reads past what a file has buffered."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        line += byte
+    return line.decode()
 
 
 def records_of_log(folder: Path) -> Records:

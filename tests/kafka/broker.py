@@ -273,10 +273,10 @@ class KafkaBroker:
         # It must be ours: another one may have been quicker to take the port.
         try:
             socket.create_connection(self.address, timeout=1).close()
-            told = run_apart(_metadata(self.url))
+            metadata = run_apart(_metadata(self.url))
         except (OSError, KafkaError, BrokerError, TimeoutError):
             return False
-        return told["cluster_id"] == self.cluster_id and bool(told["brokers"])
+        return metadata["cluster_id"] == self.cluster_id and bool(metadata["brokers"])
 
     def java(self) -> list[str]:
         """Return the begin of a command line that runs a class of Kafka's."""

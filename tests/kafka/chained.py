@@ -75,19 +75,23 @@ class Chained:
 
 def differences(expected: Chained, found: Chained) -> list[str]:
     """Return a sentence on each line, and each total, that isn't as it should be."""
-    told = []
+    sentences = []
     for at in sorted(expected.lines.keys() | found.lines.keys(), key=str):
         wanted, there = expected.lines[at], found.lines[at]
         if wanted.records != there.records:
-            told.append(f"{at}: {wanted.records:,} records should be there, {there.records:,} are")
+            sentences.append(
+                f"{at}: {wanted.records:,} records should be there, {there.records:,} are"
+            )
         elif wanted.chain != there.chain:
-            told.append(f"{at}: the {wanted.records:,} records aren't those, or in another order")
-    told += [
+            sentences.append(
+                f"{at}: the {wanted.records:,} records aren't those, or in another order"
+            )
+    sentences += [
         f"{name}: {found.totals[name]} instead of {expected.totals[name]}"
         for name in sorted(expected.totals.keys() | found.totals.keys())
         if expected.totals[name] != found.totals[name]
     ]
-    return told
+    return sentences
 
 
 def chained_of_files(folder: Path) -> Chained:

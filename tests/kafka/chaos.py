@@ -53,11 +53,11 @@ def arguments_of(given: Sequence[str] | None = None) -> argparse.Namespace:
         default=[],
         help="a .json or .md file; repeatable; what a .json file has of other cases is kept",
     )
-    told = parser.parse_args(given)
-    for name in told.cases:
+    arguments = parser.parse_args(given)
+    for name in arguments.cases:
         if name not in CASES:
             parser.error(f"--cases: {name!r} is none of {', '.join(CASES)}")
-    return told
+    return arguments
 
 
 def main() -> int:
@@ -79,10 +79,10 @@ def main() -> int:
                 case = CASES[name]
                 faults = counts.get(name, arguments.faults or case.faults)
                 results.append(suites.of(case).run(case, guarantee, faults))
-                told = document(results, arguments.session)
-                told["results"] = merged(earlier, told["results"])
+                page = document(results, arguments.session)
+                page["results"] = merged(earlier, page["results"])
                 for path in arguments.out:
-                    keep(path, told)
+                    keep(path, page)
     print(table([asdict(result) for result in results]))
     return 0 if all(result.good for result in results) else 1
 

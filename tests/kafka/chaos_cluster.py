@@ -39,7 +39,7 @@ def _partition(chaos: Chaos) -> int:
     return chaos.rng.randrange(chaos.job.partitions)
 
 
-OFFICES: Final[dict[str, Callable[[KafkaCluster, Chaos], int]]] = {
+ROLES: Final[dict[str, Callable[[KafkaCluster, Chaos], int]]] = {
     "the leader of an input": _leader_of_an_input,
     "a transaction coordinator": _coordinator_of_transactions,
     "the group coordinator": _coordinator_of_the_group,
@@ -105,9 +105,9 @@ def _in_turn(chaos: Chaos) -> Iterator[tuple[KafkaCluster, int]]:
     for number in chaos.faults():
         cluster.wait_until_in_step()
         chaos.pause(2.0)
-        office = list(OFFICES)[number % len(OFFICES)]
-        node = OFFICES[office](cluster, chaos)
-        chaos.tell(f"broker {node}, {office}")
+        role = list(ROLES)[number % len(ROLES)]
+        node = ROLES[role](cluster, chaos)
+        chaos.tell(f"broker {node}, {role}")
         yield cluster, node
 
 

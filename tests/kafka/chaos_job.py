@@ -116,8 +116,8 @@ class Chaos:
                 continue
             *_, last = worker.said.splitlines() or ["it has said nothing"]
             code = worker.process.poll()
-            told = self.limit.killed.get(worker.process.pid) or f"with code {code}: {last}"
-            raise AssertionError(f"worker {name} has ended {told[:LAST_WORDS_CHARS]}")
+            end = self.limit.killed.get(worker.process.pid) or f"with code {code}: {last}"
+            raise AssertionError(f"worker {name} has ended {end[:LAST_WORDS_CHARS]}")
 
     def start(self, name: str, **settings: Any) -> WorkerProcess:
         """Start a worker; its data is where a worker of that name left it."""
@@ -151,10 +151,10 @@ class Chaos:
     def owned(self, name: str) -> set[At]:
         """Return the partitions that a worker has, none if it isn't up."""
         try:
-            told = self.workers[name].status()["partitions"]
+            partitions = self.workers[name].status()["partitions"]
         except (AssertionError, OSError):
             return set()
-        return {(one["topic"], one["partition"]) for one in told}
+        return {(one["topic"], one["partition"]) for one in partitions}
 
     @property
     def partitions(self) -> set[At]:
@@ -166,11 +166,11 @@ class Chaos:
         def settled() -> bool:
             self.check()
             try:
-                told = [worker.owned() for worker in self.workers.values()]
+                owned = [worker.owned() for worker in self.workers.values()]
             except (AssertionError, OSError):  # it isn't up yet, or has ended: the check says so
                 self.check()
                 return False
-            return all(told) and sum(map(len, told)) == len(self.partitions)
+            return all(owned) and sum(map(len, owned)) == len(self.partitions)
 
         wait_until("the workers have all partitions among them", settled, RESUME_SECONDS_MAX)
 

@@ -142,8 +142,8 @@ class Suite:
                 scale=size.scale,
                 limit=limit,
                 under_load=case.under_load,
-                tell=lambda told: tell(
-                    f"{case.name}, {result.guarantee}: {told}, {chaos.heads.processed:,} records"
+                tell=lambda text: tell(
+                    f"{case.name}, {result.guarantee}: {text}, {chaos.heads.processed:,} records"
                 ),
             )
             with chaos:
@@ -209,12 +209,14 @@ class Suites:
 def tails(job: KafkaJob, broker: KafkaBroker | KafkaCluster) -> str:
     """Return what the workers and the broker have said last."""
     logs = {worker.log: worker.process.poll() for worker in job.workers}
-    told = {f"{log.parent.name}, code {code}": log for log, code in logs.items() if log.exists()}
+    worker_logs = {
+        f"{log.parent.name}, code {code}": log for log, code in logs.items() if log.exists()
+    }
     nodes = broker.nodes.values() if isinstance(broker, KafkaCluster) else [broker]
     brokers = {f"broker {number}": node.log for number, node in enumerate(nodes, 1)}
     return "\n".join(
         f"--- {name} ---\n{log.read_text('utf-8', 'replace')[-TAIL_CHARS:]}"
-        for name, log in (told | brokers).items()
+        for name, log in (worker_logs | brokers).items()
     )
 
 

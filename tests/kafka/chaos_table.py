@@ -39,15 +39,15 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     """Return results as a Markdown table."""
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     for one in results:
-        told = one["difference"]
+        difference = one["difference"]
         once = one["guarantee"] == EXACTLY_ONCE
         repeated = f"{one['repeated']:,}"
         resumed = one["resumed"]
         peak = one.get("peak_mb")  # what was kept before there was a limit has none
         cells = (
             CASES[one["case"]].what, one["guarantee"], f"{one['events']:,}", str(one["faults"]),
-            f"{told['lost']:,}", f"{told['extra'] + told['altered'] + told['disordered']:,}",
-            told["totals_error"], "" if once else repeated, repeated if once else "",
+            f"{difference['lost']:,}", f"{difference['extra'] + difference['altered'] + difference['disordered']:,}",
+            difference["totals_error"], "" if once else repeated, repeated if once else "",
             f"{statistics.median(resumed):.1f}, {max(resumed):.1f}" if resumed else "",
             f"{peak:,.0f}" if peak else "",
         )  # fmt: skip
@@ -60,12 +60,12 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def keep(path: Path, told: dict[str, Any]) -> None:
+def keep(path: Path, results: dict[str, Any]) -> None:
     """Write results to a JSON file, or their table into a Markdown page between its marks."""
     if path.suffix == ".json":
-        path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     else:
-        put_between(path, MARK, table(told["results"]))
+        put_between(path, MARK, table(results["results"]))
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:

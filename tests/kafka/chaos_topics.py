@@ -48,11 +48,11 @@ def renew_inputs(chaos: Chaos) -> None:
         for name in names:
             worker = chaos.workers.pop(name)
             code = worker.wait(REFUSED_SECONDS_MAX)
-            told = one_sentence(worker)
-            assert code == 1, f"worker {name} ended with code {code}: {told}"
-            assert "made anew" in told, f"worker {name} ended with {told!r}"
-        told = difference(_outcome_of_aside(chaos), outcome_of_topics(chaos.job))
-        assert told.none, f"before it was refused: {told}"
+            sentence = one_sentence(worker)
+            assert code == 1, f"worker {name} ended with code {code}: {sentence}"
+            assert "made anew" in sentence, f"worker {name} ended with {sentence!r}"
+        found = difference(_outcome_of_aside(chaos), outcome_of_topics(chaos.job))
+        assert found.none, f"before it was refused: {found}"
         since = now_ms()
         chaos.take_group(f"chaos-{uuid.uuid4().hex[:8]}")
         for name in names:

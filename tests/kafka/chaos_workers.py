@@ -45,7 +45,7 @@ def rebalance(chaos: Chaos) -> None:
         if len(chaos.workers) < 3:
             worker = chaos.start(chaos.rng.choice(sorted(names - chaos.workers.keys())))
             if chaos.rng.random() < 0.7:
-                worker.wait_for("the new worker is ready", lambda told: told["ready"])
+                worker.wait_for("the new worker is ready", lambda status: status["ready"])
         else:
             name = chaos.any()
             owned, since = chaos.owned(name), now_ms()
@@ -68,7 +68,7 @@ def wake_zombies(chaos: Chaos) -> None:
             chaos.pause(2.0)
         finally:
             worker.process.send_signal(signal.SIGCONT)
-        worker.wait_for("the zombie has noticed", lambda told: told["ready"])
+        worker.wait_for("the zombie has noticed", lambda status: status["ready"])
 
 
 def wipe(chaos: Chaos) -> None:

@@ -63,7 +63,7 @@ async def read(
 async def stream(
     cluster: Cluster, topics: Mapping[str, int], seconds_max: float = STREAM_SECONDS_MAX
 ) -> AsyncIterator[tuple[TopicPartition, list[ConsumerRecord]]]:
-    """Yield what topics of so many partitions hold, in lumps: for more than memory has room for."""
+    """Yield the records of topics, by partition counts, in batches: for more than fits in memory."""
     tps = [TopicPartition(name, n) for name, count in topics.items() for n in range(count)]
     there = await all_bounds(cluster, tps)
     async with cluster.reader() as reader:
@@ -71,8 +71,8 @@ async def stream(
         for tp, (begin, _) in there.items():
             reader.seek(tp, begin)
         async with asyncio.timeout(seconds_max):
-            async for lump in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
-                yield lump
+            async for batch in read_to(reader, {tp: end for tp, (_, end) in there.items()}):
+                yield batch
 
 
 async def all_bounds(

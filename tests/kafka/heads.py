@@ -144,9 +144,9 @@ class Heads:
                     self._see(self._inputs[tp], head)
 
     def _see(self, at: At, record: ConsumerRecord) -> None:
-        told = read_head(record.value, str(at))
+        head = read_head(record.value, str(at))
         before = self.heads.get(at)
-        self.heads[at] = Head(told.offset, record.timestamp, told.counts)
+        self.heads[at] = Head(head.offset, record.timestamp, head.counts)
         if self._watching and before is not None:
             stood = record.timestamp - before.written_ms
             self.stood_ms[at] = max(self.stood_ms.get(at, 0), stood)

@@ -90,12 +90,12 @@ def missing_programs(jars: Jars = BROKER) -> list[str]:
 def java_version() -> int:
     """Return the major version of Java, 0 where there is none."""
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             [java(), "-version"], capture_output=True, text=True, timeout=30, check=True
         ).stderr
     except (OSError, subprocess.SubprocessError):
         return 0
-    found = re.search(r'version "(\d+)', told)
+    found = re.search(r'version "(\d+)', printed)
     return int(found[1]) if found else 0
 
 

@@ -93,11 +93,11 @@ class Node(KafkaBroker):
 
     def _answers(self) -> bool:
         try:
-            told = self.ask(MetadataRequest([]))
+            metadata = self.ask(MetadataRequest([]))
         except (OSError, KafkaError, TimeoutError):
             return False
-        brokers = [number for number, *_ in told.brokers]
-        return bool(told.cluster_id == self.cluster_id and self.number in brokers)
+        brokers = [number for number, *_ in metadata.brokers]
+        return bool(metadata.cluster_id == self.cluster_id and self.number in brokers)
 
     def ask(self, request: Request[Any]) -> Any:
         """Return this node's answer; raises `KafkaError`, `OSError` or `TimeoutError`."""
@@ -222,14 +222,14 @@ class KafkaCluster:
 
     def controller(self) -> int:
         """Return the node that is the active controller."""
-        return self._told(
+        return self._ask_until(
             "there is a controller",
             lambda: leader_of(self._answering().ask(DescribeQuorumRequest())),
         )
 
     def wait_until_in_step(self, seconds: float = START_SECONDS_MAX) -> None:
         """Wait until each partition has a leader, and all of its replicas are in step with it."""
-        self._told(
+        self._ask_until(
             "all replicas are in step",
             lambda: all(
                 leader >= 0 and len(in_sync) == len(replicas)
@@ -240,19 +240,19 @@ class KafkaCluster:
 
     def wait_until_left(self, number: int, seconds: float = START_SECONDS_MAX) -> None:
         """Wait until a node that is away, or frozen, leads nothing any more."""
-        self._told(
+        self._ask_until(
             f"node {number} leads nothing any more",
             lambda: all(leader not in (number, -1) for _, _, leader, _, _ in self._partitions()),
             seconds,
         )
 
-    def _told(self, what: str, ask: Callable[[], T], seconds: float = START_SECONDS_MAX) -> T:
+    def _ask_until(self, what: str, ask: Callable[[], T], seconds: float = START_SECONDS_MAX) -> T:
         """Return what is asked for, as soon as there's something and a node tells it."""
         deadline = time.monotonic() + seconds
         while True:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
-                if told := ask():
-                    return told
+                if answer := ask():
+                    return answer
             if time.monotonic() > deadline:
                 raise BrokerFailed(f"not within {seconds:.0f} s: {what}")
             time.sleep(0.1)
@@ -273,7 +273,7 @@ class KafkaCluster:
             number: int = answer.coordinator_id
             return number
 
-        return self._told(f"{key} has a coordinator", asked)
+        return self._ask_until(f"{key} has a coordinator", asked)
 
     def _answering(self) -> Node:
         for node in self.nodes.values():

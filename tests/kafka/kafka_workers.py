@@ -86,13 +86,13 @@ class WorkerProcess:
             **settings,
         }
         own = {name: value for name, value in os.environ.items() if "LINESIDE" not in name}
-        told = {f"LINESIDE_{name.upper()}": str(value) for name, value in given.items()}
+        variables = {f"LINESIDE_{name.upper()}": str(value) for name, value in given.items()}
         if code is not None:
-            told["PYTHONPATH"] = str(code)
+            variables["PYTHONPATH"] = str(code)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*([LINESIDE] if code is None else RUN), "worker", *arguments],
-                env=own | told | dict(environment or {}),
+                env=own | variables | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -132,8 +132,8 @@ class WorkerProcess:
 
     def owned(self) -> set[tuple[str, int]]:
         """Return the partitions whose states it has."""
-        told = self.status()["partitions"]
-        return {(one["topic"], one["partition"]) for one in told if one["ready"]}
+        partitions = self.status()["partitions"]
+        return {(one["topic"], one["partition"]) for one in partitions if one["ready"]}
 
     def wait_for(self, what: str, true: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Return its status as soon as `true` is true of it; it mustn't end before."""
@@ -244,8 +244,8 @@ class KafkaJob:
 
         async def committed() -> dict[TopicPartition, tuple[int, str]]:
             async with self.cluster.admin() as admin:
-                told = await admin.list_consumer_group_offsets(self.group)
-            return {tp: (at.offset, at.metadata) for tp, at in told.items()}
+                offsets = await admin.list_consumer_group_offsets(self.group)
+            return {tp: (at.offset, at.metadata) for tp, at in offsets.items()}
 
         return run_apart(committed())
 

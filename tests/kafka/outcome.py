@@ -87,16 +87,16 @@ def difference(expected: Outcome, found: Outcome) -> Difference:
 
     They come from two input topics, which aren't in step.
     """
-    told = Difference(altered=len(found.altered))
+    result = Difference(altered=len(found.altered))
     words = [f"{name} is there twice, with different content" for name in found.altered[:1]]
     for at in expected.lines.keys() | found.lines.keys():
         wanted, there = expected.lines.get(at, {}), found.lines.get(at, {})
         lost = wanted.keys() - there.keys()
         extra = there.keys() - wanted.keys()
         altered = [name for name, digest in there.items() if wanted.get(name, digest) != digest]
-        told.lost += len(lost)
-        told.extra += len(extra)
-        told.altered += len(altered)
+        result.lost += len(lost)
+        result.extra += len(extra)
+        result.altered += len(altered)
         words += [f"{name} isn't on {at[0]}" for name in sorted(lost)[:1]]
         words += [f"{name} on {at[0]} is one too many" for name in sorted(extra)[:1]]
         words += [f"{name} on {at[0]} has other content" for name in altered[:1]]
@@ -104,7 +104,7 @@ def difference(expected: Outcome, found: Outcome) -> Difference:
             place = {name: number for number, name in enumerate(wanted)}
             order = [place[name] for name in there if name in place]
             moved = len(order) - _longest_rising(order)
-            told.disordered += moved
+            result.disordered += moved
             words += [f"{at} isn't in order"] * bool(moved)
     with localcontext(prec=DIGITS_MAX):
         error = sum(
@@ -114,9 +114,9 @@ def difference(expected: Outcome, found: Outcome) -> Difference:
             ),
             Decimal(),
         )
-        told.totals_error = format(error.normalize(), "f") if error else "0"
-    told.first = words[0] if words else ""
-    return told
+        result.totals_error = format(error.normalize(), "f") if error else "0"
+    result.first = words[0] if words else ""
+    return result
 
 
 def _longest_rising(numbers: Iterable[int]) -> int:

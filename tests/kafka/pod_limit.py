@@ -62,10 +62,10 @@ class PodLimit:
 def peak_mb(pid: int) -> float | None:
     """Return the most that a process has had in memory, None where it's gone."""
     try:
-        told = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    for line in told.splitlines():
+    for line in status.splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
     return None  # a zombie has no memory

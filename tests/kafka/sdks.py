@@ -113,15 +113,15 @@ def _read(command: list[str], **environment: str) -> list[dict[str, Any]]:
 @functools.cache
 def _node_version() -> int:
     """Return the major version of Node.js, 0 where there is none."""
-    return int(found[1]) if (found := re.match(r"v(\d+)", _told("node", "--version"))) else 0
+    return int(found[1]) if (found := re.match(r"v(\d+)", _output_of("node", "--version"))) else 0
 
 
 @functools.cache
 def _compiles() -> bool:
-    return "jdk.compiler@" in _told(java(), "--list-modules")
+    return "jdk.compiler@" in _output_of(java(), "--list-modules")
 
 
-def _told(*command: str) -> str:
+def _output_of(*command: str) -> str:
     try:
         return subprocess.run(
             command, capture_output=True, text=True, timeout=30, check=True

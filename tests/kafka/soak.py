@@ -34,7 +34,7 @@ from kafka_workers import KafkaJob, kafka_job
 from pod_limit import PodLimit
 from soak_feed import SteadyFeeder
 from soak_page import keep, machine, page
-from soak_proof import held_against_a_replay
+from soak_replay import compared_with_a_replay
 from soak_samples import LASTING, Samples, flatness
 
 PARTITIONS: Final = 6
@@ -104,7 +104,7 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
         "machine_retention_seconds": ledger_seconds,
         "ledger_bucket_seconds": max(ledger_seconds // 20, 60),
     }
-    told: dict[str, Any] = {
+    results: dict[str, Any] = {
         "machine": machine(),
         "hours": arguments.hours,
         "rate": arguments.rate,
@@ -121,27 +121,27 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
         kafka_job(broker, f"soak-{uuid.uuid4().hex[:8]}", Path(folder), PARTITIONS) as job,
     ):
         try:
-            _run(arguments, told, broker, job)
-            if not told["failure"]:
+            _run(arguments, results, broker, job)
+            if not results["failure"]:
                 tell("the load has ended: what left is compared")
-                told |= held_against_a_replay(job, settings, told.pop("counts"))
+                results |= compared_with_a_replay(job, settings, results.pop("counts"))
         except Exception as failure:
-            told["failure"] = f"{type(failure).__name__}: {failure}"
-            tell(f"FAILED: {told['failure']}\n{tails(job, broker)}")
-    told["flatness"] = flatness(told["samples"])
+            results["failure"] = f"{type(failure).__name__}: {failure}"
+            tell(f"FAILED: {results['failure']}\n{tails(job, broker)}")
+    results["flatness"] = flatness(results["samples"])
     once = arguments.guarantee == EXACTLY_ONCE
-    told["exact"] = (
-        not told["failure"] and not told["differences"] and not (once and told["repeated"])
+    results["exact"] = (
+        not results["failure"] and not results["differences"] and not (once and results["repeated"])
     )
-    return told
+    return results
 
 
 def _run(
-    arguments: argparse.Namespace, told: dict[str, Any], broker: KafkaBroker, job: KafkaJob
+    arguments: argparse.Namespace, results: dict[str, Any], broker: KafkaBroker, job: KafkaJob
 ) -> None:
     size = ("--seed", arguments.seed, "--plants", PLANTS, "--lines", LINES)
     with (
-        SteadyFeeder(broker.url, job.folder, told["events"], arguments.rate, *size) as feeder,
+        SteadyFeeder(broker.url, job.folder, results["events"], arguments.rate, *size) as feeder,
         PodLimit() as limit,
         Chaos(
             broker=broker,
@@ -153,7 +153,7 @@ def _run(
             session_seconds=SESSION_SECONDS,
             fault_count=1,
             fault_seconds=MINUTE_SECONDS,
-            settings=told["settings"],
+            settings=results["settings"],
             scale=FLOOD_SCALE,
             limit=limit,
             under_load=False,
@@ -167,13 +167,13 @@ def _run(
         every = min(SAMPLE_SECONDS, arguments.hours * 3600 / SAMPLES_MIN)
         with Samples(chaos, broker.folder, every) as samples:
             try:
-                _harm(chaos, feeder, samples, told["faults"])
+                _harm(chaos, feeder, samples, results["faults"])
                 feeder.finish()
                 chaos.wait_until_processed()
             finally:
-                told["samples"] = [asdict(sample) for sample in samples.taken]
-                told["peak_mb"] = round(limit.peak_mb, 1)
-        told["counts"] = chaos.heads.counts()
+                results["samples"] = [asdict(sample) for sample in samples.taken]
+                results["peak_mb"] = round(limit.peak_mb, 1)
+        results["counts"] = chaos.heads.counts()
         for name in list(chaos.workers):
             chaos.stop(name)
 
@@ -238,11 +238,11 @@ def main() -> int:
     """Run what was asked for; return the exit code."""
     arguments = arguments_of()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are away are meant
-    told = soak(arguments)
+    results = soak(arguments)
     for path in arguments.out:
-        keep(path, told)
-    print(page(told))
-    return 0 if told["exact"] and all(one["flat"] for one in told["flatness"]) else 1
+        keep(path, results)
+    print(page(results))
+    return 0 if results["exact"] and all(one["flat"] for one in results["flatness"]) else 1
 
 
 if __name__ == "__main__":

@@ -25,39 +25,39 @@ def machine() -> dict[str, Any]:
     }
 
 
-def keep(path: Path, told: dict[str, Any]) -> None:
+def keep(path: Path, results: dict[str, Any]) -> None:
     """Write it to a JSON file, or into a Markdown page between its marks."""
     if path.suffix == ".json":
-        path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        path.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     else:
-        put_between(path, MARK, page(told))
+        put_between(path, MARK, page(results))
 
 
-def page(told: dict[str, Any]) -> str:
+def page(results: dict[str, Any]) -> str:
     """Return it in words and two tables."""
-    return "\n\n".join([_verdict(told), _flatness(told), _faults(told)])
+    return "\n\n".join([_verdict(results), _flatness(results), _faults(results)])
 
 
-def _verdict(told: dict[str, Any]) -> str:
+def _verdict(results: dict[str, Any]) -> str:
     size = (
-        f"{told['hours']:g} h at {told['rate']:,.0f} events/s, {told['guarantee']}: "
-        f"{told['events']:,} events, {len(told['faults'])} faults"
+        f"{results['hours']:g} h at {results['rate']:,.0f} events/s, {results['guarantee']}: "
+        f"{results['events']:,} events, {len(results['faults'])} faults"
     )
-    if told["failure"]:
-        return f"{size}. **Failed**: {told['failure'].splitlines()[0]}"
-    differences = told["differences"]
+    if results["failure"]:
+        return f"{size}. **Failed**: {results['failure'].splitlines()[0]}"
+    differences = results["differences"]
     return (
-        f"{size}, {told['records']:,} records left, {told['repeated']:,} of them again, "
+        f"{size}, {results['records']:,} records left, {results['repeated']:,} of them again, "
         f"{len(differences)} differences{'' if not differences else ': ' + differences[0]}. "
-        f"Memory of a worker at most {told['peak_mb']:,.0f} MB. Ledgers reached back "
-        f"{told['settings']['mes_retention_seconds']:,} s of event time."
+        f"Memory of a worker at most {results['peak_mb']:,.0f} MB. Ledgers reached back "
+        f"{results['settings']['mes_retention_seconds']:,} s of event time."
     )
 
 
-def _flatness(told: dict[str, Any]) -> str:
+def _flatness(results: dict[str, Any]) -> str:
     rows = ["| figure | median of quarter | then | in the last | may be | at most | flat |"]
     rows.append("| --- | --- | --- | --- | --- | --- | --- |")
-    for one in told["flatness"]:
+    for one in results["flatness"]:
         before, last, bound, most = (
             f"{one[name]:,.0f} {one['unit']}".strip()
             for name in ("before", "last", "bound", "most")
@@ -69,9 +69,9 @@ def _flatness(told: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def _faults(told: dict[str, Any]) -> str:
+def _faults(results: dict[str, Any]) -> str:
     by: defaultdict[str, list[float | None]] = defaultdict(list)
-    for fault in told["faults"]:
+    for fault in results["faults"]:
         by[fault["name"]].append(fault["went_on"])
     rows = ["| fault | times | seconds to go on: median, most |", "| --- | --- | --- |"]
     for name, seconds in sorted(by.items()):

@@ -52,12 +52,12 @@ class Flatness:
 
 
 FLATNESS: Final = (
-    Flatness("memory of the lasting worker", "MB", lambda told: told["memory_mb"].get(LASTING), 1.1, 20),
-    Flatness("its descriptors", "", lambda told: told["descriptors"].get(LASTING), 1.1, 20),
-    Flatness("disk of all workers", "MB", lambda told: told["disk_mb"], 1.25, 50),
+    Flatness("memory of the lasting worker", "MB", lambda sample: sample["memory_mb"].get(LASTING), 1.1, 20),
+    Flatness("its descriptors", "", lambda sample: sample["descriptors"].get(LASTING), 1.1, 20),
+    Flatness("disk of all workers", "MB", lambda sample: sample["disk_mb"], 1.25, 50),
     # Tombstones are kept for an hour: at their full number only in the second half of two hours.
-    Flatness("changelogs", "MB", lambda told: told["changelogs_mb"], 1.25, 100, since=2),
-    Flatness("lag", "records", lambda told: told["lag"], 1.5, 10_000),
+    Flatness("changelogs", "MB", lambda sample: sample["changelogs_mb"], 1.25, 100, since=2),
+    Flatness("lag", "records", lambda sample: sample["lag"], 1.5, 10_000),
 )  # fmt: skip
 """The first quarter is warming up: ledgers and caches fill. A leak goes on, and shows."""
 
@@ -110,8 +110,8 @@ class Samples:
 
 def resident_mb(process: Path) -> float:
     """Return what a process has in memory; raises `OSError`, or `StopIteration` for a zombie."""
-    told = (process / "status").read_text()
-    line = next(line for line in told.splitlines() if line.startswith("VmRSS"))
+    status = (process / "status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return round(int(line.split()[1]) / 1024, 1)
 
 
@@ -127,7 +127,7 @@ def size_mb(paths: Iterable[Path]) -> float:
 
 def flatness(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for each figure its medians in two quarters, its most, and whether it's flat."""
-    told = []
+    verdicts = []
     end = samples[-1]["seconds"] if samples else 0.0
     for rule in FLATNESS:
         quarters: list[list[float]] = [[], [], [], []]
@@ -138,11 +138,11 @@ def flatness(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         before, last = (statistics.median(quarters[n] or [0.0]) for n in (rule.since, 3))
         most = max((figure for quarter in quarters for figure in quarter), default=0.0)
         bound = before * rule.times + rule.plus
-        told.append(
+        verdicts.append(
             {
                 "figure": rule.name, "unit": rule.unit, "against": f"{rule.since + 1} of 4",
                 "before": before, "last": last, "most": most, "bound": round(bound, 1),
                 "flat": bool(quarters[rule.since] and quarters[3]) and last <= bound,
             }
         )  # fmt: skip
-    return told
+    return verdicts

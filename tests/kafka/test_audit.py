@@ -196,9 +196,9 @@ def lineside(
 async def test_a_stopped_system_is_proven_with_all_its_figures(system: System) -> None:
     await system.work()
     await system.lay()
-    told = lineside(system, "--json")
-    assert told.returncode == 0, told.stdout + told.stderr
-    found = json.loads(told.stdout)
+    audited = lineside(system, "--json")
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    found = json.loads(audited.stdout)
     assert found["verdict"] == "proven"
     assert {law["verdict"] for law in found["laws"]} == {"proven"}
     assert len(found["laws"]) == 6
@@ -221,9 +221,9 @@ async def test_a_stopped_system_is_proven_with_all_its_figures(system: System) -
 async def test_a_report_for_people_says_why_each_law_holds(system: System) -> None:
     await system.work()
     await system.lay()
-    told = lineside(system)
-    assert told.returncode == 0, told.stdout + told.stderr
-    lines = told.stdout.splitlines()
+    audited = lineside(system)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    lines = audited.stdout.splitlines()
     assert lines[0] == (
         f"audit of kafka://{system.cluster.servers[0]}, group {system.group}, at_least_once"
     )
@@ -276,10 +276,12 @@ async def test_repeats_are_legal_at_least_once_only(system: System) -> None:
     for options, environment in [
         (["--exactly-once"], {}), ([], {"LINESIDE_GUARANTEE": "exactly_once"}),
     ]:  # fmt: skip
-        told = lineside(system, *options, **environment)
-        assert told.returncode == 1, told.stdout + told.stderr
-        assert "determinism   refuted" in told.stdout
-        assert f"exactly_once puts each record there once (and {repeats - 1} more)" in told.stdout
+        audited = lineside(system, *options, **environment)
+        assert audited.returncode == 1, audited.stdout + audited.stderr
+        assert "determinism   refuted" in audited.stdout
+        assert (
+            f"exactly_once puts each record there once (and {repeats - 1} more)" in audited.stdout
+        )
 
 
 def dropped(done: Done, index: int) -> None:
@@ -288,9 +290,9 @@ def dropped(done: Done, index: int) -> None:
 
 def changed(done: Done, index: int) -> None:
     record = done.outputs[index]
-    told = json.loads(record.value)
-    told["data"]["quantity"] = "123456"
-    done.outputs[index] = with_value(record, json.dumps(told).encode())
+    event = json.loads(record.value)
+    event["data"]["quantity"] = "123456"
+    done.outputs[index] = with_value(record, json.dumps(event).encode())
 
 
 def swapped(done: Done, index: int) -> None:
@@ -305,8 +307,8 @@ def swapped(done: Done, index: int) -> None:
 
 def added(done: Done, index: int) -> None:
     record = done.outputs[index]
-    told = {**json.loads(record.value), "id": f"{record.id}9"}
-    done.outputs.insert(index, with_value(record, json.dumps(told).encode()))
+    event = {**json.loads(record.value), "id": f"{record.id}9"}
+    done.outputs.insert(index, with_value(record, json.dumps(event).encode()))
 
 
 def used_twice(done: Done, index: int) -> None:
@@ -343,28 +345,28 @@ async def test_one_wrong_record_is_found_and_named(
     victim = done.outputs[index]
     tamper(done, index)
     await system.lay()
-    told = lineside(system, "--json")
-    assert told.returncode == 1, told.stdout + told.stderr
-    first = json.loads(told.stdout)["first_difference"]
+    audited = lineside(system, "--json")
+    assert audited.returncode == 1, audited.stdout + audited.stderr
+    first = json.loads(audited.stdout)["first_difference"]
     assert (first["kind"], first["member"]) == (kind, member)
     assert (first["topic"], first["line"]) == (victim.topic, victim.key.decode())
     assert victim.id in first["says"]
     assert first["offset"] > 0
 
 
-async def test_the_first_difference_is_told_to_people(system: System) -> None:
+async def test_the_first_difference_is_reported_to_people(system: System) -> None:
     await system.work()
     outputs = system.done[TopicPartition(MES_EVENTS, 1)].outputs
     lost = outputs.pop(0)
     instead = next(one for one in outputs if (one.topic, one.key) == (lost.topic, lost.key))
     await system.lay()
-    told = lineside(system)
-    assert told.returncode == 1, told.stdout + told.stderr
+    audited = lineside(system)
+    assert audited.returncode == 1, audited.stdout + audited.stderr
     partition = partition_of(lost.key, PARTITIONS)
     assert lost.key is not None
-    assert told.stdout.splitlines()[-8:] == [
+    assert audited.stdout.splitlines()[-8:] == [
         "refuted",
-        f"first difference: {lost.id} is missing: {instead.id} is where it has to be",
+        f"first difference: {lost.id} is missing: {instead.id} is in its place",
         f"  partition {lost.topic}/{partition}",
         "  offset    0",
         f"  line      {lost.key.decode()}",
@@ -432,10 +434,10 @@ async def test_where_input_was_removed_the_laws_cant_be_proven(system: System) -
     await system.work()
     await system.lay()
     await remove(system, TopicPartition(MES_EVENTS, 0), 50)
-    told = lineside(system)
-    assert told.returncode == 3, told.stdout + told.stderr
-    assert told.stdout.splitlines()[-1] == "not provable"
-    assert "removed by retention: the beginning of mes.events.v1/0;" in told.stdout
+    audited = lineside(system)
+    assert audited.returncode == 3, audited.stdout + audited.stderr
+    assert audited.stdout.splitlines()[-1] == "not provable"
+    assert "removed by retention: the beginning of mes.events.v1/0;" in audited.stdout
     # What is left can still contradict itself.
     done = system.done[TopicPartition(MES_EVENTS, 1)]
     index = [record.topic for record in done.outputs].index(ERP_TRANSACTIONS)
@@ -483,9 +485,9 @@ async def test_a_state_of_which_something_was_erased_is_refuted(
     key = min(key for key, value in held.items() if value is not None)
     done.state.append((key, None))
     await system.lay()
-    told = lineside(system, "--json")
-    assert told.returncode == 1, told.stdout + told.stderr
-    first = json.loads(told.stdout)["first_difference"]
+    audited = lineside(system, "--json")
+    assert audited.returncode == 1, audited.stdout + audited.stderr
+    first = json.loads(audited.stdout)["first_difference"]
     assert (first["kind"], first["topic"], first["partition"]) == (kind, *tp)
     assert first["line"] == key[1:].split(b"\0")[0].decode()
     assert "found" not in first
@@ -522,18 +524,18 @@ async def test_a_copy_that_a_reader_takes_for_something_else_is_refuted(
 async def test_a_state_of_other_settings_is_refused_with_the_way_out(system: System) -> None:
     await system.work()
     await system.lay()
-    told = lineside(system, LINESIDE_GRACE_SECONDS="31")
-    assert_sentence(told, 2, "mes.events.v1/0", "--config")
+    audited = lineside(system, LINESIDE_GRACE_SECONDS="31")
+    assert_sentence(audited, 2, "mes.events.v1/0", "--config")
 
 
 async def test_a_group_or_topic_that_isnt_there_is_named(system: System, broker: Broker) -> None:
-    told = lineside(system, "--group", "nobody")
-    assert_sentence(told, 2, "nobody-mes.events.v1-changelog", "'nobody'")
+    audited = lineside(system, "--group", "nobody")
+    assert_sentence(audited, 2, "nobody-mes.events.v1-changelog", "'nobody'")
     delete_topics(broker, [EXCEPTIONS])
     assert_sentence(lineside(system), 2, EXCEPTIONS)
 
 
-async def test_partitions_that_were_added_are_told_of(system: System) -> None:
+async def test_partitions_that_were_added_are_reported(system: System) -> None:
     async with system.cluster.admin() as admin:
         await admin.create_partitions({MES_EVENTS: NewPartitions(PARTITIONS + 1)})
     with pytest.raises(Trouble, match=r"mes\.events\.v1 has 3 partitions, and its changelog 2"):

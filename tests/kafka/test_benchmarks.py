@@ -29,9 +29,9 @@ def test_the_workload_is_the_same_bytes_anywhere() -> None:
 
 
 def test_what_metrics_cost_is_measured_on_the_job_as_it_is() -> None:
-    told = run("bench_metrics.py", "--events", "3000", "--rounds", "1", "--lines", "8")
-    assert "its own calls" in told
-    assert "a scrape of 8 lines" in told
+    printed = run("bench_metrics.py", "--events", "3000", "--rounds", "1", "--lines", "8")
+    assert "its own calls" in printed
+    assert "a scrape of 8 lines" in printed
 
 
 def test_the_stages_of_a_replay_are_those_of_the_plain_code() -> None:
@@ -42,6 +42,6 @@ def test_the_stages_of_a_replay_are_those_of_the_plain_code() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_lineside_has_the_totals_of_the_workload_with_either_guarantee() -> None:
-    told = run("smoke.py", "--events", "60000")
-    assert told.count("totals right") == 2
-    assert "floor: 6" in told
+    printed = run("smoke.py", "--events", "60000")
+    assert printed.count("totals right") == 2
+    assert "floor: 6" in printed

@@ -88,11 +88,11 @@ async def give(cluster: Cluster, topic: str, changed: dict[str, str]) -> None:
 
 def by_line(found: Mapping[TopicPartition, list[ConsumerRecord]]) -> dict[Any, list[bytes]]:
     """Return values by topic and key, in their order."""
-    told: defaultdict[Any, list[bytes]] = defaultdict(list)
+    values: defaultdict[Any, list[bytes]] = defaultdict(list)
     for tp, records in found.items():
         for record in records:
-            told[tp.topic, record.key].append(record.value)
-    return dict(told)
+            values[tp.topic, record.key].append(record.value)
+    return dict(values)
 
 
 @pytest.mark.slow
@@ -234,7 +234,7 @@ async def test_what_cant_be_copied_says_why(bare: Broker, cluster: Cluster) -> N
     )
 
 
-async def test_a_source_that_is_written_to_meanwhile_is_told(
+async def test_a_source_that_is_written_to_meanwhile_is_reported(
     bare: Broker, cluster: Cluster
 ) -> None:
     create_topic(bare, "test-source", 1)

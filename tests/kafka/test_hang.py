@@ -79,8 +79,8 @@ async def test_a_producer_is_stopped_while_its_broker_hangs_and_nothing_is_left_
         for connection in list(producer.client._conns.values()):
             connection.close()
         await stop(producer)
-        told = await asyncio.gather(*sent, return_exceptions=True)
-        assert all(isinstance(error, KafkaError) for error in told)
+        results = await asyncio.gather(*sent, return_exceptions=True)
+        assert all(isinstance(error, KafkaError) for error in results)
     finally:
         own_broker.revive()
     await asyncio.sleep(0.5)  # what was left of it would stumble now

@@ -34,12 +34,12 @@ def start(job: KafkaJob, name: str, **settings: object) -> WorkerProcess:
 def members(job: KafkaJob) -> list[str]:
     """Return the ids of the group's members."""
 
-    async def told() -> list[str]:
+    async def member_names() -> list[str]:
         async with job.cluster.admin() as admin:
             (answer,) = await admin.describe_consumer_groups([job.group])
         return [member[0] for described in answer.groups for member in described[5]]
 
-    return run_apart(told())
+    return run_apart(member_names())
 
 
 def handed_out(worker: WorkerProcess) -> int:
@@ -87,8 +87,8 @@ def test_of_two_with_one_instance_the_elder_ends_with_a_sentence(job: KafkaJob) 
     wait_until("it has all", lambda: len(elder.owned()) == 8)
     younger = start(job, "double", instance="one")
     assert elder.wait() == 1
-    told = one_sentence(elder)
-    assert f"has joined the group '{job.group}' as instance 'one'" in told
-    assert "give each worker an instance of its own" in told
+    sentence = one_sentence(elder)
+    assert f"has joined the group '{job.group}' as instance 'one'" in sentence
+    assert "give each worker an instance of its own" in sentence
     wait_until("the younger one has all", lambda: len(younger.owned()) == 8)
     assert younger.running

@@ -63,7 +63,7 @@ def test_sessions_that_start_at_once_fetch_once(runs: Path) -> None:
     assert runs.read_text() == "run\n"
 
 
-def test_what_maven_couldnt_bring_is_told_and_not_kept(runs: Path, tmp_path: Path) -> None:
+def test_what_maven_couldnt_bring_is_reported_and_not_kept(runs: Path, tmp_path: Path) -> None:
     pretend_maven(tmp_path, runs, "echo no route to the repository; exit 1")
     with pytest.raises(JarsError, match="no route to the repository"):
         provide_jars()

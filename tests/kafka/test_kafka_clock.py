@@ -24,7 +24,7 @@ SLOW_SECONDS = 20.0
 """Less than what is taken for wrong."""
 
 
-class Office:
+class Leader:
     """One who writes ticks, by a clock that a test sets."""
 
     def __init__(self, job: KafkaJob) -> None:
@@ -51,20 +51,20 @@ class Office:
         await self.outputs.close()
 
 
-NewOffice = Callable[[], Office]
+NewLeader = Callable[[], Leader]
 
 
 @pytest.fixture
-async def new_office(job: KafkaJob) -> AsyncIterator[NewOffice]:
+async def new_leader(job: KafkaJob) -> AsyncIterator[NewLeader]:
     """Gives one after the other; all are closed at the end."""
-    offices: list[Office] = []
+    leaders: list[Leader] = []
 
-    def office() -> Office:
-        offices.append(Office(job))
-        return offices[-1]
+    def leader() -> Leader:
+        leaders.append(Leader(job))
+        return leaders[-1]
 
-    yield office
-    for one in offices:
+    yield leader
+    for one in leaders:
         await one.close()
 
 
@@ -75,62 +75,62 @@ def each(job: KafkaJob) -> int:
 
 
 async def test_a_clock_that_leapt_writes_no_tick_and_ticks_go_on_when_it_is_right(
-    new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+    new_leader: NewLeader, each: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office = new_office()
-    assert await office.tick() == each
-    assert abs(office.ticker.difference or 0.0) < SLOW_SECONDS
-    office.ahead = LEAP_SECONDS
+    leader = new_leader()
+    assert await leader.tick() == each
+    assert abs(leader.ticker.difference or 0.0) < SLOW_SECONDS
+    leader.ahead = LEAP_SECONDS
     for _ in range(3):
-        assert await office.tick() == each
-    assert office.ticker.difference == pytest.approx(LEAP_SECONDS, abs=SLOW_SECONDS)
+        assert await leader.tick() == each
+    assert leader.ticker.difference == pytest.approx(LEAP_SECONDS, abs=SLOW_SECONDS)
     (said,) = [one for one in caplog.messages if "no tick is written" in one]
     assert "s ahead of the brokers': set the clock that is wrong" in said
-    office.ahead = 0.0
-    assert await office.tick() == 2 * each
+    leader.ahead = 0.0
+    assert await leader.tick() == 2 * each
     assert "ticks go on" in caplog.messages
-    assert await new_office().tick() in (2 * each, 3 * each)  # the same slot, or the next
+    assert await new_leader().tick() in (2 * each, 3 * each)  # the same slot, or the next
 
 
 async def test_a_worker_after_one_whose_clock_leapt_writes_ticks(
-    new_office: NewOffice, each: int
+    new_leader: NewLeader, each: int
 ) -> None:
-    wrong = new_office()
+    wrong = new_leader()
     wrong.ahead = LEAP_SECONDS
     assert await wrong.tick() == 0
-    assert await new_office().tick() == each
+    assert await new_leader().tick() == each
 
 
 async def test_a_clock_that_is_an_hour_behind_writes_no_tick(
-    new_office: NewOffice, caplog: pytest.LogCaptureFixture
+    new_leader: NewLeader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office = new_office()
-    office.ahead = -3600.0
-    assert await office.tick() == 0
+    leader = new_leader()
+    leader.ahead = -3600.0
+    assert await leader.tick() == 0
     assert "s behind the brokers': set the clock that is wrong" in caplog.text
 
 
 async def test_a_slot_that_was_claimed_for_later_by_a_wrong_clock_holds_nothing_up(
-    job: KafkaJob, new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+    job: KafkaJob, new_leader: NewLeader, each: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await claim(job, time.time() + LEAP_SECONDS)  # as versions did that didn't look
-    first = new_office()
+    first = new_leader()
     assert await first.tick() == each
     assert "the last tick was claimed for " in caplog.text
     assert await first.tick() == 2 * each
     await first.close()
     caplog.clear()
-    office = new_office()
+    leader = new_leader()
     for _ in range(2):
-        await office.tick()
-    assert await office.tick() > 2 * each
+        await leader.tick()
+    assert await leader.tick() > 2 * each
     assert "claimed for" not in caplog.text
 
 
 async def test_a_slow_clock_writes_no_slot_again(
-    new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+    new_leader: NewLeader, each: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, slow = new_office(), new_office()
+    first, slow = new_leader(), new_leader()
     assert await first.tick() == each
     slow.ahead = -SLOW_SECONDS
     assert await slow.tick() == each
@@ -140,12 +140,12 @@ async def test_a_slow_clock_writes_no_slot_again(
 
 
 async def test_without_the_brokers_time_a_worker_says_why_it_writes_no_tick(
-    job: KafkaJob, new_office: NewOffice, each: int, caplog: pytest.LogCaptureFixture
+    job: KafkaJob, new_leader: NewLeader, each: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     await configure(job, {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"})
-    assert await new_office().tick() == each
+    assert await new_leader().tick() == each
     await claim(job, time.time() + LEAP_SECONDS)
-    assert await new_office().tick() == each
+    assert await new_leader().tick() == each
     assert "set message.timestamp.type=LogAppendTime on it" in caplog.text
 
 

@@ -86,7 +86,7 @@ def test_sigterm_stops_in_order_and_a_restart_repeats_nothing(
 def test_no_slot_of_the_clock_is_ticked_twice_whoever_is_killed_or_frozen(job: KafkaJob) -> None:
     workers = {name: job.worker(name, tick_seconds=TICK_SECONDS) for name in ("a", "b")}
 
-    def office() -> str | None:
+    def clock_leader() -> str | None:
         owners = [name for name, each in workers.items() if CLOCK_LEADER in each.owned()]
         return owners[0] if len(owners) == 1 else None
 
@@ -101,13 +101,13 @@ def test_no_slot_of_the_clock_is_ticked_twice_whoever_is_killed_or_frozen(job: K
         wait_until("both have partitions", lambda: all(each.owned() for each in workers.values()))
 
     wait_for_both()
-    killed = wait_until("one of them has the clock", office)
+    killed = wait_until("one of them has the clock", clock_leader)
     wait_for_ticks()
     workers[killed].kill()
     wait_for_ticks()
     workers[killed] = job.worker(killed, tick_seconds=TICK_SECONDS)
     wait_for_both()
-    frozen = workers[wait_until("one of them has the clock", office)]
+    frozen = workers[wait_until("one of them has the clock", clock_leader)]
     frozen.process.send_signal(signal.SIGSTOP)
     wait_for_ticks()
     frozen.process.send_signal(signal.SIGCONT)
@@ -252,10 +252,10 @@ def test_partitions_added_to_inputs_are_refused(job: KafkaJob, lines: list[bytes
     run_apart(add_partitions(job.cluster, INPUTS, job.partitions + 2))
     worker = job.worker()
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
+    sentence = one_sentence(worker)
     name = changelog(job.group, MES_EVENTS)
-    assert f"topic {MES_EVENTS} has 6 partitions, and its changelog {name} has 4" in told
-    assert "docs/topics.md" in told
+    assert f"topic {MES_EVENTS} has 6 partitions, and its changelog {name} has 4" in sentence
+    assert "docs/topics.md" in sentence
 
 
 def test_partitions_added_to_inputs_and_changelogs_are_refused(
@@ -268,10 +268,10 @@ def test_partitions_added_to_inputs_and_changelogs_are_refused(
     left = size_of(job.left())
     worker = job.worker()
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert "-changelog/" in told
-    assert "is of a system with 4 partitions of its input topic, which now has 6" in told
-    assert "docs/topics.md" in told
+    sentence = one_sentence(worker)
+    assert "-changelog/" in sentence
+    assert "is of a system with 4 partitions of its input topic, which now has 6" in sentence
+    assert "docs/topics.md" in sentence
     assert size_of(job.left()) == left
 
 
@@ -293,6 +293,6 @@ def test_missing_topics_are_one_sentence_with_the_way_out(job: KafkaJob) -> None
     group = f"{job.group}-b"
     worker = WorkerProcess(job.broker.url, group, job.folder / "worker")
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert all(changelog(group, topic) in told for topic in INPUTS)
-    assert f"`lineside topics create --broker {job.broker.url} --group {group}`" in told
+    sentence = one_sentence(worker)
+    assert all(changelog(group, topic) in sentence for topic in INPUTS)
+    assert f"`lineside topics create --broker {job.broker.url} --group {group}`" in sentence

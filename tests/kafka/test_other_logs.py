@@ -64,8 +64,8 @@ def ids(values: list[bytes]) -> list[str]:
 def processed(worker: WorkerProcess, count: int) -> None:
     worker.wait_for(
         f"{count} came in",
-        lambda told: (
-            told["counts"]["in"] == count and all(p["lag"] == 0 for p in told["partitions"])
+        lambda status: (
+            status["counts"]["in"] == count and all(p["lag"] == 0 for p in status["partitions"])
         ),
     )
 
@@ -80,9 +80,9 @@ def test_an_input_topic_made_anew_with_more_records_than_before_is_refused(job: 
     give(job, confirmations(100, 30))
     worker = job.worker()
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert "the topic of mes.events.v1/0 isn't the one that its state is of" in told
-    assert "LINESIDE_GROUP" in told
+    sentence = one_sentence(worker)
+    assert "the topic of mes.events.v1/0 isn't the one that its state is of" in sentence
+    assert "LINESIDE_GROUP" in sentence
     assert posted(job) == ids(confirmations(0, 10))
 
 
@@ -148,9 +148,9 @@ def test_partitions_added_under_a_running_worker_end_it_with_a_sentence(job: Kaf
 
     run_apart(grow())
     assert worker.wait(NOTICED_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert "had 1 partitions when this worker started, and has grown" in told
-    assert "docs/topics.md" in told
+    sentence = one_sentence(worker)
+    assert "had 1 partitions when this worker started, and has grown" in sentence
+    assert "docs/topics.md" in sentence
 
 
 # Changelogs.
@@ -220,7 +220,7 @@ def test_an_idle_worker_notices_that_its_changelog_was_made_anew(job: KafkaJob) 
     assert posted(job) == ids(confirmations(0, 10))
 
 
-def test_a_lost_state_is_told_and_one_that_never_was_isnt(job: KafkaJob) -> None:
+def test_a_lost_state_is_reported_and_one_that_never_was_isnt(job: KafkaJob) -> None:
     """Without a copy there's nothing to write: all is processed again, the same."""
     give(job, confirmations(0, 10))
     said = job.drain()
@@ -241,7 +241,7 @@ def test_partitions_without_records_say_nothing_and_keep_the_offset_that_somebod
     run_apart(set_offset(job, M, 10))
     for _ in range(2):
         worker = job.worker()
-        worker.wait_for("it's ready", lambda told: told["ready"])
+        worker.wait_for("it's ready", lambda status: status["ready"])
         time.sleep(4)  # offsets are told every few seconds
         assert worker.end() == 0, worker.said
         assert "its state is gone" not in worker.said
@@ -278,7 +278,7 @@ def test_what_it_goes_on_without_is_shown_for_good(job: KafkaJob) -> None:
     run_apart(cut())
     job.drain(skip_deleted="true")
     worker = job.worker("another")
-    status = worker.wait_for("it's ready", lambda told: told["ready"])
+    status = worker.wait_for("it's ready", lambda status: status["ready"])
     assert [one["deleted"] for one in status["partitions"]] == [0, 3]
     assert worker.end() == 0, worker.said
 
@@ -325,7 +325,7 @@ def test_damage_that_a_running_worker_comes_upon_is_mended_as_it_goes(job: Kafka
     give(job, values)
     job.drain()
     worker = job.worker()
-    worker.wait_for("it's ready", lambda told: told["ready"])
+    worker.wait_for("it's ready", lambda status: status["ready"])
     (folder,) = (worker.folder / "state").glob("*mes.events.v1-changelog-0")
     for file in folder.glob("*.sst"):  # most of it hasn't been read yet
         whole = bytearray(file.read_bytes())

@@ -15,14 +15,14 @@ Record = tuple[str, bytes]
 
 
 def record(number: int, topic: str = ERP_TRANSACTIONS, line: str = "L1", **data: Any) -> Record:
-    told = {
+    event = {
         "id": f"gi:{number}",
         "type": "erp.goods_issue.v1",
         "plant": "DE01",
         "line": line,
         "data": {"quantity": "0.1", "revision": 0, **data},
     }
-    return topic, json.dumps(told).encode()
+    return topic, json.dumps(event).encode()
 
 
 def outcome(records: list[Record]) -> Outcome:
@@ -95,11 +95,11 @@ CHANGES: list[tuple[Callable[[list[Record]], list[Record]], Difference]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "told"), CHANGES)
-def test_each_kind_of_difference_is_told(
-    change: Callable[[list[Record]], list[Record]], told: Difference
+@pytest.mark.parametrize(("change", "expected"), CHANGES)
+def test_each_kind_of_difference_is_reported(
+    change: Callable[[list[Record]], list[Record]], expected: Difference
 ) -> None:
-    assert difference(outcome(RIGHT), outcome(change(RIGHT))) == told
+    assert difference(outcome(RIGHT), outcome(change(RIGHT))) == expected
 
 
 def test_a_record_on_another_topic_is_lost_there_and_too_many_here() -> None:

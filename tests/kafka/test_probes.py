@@ -39,7 +39,7 @@ async def main(worker):
     while not worker.job.ready:
         await asyncio.sleep(0.05)
     if sys.argv[4] == "deaf":
-        kafka.Consumer._lumps = nothing
+        kafka.Consumer._poll = nothing
         await asyncio.sleep(3)  # it may be waiting for records already
     print(worker.url, flush=True)
     await worker.stopping.wait()
@@ -90,7 +90,7 @@ def sums(url: str) -> dict[str, float]:
     return found
 
 
-def test_a_consumer_that_died_silently_fails_livez_and_its_lag_is_told(
+def test_a_consumer_that_died_silently_fails_livez_and_its_lag_is_reported(
     job: KafkaJob, start: Start
 ) -> None:
     url = start(job, "deaf")
@@ -131,7 +131,7 @@ async def test_records_in_an_open_transaction_are_no_reason_to_restart(
             await asyncio.sleep(0.2)
 
 
-def test_a_standbys_lag_is_told_and_goes(job: KafkaJob) -> None:
+def test_a_standbys_lag_is_reported_and_goes(job: KafkaJob) -> None:
     job.write([confirmed(number) for number in range(50)])
     workers = [job.worker(f"worker-{number}", standbys=1) for number in range(2)]
     for worker in workers:

@@ -84,10 +84,10 @@ def check(topics: Topics, read: list[Told], precision: timedelta) -> None:
     assert len(by_place) == len(read)
     assert by_place.keys() == topics.found.keys()
     for place, record in topics.found.items():
-        written, told = json.loads(record.value), by_place[place]
+        written, seen = json.loads(record.value), by_place[place]
         if place[0] != EXCEPTIONS:
             assert written.keys() >= {"time", "plant", "line"}
         for name in written.keys() - {"time"}:
-            assert told[name] == written[name], (place, name)
-        late = datetime.fromisoformat(written["time"]) - datetime.fromisoformat(told["time"])
+            assert seen[name] == written[name], (place, name)
+        late = datetime.fromisoformat(written["time"]) - datetime.fromisoformat(seen["time"])
         assert timedelta(0) <= late < precision, place

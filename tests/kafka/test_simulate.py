@@ -209,12 +209,12 @@ def test_a_printed_record_keeps_its_partition_timestamp_and_headers(
     broker: Broker, topics: Broker, tmp_path: Path
 ) -> None:
     path = tmp_path / "log.ndjson"
-    told = {"topic": MES_EVENTS, "partition": 2, "offset": 70, "tstype": "create",
+    whole = {"topic": MES_EVENTS, "partition": 2, "offset": 70, "tstype": "create",
             "ts": 1_700_000_000_123, "broker": 0, "key": "DE01/L1", "payload": "x",
             "headers": ["ce_id", "1", "none", None]}  # fmt: skip
-    bare = {**told, "headers": []}
-    other = {**told, "topic": "other", "partition": 0}
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in (told, other, bare)))
+    bare = {**whole, "headers": []}
+    other = {**whole, "topic": "other", "partition": 0}
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in (whole, other, bare)))
     said = simulate("--broker", topics.url, "--log", path, exit_code=1)
     assert "sent 2 events" in said
     assert "2  malformed: the value isn't JSON" in said
@@ -236,7 +236,7 @@ def test_a_printed_record_of_a_partition_that_isnt_there_is_refused(
     assert f"line 1 of {path} is of partition 9 of {MES_EVENTS}, which has 3" in said
 
 
-def test_topics_that_arent_there_are_told_with_the_way_out(topics: Broker) -> None:
+def test_topics_that_arent_there_are_reported_with_the_way_out(topics: Broker) -> None:
     delete_topics(topics, [MACHINE_EVENTS])
     said = simulate("--broker", topics.url, "--seconds", 1, exit_code=1)
     assert f"topic {MACHINE_EVENTS} is missing" in said

@@ -43,9 +43,9 @@ def test_what_stays_is_flat_whatever_it_does_while_it_warms_up() -> None:
 
 
 def test_what_grows_all_the_time_isnt_flat() -> None:
-    told = flat(samples(lambda at: 100 + 400 * at))
-    assert told.pop("memory of the lasting worker") is False
-    assert all(told.values())
+    verdicts = flat(samples(lambda at: 100 + 400 * at))
+    assert verdicts.pop("memory of the lasting worker") is False
+    assert all(verdicts.values())
 
 
 def test_a_peak_in_the_last_quarter_isnt_growth() -> None:
@@ -95,17 +95,19 @@ CHANGES: list[tuple[Callable[[list[Record]], list[Record]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), CHANGES)
+@pytest.mark.parametrize(("change", "sentence"), CHANGES)
 def test_each_kind_of_difference_is_seen(
-    change: Callable[[list[Record]], list[Record]], told: str
+    change: Callable[[list[Record]], list[Record]], sentence: str
 ) -> None:
     (first, *_) = differences(chained(RIGHT), chained(change(RIGHT)))
-    assert told in first
+    assert sentence in first
 
 
 def test_totals_are_compared_besides() -> None:
-    told = differences(chained(RIGHT), chained([record(0, quantity="0.100000001"), *RIGHT[1:]]))
-    assert told[-1] == "('erp.goods_issue.v1', 'quantity'): 29.500000001 instead of 29.5"
+    sentences = differences(
+        chained(RIGHT), chained([record(0, quantity="0.100000001"), *RIGHT[1:]])
+    )
+    assert sentences[-1] == "('erp.goods_issue.v1', 'quantity'): 29.500000001 instead of 29.5"
 
 
 def test_a_repeat_is_known_for_as_long_as_a_crash_can_make_one() -> None:

@@ -32,7 +32,14 @@ from streams.contract.topics import (
 from streams.contract.transactions import EXCEPTION, encode
 from streams.kafka import cluster
 from streams.kafka import writer as kafka_writer
-from streams.kafka.topic_check import WAY_OUT, Found, Problem, exception_bytes_max, misfits, missing
+from streams.kafka.topic_check import (
+    WAY_OUT,
+    Found,
+    Problem,
+    exception_bytes_max,
+    missing,
+    problems_of,
+)
 from streams.log.headers import headers_of
 from streams.log.record import Outgoing, Record
 
@@ -61,18 +68,18 @@ def changed(name: str, **settings: object) -> dict[str, Found]:
     return found
 
 
-def told(found: Mapping[str, Found], brokers: int = 3) -> list[Problem]:
-    return misfits(GROUP, found, brokers, LEDGERS, "broker:9092")
+def problems_with(found: Mapping[str, Found], brokers: int = 3) -> list[Problem]:
+    return problems_of(GROUP, found, brokers, LEDGERS, "broker:9092")
 
 
 def the_problem(found: Mapping[str, Found], brokers: int = 3) -> Problem:
-    (problem,) = told(found, brokers)
+    (problem,) = problems_with(found, brokers)
     return problem
 
 
 @pytest.mark.parametrize(("brokers", "replication"), [(1, 1), (2, 2), (3, 3), (5, 3), (5, 5)])
 def test_what_is_made_fits(brokers: int, replication: int) -> None:
-    assert told(as_made(replication=replication), brokers) == []
+    assert problems_with(as_made(replication=replication), brokers) == []
     assert missing(GROUP, as_made()) == []
 
 
@@ -127,7 +134,7 @@ def test_what_a_misfit_says_to_do_mends_it(
     topic: str, setting: dict[str, object], severity: str, wanted: str
 ) -> None:
     (name,) = setting
-    assert told(changed(topic, **{name: wanted})) == []
+    assert problems_with(changed(topic, **{name: wanted})) == []
 
 
 @pytest.mark.parametrize(
@@ -143,13 +150,13 @@ def test_what_a_misfit_says_to_do_mends_it(
     ],
 )
 def test_other_ways_that_work_are_nobodys_business(topic: str, setting: dict[str, object]) -> None:
-    assert told(changed(topic, **setting)) == []
+    assert problems_with(changed(topic, **setting)) == []
 
 
 def test_few_replicas_are_fine_where_there_are_few_brokers() -> None:
-    assert told(as_made(replication=1), brokers=1) == []
-    assert told(as_made(replication=2), brokers=2) == []
-    problems = told(as_made(replication=1), brokers=3)
+    assert problems_with(as_made(replication=1), brokers=1) == []
+    assert problems_with(as_made(replication=2), brokers=2) == []
+    problems = problems_with(as_made(replication=1), brokers=3)
     assert {problem.severity for problem in problems} == {"warning"}
     assert len(problems) == len(topics_of(GROUP))
     assert problems[0].text.startswith(f"topic {MES_EVENTS} has 1 replica on a cluster of 3")
@@ -167,7 +174,7 @@ def test_partitions_added_to_a_running_system_are_refused_with_the_way_out(
     for topic in INPUTS:
         log = found[changelog(GROUP, topic)]
         found[changelog(GROUP, topic)] = Found(partitions=logs, replication=3, config=log.config)
-    problems = told(found)
+    problems = problems_with(found)
     assert [problem.severity for problem in problems] == ["error", "error"]
     for topic, problem in zip(INPUTS, problems, strict=True):
         assert problem.text.startswith(
@@ -186,16 +193,16 @@ def test_inputs_with_different_partition_counts_are_refused() -> None:
     assert f"topics {MES_EVENTS} and {MACHINE_EVENTS} have 8 and 4 partitions" in problem.text
 
 
-def test_a_clock_of_several_partitions_or_one_that_forgets_is_told() -> None:
+def test_a_clock_of_several_partitions_or_one_that_forgets_is_reported() -> None:
     found = as_made()
     found[CLOCK] = changed(CLOCK, cleanup_policy="delete")[CLOCK]
-    wrong, forgets = told(found)
+    wrong, forgets = problems_with(found)
     assert (wrong.severity, forgets.severity) == ("error", "warning")
     assert f"topic {CLOCK} has 8 partitions, and must have 1" in wrong.text
     assert f"topic {CLOCK} has cleanup.policy 'delete'" in forgets.text
 
 
-def test_a_clock_without_the_brokers_time_is_told() -> None:
+def test_a_clock_without_the_brokers_time_is_reported() -> None:
     found = as_made()
     made = found[CLOCK]
     found[CLOCK] = Found(
@@ -203,7 +210,7 @@ def test_a_clock_without_the_brokers_time_is_told() -> None:
         replication=3,
         config={**made.config, "message.timestamp.type": "CreateTime"},
     )
-    (problem,) = told(found)
+    (problem,) = problems_with(found)
     assert problem.severity == "warning"
     assert f"topic {CLOCK} has message.timestamp.type CreateTime" in problem.text
     assert f"--topic {CLOCK} --add-config message.timestamp.type=LogAppendTime" in problem.text
@@ -213,7 +220,7 @@ def test_outputs_may_have_any_number_of_partitions() -> None:
     found = as_made()
     for number, name in enumerate(OUTPUTS, 1):
         found[name] = Found(partitions=number, replication=3, config=found[name].config)
-    assert told(found) == []
+    assert problems_with(found) == []
 
 
 # What a refused record becomes has to fit as well.
@@ -233,7 +240,9 @@ def test_exceptions_must_hold_what_the_inputs_let_in(
 ) -> None:
     found = changed(MES_EVENTS, max_message_bytes=inputs)
     found[EXCEPTIONS] = changed(EXCEPTIONS, max_message_bytes=exceptions)[EXCEPTIONS]
-    problem = next(each for each in told(found) if f" {MES_EVENTS} has {inputs}" in each.text)
+    problem = next(
+        each for each in problems_with(found) if f" {MES_EVENTS} has {inputs}" in each.text
+    )
     assert problem.severity == severity
     assert f"topic {EXCEPTIONS} has max.message.bytes {exceptions}" in problem.text
     assert mend in problem.text

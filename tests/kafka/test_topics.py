@@ -177,7 +177,9 @@ async def test_a_changelog_of_another_count_is_refused_before_its_input_is_made(
     assert MES_EVENTS not in await partitions_of(cluster)
 
 
-async def test_what_the_broker_refuses_is_told_in_its_words(bare: Broker, cluster: Cluster) -> None:
+async def test_what_the_broker_refuses_is_reported_in_its_words(
+    bare: Broker, cluster: Cluster
+) -> None:
     done = topics("create", *on(bare), "--partitions", 1, "--replication", 90)
     assert done.returncode == 1
     assert f"error: topic {MES_EVENTS} can't be made: " in done.stdout
@@ -191,8 +193,8 @@ async def test_a_longer_ledger_keeps_inputs_for_longer(bare: Broker, cluster: Cl
     (problem,) = await problems(cluster, GROUP, month)
     assert problem.severity == "warning"
     assert f"topic {MES_EVENTS} has retention.ms {14 * DAY_MS} (14 days)" in problem.text
-    told = topics("check", *on(bare), LINESIDE_MES_RETENTION_SECONDS=str(30 * 86_400))
-    assert (told.returncode, told.stdout.splitlines()[0]) == (0, f"warning: {problem.text}")
+    done = topics("check", *on(bare), LINESIDE_MES_RETENTION_SECONDS=str(30 * 86_400))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"warning: {problem.text}")
     delete_topics(bare, NAMES)
     await create(cluster, GROUP, 1, timing=month)
     assert await problems(cluster, GROUP, month) == []

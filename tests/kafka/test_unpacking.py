@@ -188,7 +188,7 @@ def test_a_batch_that_is_cut_short_is_refused_in_a_sentence(codec: int) -> None:
 
 
 @given(rngs, st.integers(0, 20), st.integers(0, 400))
-def test_whole_records_are_told_apart_as_plainly(rng: Random, count: int, size: int) -> None:
+def test_whole_records_are_distinguished_as_plainly(rng: Random, count: int, size: int) -> None:
     needs_core()
     data = b"".join(
         part for number in range(rng.randrange(1, 9)) for part in record(number, b"k", rng.randbytes(30))
@@ -247,15 +247,15 @@ def test_a_record_that_is_too_large_leads_to_the_same_exception(
         found = read(data, 0, way)
         cut = [one for one in found if isinstance(one.value, CutValue)]
         for one, original in zip(found, records, strict=True):
-            told, wanted = (
+            shown, wanted = (
                 exception_data(Rejection("malformed", ""), MES_EVENTS, 0, each)
                 for each in (one, original)
             )
             if one in cut:  # it was read up to a bound: how much there was isn't known
                 for name in ("key_bytes", "headers_count"):
                     wanted.pop(name, None)
-                    told.pop(name, None)
-            assert told == wanted
+                    shown.pop(name, None)
+            assert shown == wanted
             if not isinstance(one.value, CutValue):
                 assert one == original
         for one in cut:
@@ -275,17 +275,17 @@ def test_a_small_value_in_a_record_that_is_too_large_is_malformed() -> None:
         assert read_document(found.value) == f"the record has {size} bytes: more than 300"
 
 
-def test_a_consumer_goes_on_behind_each_lump(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_consumer_goes_on_behind_each_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_core()
     rng = Random(3)
     records = [some_record(rng, number) for number in range(200)]
     data = b"".join(built(records[at : at + 50], LZ4, at) for at in range(0, 200, 50))
-    monkeypatch.setattr(kafka_fetched, "LUMP_BYTES_MAX", 3_000)
+    monkeypatch.setattr(kafka_fetched, "POLL_BYTES_MAX", 3_000)
     for way in (whole, None):
         position = SimpleNamespace(paused=False, position=0)
         position.consumed_to = lambda at, state=position: setattr(state, "position", at)
         assignment = SimpleNamespace(active=True, state_value=lambda tp, state=position: state)
-        monkeypatch.setattr(kafka_fetched, "_rooms", {})
+        monkeypatch.setattr(kafka_fetched, "_bytes_left", {})
         assignment_key: Any = HashedBy(assignment)
         found: list[Record] = []
         with limits(500):
@@ -305,13 +305,13 @@ def test_a_consumer_goes_on_behind_each_lump(monkeypatch: pytest.MonkeyPatch) ->
                     result = Fetched(
                         TP, assignment=assignment_key, partition_records=unpacked, backoff=0
                     )
-                kafka_fetched._rooms.clear()
-                lump = result.getall(rng.choice([None, 1, 10]))
+                kafka_fetched._bytes_left.clear()
+                polled = result.getall(rng.choice([None, 1, 10]))
                 got = (
-                    list(joined(lump))
-                    if lump and way is whole
-                    else [*map(record_of, lump)]
-                    if lump
+                    list(joined(polled))
+                    if polled and way is whole
+                    else [*map(record_of, polled)]
+                    if polled
                     else []
                 )
                 assert sum(len(one.value or b"") for one in got) < 3_000 + 6_000
@@ -414,6 +414,6 @@ def test_a_codec_that_kafka_has_not_is_refused() -> None:
         read(batch(b"", 6, 1), 0, "blocks")
 
 
-def test_an_assignment_can_be_told_apart() -> None:
+def test_an_assignment_can_be_distinguished() -> None:
     assert Assignment.__hash__ is object.__hash__
     assert bomb(ZSTD, 2, 10)

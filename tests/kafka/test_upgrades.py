@@ -128,11 +128,11 @@ def test_this_version_names_the_one_that_can_read_a_later_format(
         for record in reversed(records)
         if record.key == HEAD
     )
-    _, _, *told = msgspec.msgpack.decode(head)
-    later = msgspec.msgpack.encode([4, "0.9.0", *told, "more"])
+    _, _, *members = msgspec.msgpack.decode(head)
+    later = msgspec.msgpack.encode([4, "0.9.0", *members, "more"])
     run_apart(write(job.cluster, {tuple(at): [Record(0, None, HEAD, later)]}))
     worker = job.worker("two")
     assert worker.wait() == 1
-    told = one_sentence(worker)
-    assert f"/{at.partition} has format 4" in told
-    assert "run lineside 0.9.0, which wrote it" in told
+    sentence = one_sentence(worker)
+    assert f"/{at.partition} has format 4" in sentence
+    assert "run lineside 0.9.0, which wrote it" in sentence

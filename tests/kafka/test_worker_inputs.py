@@ -97,7 +97,7 @@ async def test_what_a_transaction_aborted_is_never_processed(job: KafkaJob, last
             await mes.begin_transaction()
             await send(mes, committed if fate == "committed" else aborted)
             await (mes.commit_transaction if fate == "committed" else mes.abort_transaction)()
-    status = worker.wait_for("five came in", lambda told: told["counts"]["in"] >= 5)
+    status = worker.wait_for("five came in", lambda status: status["counts"]["in"] >= 5)
     status = worker.wait_for("nothing is left, though markers are last", drained)
     assert status["counts"]["accepted"] == status["counts"]["in"] == 5
     assert worker.end() == 0, worker.said
@@ -113,8 +113,10 @@ async def test_what_follows_an_open_transaction_waits_for_its_end(job: KafkaJob)
         await send(mes, within)
         give(job, after)
         worker = job.worker("worker", "--until-drained")
-        worker.wait_for("the first are in", lambda told: told["counts"]["in"] == 3)
-        worker.wait_for("the others are lagging", lambda told: told["partitions"][-1]["lag"] == 6)
+        worker.wait_for("the first are in", lambda status: status["counts"]["in"] == 3)
+        worker.wait_for(
+            "the others are lagging", lambda status: status["partitions"][-1]["lag"] == 6
+        )
         assert worker.running
         await mes.commit_transaction()
     assert worker.wait() == 0, worker.said
@@ -213,7 +215,7 @@ async def delete_before(cluster: Cluster, tp: TopicPartition, offset: int) -> No
         await admin.delete_records({tp: RecordsToDelete(offset)})
 
 
-def test_records_deleted_before_they_were_processed_are_told_with_their_offsets(
+def test_records_deleted_before_they_were_processed_are_reported_with_their_offsets(
     job: KafkaJob,
 ) -> None:
     values = confirmations(0, 10)
@@ -223,9 +225,9 @@ def test_records_deleted_before_they_were_processed_are_told_with_their_offsets(
     run_apart(delete_before(job.cluster, M, 7))
     worker = job.worker()
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert "records 4 to 6 of mes.events.v1/0 were deleted before they were processed" in told
-    assert "LINESIDE_SKIP_DELETED=true" in told
+    sentence = one_sentence(worker)
+    assert "records 4 to 6 of mes.events.v1/0 were deleted before they were processed" in sentence
+    assert "LINESIDE_SKIP_DELETED=true" in sentence
     assert posted(job) == ids(values[:4])
     said = job.drain(skip_deleted="true")
     assert "records 4 to 6 of mes.events.v1/0 were deleted" in said
@@ -237,7 +239,9 @@ def test_records_deleted_while_a_worker_was_frozen_end_it_with_a_sentence(job: K
     values = confirmations(0, 10)
     give(job, values[:4])
     worker = job.worker(session_timeout_seconds=6)
-    worker.wait_for("all is processed", lambda told: told["counts"]["in"] == 4 and drained(told))
+    worker.wait_for(
+        "all is processed", lambda status: status["counts"]["in"] == 4 and drained(status)
+    )
     worker.process.send_signal(signal.SIGSTOP)
     time.sleep(FETCH_SECONDS)  # what it has asked for is answered
     give(job, values[4:])
@@ -260,9 +264,9 @@ def test_a_topic_made_anew_that_ends_before_what_its_state_has_seen_is_refused(
     give(job, confirmations(20, 5))
     worker = job.worker()
     assert worker.wait(REFUSAL_SECONDS_MAX) == 1
-    told = one_sentence(worker)
-    assert "the topic of mes.events.v1/0 isn't the one that its state is of" in told
-    assert "LINESIDE_GROUP" in told
+    sentence = one_sentence(worker)
+    assert "the topic of mes.events.v1/0 isn't the one that its state is of" in sentence
+    assert "LINESIDE_GROUP" in sentence
 
 
 def test_records_deleted_after_they_were_processed_are_no_loss(job: KafkaJob) -> None:

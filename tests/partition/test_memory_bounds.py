@@ -10,7 +10,7 @@ from faust.types import TP
 
 from agents.partition.task import HELD_BYTES_MAX
 from agents.process_events import JOB_HELD_BYTES_MAX, SEEN_BYTES_MAX, Job
-from agents.provision.copy_topic import Copied, _Spread
+from agents.provision.copy_topic import Copied, _PartitionCopier
 from runs import new_task
 from streams.contract.topics import CHANGELOG_BATCH_BYTES_MIN, MES_EVENTS
 from streams.embedded.log import READ_BYTES_MAX, EmbeddedLog
@@ -98,7 +98,7 @@ async def test_the_copy_of_a_record_that_is_too_large_has_its_beginning(
     record: Any = SimpleNamespace(
         key=b"DE01/L1", value=value, headers=(), timestamp=1, offset=7, topic="a", partition=0
     )
-    await _Spread(producer, "b", 1, Copied()).take(record)
+    await _PartitionCopier(producer, "b", 1, Copied()).take(record)
     assert [type(one["value"]) for one in appended] == [bytes]
     assert appended[0]["value"] == b"abc"
     assert "the record at offset 7 of a/0 has 1073741833 bytes" in caplog.text

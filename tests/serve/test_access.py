@@ -173,12 +173,12 @@ async def test_headers_that_arent_a_token_open_nothing(
 async def test_two_tokens_in_one_request_open_nothing(access: Access) -> None:
     async with served(access) as runner:
         for other in (READ, "x" * 30):
-            told = await raw(
+            response = await raw(
                 runner, b"GET /api/status HTTP/1.1", b"Host: localhost", b"Connection: close",
                 f"Authorization: Bearer {READ}".encode(), f"Authorization: Bearer {other}".encode(),
             )  # fmt: skip
-            assert told.split(b" ")[1] in {b"400", b"401"}
-            assert b"of the plant" not in told
+            assert response.split(b" ")[1] in {b"400", b"401"}
+            assert b"of the plant" not in response
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,12 @@ async def test_two_tokens_in_one_request_open_nothing(access: Access) -> None:
 )  # fmt: skip
 async def test_no_spelling_of_a_path_gets_around_the_token(access: Access, path: str) -> None:
     async with served(access) as runner:
-        told = await raw(
+        response = await raw(
             runner, f"GET {path} HTTP/1.1".encode(), b"Host: localhost", b"Connection: close"
         )
-        assert b"of the plant" not in told
-        code = told.split(b" ")[1]
-        assert code in {b"400", b"401", b"404"} or told.endswith(b"\r\n\r\nready\n")
+        assert b"of the plant" not in response
+        code = response.split(b" ")[1]
+        assert code in {b"400", b"401", b"404"} or response.endswith(b"\r\n\r\nready\n")
 
 
 async def test_a_token_that_is_taken_out_is_good_no_longer_not_even_for_a_stream(
@@ -297,12 +297,12 @@ async def test_without_tokens_only_names_of_this_machine_are_answered() -> None:
 
 async def test_two_hosts_in_one_request_are_none() -> None:
     async with served() as runner:
-        told = await raw(
+        response = await raw(
             runner, b"GET /api/status HTTP/1.1", b"Host: localhost", b"Host: evil.example",
             b"Connection: close",
         )  # fmt: skip
-        assert told.split(b" ")[1] in {b"400", b"421"}
-        assert b"of the plant" not in told
+        assert response.split(b" ")[1] in {b"400", b"421"}
+        assert b"of the plant" not in response
 
 
 # Limits.
@@ -320,8 +320,8 @@ async def test_a_body_that_never_comes_is_refused_at_once() -> None:
     async with served() as runner:
         for head in (b"Content-Length: 99999999999", b"Transfer-Encoding: chunked"):
             began = time.monotonic()
-            told = await raw(runner, b"POST /api/status HTTP/1.1", b"Host: localhost", head)
-            assert told.startswith(b"HTTP/1.1 413 ")
+            response = await raw(runner, b"POST /api/status HTTP/1.1", b"Host: localhost", head)
+            assert response.startswith(b"HTTP/1.1 413 ")
             assert time.monotonic() - began < 5
 
 
@@ -346,13 +346,13 @@ async def test_what_isnt_http_is_answered_without_a_word_of_it(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         async with served() as runner:
-            told = await raw(runner, *lines)
-    assert told.startswith(b"HTTP/1.")
-    assert told.split(b" ")[1] in {b"400", b"413"}
+            response = await raw(runner, *lines)
+    assert response.startswith(b"HTTP/1.")
+    assert response.split(b" ")[1] in {b"400", b"413"}
     for name, value in HEADERS.items():
-        assert f"{name}: {value}\r\n".encode() in told
-    assert b"aiohttp" not in told
-    assert READ.encode() not in told
+        assert f"{name}: {value}\r\n".encode() in response
+    assert b"aiohttp" not in response
+    assert READ.encode() not in response
     assert READ not in caplog.text
     assert "Traceback" not in caplog.text
 

@@ -53,9 +53,9 @@ class Prober:
         while not self._stop.wait(0.02):
             began = time.monotonic()
             try:
-                told = answer(self._port, "/livez")
-                if not told.startswith("HTTP/1.1 200"):
-                    self.wrong.append(told)
+                response = answer(self._port, "/livez")
+                if not response.startswith("HTTP/1.1 200"):
+                    self.wrong.append(response)
             except OSError as error:
                 self.wrong.append(repr(error))
             self.answers += 1

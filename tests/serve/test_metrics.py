@@ -17,13 +17,13 @@ from agents.partition.meter import (
     LATENCY_BOUNDS,
     OTHER,
     Histogram,
+    LineCounts,
     Meter,
-    OfLine,
     Tally,
     add_ages_plain,
 )
 from agents.serve import metrics
-from agents.serve.job_metrics import Errors
+from agents.serve.job_metrics import ConservationErrors
 from agents.serve.metrics import METRICS, PREFIX, Exposition, Families, table
 from compiled import needs_core
 from draws import rngs, seeds, timings
@@ -41,9 +41,9 @@ ROOT = Path(__file__).parents[2]
 OUTCOMES = ("accepted", "duplicate", "exception")
 
 
-def opened(told: Meter, task: Partition) -> Partition:
-    told.opening(task.topic, task.number)
-    told.opened(task)
+def opened(measured: Meter, task: Partition) -> Partition:
+    measured.opening(task.topic, task.number)
+    measured.opened(task)
     return task
 
 
@@ -80,30 +80,30 @@ def test_no_label_is_an_order_a_lot_or_a_key() -> None:
 def test_what_lines_tell_adds_up_to_what_the_partitions_counted_since_they_were_opened(
     seed: int, timing: Timing, rng: Random
 ) -> None:
-    told, wanted = Meter(), dict.fromkeys(OUTCOMES, 0)
+    measured, wanted = Meter(), dict.fromkeys(OUTCOMES, 0)
     left: dict[str, int] = {}
 
     async def work() -> None:
         for at, records in placed(random_log(seed, 150)).items():
             before, after = _halves(at, records, timing, rng)
-            opened(told, after)
+            opened(measured, after)
             for batch in cut(records[len(records) // 2 :], rng):
                 stepped(after, batch)
             if rng.random() < 0.5:
-                told.closed(after)
+                measured.closed(after)
             for name in OUTCOMES:
                 wanted[name] += getattr(after.counts, name) - getattr(before.counts, name)
             for kind, count in after.counts.left.items():
                 left[kind] = left.get(kind, 0) + count - before.counts.left[kind]
 
     asyncio.run(work())
-    tally = told.tally()
+    tally = measured.tally()
     assert {
         name: sum(getattr(of, name) for of in tally.lines.values()) for name in OUTCOMES
     } == wanted
     assert tally.codes.total() == wanted["exception"]
     assert tally.left == {kind: count for kind, count in left.items() if count}
-    assert told.tally() == tally, "telling changes nothing"
+    assert measured.tally() == tally, "telling changes nothing"
 
 
 def _halves(
@@ -118,23 +118,23 @@ def _halves(
 
 
 async def test_each_line_has_its_own_duplicates_exceptions_and_corrections() -> None:
-    told, bench = Meter(), Bench()
-    opened(told, bench.task)
+    measured, bench = Meter(), Bench()
+    opened(measured, bench.task)
     one, other = consumed(10, id="a"), consumed(11, id="b", line="L2")
     bench.send(one, one, one, other, consumed(12, "2", id="a"))
     bench.tick(400)
     bench.send(consumed(20, id="late"))
     bench.tick(800)
-    lines = {place: of for place, of in told.tally().lines.items() if of != OfLine()}
+    lines = {place: of for place, of in measured.tally().lines.items() if of != LineCounts()}
     assert lines == {
-        ("DE01", "L1", MES_EVENTS): OfLine(2, 2, 1, late=1, corrections=2),  # ERP and summary
-        ("DE01", "L2", MES_EVENTS): OfLine(1, 0, 0),
+        ("DE01", "L1", MES_EVENTS): LineCounts(2, 2, 1, late=1, corrections=2),  # ERP and summary
+        ("DE01", "L2", MES_EVENTS): LineCounts(1, 0, 0),
     }
 
 
-async def test_what_no_known_line_said_is_told_as_other() -> None:
-    told, bench = Meter(), Bench()
-    opened(told, bench.task)
+async def test_what_no_known_line_said_is_reported_as_other() -> None:
+    measured, bench = Meter(), Bench()
+    opened(measured, bench.task)
     bench.send(consumed(10))
     broken = [
         Record(1, None, b"DE01/L1", b"{"),  # its key says whose it is
@@ -143,52 +143,52 @@ async def test_what_no_known_line_said_is_told_as_other() -> None:
         Record(4, None, b"DE01/L1", event("material.consumed.v1", 11, line="L7", item=3)),
     ]
     bench.task.step(broken)
-    lines = {place[:2]: of.exception for place, of in told.tally().lines.items()}
+    lines = {place[:2]: of.exception for place, of in measured.tally().lines.items()}
     assert lines == {("DE01", "L1"): 1, OTHER: 3}
-    assert told.tally().codes == {"malformed": 3, "invalid": 1}
+    assert measured.tally().codes == {"malformed": 3, "invalid": 1}
 
 
 async def test_lines_without_end_are_few_series(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter, "LINES_MAX", 3)
-    told, bench = Meter(), Bench()
-    opened(told, bench.task)
+    measured, bench = Meter(), Bench()
+    opened(measured, bench.task)
     bench.send(*(consumed(number, line=f"L{number}") for number in range(20)))
-    lines = told.tally().lines
+    lines = measured.tally().lines
     assert len(lines) == 4
     assert lines[*OTHER, MES_EVENTS].accepted == 17
     bench.send(consumed(30, line="L1"), consumed(31, line="new"))
-    assert told.tally().lines.keys() == lines.keys()
+    assert measured.tally().lines.keys() == lines.keys()
 
 
 async def test_a_partition_that_comes_back_goes_on_where_it_was() -> None:
-    told, bench = Meter(), Bench()
+    measured, bench = Meter(), Bench()
     bench.send(consumed(1, id="before"))
     bench.reopen()
     for number in range(3):
-        opened(told, bench.task)
+        opened(measured, bench.task)
         bench.send(consumed(10 + number), consumed(10 + number))
-        told.closed(bench.task)
+        measured.closed(bench.task)
         bench.reopen()
-    assert told.tally().lines == {("DE01", "L1", MES_EVENTS): OfLine(3, 3, 0)}
-    assert told.openings == {(MES_EVENTS, 0): 3}
+    assert measured.tally().lines == {("DE01", "L1", MES_EVENTS): LineCounts(3, 3, 0)}
+    assert measured.openings == {(MES_EVENTS, 0): 3}
 
 
-async def test_an_error_of_conservation_is_told_where_it_is() -> None:
+async def test_an_error_of_conservation_is_reported_where_it_is() -> None:
     bench = Bench()
     bench.send(consumed(10, "12.5"))
     (line,) = bench.task.lines.values()
     line.accepted[0][0] += 1  # a billionth that nobody has sent
-    families, errors = Families(), Errors()
+    families, errors = Families(), ConservationErrors()
     errors.expect(bench.rules)
     errors.look(line, bench.rules)
     errors.add(families)
-    told = {
+    measured = {
         (sample.labels["type"], sample.labels["measure"]): sample.value
         for sample in families.all["conservation_error"].samples
     }
     kind = bench.rules.kinds[0]
-    assert told.pop((kind.record, kind.measures[0])) == 1e-9
-    assert set(told.values()) == {0.0}
+    assert measured.pop((kind.record, kind.measures[0])) == 1e-9
+    assert set(measured.values()) == {0.0}
 
 
 # The ledger's size.
@@ -255,13 +255,13 @@ def test_compiled_ages_are_the_plain_ones(rng: Random) -> None:
 
 
 def test_latency_is_from_the_timestamp_of_the_record() -> None:
-    told = Meter()
+    measured = Meter()
     now = time.time()
     ages = [0.0, 0.2, 20.0, 100_000.0]
-    told.acknowledged([[Record(0, round((now - age) * 1e6), None, None) for age in ages]])
+    measured.acknowledged([[Record(0, round((now - age) * 1e6), None, None) for age in ages]])
     places = [0, LATENCY_BOUNDS.index(0.25), LATENCY_BOUNDS.index(30.0), len(LATENCY_BOUNDS)]
-    assert [place for place, count in enumerate(told.latency.counts) if count] == places
-    assert told.latency.sum == pytest.approx(sum(ages), abs=5)
+    assert [place for place, count in enumerate(measured.latency.counts) if count] == places
+    assert measured.latency.sum == pytest.approx(sum(ages), abs=5)
 
 
 # The text.
@@ -277,20 +277,20 @@ async def test_what_was_added_is_what_prometheus_reads() -> None:
             else:
                 families.add(metric.name, 3, *labels)
 
-    told = samples(await Exposition(read).text())
+    values = samples(await Exposition(read).text())
     for metric in METRICS:
         labels = sorted(f'{label}={label} "quoted"\\\n' for label in metric.labels)
         name = PREFIX + metric.name
         if metric.type == "histogram":
             found = {
-                bound: told[f"{name}_bucket", *sorted([*labels, f"le={bound}"])]
+                bound: values[f"{name}_bucket", *sorted([*labels, f"le={bound}"])]
                 for bound in ("0.5", "2.0", "+Inf")
             }
             assert found == {"0.5": 1, "2.0": 3, "+Inf": 7}
-            assert told[f"{name}_sum", *labels] == 12.5
+            assert values[f"{name}_sum", *labels] == 12.5
         else:
-            assert told[name, *labels] == 3
-    assert told["process_resident_memory_bytes",] > 0
+            assert values[name, *labels] == 3
+    assert values["process_resident_memory_bytes",] > 0
 
 
 async def test_every_metric_is_described_before_it_has_a_sample() -> None:
@@ -349,6 +349,6 @@ def test_a_tally_that_was_copied_goes_on_by_itself() -> None:
     assert other == one
     other.of("P", "L", "t").accepted += 1
     other.codes["invalid"] += 1
-    assert one.lines == {("P", "L", "t"): OfLine(1)}
+    assert one.lines == {("P", "L", "t"): LineCounts(1)}
     assert replace(one) == one
     assert not one.codes

@@ -172,7 +172,7 @@ def document(step: int = 0) -> dict[str, Any]:
     }
 
 
-class Told:
+class FakeStatus:
     """A status that says what a test last told it, and counts how often it was asked."""
 
     def __init__(self, status: dict[str, Any]) -> None:
@@ -184,13 +184,13 @@ class Told:
         return self.status
 
 
-def told_by(status: Callable[[], dict[str, Any]]) -> Status:
+def status_of(status: Callable[[], dict[str, Any]]) -> Status:
     """Return what a page asks, for what a test has at hand."""
 
-    async def told() -> dict[str, Any]:
+    async def fake() -> dict[str, Any]:
         return status()
 
-    return told
+    return fake
 
 
 @asynccontextmanager
@@ -201,7 +201,9 @@ async def served(
     access: Access | None = None,
     lines: Lines | None = None,
 ) -> AsyncIterator[web.AppRunner]:
-    app = create_web(told_by(status), access=access, lines=lines, interval_seconds=interval_seconds)
+    app = create_web(
+        status_of(status), access=access, lines=lines, interval_seconds=interval_seconds
+    )
     runner = await serve(app, "127.0.0.1", port)
     try:
         yield runner
@@ -281,35 +283,35 @@ async def test_the_status_comes_as_json() -> None:
 
 
 async def test_the_stream_sends_the_status_as_it_changes() -> None:
-    told = Told(document(1))
-    async with visited(told) as session, session.get("api/stream") as response:
+    fake = FakeStatus(document(1))
+    async with visited(fake) as session, session.get("api/stream") as response:
         assert told_line(await response.content.readline()) == document(1)
         assert await response.content.readline() == b"\n"
-        told.status = document(2)
+        fake.status = document(2)
         assert told_line(await response.content.readline()) == document(2)
 
 
 async def test_a_tick_is_encoded_once_for_all_listeners() -> None:
-    told = Told(document())
-    async with visited(told) as session, AsyncExitStack() as stack:
+    fake = FakeStatus(document())
+    async with visited(fake) as session, AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(session.get("api/stream")) for _ in range(20)]
-        before = told.asked
+        before = fake.asked
         for _ in range(3):
             for stream in streams:
                 told_line(await stream.content.readline())
                 await stream.content.readline()
-        assert 1 <= told.asked - before <= 4
+        assert 1 <= fake.asked - before <= 4
 
 
 async def test_nobody_listening_asks_for_no_status() -> None:
-    told = Told(document())
-    async with visited(told, 0.05) as session:
+    fake = FakeStatus(document())
+    async with visited(fake, 0.05) as session:
         async with session.get("api/stream") as stream:
             await stream.content.readline()
         await asyncio.sleep(0.2)
-        asked = told.asked
+        asked = fake.asked
         await asyncio.sleep(0.3)
-        assert told.asked == asked
+        assert fake.asked == asked
 
 
 async def test_a_dear_status_is_asked_for_less_often() -> None:
@@ -381,7 +383,7 @@ async def test_a_listener_that_takes_nothing_is_dropped_and_others_are_not(
 
 async def test_streams_end_promptly_on_shutdown() -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        app = create_web(told_by(document), interval_seconds=5)
+        app = create_web(status_of(document), interval_seconds=5)
         runner = await serve(app, "127.0.0.1", 0)
         async with ClientSession(url_of(runner)) as session, session.get("api/stream") as stream:
             await stream.content.readline()
@@ -393,7 +395,7 @@ async def test_streams_end_promptly_on_shutdown() -> None:
 
 async def test_a_stuck_listener_does_not_hold_up_the_shutdown() -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        runner = await serve(create_web(told_by(fat)), "127.0.0.1", 0)
+        runner = await serve(create_web(status_of(fat)), "127.0.0.1", 0)
         with stuck_listener(runner):
             await asyncio.sleep(0.5)
             began = perf_counter()
@@ -405,7 +407,7 @@ async def test_a_port_in_use_is_said_in_one_sentence() -> None:
     async with served(document) as runner:
         port = runner.addresses[0][1]
         with pytest.raises(WebError) as refusal:
-            await serve(create_web(told_by(document)), "127.0.0.1", port)
+            await serve(create_web(status_of(document)), "127.0.0.1", port)
     assert str(refusal.value) == (
         f"port {port} on 127.0.0.1 is in use: choose another with --port, or 0 for a free one"
     )
@@ -413,14 +415,14 @@ async def test_a_port_in_use_is_said_in_one_sentence() -> None:
 
 async def test_no_port_and_no_address_are_said_in_one_sentence() -> None:
     with pytest.raises(WebError, match="port 65536 is no port: "):
-        await serve(create_web(told_by(document)), "127.0.0.1", 65536)
+        await serve(create_web(status_of(document)), "127.0.0.1", 65536)
     with pytest.raises(WebError, match=r"port 0 on 192\.0\.2\.1 can't be listened on: "):
-        await serve(create_web(told_by(document)), "192.0.2.1", 0)
+        await serve(create_web(status_of(document)), "192.0.2.1", 0)
 
 
 async def test_the_url_of_a_free_port_can_be_opened() -> None:
     for host in ("127.0.0.1", "0.0.0.0"):
-        runner = await serve(create_web(told_by(document)), host, 0)
+        runner = await serve(create_web(status_of(document)), host, 0)
         try:
             assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*/", url_of(runner))
             async with ClientSession() as session, session.get(url_of(runner)) as response:
@@ -489,9 +491,9 @@ async def shown(
     assert [one for one in foreign if not one.startswith("data:")] == []
 
 
-async def show_step(page: Page, told: Told, status: dict[str, Any]) -> None:
+async def show_step(page: Page, fake: FakeStatus, status: dict[str, Any]) -> None:
     """Tell the status and wait until the page shows its total."""
-    told.status = status
+    fake.status = status
     total = status["counts"]["in"]
     await page.wait_for_selector(f"[data-path='counts.in'][data-value='{total}']")
 
@@ -521,10 +523,10 @@ async def rows(page: Page, table: str) -> dict[str, dict[str, str]]:
 
 @browser_test
 async def test_numbers_on_the_page_equal_the_status(browser: Browser) -> None:
-    told = Told(document(0))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(0))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         for step in (1, 7, 2):
-            await show_step(page, told, document(step))
+            await show_step(page, fake, document(step))
             async with ClientSession() as session, session.get(f"{page.url}api/status") as response:
                 status = orjson.loads(await response.read())
             by_path = await texts(page, "data-path")
@@ -599,10 +601,10 @@ async def test_hostile_text_stays_text(browser: Browser) -> None:
 
 @browser_test
 async def test_an_original_that_is_read_stays_while_others_come(browser: Browser) -> None:
-    told = Told(document())
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document())
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         await page.locator("#exceptions-table summary").first.click()
-        await show_step(page, told, document(9))
+        await show_step(page, fake, document(9))
         assert list(await rows(page, "exceptions-table")) == [
             one["id"] for one in document(0)["recent"]["exceptions"]
         ]
@@ -630,20 +632,20 @@ async def test_the_page_never_scrolls_sideways(browser: Browser, width: int) -> 
 
 @browser_test
 async def test_conservation_is_said_loudly_if_it_does_not_hold(browser: Browser) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         verdict = page.locator("#verdict")
         exact = "accepted = emitted + open + parked — exact, error 0"
         assert " ".join((await verdict.inner_text()).split()) == exact
         wrong = document(2)
         wrong["conservation"]["error"] = "12.5"
         wrong["conservation"]["rows"][0] |= {"open": "-12", "error": "12.5"}
-        await show_step(page, told, wrong)
+        await show_step(page, fake, wrong)
         loud = "accepted ≠ emitted + open + parked — NOT exact, error 12.5"
         assert " ".join((await verdict.inner_text()).split()) == loud
         assert await page.locator("tr[data-exact=false]").count() == 1
         assert (await page.title()).startswith("NOT EXACT")
-        await show_step(page, told, document(3))
+        await show_step(page, fake, document(3))
         assert " ".join((await verdict.inner_text()).split()) == exact
 
 
@@ -651,12 +653,12 @@ async def test_conservation_is_said_loudly_if_it_does_not_hold(browser: Browser)
 async def test_the_page_adds_up_itself_to_the_last_of_any_number_of_digits(
     browser: Browser,
 ) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         assert await page.locator("#conservation[data-exact=true]").count() == 1
         wrong = document(2)
         wrong["conservation"]["rows"][1]["emitted"] = DIGITS[:-1] + "1"
-        await show_step(page, told, wrong)
+        await show_step(page, fake, wrong)
         assert await page.locator("#conservation[data-exact=false]").count() == 1
 
 
@@ -754,13 +756,13 @@ async def test_a_partition_says_how_far_it_is_in_words(browser: Browser) -> None
 async def test_a_worker_that_has_a_part_says_so_and_doesnt_pass_it_off_as_all(
     browser: Browser,
 ) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         assert await page.locator("[data-path=share]").inner_text() == "2 of 2"
         assert "other workers" not in await page.locator("main").inner_text()
         part = document(2)
         part["share"] = {"partitions": 4, "of": 8}
-        await show_step(page, told, part)
+        await show_step(page, fake, part)
         assert await page.locator("[data-path=share]").inner_text() == "4 of 8"
         note = await page.locator("#verdict-note").inner_text()
         assert note.endswith("Of 4 of 8 partitions: other workers have the rest.")
@@ -769,18 +771,18 @@ async def test_a_worker_that_has_a_part_says_so_and_doesnt_pass_it_off_as_all(
 
 @browser_test
 async def test_a_worker_without_partitions_claims_nothing(browser: Browser) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         none = document(2)
         none["share"] = {"partitions": 0, "of": 8}
         none |= {"conservation": {"error": "0", "rows": []}, "partitions": []}
-        await show_step(page, told, none)
+        await show_step(page, fake, none)
         assert "not known yet" in await page.locator("#verdict").inner_text()
         assert "exact" not in await page.locator("#verdict").inner_text()
         assert await page.locator("#conservation[data-exact=unknown]").count() == 1
         unseen = document(3)
         unseen |= {"conservation": None, "line_count": None, "lines": [], "late": None}
-        await show_step(page, told, unseen)
+        await show_step(page, fake, unseen)
         assert "not known yet" in await page.locator("#verdict").inner_text()
         looking = "The worker is looking at its lines."
         assert await page.locator("#lines-note").inner_text() == looking
@@ -797,13 +799,13 @@ async def test_figures_of_lines_that_are_old_say_of_when_they_are(browser: Brows
 
 @browser_test
 async def test_a_job_that_has_ended_says_so_and_keeps_its_last_figures(browser: Browser) -> None:
-    told = Told(document(1))
+    fake = FakeStatus(document(1))
     async with AsyncExitStack() as stack:
-        async with served(told) as runner:
+        async with served(fake) as runner:
             port = runner.addresses[0][1]
             shown_page = shown(browser, url_of(runner), quiet=False)
             page = await stack.enter_async_context(shown_page)
-            told.status = {**document(2), "ended": True}
+            fake.status = {**document(2), "ended": True}
         await page.wait_for_selector("body[data-state=ended]")
         await asyncio.sleep(2)  # it has tried to connect again meanwhile
         assert await page.locator("#connection").inner_text() == "job has ended"
@@ -811,16 +813,16 @@ async def test_a_job_that_has_ended_says_so_and_keeps_its_last_figures(browser: 
         assert notice == "The job has ended: the figures below are its last, of 06:00:02 UTC."
         by_path = await texts(page, "data-path")
         assert by_path["counts.in"] == str(document(2)["counts"]["in"])
-        async with served(Told(document(5)), port=port):
+        async with served(FakeStatus(document(5)), port=port):
             await page.wait_for_selector("body[data-state=live]")
             assert await page.locator("#notice").is_hidden()
 
 
 @browser_test
 async def test_an_update_touches_only_what_changed(browser: Browser) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
-        await show_step(page, told, document(2))
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
+        await show_step(page, fake, document(2))
         await page.evaluate(
             """() => {
                 window.added = 0;
@@ -831,16 +833,16 @@ async def test_an_update_touches_only_what_changed(browser: Browser) -> None:
                 }).observe(document.querySelector("main"), {childList: true, subtree: true});
             }"""
         )
-        await show_step(page, told, document(3))
+        await show_step(page, fake, document(3))
         # One more transaction, one summary, one exception; no line, no balance, no partition.
         assert await page.evaluate("window.added") == 3
 
 
 @browser_test
 async def test_a_lost_connection_is_said_and_made_again(browser: Browser) -> None:
-    told = Told(document(1))
+    fake = FakeStatus(document(1))
     async with AsyncExitStack() as stack:
-        async with served(told) as runner:
+        async with served(fake) as runner:
             port = runner.addresses[0][1]
             shown_page = shown(browser, url_of(runner), quiet=False)
             page = await stack.enter_async_context(shown_page)
@@ -849,24 +851,24 @@ async def test_a_lost_connection_is_said_and_made_again(browser: Browser) -> Non
         await page.wait_for_selector("body[data-state=lost]")
         assert "lost" in await page.locator("#connection").inner_text()
         assert "06:00:01 UTC" in await page.locator("#notice").inner_text()
-        async with served(told, port=port):
+        async with served(fake, port=port):
             await page.wait_for_selector("body[data-state=live]")
-            await show_step(page, told, document(4))
+            await show_step(page, fake, document(4))
             assert await page.locator("#notice").is_hidden()
 
 
 @browser_test
 async def test_held_figures_stand_still_until_they_go_on(browser: Browser) -> None:
-    told = Told(document(1))
-    async with served(told) as runner, shown(browser, url_of(runner)) as page:
+    fake = FakeStatus(document(1))
+    async with served(fake) as runner, shown(browser, url_of(runner)) as page:
         await page.click("#hold")
         assert await page.locator("#connection").inner_text() == "held"
-        told.status = document(2)
+        fake.status = document(2)
         await asyncio.sleep(0.5)
         total = page.locator("[data-path='counts.in']")
         assert await total.inner_text() == str(document(1)["counts"]["in"])
         await page.click("#hold")
-        await show_step(page, told, document(2))
+        await show_step(page, fake, document(2))
 
 
 @browser_test

@@ -15,7 +15,7 @@ from agents.partition.meter import Meter
 from agents.process_events import Job
 from agents.serve import status as views_module
 from agents.serve.lines import LINES_LISTED_MAX, STATES
-from agents.serve.status import QUERIES_MAX, BusyError, Host, Query, Views
+from agents.serve.status import QUERIES_MAX, BusyError, Host, JobStatus, Query
 from agents.serve.turns import TIME_SHARE_MAX, Timed, Turns
 from agents.serve.web import create_web, serve, url_of
 from runs import new_task
@@ -79,8 +79,8 @@ def see(partition: Partition, name: str, at: int = AT) -> Line:
     return line
 
 
-def views_of(job: FakeJob, share: float = TIME_SHARE_MAX) -> Views:
-    return Views("test", cast("Job", job), cast("Host", FakeHost()), Turns(share))
+def job_status_of(job: FakeJob, share: float = TIME_SHARE_MAX) -> JobStatus:
+    return JobStatus("test", cast("Job", job), cast("Host", FakeHost()), Turns(share))
 
 
 def with_lines(count: int) -> FakeJob:
@@ -104,13 +104,13 @@ async def watched(until: "asyncio.Future[Any]") -> float:
 
 
 async def test_many_lines_hold_neither_the_event_loop_nor_the_answer() -> None:
-    views = views_of(with_lines(MANY))
+    job_status = job_status_of(with_lines(MANY))
     for _ in range(3):
         began = time.monotonic()
-        asking = asyncio.ensure_future(views.status())
+        asking = asyncio.ensure_future(job_status.status())
         assert await watched(asking) < HELD_SECONDS_MAX
         assert time.monotonic() - began < 3
-    await views.end()
+    await job_status.end()
 
 
 async def test_an_answer_lists_a_bounded_number_of_lines_and_says_how_many_there_are() -> None:
@@ -119,11 +119,11 @@ async def test_an_answer_lists_a_bounded_number_of_lines_and_says_how_many_there
         line = job.partitions[TP(MES_EVENTS, number % 4)].lines[f"DE01/L{number}".encode()]
         line.episodes["E"] = Episode("press-1", start=AT, reason="jam")
         line.live.add("E")
-    views = views_of(job)
-    first = await views.status()
+    job_status = job_status_of(job)
+    first = await job_status.status()
     assert first["surveyed"] is None
     assert first["conservation"] is None  # it isn't said to hold before it was looked at
-    status = await views_of(job, 1.0).status(60)
+    status = await job_status_of(job, 1.0).status(60)
     assert [line["line"] for line in status["lines"][:4]] == ["L3", "L2003", "L0", "L1"]
     assert len(status["lines"]) == LINES_LISTED_MAX
     assert status["line_count"] == SOME
@@ -134,12 +134,12 @@ async def test_an_answer_lists_a_bounded_number_of_lines_and_says_how_many_there
         "stored": 0,
     }
     assert len(orjson.dumps(status)) < 300_000
-    await views.end()
+    await job_status.end()
 
 
 async def test_looking_at_lines_takes_a_small_share_of_the_time_however_many_ask() -> None:
-    views = views_of(with_lines(MANY))
-    app = create_web(views.status, lines=views.lines)
+    job_status = job_status_of(with_lines(MANY))
+    app = create_web(job_status.status, lines=job_status.lines)
     runner = await serve(app, "127.0.0.1", 0)
     stop = asyncio.Event()
 
@@ -160,7 +160,7 @@ async def test_looking_at_lines_takes_a_small_share_of_the_time_however_many_ask
             for one in asking:
                 one.cancel()
     finally:
-        await views.end()
+        await job_status.end()
         await runner.cleanup()
     assert share < 0.3  # with the requests themselves, and this test's clients
 
@@ -225,11 +225,11 @@ async def test_every_line_comes_once_when_pages_are_asked_for_one_by_one() -> No
     job = with_lines(SOME)
     for name in ("L7", "L8"):
         see(job.open(MACHINE_EVENTS, int(name[1:]) % 4), name)
-    views = views_of(job, 1.0)
+    job_status = job_status_of(job, 1.0)
     found: list[str] = []
     after = "DE01/L999"
     while after is not None:
-        page = await views.lines(Query(plant="DE01", after=after))
+        page = await job_status.lines(Query(plant="DE01", after=after))
         assert len(page["lines"]) <= LINES_LISTED_MAX
         found += [line["line"] for line in page["lines"]]
         after = page["next"]
@@ -239,12 +239,12 @@ async def test_every_line_comes_once_when_pages_are_asked_for_one_by_one() -> No
 async def test_a_line_is_found_by_its_name_and_by_words() -> None:
     job = with_lines(SOME)
     see(job.open(MACHINE_EVENTS, 0), "L8").state = "setting up"
-    views = views_of(job)
-    (one,) = (await views.lines(Query(plant="DE01", line="L8")))["lines"]
+    job_status = job_status_of(job)
+    (one,) = (await job_status.lines(Query(plant="DE01", line="L8")))["lines"]
     assert one["mes_watermark"] == one["machine_watermark"] == instant.text(AT)
     assert one["detail"] == "setting up"
-    assert (await views.lines(Query(plant="DE02")))["lines"] == []
-    by_words = await views.lines(Query(text="SETTING de01"))
+    assert (await job_status.lines(Query(plant="DE02")))["lines"] == []
+    by_words = await job_status.lines(Query(text="SETTING de01"))
     assert [line["line"] for line in by_words["lines"]] == ["L8"]
     assert by_words["matching"] == 1
 
@@ -253,30 +253,34 @@ async def test_one_line_is_found_at_once_and_a_long_search_says_to_ask_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(views_module, "QUERY_SECONDS_MAX", 0.01)
-    views = views_of(with_lines(MANY), 0.1)
-    surveying = asyncio.ensure_future(views.status(60))
+    job_status = job_status_of(with_lines(MANY), 0.1)
+    surveying = asyncio.ensure_future(job_status.status(60))
     searching = Query(text="L19999")
     with pytest.raises(BusyError, match="ask the same again"):
-        await views.lines(searching)
+        await job_status.lines(searching)
     monkeypatch.setattr(views_module, "QUERY_SECONDS_MAX", 60)
-    (one,) = (await views.lines(Query(plant="DE01", line="L77")))["lines"]
+    (one,) = (await job_status.lines(Query(plant="DE01", line="L77")))["lines"]
     assert one["line"] == "L77"
     assert not surveying.done()
-    assert (await views.lines(searching))["matching"] == 1
+    assert (await job_status.lines(searching))["matching"] == 1
     surveying.cancel()
-    await views.end()
+    await job_status.end()
 
 
 async def test_wrong_and_too_many_questions_for_lines_are_refused() -> None:
-    views = views_of(with_lines(SOME), 1.0)
-    asked = [asyncio.ensure_future(views.lines(Query(text=str(n)))) for n in range(QUERIES_MAX)]
+    job_status = job_status_of(with_lines(SOME), 1.0)
+    asked = [
+        asyncio.ensure_future(job_status.lines(Query(text=str(n)))) for n in range(QUERIES_MAX)
+    ]
     await asyncio.sleep(0)
-    again = asyncio.ensure_future(views.lines(Query(text="0")))  # the same: it's answered with it
+    again = asyncio.ensure_future(
+        job_status.lines(Query(text="0"))
+    )  # the same: it's answered with it
     with pytest.raises(BusyError):
-        await views.lines(Query(text="one more"))
+        await job_status.lines(Query(text="one more"))
     first, *_ = await asyncio.gather(*asked)
     assert await again is first
-    runner = await serve(create_web(views.status, lines=views.lines), "127.0.0.1", 0)
+    runner = await serve(create_web(job_status.status, lines=job_status.lines), "127.0.0.1", 0)
     try:
         async with (
             ClientSession(url_of(runner)) as session,
@@ -298,11 +302,11 @@ async def test_a_partition_that_comes_or_goes_makes_no_rate() -> None:
         partition.counts.accepted = 7_200
         for line in partition.lines.values():
             line.accepted_events = 7_200
-    views = views_of(job)
-    await views.status(10)
+    job_status = job_status_of(job)
+    await job_status.status(10)
     await asyncio.sleep(0.1)
     job.close(MES_EVENTS, 1)
-    status = await views.status(10)
+    status = await job_status.status(10)
     assert status["rate"] == 0
     assert [line["rate"] for line in status["lines"]] == [0]
     back = job.open(MES_EVENTS, 1, ["L1"])
@@ -310,13 +314,13 @@ async def test_a_partition_that_comes_or_goes_makes_no_rate() -> None:
     (line,) = back.lines.values()
     line.accepted_events = 9_000
     await asyncio.sleep(0.6)
-    status = await views.status(10)
+    status = await job_status.status(10)
     assert status["rate"] == 0
     assert [line["rate"] for line in status["lines"]] == [0, None]
     job.meter.computed(500, 0.1)
     line.accepted_events += 500
     await asyncio.sleep(0.1)
-    status = await views.status(10)
+    status = await job_status.status(10)
     assert status["rate"] > 0
     assert status["lines"][0]["rate"] == 0
     assert status["lines"][1]["rate"] > 0
@@ -332,7 +336,7 @@ async def test_a_planned_stop_isnt_down_and_one_unplanned_beside_it_is() -> None
             line.episodes[episode] = Episode("press", start=AT, reason="shift", planned=one)
             line.live.add(episode)
     see(partition, "L4", AT - 3_600 * instant.SECOND)
-    status = await views_of(job).status(10)
+    status = await job_status_of(job).status(10)
     states = {line["line"]: line["state"] for line in status["lines"]}
     assert states == {"L1": "planned", "L2": "down", "L3": "running", "L4": "silent"}
     assert status["line_states"] == dict.fromkeys(STATES, 1) | {"stored": 0}
@@ -342,16 +346,16 @@ async def test_a_status_says_which_part_of_the_inputs_it_is_of() -> None:
     job = FakeJob()
     for number in range(3):
         job.open(MES_EVENTS, number)
-    assert (await views_of(job).status())["share"] == {"partitions": 3, "of": 8}
+    assert (await job_status_of(job).status())["share"] == {"partitions": 3, "of": 8}
 
 
 async def test_the_last_figures_stay_when_partitions_have_been_let_go_of() -> None:
     job = FakeJob()
     job.open(MES_EVENTS, 0, ["L1"]).counts.accepted = 5
-    views = views_of(job)
-    await views.end()
+    job_status = job_status_of(job)
+    await job_status.end()
     job.close(MES_EVENTS, 0)
-    status = await views.status()
+    status = await job_status.status()
     assert status["ended"]
     assert status["counts"]["in"] == 5
     assert status["line_count"] == 1

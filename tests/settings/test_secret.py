@@ -95,9 +95,9 @@ def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
 
 def test_no_option_takes_a_secret() -> None:
     for command in ("worker", "simulate", "audit", "topics create"):
-        told = CliRunner().invoke(main, [*command.split(), "--help"]).output
-        assert "password" not in told
-        assert "token" not in told
+        help_text = CliRunner().invoke(main, [*command.split(), "--help"]).output
+        assert "password" not in help_text
+        assert "token" not in help_text
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,10 @@ def test_the_settings_of_a_login_make_a_cluster(tmp_path: Path) -> None:
             broker_password=f"file:{tmp_path / 'password'}",
         )
     )
-    told = cluster.security.options()
+    options = cluster.security.options()
     assert cluster.servers == ("one:9093", "two:9093")
-    assert (told["security_protocol"], told["sasl_mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
-    assert told["sasl_plain_password"].encode("utf-8") == PASSWORD.encode()
+    assert (options["security_protocol"], options["sasl_mechanism"]) == (
+        "SASL_SSL",
+        "SCRAM-SHA-512",
+    )
+    assert options["sasl_plain_password"].encode("utf-8") == PASSWORD.encode()

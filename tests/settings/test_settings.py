@@ -123,7 +123,7 @@ def test_what_is_no_setting_is_let_be() -> None:
 
 def test_an_unknown_name_in_a_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
     file = tmp_path / "lineside.toml"
-    for text, told in (
+    for text, sentence in (
         ("foo = 1", "foo isn't a setting: docs/settings.md lists all of them"),
         ("grace_second = 1", "grace_second isn't a setting; did you mean grace_seconds?"),
         ("GRACE_SECONDS = 1", "GRACE_SECONDS isn't a setting"),
@@ -132,7 +132,7 @@ def test_an_unknown_name_in_a_file_is_refused_with_the_way_out(tmp_path: Path) -
         file.write_text(text)
         with pytest.raises(SettingsError) as error:
             read_settings({}, file)
-        assert str(error.value).startswith(told)
+        assert str(error.value).startswith(sentence)
 
 
 SECONDS: list[tuple[str, Any]] = [

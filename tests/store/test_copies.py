@@ -20,7 +20,7 @@ from streams.kafka.writer import (
     position_notes,
 )
 from tables.store.changelog import Standby
-from tables.store.local_copy import note_whole, open_store, position, state_entries
+from tables.store.local_copy import mark_whole, open_store, position, state_entries
 from tables.store.rocksdb import RocksStore, StateError
 from tables.store.store import HEAD
 
@@ -52,12 +52,12 @@ def test_what_goes_to_a_new_changelog_has_its_head_last_and_nothing_of_the_place
 
 def test_a_copy_is_whole_once_its_recovery_has_come_to_the_end(tmp_path: Path) -> None:
     store = open_store(tmp_path, CHANGELOG, DAY_MS * 20_000_000)
-    note_whole(store)
+    mark_whole(store)
     assert position(store) is None
     store.write(position_notes(7, 1, b"an id", whole=False))
     assert (noted := position(store)) is not None
     assert not noted.whole
-    note_whole(store)
+    mark_whole(store)
     assert (noted := position(store)) is not None
     assert (noted.offset, noted.at_ms, noted.changelog_id, noted.whole) == (7, 1, b"an id", True)
     store.close()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tables.store.rocksdb import CopyDamagedError, DamagedError, RocksStore, StateError
-from tables.store.store import Change, MemoryStore, Room, SpillingStore, Store
+from tables.store.store import Change, MemoryBudget, MemoryStore, SpillingStore, Store
 
 SCANS = 20_000
 SCANS_SECONDS_MAX = 5.0
@@ -44,8 +44,8 @@ def test_stores_answer_alike_whatever_is_written(
     """In memory, on disk, and moving from one to the other in between."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         rocks = RocksStore(Path(folder) / "rocks")
-        room = Room(entries_max=entries_max)
-        spilling = SpillingStore(lambda: RocksStore(Path(folder) / "spilled", wal=False), room)
+        budget = MemoryBudget(entries_max=entries_max)
+        spilling = SpillingStore(lambda: RocksStore(Path(folder) / "spilled", wal=False), budget)
         stores: list[Store] = [MemoryStore(), rocks, spilling]
         for store in stores:
             stack.callback(store.close)
@@ -54,7 +54,7 @@ def test_stores_answer_alike_whatever_is_written(
             answers = [_answer(store, name, argument) for store in stores]
             expected = _expected(model, name, argument)
             assert answers == [expected] * len(stores)
-        assert room.entries <= entries_max
+        assert budget.entries <= entries_max
 
 
 def _answer(store: Store, name: str, argument: list[object]) -> object:
@@ -94,7 +94,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         "memory": MemoryStore,
         "rocks": lambda: RocksStore(tmp_path / "a"),
         "spilled": lambda: SpillingStore(
-            lambda: RocksStore(tmp_path / "b", wal=False), Room(entries_max=0)
+            lambda: RocksStore(tmp_path / "b", wal=False), MemoryBudget(entries_max=0)
         ),
     }
     store = makers[request.param]()
@@ -151,7 +151,7 @@ def test_a_state_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_room_is_shared_and_bounds_what_is_in_memory(tmp_path: Path) -> None:
-    room = Room(entries_max=10)
+    budget = MemoryBudget(entries_max=10)
     spilled: list[str] = []
 
     def maker(name: str) -> Callable[[], Store]:
@@ -161,15 +161,15 @@ def test_a_room_is_shared_and_bounds_what_is_in_memory(tmp_path: Path) -> None:
 
         return make
 
-    one, other = (SpillingStore(maker(name), room) for name in ("one", "other"))
+    one, other = (SpillingStore(maker(name), budget) for name in ("one", "other"))
     one.write([(bytes([number]), b"") for number in range(6)])
     other.write([(bytes([number]), b"") for number in range(4)])
-    assert (room.entries, spilled) == (10, [])
+    assert (budget.entries, spilled) == (10, [])
     other.write([(b"x", b"")])
-    assert (room.entries, spilled) == (6, ["other"])
+    assert (budget.entries, spilled) == (6, ["other"])
     other.write([(bytes([number]), b"") for number in range(100)])
     one.write([(b"\0", None), (b"y", b"")])
-    assert (room.entries, spilled) == (6, ["other"])
+    assert (budget.entries, spilled) == (6, ["other"])
     assert len(list(one.scan(b""))) == 6
     assert len(list(other.scan(b""))) == 101 - (ord("x") < 100)
     one.close()
@@ -239,9 +239,9 @@ def test_a_read_that_comes_upon_damage_says_so(
     """None of them ends early, as if there were no more."""
     store = kept(tmp_path / "a", copy=copy)
     damage(tmp_path / "a")
-    with pytest.raises(CopyDamagedError if copy else DamagedError, match="damaged") as told:
+    with pytest.raises(CopyDamagedError if copy else DamagedError, match="damaged") as raised:
         _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert store.damaged
     with pytest.raises(StateError, match="damaged"):
         store.write([(b"l", b"")])
@@ -265,9 +265,9 @@ def test_an_opening_that_comes_upon_damage_says_so(
 
 def test_a_copy_that_is_in_use_isnt_thrown_away(tmp_path: Path) -> None:
     store = kept(tmp_path / "a", copy=True)
-    with pytest.raises(StateError, match="can't be opened") as told:
+    with pytest.raises(StateError, match="can't be opened") as raised:
         RocksStore(tmp_path / "a", copy=True)
-    assert not isinstance(told.value, CopyDamagedError)
+    assert not isinstance(raised.value, CopyDamagedError)
     assert list(store.scan(b"l")) == KEPT
     store.close()
 
@@ -278,13 +278,13 @@ def test_a_damaged_copy_is_made_anew_while_its_error_is_still_told(
 ) -> None:
     store = kept(tmp_path / "a", copy=True)
     flip(tmp_path / "a", 0.5)
-    with pytest.raises(CopyDamagedError) as told:
+    with pytest.raises(CopyDamagedError) as raised:
         _ = store.get_many([k for k, _ in KEPT]) if how == "get" else list(store.scan(b"l"))
     store.close()
     again = RocksStore(tmp_path / "a", copy=True)
     assert list(again.scan(b"l")) == []
     again.close()
-    assert told.value.__traceback__ is not None
+    assert raised.value.__traceback__ is not None
 
 
 def test_a_scan_that_was_cut_short_and_forgotten_keeps_no_directory(tmp_path: Path) -> None:

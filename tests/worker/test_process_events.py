@@ -28,12 +28,12 @@ async def test_the_latest_exceptions_take_little_memory_whatever_was_refused(
     kept = job.recent["exceptions"]
     assert len(kept) == RECENT_RECORDS_MAX
     assert sum(len(record.value) for record in kept) < 1 << 20
-    told, whole = (json.loads(one.value) for one in (kept[0], left))
-    data = told["data"]
+    shown, whole = (json.loads(one.value) for one in (kept[0], left))
+    data = shown["data"]
     assert data.pop("value_cut") is True
     assert whole["data"]["value"].startswith(data.pop("value"))
     assert data.pop("headers") == []
-    assert told["id"] == f"{MES_EVENTS}/0/7"
+    assert shown["id"] == f"{MES_EVENTS}/0/7"
     assert data.items() <= whole["data"].items()
 
 

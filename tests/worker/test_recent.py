@@ -23,8 +23,8 @@ def job() -> Job:
     return Job({}, none)
 
 
-def ids(job: Job, shelf: str) -> list[str]:
-    return [record.id for record in job.recent[shelf]]
+def ids(job: Job, kind: str) -> list[str]:
+    return [record.id for record in job.recent[kind]]
 
 
 @pytest.mark.parametrize("topic", [EXCEPTIONS, SUMMARIES])
@@ -33,8 +33,8 @@ async def test_what_is_rare_stays_whatever_leaves_after_it(topic: str) -> None:
     others = [outgoing(ERP_TRANSACTIONS, number) for number in range(5_000)]
     one._observe([outgoing(topic, 1), *others])
     one._observe(others)
-    shelf = "exceptions" if topic == EXCEPTIONS else "summaries"
-    assert ids(one, shelf) == [f"{topic}:1"]
+    kind = "exceptions" if topic == EXCEPTIONS else "summaries"
+    assert ids(one, kind) == [f"{topic}:1"]
 
 
 async def test_the_newest_come_first_and_only_so_many() -> None:

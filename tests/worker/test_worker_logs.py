@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from agents.worker import logs
-from agents.worker.logs import TOLD, JsonFormatter, Refusals
+from agents.worker.logs import DETAILS, JsonFormatter, Refusals
 from runs import Bench, event
 from streams.contract.topics import ERP_TRANSACTIONS
 from streams.log.record import Outgoing, Record
@@ -25,8 +25,8 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 def formatted(record: logging.LogRecord) -> dict[str, object]:
     line = JsonFormatter().format(record)
     assert "\n" not in line
-    told: dict[str, object] = json.loads(line)
-    return told
+    members: dict[str, object] = json.loads(line)
+    return members
 
 
 def test_a_line_says_when_how_grave_who_and_what() -> None:
@@ -58,17 +58,17 @@ def refused(value: bytes, *headers: tuple[str, bytes | None]) -> list[Outgoing]:
 def test_a_refused_event_is_told_with_the_id_of_its_trace(
     said: pytest.LogCaptureFixture, where: str
 ) -> None:
-    told = json.loads(event("material.consumed.v1", 1, quantity="secret"))
+    members = json.loads(event("material.consumed.v1", 1, quantity="secret"))
     if where == "attribute":
-        outputs = refused(json.dumps(told | {"traceparent": TRACEPARENT}).encode())
+        outputs = refused(json.dumps(members | {"traceparent": TRACEPARENT}).encode())
     elif where == "header":
-        outputs = refused(json.dumps(told).encode(), ("traceparent", TRACEPARENT.encode()))
+        outputs = refused(json.dumps(members).encode(), ("traceparent", TRACEPARENT.encode()))
     else:
-        attributes = {**told, "traceparent": TRACEPARENT}
+        attributes = {**members, "traceparent": TRACEPARENT}
         data = json.dumps(attributes.pop("data")).encode()
         headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
         outputs = refused(data, *headers)
-    Refusals().tell(outputs)
+    Refusals().log_exceptions(outputs)
     (line,) = said.records
     assert formatted(line) | {"time": ""} == {
         "time": "",
@@ -88,12 +88,12 @@ def test_what_was_accepted_is_not_told_and_neither_is_a_broken_traceparent(
     said: pytest.LogCaptureFixture,
 ) -> None:
     refusals = Refusals()
-    refusals.tell([Outgoing(ERP_TRANSACTIONS, b"k", "id", "erp.x.v1", b"{}")])
+    refusals.log_exceptions([Outgoing(ERP_TRANSACTIONS, b"k", "id", "erp.x.v1", b"{}")])
     assert not said.records
     for traceparent in (b"00-1", None, b"\xff", f"ff{TRACEPARENT[2:]}".encode()):
-        refusals.tell(refused(b"{", ("traceparent", traceparent)))
+        refusals.log_exceptions(refused(b"{", ("traceparent", traceparent)))
     assert len(said.records) == 4
-    assert all("trace_id" not in getattr(line, TOLD) for line in said.records)
+    assert all("trace_id" not in getattr(line, DETAILS) for line in said.records)
 
 
 def test_a_flood_of_refusals_is_a_few_lines_and_a_count(
@@ -103,10 +103,10 @@ def test_a_flood_of_refusals_is_a_few_lines_and_a_count(
     monkeypatch.setattr(logs, "monotonic", lambda: now)
     refusals = Refusals()
     for _ in range(50):
-        refusals.tell(refused(b"{"))
+        refusals.log_exceptions(refused(b"{"))
     assert len(said.records) == logs.REFUSALS_PER_SECOND_MAX
     now += 1
-    refusals.tell(refused(b"{"))
+    refusals.log_exceptions(refused(b"{"))
     untold = 50 - logs.REFUSALS_PER_SECOND_MAX
     assert said.records[-2].getMessage() == f"{untold} more were refused within a second"
 
@@ -115,9 +115,9 @@ def test_what_was_not_told_is_counted_though_nothing_comes_after_it(
     said: pytest.LogCaptureFixture,
 ) -> None:
     refusals = Refusals()
-    refusals.tell(refused(b"{") * 50)
-    refusals.tell_untold()
+    refusals.log_exceptions(refused(b"{") * 50)
+    refusals.log_rest()
     untold = 50 - logs.REFUSALS_PER_SECOND_MAX
     assert said.records[-1].getMessage() == f"{untold} more were refused within a second"
-    refusals.tell_untold()
+    refusals.log_rest()
     assert len(said.records) == logs.REFUSALS_PER_SECOND_MAX + 1

@@ -33,8 +33,8 @@ class ClusterJob:
             sys.exit("the job has failed: its state folder has Flink's log")
         found = dict.fromkeys(COUNTED, 0)
         for vertex, names in self._found().items():
-            for told in self._ask(f"/vertices/{vertex}/metrics?get={','.join(names)}"):
-                found[told["id"].rpartition(".")[2]] += int(told["value"])
+            for metric in self._ask(f"/vertices/{vertex}/metrics?get={','.join(names)}"):
+                found[metric["id"].rpartition(".")[2]] += int(metric["value"])
         for name, count in found.items():
             setattr(counts, name, count)
 

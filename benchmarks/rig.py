@@ -1,4 +1,4 @@
-"""The stand on which contestants run: a broker, the workload on its input topics, and processes."""
+"""The rig on which contestants run: a broker, the workload on its input topics, and processes."""
 
 import argparse
 import asyncio
@@ -56,7 +56,7 @@ READY_POLL_SECONDS: Final = 0.05
 T = TypeVar("T")
 
 
-class Stand:
+class Rig:
     """A broker, a folder, and all that a benchmark has started: gone when it ends."""
 
     def __init__(self, broker: KafkaBroker | Broker, partitions: int, folder: Path) -> None:
@@ -219,21 +219,21 @@ class Stand:
         records, since = -1, time.monotonic()
         async with self.cluster.admin() as admin:
             while worker.running:
-                told = await _committed(admin, group)
-                if told != records:
-                    worker.look(told)
-                    tell(f"{group}: {told:,} of {total:,} records")
-                    records, since = told, time.monotonic()
+                processed = await _committed(admin, group)
+                if processed != records:
+                    worker.look(processed)
+                    tell(f"{group}: {processed:,} of {total:,} records")
+                    records, since = processed, time.monotonic()
                 if time.monotonic() - since > STILL_SECONDS_MAX:
                     raise Failed(f"nothing moves for {STILL_SECONDS_MAX} s:\n{self.said(group)}")
                 await asyncio.sleep(POLL_SECONDS)
-            told = await _committed(admin, group)
-        if worker.process.returncode or told != total:
+            processed = await _committed(admin, group)
+        if worker.process.returncode or processed != total:
             raise Failed(
-                f"the worker ended with code {worker.process.returncode} after {told:,} of "
+                f"the worker ended with code {worker.process.returncode} after {processed:,} of "
                 f"{total:,} records:\n{self.said(group)}"
             )
-        worker.look_back(told)
+        worker.look_back(processed)
 
     def close(self) -> None:
         """Kill what runs still."""
@@ -245,8 +245,8 @@ class Stand:
 
 
 @contextlib.contextmanager
-def standing(options: argparse.Namespace) -> Iterator[Stand]:
-    """Give a stand with a broker of its own, or with the one of --broker."""
+def standing(options: argparse.Namespace) -> Iterator[Rig]:
+    """Give a rig with its own broker, or with the one of --broker."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lineside-bench-")))
@@ -255,9 +255,9 @@ def standing(options: argparse.Namespace) -> Iterator[Stand]:
             if options.broker
             else stack.enter_context(KafkaBroker(BROKER_PROPERTIES))
         )
-        stand = Stand(broker, options.partitions, folder)
-        stack.callback(stand.close)
-        yield stand
+        rig = Rig(broker, options.partitions, folder)
+        stack.callback(rig.close)
+        yield rig
 
 
 def add_stand_options(parser: argparse.ArgumentParser, rounds: int = 3) -> None:
@@ -279,10 +279,10 @@ def guarantees(text: str) -> list[str]:
 
 async def _committed(admin: AIOKafkaAdminClient, group: str) -> int:
     try:
-        told = await admin.list_consumer_group_offsets(group)
+        offsets = await admin.list_consumer_group_offsets(group)
     except GroupCoordinatorNotAvailableError:  # a new broker's first group
         return 0
-    return sum(max(at.offset, 0) for tp, at in told.items() if tp.topic in INPUTS)
+    return sum(max(at.offset, 0) for tp, at in offsets.items() if tp.topic in INPUTS)
 
 
 def tell(what: str) -> None:
@@ -297,7 +297,7 @@ def without_lineside() -> dict[str, str]:
 
 
 def run_main(main: Callable[[], T]) -> T:
-    """Run a benchmark; what fails is told in a sentence."""
+    """Run a benchmark; report a failure in one sentence."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return main()

@@ -17,7 +17,7 @@ READ_SECONDS_MAX: Final = 7_200.0
 """36 million records and what they make leave: a quarter of an hour where nothing else runs."""
 
 
-def held_against_a_replay(
+def compared_with_a_replay(
     job: KafkaJob, settings: Mapping[str, object], counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return how many records left, how many of them again, and a sentence on each difference.
@@ -28,28 +28,28 @@ def held_against_a_replay(
     _replay(job, settings, out)
     report = json.loads((out / "report.json").read_bytes())
     expected, found = chained_of_files(out), _left(job)
-    told = differences(expected, found)
+    sentences = differences(expected, found)
     if report["conservation"]["error"] != "0":
-        told.append(f"a replay's conservation error is {report['conservation']['error']}")
+        sentences.append(f"a replay's conservation error is {report['conservation']['error']}")
     for name in OUTCOMES:
         if counts[name] != report["counts"][name]:
-            told.append(
+            sentences.append(
                 f"{name}: the states have {counts[name]}, a replay {report['counts'][name]}"
             )
     return {
         "records": expected.records,
         "counts": dict(counts),
         "repeated": found.repeated,
-        "differences": told,
+        "differences": sentences,
     }
 
 
 def _replay(job: KafkaJob, settings: Mapping[str, object], out: object) -> None:
     own = {name: value for name, value in os.environ.items() if "LINESIDE" not in name}
-    told = {f"LINESIDE_{name.upper()}": str(value) for name, value in settings.items()}
+    environment = {f"LINESIDE_{name.upper()}": str(value) for name, value in settings.items()}
     command = [LINESIDE, "replay", "-", "--out", str(out), "--partitions", str(job.partitions)]
     with subprocess.Popen(
-        command, env=own | told, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        command, env=own | environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as replay:
         assert replay.stdin is not None
         assert replay.stderr is not None
