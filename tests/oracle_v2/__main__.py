@@ -1,0 +1,5 @@
+"""Replays a log from the command line."""
+
+from .replay import main
+
+main()
