@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import postings
-from .episodes import limit_of
+from .episodes import forget, limit_of
 from .line import Line
 from .tables import ORDER, POSTED, RECORD_TYPES, WINDOWED
 from .values import ONE, SECOND, measure_text, time_text
@@ -19,6 +19,8 @@ Sum = tuple[str, str, str]
 
 def report(job: "Job") -> dict[str, Any]:
     lines = [line for task in job.tasks.values() for line in task.lines.values()]
+    for line in lines:
+        forget(line)
     parked = [one for line in lines for one in line.parked]
     waiting = [e for line in lines for e in line.episodes.values() if e.start is None and e.end]
     overlong = [
