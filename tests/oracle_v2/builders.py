@@ -69,7 +69,7 @@ released: Maker = partial(event, "quality.hold_released", {"disposition": "use"}
 state: Maker = partial(event, "machine.state", {"work_unit": "W"})
 
 
-def reversed_(id_: str, time: str, original: dict[str, Any], **changed: Any) -> dict[str, Any]:
+def reversed_(id_: str, time: str, original: dict[str, Any], /, **changed: Any) -> dict[str, Any]:
     told = {name: original[name] for name in ("type", "time", "data")} | changed
     return event(
         "transaction.reversed",
