@@ -143,7 +143,7 @@ def test_an_episode_is_forgotten_unless_it_shares_time_with_one_that_is_not() ->
         resumed("f", "07:30", episode="E2"),
         begun("o", "08:00"),
     ]
-    retention = {"retention_seconds_mes": 3600}
+    retention: dict[str, Any] = {"retention_seconds_mes": 3600}
     again = [stopped("g", "08:01", episode="E1"), stopped("h", "08:01", episode="E3")]
     assert run(*log, *again, **retention).codes == ["episode_conflict"]
 

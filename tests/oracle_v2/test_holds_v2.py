@@ -1,5 +1,7 @@
 """Holds that park and free, held orders, backflushed items (section 11)."""
 
+from typing import Any
+
 from .builders import (
     MIDNIGHT,
     Outcome,
@@ -194,7 +196,7 @@ def test_a_parked_entry_counts_while_it_is_parked_and_from_its_freeing_on() -> N
     # 08:00 it counts as one of 08:00.
     issue = consumed("m", "06:01", lot="A")
     log = [placed("h", "06:00", hold="H"), issue, begun("o", "08:00")]
-    retention = {"retention_seconds_mes": 3600}
+    retention: dict[str, Any] = {"retention_seconds_mes": 3600}
     assert run(*log, reversed_("r", "08:00", issue), **retention).codes == []
     assert run(issue, begun("o", "08:00"), reversed_("r", "08:00", issue), **retention).codes == [
         "unknown_reversal"

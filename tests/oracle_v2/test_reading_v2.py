@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from . import __main__, values
+from . import values
 from .builders import (
     at,
     begun,
@@ -398,7 +398,7 @@ def test_records_of_other_topics_are_passed_over_and_blank_lines_skipped() -> No
 def test_copies_in_a_log_of_kcat_are_where_the_log_has_them() -> None:
     # The hold is in force on its own partition; on the other one from its copy on.
     used = [consumed(f"m{n}", "06:01", "L2", lot="A") for n in range(2)]
-    other = {"partition": 1, "key": "P/L2"}
+    other: dict[str, Any] = {"partition": 1, "key": "P/L2"}
     log = [
         printed(placed("h", "06:00", hold="H")),
         printed(consumed("m", "06:01", lot="A")),
@@ -422,7 +422,6 @@ def test_the_number_of_partitions_changes_nothing_per_line() -> None:
 def test_the_command_writes_a_file_per_topic_and_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert __main__.main is main
     log = tmp_path / "log.ndjson"
     log.write_text("\n".join(map(json.dumps, [EVENT, placed("h", "06:01", hold="H")])))
     out = tmp_path / "out"

@@ -17,7 +17,7 @@ from .builders import (
     scrapped,
 )
 
-BERLIN = {"time_zones": {"P": "Europe/Berlin"}}
+BERLIN: dict[str, Any] = {"time_zones": {"P": "Europe/Berlin"}}
 HOURLY = {"erp.goods_issue.v1": {"when": "hour"}}
 DAILY = {"erp.goods_issue.v1": {"when": "day"}}
 
@@ -166,7 +166,7 @@ def test_a_day_is_from_one_local_midnight_to_the_next(time: str, begin: str, end
 
 def test_a_date_that_begins_at_one_begins_there() -> None:
     # Sao Paulo, 2018-11-04: clocks went from 00:00 to 01:00; the date began at 03:00 in UTC.
-    zone = {"time_zones": {"P": "America/Sao_Paulo"}}
+    zone: dict[str, Any] = {"time_zones": {"P": "America/Sao_Paulo"}}
     outcome = run(consumed("a", "2018-11-04T12:00:00Z"), close=True, transactions=DAILY, **zone)
     assert windows(outcome) == [("2018-11-04T03:00", "2018-11-05T02:00")]
 
@@ -178,7 +178,7 @@ def test_an_hour_is_from_one_full_hour_of_the_local_clock_to_the_next() -> None:
         ("2026-10-25T00:00", "2026-10-25T01:00"),
         ("2026-10-25T01:00", "2026-10-25T02:00"),
     ]
-    zone = {"time_zones": {"P": "Asia/Kathmandu"}}  # 5:45 ahead
+    zone: dict[str, Any] = {"time_zones": {"P": "Asia/Kathmandu"}}  # 5:45 ahead
     outcome = run(consumed("a", "06:20"), close=True, transactions=HOURLY, **zone)
     assert windows(outcome) == [("2026-11-21T06:15", "2026-11-21T07:15")]
     # Lord Howe goes back by half an hour at 02:00: its hour from 01:00 lasts 90 minutes.
@@ -326,6 +326,6 @@ def test_timing_is_whole_numbers_of_a_day_at_most(data: dict[str, Any]) -> None:
 
 def test_timing_is_whole_by_value_and_grace_less_than_the_shorter_retention() -> None:
     assert run(known("timing", grace_seconds=3e1, breakdown_seconds=600.0)).codes == []
-    short = {"retention_seconds_machine": 3600}
+    short: dict[str, Any] = {"retention_seconds_machine": 3600}
     assert run(known("timing", grace_seconds=3600), **short).codes == ["invalid"]
     assert run(known("timing", grace_seconds=3599), **short).codes == []

@@ -121,7 +121,9 @@ class World:
     def _reference(self) -> dict[str, Any]:
         rng = self.rng
         valid_from = text(self.clock + rng.choice([-90_000, 0, 3_600, 40_000]))
-        cadences = [{"when": when} for when in ("at_once", "window", "hour", "day")]
+        cadences: list[dict[str, Any]] = [
+            {"when": when} for when in ("at_once", "window", "hour", "day")
+        ]
         cadences.append({"when": "window", "window_seconds": 900})
         zone = rng.choice(["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"])
         ruled = rng.sample(RULED, rng.randint(0, 4))
