@@ -140,3 +140,28 @@ def run(
     assert conservation["error"] == "0"
     assert not any(told["error"] for told in conservation["singles"])
     return Outcome(result.topics, result.report)
+
+
+def changed(event: dict[str, Any], **attributes: Any) -> dict[str, Any]:
+    told = {**event, **attributes}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def code(event: dict[str, Any] | bytes, *before: dict[str, Any]) -> str:
+    """Return what becomes of an event: the code of its exception, or `accepted`."""
+    outcome = run(*before, event)
+    return (outcome.codes or ["accepted"])[-1]
+
+
+def printed(
+    event: dict[str, Any] | str,
+    topic: str = "mes.events.v1",
+    ts: int | None = None,
+    key: str | None = "P/L1",
+    headers: list[str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a record as `kcat -J` prints it."""
+    payload = event if isinstance(event, str) else json.dumps(event)
+    record = {"topic": topic, "partition": 0, "offset": 7, "ts": ts, "key": key}
+    return {**record, "payload": payload, "headers": headers or [], **more}
