@@ -145,6 +145,20 @@ def test_freed_events_go_on_behind_the_release_by_line_then_as_they_were_accepte
     ]
 
 
+def test_what_another_hold_touches_as_well_stays_parked() -> None:
+    log = [
+        placed("h", "06:00", hold="H"),
+        placed("i", "06:00", hold="I", scope="order", value="O1"),
+        confirmed("p", "06:01", lot="A"),
+        confirmed("q", "06:01", lot="A", order="O2"),
+        released("r", "06:02", hold="H"),
+    ]
+    outcome = run(*log)
+    assert [id_ for id_ in outcome.ids if id_.startswith("pc:")] == ["pc:P/L1:/mes|q"]
+    assert parked(outcome) == 1
+    assert parked(run(*log, released("s", "06:03", hold="I"))) == 0
+
+
 def test_freed_rows_are_late_where_their_window_has_closed() -> None:
     log = [
         placed("h", "06:00", hold="H"),
@@ -189,6 +203,9 @@ def test_the_reversal_of_what_is_parked_takes_it_out() -> None:
     assert parked(outcome) == 0
     again = reversed_("s", "06:06", issue)
     assert run(*log, again).codes == ["already_reversed"]
+    # Retention 4 min: an entry of 06:01 would count until 06:05; taken out at 06:05, until 06:09.
+    again, short = reversed_("s", "06:09", issue), dict[str, Any](retention_seconds_mes=240)
+    assert run(*log, begun("o", "06:09"), again, **short).codes == ["already_reversed"]
 
 
 def test_a_parked_entry_counts_while_it_is_parked_and_from_its_freeing_on() -> None:

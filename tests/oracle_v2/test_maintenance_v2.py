@@ -101,6 +101,9 @@ def test_a_shorter_breakdown_holds_at_the_next_rise_and_not_for_what_has_ended()
     outcome = run(*log, begun("o", "06:05:30"))
     assert outcome.rows("mn", "episode") == [("E",)]
     assert outcome.of("mn")[0]["time"] == "2026-11-21T06:04:00Z"
+    # A classification that changes the reason of F only teaches nothing about its length.
+    leak = classified("e", "06:05:30", episode="F", reason="leak", planned=False)
+    assert run(*log, begun("o", "06:05:30"), leak).rows("mn", "episode") == [("E",)]
     # The end of E, 4:30 after its start, is no shorter than what it was notified for.
     longer = known("timing", breakdown_seconds=600)
     assert not run(*log, begun("o", "06:05:30"), longer, resumed("d", "06:04:30", episode="E")).of(
@@ -114,12 +117,13 @@ def test_one_window_that_has_closed_stays_closed_and_a_smaller_grace_closes_at_t
     log = [
         begun("o", "06:06:30"),  # furthest 06:06: 06:00 to 06:05 and the windows before have closed
         known("timing", grace_seconds=3600),
+        begun("q", "06:07"),  # a rise by the longer grace: 05:07 opens nothing again
         stopped("a", "06:00:30", episode="E"),
         resumed("b", "06:00:40", episode="E"),
         begun("p", "06:10"),
     ]
     outcome = run(*log, close=True)
-    assert outcome.rows("sd", "revision") == [(6,)]
+    assert outcome.rows("sd", "revision") == [(7,)]
     log = [
         stopped("a", "06:00:30", episode="E"),
         resumed("b", "06:00:40", episode="E"),

@@ -15,8 +15,8 @@ def test_a_state_lasts_until_the_next_point_or_the_limit() -> None:
         ("Held", "45", "2026-11-21T06:02:00Z"),
     ]
     assert "count" not in outcome.of("sx")[0]["data"]
-    limited = run(*log, state("c", "07:00", state="Idle"), state_limit_seconds=120)
-    assert limited.total("sx", "seconds") == 105 + 120
+    limited = run(*log, state("c", "07:00", state="Idle"), close=True, state_limit_seconds=120)
+    assert limited.total("sx", "seconds") == 105 + 120 + 60
 
 
 def test_a_point_that_comes_late_moves_seconds_of_closed_windows() -> None:
