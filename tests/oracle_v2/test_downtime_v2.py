@@ -54,9 +54,10 @@ def test_an_end_that_is_known_counts_in_full_and_a_lost_one_for_a_day() -> None:
     assert revisions == {0, *range(181, 181 + 33 * 60)}
 
 
-def test_a_stop_of_no_length_is_a_stop() -> None:
-    log = [stopped("a", "06:00:30", episode="E"), resumed("b", "06:00:30", episode="E")]
-    outcome = run(*log, begun("o", "06:02"))
+@pytest.mark.parametrize("time", ["06:00:30", "06:01:00"])
+def test_a_stop_of_no_length_is_a_stop(time: str) -> None:
+    log = [stopped("a", time, episode="E"), resumed("b", time, episode="E")]
+    outcome = run(*log, begun("o", "06:03"))
     assert outcome.rows("sd", "seconds", "stops") == [("0", "1")]
     assert not outcome.of("sa")
 

@@ -240,6 +240,14 @@ def test_a_correction_after_the_months_end_is_posted_in_one_period() -> None:
 # ---------------------------------------------------------------- other records
 
 
+def test_scrap_of_components_is_no_scrap_of_production() -> None:
+    log = [scrapped("s", "06:00", kind="component", quantity="2"), scrapped("t", "06:00")]
+    outcome = run(*log, close=True)
+    assert outcome.rows("ss", "kind", "quantity") == [("component", "2"), ("operation", "1")]
+    assert outcome.rows("sp", "kind", "quantity") == [("component", "2"), ("operation", "1")]
+    assert outcome.rows("su", "good", "scrap", "rework", "count") == [("0", "1", "0", 1)]
+
+
 def test_a_receipts_product_is_main_unless_said_and_always_written() -> None:
     first, same = received("g", "06:00"), received("g", "06:00", product="main")
     outcome = run(first, same, reversed_("r", "06:01", same))
