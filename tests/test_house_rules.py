@@ -226,7 +226,7 @@ def unnamed(sources: dict[str, str], texts: dict[str, str]) -> list[str]:
     found = []
     for path in sources:
         name = Path(path).name
-        if name.startswith("test_") or name in ("conftest.py", "__init__.py"):
+        if name.startswith("test_") or name in ("conftest.py", "__init__.py", "__main__.py"):
             continue
         if known.get(name.removesuffix(".py"), set()) - {path}:
             continue
