@@ -80,8 +80,12 @@ lock: $(VENV)/.dev
 clean:
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
+# Sources of compiled modules: a *.py that has its types in a *.pxd beside it is one.
+TYPED := $(wildcard streams/*/*.pxd tables/*/*.pxd)
+COMPILED := $(TYPED) $(wildcard streams/*/*.pyx tables/*/*.pyx $(TYPED:.pxd=.py))
+
 # The stamps say with which lock the environment was made.
-$(VENV)/.run: requirements.lock pyproject.toml hatch_build.py $(wildcard streams/*/*.p[yx][xd] tables/*/*.p[yx][xd])
+$(VENV)/.run: requirements.lock pyproject.toml hatch_build.py $(COMPILED)
 	@echo "Setting up $(VENV) (the first time only, half a minute or so) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "lineside needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }

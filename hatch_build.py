@@ -1,8 +1,11 @@
-"""Builds the compiled core (`*.pyx`), where there is a C compiler; without one lineside is slower.
+"""Builds the compiled core, where there is a C compiler; without one lineside is slower.
+
+It is every `*.pyx`, and each module of `WITH_SOURCES` in streams/core.py.
 
 Extensions lie beside their sources in an editable install, and in the wheel.
 """
 
+import ast
 import os
 import sys
 from pathlib import Path
@@ -42,6 +45,20 @@ class CompiledCore(BuildHookInterface):  # type: ignore[type-arg]  # no settings
         build_data["artifacts"] += made
 
 
+def sources(root: Path) -> list[Path]:
+    """Return what is compiled, from the repository's root."""
+    own = [
+        path.relative_to(root) for package in PACKAGES for path in (root / package).rglob("*.pyx")
+    ]
+    listed = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse((root / "streams" / "core.py").read_text("utf-8")).body
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "WITH_SOURCES"
+    )
+    also = [Path(*name.split(".")).with_suffix(".py") for name in listed]
+    return sorted(own + [path for path in also if path.with_suffix(".pyx") not in own])
+
+
 def compiled(root: Path) -> list[str]:
     """Compile all extensions in place; return their paths from `root`."""
     from Cython.Build import cythonize
@@ -50,14 +67,13 @@ def compiled(root: Path) -> list[str]:
     here = Path.cwd()
     os.chdir(root)
     try:
-        sources = sorted(path for package in PACKAGES for path in Path(package).rglob("*.pyx"))
         extensions = [
             Extension(
                 ".".join(path.with_suffix("").parts),
                 [str(path)],
                 extra_compile_args=FLAGS,
             )
-            for path in sources
+            for path in sources(Path())
         ]
         build = Path(".cache") / "cython"
         distribution = Distribution(
@@ -67,7 +83,7 @@ def compiled(root: Path) -> list[str]:
                     build_dir=str(build),
                     nthreads=os.cpu_count() or 1,
                     quiet=True,
-                    compiler_directives={"language_level": "3"},
+                    compiler_directives={"language_level": "3", "annotation_typing": False},
                 )
             }
         )

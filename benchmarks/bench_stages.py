@@ -24,7 +24,8 @@ from streams.codec.logfile import LogReader, lines_of
 from streams.contract.topics import INPUTS
 from tables.line.rules import rules_for
 from tables.partition import snapshot
-from tables.partition.partition import Partition, _Batch, _ledger_keys, _look_up
+from tables.partition.head import NEVER
+from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
 
@@ -73,10 +74,15 @@ def staged(log: Path) -> tuple[Clock, int]:
             clock("decode, check, place", reader.place, block)
             for (topic, _), placed in reader.take():
                 task = tasks[topic]
-                keys = clock("ledger keys", _ledger_keys, placed.decoded)
-                entries = clock("look up in the ledger", _look_up, task.store, placed.decoded, keys)
-                batch = _Batch(task, entries)
-                clock("judge, fold, encode", batch.take, placed.records, placed.decoded, keys)
+                batch = task._batch
+                own, named = clock("ledger keys", batch.read, placed.records, NEVER, placed.decoded)
+                found = clock("look up in the ledger", task.store.get_many, own + named)
+                batch.of_reversed = {
+                    key: entry
+                    for key, entry in zip(named, found[len(own) :], strict=True)
+                    if entry is not None
+                }
+                clock("judge, fold, encode", batch.take, found[: len(own)])
                 task.offset = placed.records[-1].offset
                 touched = batch.touched.values()
                 changes = clock(

@@ -94,8 +94,7 @@ def instrument(clock: Clock) -> None:
     from streams.kafka import record_batches as kafka_batches
     from streams.kafka import unpacking
     from streams.kafka import writer as kafka_writer
-    from tables.line import line
-    from tables.partition import folding, partition, snapshot
+    from tables.partition import batch, partition, snapshot
     from tables.store.rocksdb import RocksStore
 
     around = clock.around
@@ -110,19 +109,13 @@ def instrument(clock: Clock) -> None:
 
     kafka_fetched.block_from = around("find the records", counted)
 
-    class Timed(folding.Folding):  # type: ignore[misc]  # compiled: Any to mypy
+    class Timed(batch.Batch):
         """The hot loop, with a clock around its halves."""
 
-        read = around("decode, and ledger keys", folding.Folding.read)
-        take = around("check, dedupe, fold, encode at once", folding.Folding.take)
+        read = around("decode, and ledger keys", batch.Batch.read)
+        take = around("check, dedupe, fold, encode", batch.Batch.take)
 
-    partition.Folding = Timed
-    folding.advance = line.advance = partition.advance = around(
-        "close windows, encode rows", line.advance
-    )
-    partition._Batch.take = around(
-        "what goes the plain way: refusals, reversals", partition._Batch.take
-    )
+    partition.Batch = Timed
     snapshot.ledger_changes = around("what the ledger changes", snapshot.ledger_changes)
     snapshot.sealing_changes = around("encode lines, once a write", snapshot.sealing_changes)
     RocksStore.get_many = around("RocksDB: look up in the ledger", RocksStore.get_many)

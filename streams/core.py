@@ -1,63 +1,124 @@
-"""The only place that loads compiled modules: which are there, and why one isn't."""
+"""The only place that loads compiled modules: whether they are there, and why not.
 
+Most are Python's sources, compiled as they are, or have a plain source of the same name beside
+their own (`*.pyx`). They know one another's types: so all of them are loaded, or none is, and the
+sources are. Others have plain code in their place. `LINESIDE_CORE=plain` in the environment loads
+none.
+"""
+
+import sys
 from collections.abc import Sequence
-from importlib import import_module
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    ExtensionFileLoader,
+    ModuleSpec,
+    SourceFileLoader,
+)
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Final, Literal
 
 from msgspec import Struct
 
-MODULES: Final = (
-    "streams.log.blocks",
+WITH_SOURCES: Final = (
+    "streams.values.writer",
+    "streams.values.hashing",
+    "streams.values.lookup",
+    "streams.values.sums",
     "streams.codec.scanning",
-    "tables.store.held",
     "tables.line.rows",
+    "tables.line.packed",
+    "tables.line.windows",
+    "tables.line.line",
+    "tables.line.plans",
+    "tables.line.ledger",
+    "tables.line.adding",
+    "tables.line.sending",
     "tables.line.closing",
-    "tables.partition.folding",
+    "tables.partition.batch",
 )
-"""All that is compiled; each has plain code in its place where it can't be loaded."""
+"""Those that have a plain source of the same name."""
+
+MODULES: Final = ("streams.log.blocks", "tables.store.held", *WITH_SOURCES)
+"""All that is compiled."""
+
+ROOT: Final = Path(__file__).parent.parent
 
 
 class Core(Struct, frozen=True):
-    """Which of the compiled modules are loaded: `name` is a label, `text` a sentence."""
+    """Which core runs: `name` is a label, `text` a sentence."""
 
-    name: Literal["compiled", "partly", "plain"]
+    name: Literal["compiled", "plain"]
     text: str
 
 
-_missing: dict[str, str] = {}
-"""Why modules aren't there, by name."""
+class _State:
+    """What has been decided in this process, once: None is not yet."""
+
+    plain: bool = False
+    core: Core | None = None
+
+
+def prefer_compiled(plain: bool) -> None:
+    """Let imports of modules with sources take what is compiled; with `plain`, the source."""
+    _State.plain = plain
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def core_of() -> Core:
+    """Return which core this process has."""
+    if _State.core is None:
+        reason = "LINESIDE_CORE is plain" if _State.plain else _reason()
+        text = "compiled" if reason is None else f"plain, because {reason}"
+        _State.core = Core("compiled" if reason is None else "plain", text)
+    return _State.core
 
 
 def loaded(module: str) -> bool:
-    """Load one of `MODULES`; return whether it's there, to choose between it and plain code."""
+    """Return whether one of `MODULES` is compiled, to choose between it and plain code."""
     assert module in MODULES, module
-    if module in _missing:
-        return False
-    reason = _reason(module)
-    if reason is not None:
-        _missing[module] = reason
-    return reason is None
+    return core_of().name == "compiled"
 
 
-def core_of(modules: Sequence[str] = MODULES) -> Core:
-    """Return what these modules amount to; the first that is missing says why."""
-    reasons = [_missing[module] for module in modules if not loaded(module)]
-    if not reasons:
-        return Core("compiled", "compiled")
-    if len(reasons) == len(modules):
-        return Core("plain", f"plain, because {reasons[0]}")
-    there = f"{len(modules) - len(reasons)} of {len(modules)} modules"
-    return Core("partly", f"partly compiled ({there}), because {reasons[0]}")
+def _reason() -> str | None:
+    """Return why compiled modules can't be loaded, None if they can."""
+    return next((reason for name in MODULES if (reason := _reason_of(name)) is not None), None)
 
 
-def _reason(module: str) -> str | None:
-    """Return why a module can't be loaded, None if it is."""
-    try:
-        import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name == module:
-            return f"{module} wasn't built, which takes gcc and python3-dev"
-        return f"{module} can't be loaded: {error}"
+def _reason_of(name: str) -> str | None:
+    """Return why a compiled module can't be loaded, None if it can."""
+    built = _built(name)
+    if built is None:
+        return f"{name} wasn't built, which takes gcc and python3-dev"
+    loader = ExtensionFileLoader(name, str(built))
+    try:  # opens the library; it is executed where it's imported
+        loader.create_module(ModuleSpec(name, loader, origin=str(built)))
     except ImportError as error:
-        return f"{module} can't be loaded: {error}"
+        return f"{name} can't be loaded: {error}"
     return None
+
+
+def _built(name: str) -> Path | None:
+    """Return the file of a compiled module, None if there's none."""
+    stem = ROOT.joinpath(*name.split("."))
+    files = [stem.with_name(stem.name + ending) for ending in EXTENSION_SUFFIXES]
+    return next((file for file in files if file.exists()), None)
+
+
+class _Finder:
+    """Finds modules with sources."""
+
+    def find_spec(
+        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load one of `WITH_SOURCES`, None for any other module."""
+        if name not in WITH_SOURCES:
+            return None
+        built = _built(name) if loaded(name) else None
+        if built is not None:
+            path = str(built)
+            return spec_from_file_location(name, path, loader=ExtensionFileLoader(name, path))
+        path = str(ROOT.joinpath(*name.split(".")).with_suffix(".py"))
+        return spec_from_file_location(name, path, loader=SourceFileLoader(name, path))

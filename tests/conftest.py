@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from compiled import changed_since_built
 from not_run import Key, Lacked, count, pass_on, skip_for_want_of, take, tell, tell_passed_on
 from prometheus import program
 
@@ -36,7 +37,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_configure() -> None:
-    """Let the tests' processes be interrupted: one that runs some of the tests itself can't be."""
+    """Refuse a build that is older than its sources.
+
+    And let the tests' processes be interrupted: one that runs some of the tests itself can't be.
+    """
+    changed = changed_since_built()
+    if changed:
+        raise pytest.UsageError(f"{', '.join(changed)} changed since it was built: run make")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -12,7 +12,7 @@ from streams.contract.policy import Policy
 from streams.contract.topics import EXCEPTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
 from tables.line.rules import Rules, Timing, rules_for
-from tables.partition.partition import Counts, Partition
+from tables.partition.partition import Bounds, Counts, Partition
 from tables.store.store import MemoryStore, Store
 
 At = tuple[str, int]
@@ -78,9 +78,13 @@ def new_task(
     timing: Timing | None = None,
     policy: Policy | None = None,
     store: Store | None = None,
+    bounds: Bounds | None = None,
 ) -> Partition:
     return Partition(
-        *at, rules_for(at[0], timing, policy), MemoryStore() if store is None else store
+        *at,
+        rules_for(at[0], timing, policy),
+        MemoryStore() if store is None else store,
+        bounds=bounds,
     )
 
 

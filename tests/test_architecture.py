@@ -29,8 +29,8 @@ def named() -> list[tuple[str, str]]:
 def test_the_tables_name_what_they_seem_to() -> None:
     assert {
         ("tables/line/windows.py", "carrier_of"),
-        ("tables/partition/partition.py", "_misplaced"),
-        ("tables/line/closing.pyx", "close"),
+        ("tables/partition/refusing.py", "is_misplaced"),
+        ("tables/line/closing.py", "close"),
         ("streams/log/record.py", "KEY_BYTES_MAX"),
         ("agents/worker/run.py", "STOP_SECONDS_MAX"),
     } <= set(named())

@@ -2,9 +2,11 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -15,44 +17,62 @@ import pytest
 from agents.serve import job_metrics as readings
 from compiled import TWINS, WITHOUT_TWINS, needs_core
 from streams.contract.events import TYPES
-from streams.contract.policy import CONTRIBUTIONS_MAX, KINDS_MAX, MEASURES_MAX
-from streams.core import MODULES, Core, core_of
+from streams.contract.policy import MEASURES_MAX
+from streams.core import MODULES, WITH_SOURCES, Core, core_of
 
 ROOT = Path(__file__).parent.parent
 
 ASK = """
-import json, sys
-from importlib.abc import MetaPathFinder
-class Without(MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name in {absent!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-        if name in {broken!r}:
-            raise ImportError("its library has other symbols")
-sys.meta_path.insert(0, Without())
-from agents.serve import job_metrics as readings
-from streams.core import core_of
-from tables.partition.partition import Folding
-told = core_of()
-print(json.dumps([told.name, told.text, Folding is not None]))
+import json
+from streams import core
+built, opened = core._built, core.ExtensionFileLoader.create_module
+core._built = lambda name: None if name == {absent!r} else built(name)
+def create_module(self, spec):
+    if self.name == {broken!r}:
+        raise ImportError("its library has other symbols")
+    return opened(self, spec)
+core.ExtensionFileLoader.create_module = create_module
+import agents.worker.run
+from tables.line.rows import Row
+import tables.partition.partition
+names = [name for name in core.MODULES if not (m := __import__("sys").modules.get(name))
+         or m.__file__.endswith(".py")]
+print(json.dumps([core.core_of().name, core.core_of().text, Row([1]).measures, names]))
 """
 
 
-def asked(absent: tuple[str, ...] = (), broken: tuple[str, ...] = ()) -> tuple[Core, bool]:
-    """Return which core a process says that it has, and whether its hot loop is compiled."""
+def asked(absent: str = "", broken: str = "", plain: bool = False) -> tuple[Core, list[str]]:
+    """Return which core a process says that it has, and which of the modules aren't compiled."""
     done = subprocess.run(
         [sys.executable, "-c", ASK.format(absent=absent, broken=broken)],
         cwd=ROOT, capture_output=True, text=True, check=True,
+        env={**os.environ, "LINESIDE_CORE": "plain" if plain else ""},
     )  # fmt: skip
-    name, text, folding = json.loads(done.stdout)
-    return Core(name, text), folding
+    name, text, sums, uncompiled = json.loads(done.stdout)
+    assert sums == [1]
+    return Core(name, text), uncompiled
 
 
 def test_every_compiled_module_is_asked() -> None:
-    sources = [*ROOT.glob("streams/**/*.pyx"), *ROOT.glob("tables/**/*.pyx")]
-    assert sorted(MODULES) == sorted(
-        ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources
-    )
+    own = [*ROOT.glob("streams/**/*.pyx"), *ROOT.glob("tables/**/*.pyx")]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in own}
+    assert set(MODULES) == names | set(WITH_SOURCES)
+    assert len(set(MODULES)) == len(MODULES)
+    for module in WITH_SOURCES:
+        source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        assert source.exists()
+        assert source.with_suffix(".pxd").exists()
+
+
+def test_every_compiled_module_is_built() -> None:
+    spec = spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = module_from_spec(spec)
+    spec.loader.exec_module(build)
+    built = [path.as_posix() for path in build.sources(ROOT)]
+    assert sorted(built) == built
+    assert {path.rpartition(".")[0].replace("/", ".") for path in built} == set(MODULES)
 
 
 def chosen(source: str) -> set[str]:
@@ -75,7 +95,7 @@ def test_each_compiled_name_has_a_plain_twin_and_a_test_that_holds_them_equal() 
         for path in (ROOT / folder).rglob("*.py")
     ]
     names = set().union(*map(chosen, sources))
-    assert {"Folding", "rows_bytes", "lay_over"} <= names
+    assert {"placed_by", "whole_records", "lay_over"} <= names
     twins = {twin.source or twin.name for twin in TWINS}
     assert names == twins | set(WITHOUT_TWINS)
     for twin in TWINS:
@@ -93,45 +113,31 @@ def test_compiled_modules_are_loaded_in_one_place() -> None:
 def test_a_core_that_is_whole_is_compiled() -> None:
     needs_core()
     assert core_of() == Core("compiled", "compiled")
+    assert asked() == (core_of(), [])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_core_of_which_one_module_is_missing_is_partly_compiled(module: str) -> None:
+@pytest.mark.parametrize("module", ["streams.log.blocks", "tables.line.rows"])
+def test_without_one_of_its_modules_the_core_is_plain_and_says_which(module: str) -> None:
     needs_core()
-    told, _ = asked(absent=(module,))
-    assert told.name == "partly"
-    assert f"{module} wasn't built" in told.text or "can't be loaded" in told.text
+    core, uncompiled = asked(absent=module)
+    assert core.name == "plain"
+    assert core.text == f"plain, because {module} wasn't built, which takes gcc and python3-dev"
+    assert uncompiled == list(MODULES)
+    core, uncompiled = asked(broken=module)
+    assert core.name == "plain"
+    assert core.text == f"plain, because {module} can't be loaded: its library has other symbols"
+    assert uncompiled == list(MODULES)
 
 
-def test_a_hot_loop_that_fails_to_load_is_told_with_its_reason() -> None:
-    needs_core()
-    told, folding = asked(broken=("tables.partition.folding",))
-    assert not folding
-    assert told.name == "partly"
-    assert told.text.startswith(
-        "partly compiled (5 of 6 modules), because tables.partition.folding can't"
-    )
-    assert told.text.endswith("its library has other symbols")
-
-
-def test_without_any_compiled_module_the_core_is_plain() -> None:
-    told, folding = asked(absent=MODULES)
-    assert not folding
-    assert told.name == "plain"
-    assert told.text.startswith("plain, because streams.log.blocks wasn't built")
+def test_the_environment_can_ask_for_the_plain_core() -> None:
+    core, uncompiled = asked(plain=True)
+    assert core == Core("plain", "plain, because LINESIDE_CORE is plain")
+    assert uncompiled == list(MODULES)
 
 
 def test_compiled_code_has_the_room_that_the_policy_is_held_to() -> None:
-    needs_core()
-    told = (ROOT / "tables/line/rows.pxd").read_text() + (
-        ROOT / "tables/partition/folding.pyx"
-    ).read_text()
-    for name, bound in (
-        ("SLOTS_MAX", MEASURES_MAX),
-        ("KINDS_MAX", KINDS_MAX),
-        ("CONTRIBUTIONS_MAX", CONTRIBUTIONS_MAX),
-    ):
-        assert f"    {name} = {bound}" in told
+    told = (ROOT / "tables/line/rows.pxd").read_text()
+    assert f"    SLOTS_MAX = {MEASURES_MAX}" in told
 
 
 def event_type(members: Mapping[str, Any]) -> type[msgspec.Struct]:
@@ -168,6 +174,6 @@ def test_more_than_the_scanner_has_room_for_is_refused_as_it_is_loaded(
 
 def test_the_metrics_say_what_the_log_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     host = SimpleNamespace(guarantee="at_least_once")
-    monkeypatch.setattr(readings, "core_of", lambda: Core("partly", "partly compiled"))
+    monkeypatch.setattr(readings, "core_of", lambda: Core("plain", "plain, because"))
     made: Any = readings.JobMetrics(*[host] * 3, str(tmp_path), 10.0)
-    assert "partly" in made._build
+    assert "plain" in made._build

@@ -10,8 +10,9 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables.line import episodes
+from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
-from tables.line.line import BILLIONTHS_PER_MICRO, Line
+from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 from tables.partition.head import NEVER
 from tables.partition.partition import Counts, Partition
@@ -52,7 +53,7 @@ def state_mismatches(
     process deletes them at other times.
     """
     try:
-        found = Partition(*source, rules, stored, plain=True)
+        found = Partition(*source, rules, stored)
         if taken:
             found.commit(found.step(taken))
         yield from _mismatches(
@@ -114,7 +115,7 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
         for slot, measure in enumerate(kind.measures):
             for name, sums in (("accepted", line.accepted), ("emitted", line.emitted)):
                 contents[f"{name} {measure} of {kind.record}"] = quantity.text(
-                    sums[kind.index][slot]
+                    sums[sum_of(kind, slot)]
                 )
         for carrier, rows in line.windows[kind.index].items():
             for (start, members), row in rows.items():

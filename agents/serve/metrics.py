@@ -95,8 +95,7 @@ METRICS: Final = (
     Described("disk_size_bytes", "gauge", (), "The size of the file system of data_dir"),
     Described("disk_free_bytes", "gauge", (), "The free space of the file system of data_dir"),
     Described("build_info", "gauge", ("version", "python", "core", "guarantee"),
-        "Always 1; core is compiled, plain, or partly (a compiled module couldn't be loaded: the "
-        "log says which)"),
+        "Always 1; core is compiled or plain (the log says why)"),
     Described("batch_records", "histogram", (), "Records that were computed in one step"),
     Described("stage_seconds", "histogram", ("stage",),
         "Duration of the stages of steps: compute, seal (encode lines, once per write), send "

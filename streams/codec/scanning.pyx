@@ -7,16 +7,27 @@ usual notation. Whatever else comes is left to `streams.codec.decode.decode`, wh
 on what it takes (tests/codec/test_scanning.py).
 """
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
-from streams.codec.decode import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX
-from streams.contract.events import TYPES
+from streams.log.blocks cimport NO_TIMESTAMP, Block, block_of
+from streams.values.spans cimport Span, text_of
+from streams.values.wide cimport number_of, wide, wide_of
+
+import msgspec
+
+from streams.codec.decode import (
+    NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX, decode,
+)
+from streams.contract.events import TYPES, Tick
 from streams.contract.members import members
 from streams.contract.topics import MES_EVENTS
+from streams.log.tracing import traceparent, well_formed
 
 cdef enum:
+    WHOLE = -1  # size of a trace that isn't there: it's looked for in the whole record
     ZERO = 48  # the digit
     TYPES_MAX = 24
     NAME_MAX = 32
@@ -130,7 +141,7 @@ cdef int _keep(char* where, str text) except -1:
 _learn()
 
 
-cdef int scan(const char* value, int size, int topics, Scanned* event) noexcept nogil:
+cdef int scan(const char* value, int size, int topics, Event* event) noexcept nogil:
     """Read an event of one of `Topics`; return its kind, or -1 for one that isn't for this way."""
     cdef const char* end = value + size
     cdef const char* at = value
@@ -141,7 +152,7 @@ cdef int scan(const char* value, int size, int topics, Scanned* event) noexcept 
     cdef bint version = False
     event.kind = -1
     event.source.at = event.id.at = event.plant.at = event.line.at = kind.at = time.at = NULL
-    event.trace.at = NULL
+    event.trace.at, event.trace.size = NULL, 0
     if value == NULL or size > value_bytes_max or not _ordinary(value, size):
         return -1
     at = _spaces(at, end)
@@ -248,7 +259,7 @@ cdef inline bint _fits(const Span* text, int characters_max) noexcept nogil:
 
 
 cdef inline bint _attribute(
-    const Member* member, Scanned* event, Span* kind, Span* time, bint* version
+    const Member* member, Event* event, Span* kind, Span* time, bint* version
 ) noexcept nogil:
     """Take an attribute of the envelope; False for what isn't for the fast way."""
     cdef const Span* name = &member.name
@@ -419,7 +430,7 @@ cdef const char* _number(const char* at, const char* end, ValueKind* kind) noexc
 
 
 cdef bint _fields(
-    const TypeRule* rule, const Member* found, int count, Scanned* event
+    const TypeRule* rule, const Member* found, int count, Event* event
 ) noexcept nogil:
     """Put the members of `data` into the fields of the event's type."""
     cdef uint32_t seen = 0, present = 0
@@ -482,7 +493,10 @@ cdef inline bint _field(
     if rule.kind == MEASURE:
         if value.kind != STRING and value.kind != NUMBER:
             return False
-        return _measure(value.text.at, value.text.size, &field.number)
+        if not _measure(value.text.at, value.text.size, &field.number):
+            return False
+        field.at = <const char*><int64_t>(-1 if field.number < 0 else 0)  # the upper bits
+        return True
     if rule.kind == FLAG:
         field.number = value.kind == TRUE
         return value.kind == TRUE or value.kind == FALSE
@@ -602,12 +616,174 @@ cdef inline int64_t _days_to(int64_t year, int month, int day) noexcept nogil:
     return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
 
 
+cdef dict _numbers = {struct: number for number, struct in enumerate(TYPES.values())}
+cdef list _members_of = [members(struct.__annotations__["data"]) for struct in TYPES.values()]
+cdef dict _kinds = {"text": TEXT, "measure": MEASURE, "flag": FLAG, "json": JSON, "object": OBJECT}
+
+
+cdef class Events:
+    """Records of an input partition, read: see `scanning.py`."""
+
+    def __cinit__(self):
+        self.each = NULL
+        self.count = self.room = 0
+
+    def __dealloc__(self):
+        free(self.each)
+
+    def read(self, records, int64_t seen, str topic, known=None):
+        """Read records; those up to the offset `seen` are passed over."""
+        cdef Block block = records if isinstance(records, Block) else block_of(records)
+        cdef Py_ssize_t number
+        cdef Event* event
+        cdef Event* grown
+        cdef int topics = topic == MES_EVENTS
+        if block.count and block.raw[0].offset <= seen:
+            block = block.after(seen)
+        self.block, self.decoded, self.kept = block, {}, []
+        self.count = block.count
+        if block.count > self.room:
+            grown = <Event*>realloc(self.each, block.count * sizeof(Event))
+            if grown == NULL:
+                raise MemoryError
+            self.each, self.room = grown, block.count
+        for number in range(block.count):
+            event = &self.each[number]
+            if block.raw[number].binary or scan(
+                block.raw[number].value, block.raw[number].value_size, topics, event
+            ) < 0:
+                decoded = None if known is None else known[number]
+                if decoded is None:
+                    record = block.at(number)
+                    decoded = decode(record.value, record.headers, topic)
+                self.decoded[number] = decoded
+                _fill(self, event, decoded)
+
+    def offset_at(self, Py_ssize_t number):
+        """Return the offset of a record."""
+        return self.block.offset_at(number)
+
+    def record_at(self, Py_ssize_t number):
+        """Return a record."""
+        return self.block.at(number)
+
+    cpdef decoded_at(self, Py_ssize_t number):
+        """Return what a record is, as `streams.codec.decode.decode` does; JSON left out."""
+        found = self.decoded.get(number)
+        if found is None:
+            found = self.decoded[number] = _struct_of(&self.each[number])
+        return found
+
+    cpdef trace_at(self, Py_ssize_t number):
+        """Return the traceparent of a record, None where it has none that is well formed."""
+        cdef const Event* event = &self.each[number]
+        if event.trace.at == NULL and event.trace.size == WHOLE:
+            record = self.block.at(number)
+            return traceparent(record.value, record.headers)
+        if event.trace.at != NULL:
+            return well_formed(event.trace.at[: event.trace.size])
+        if self.block.records is None and not self.block.raw[number].traced:
+            return None
+        headers = self.block.headers_at(number)
+        return traceparent(None, headers) if headers else None
+
+
+cdef list _structs = list(TYPES.values())
+cdef list _data_structs = [struct.__annotations__["data"] for struct in _structs]
+_no_json = msgspec.Raw(b"null")
+
+
+cdef _struct_of(const Event* event):
+    """Return an event that `scan` has read."""
+    cdef int index = -1, kind
+    values = []
+    for member in <tuple>_members_of[event.kind]:
+        index += 1
+        kind = _kinds[member.kind]
+        if not has(event, index):
+            values.append(None)
+        elif kind == TEXT:
+            values.append(text_of(span_at(event, index)))
+        elif kind == MEASURE:
+            values.append(number_of(number_at(event, index)))
+        elif kind == FLAG:
+            values.append(flag_at(event, index))
+        else:
+            values.append(_no_json)
+    return _structs[event.kind](
+        specversion="1.0",
+        source=text_of(event.source),
+        id=text_of(event.id),
+        time=event.time,
+        plant=text_of(event.plant),
+        line=text_of(event.line),
+        data=_data_structs[event.kind](*values),
+    )
+
+
+cdef int _fill(Events events, Event* event, decoded) except -1:
+    """Put what the full codec has read where `scan` puts it."""
+    number = _numbers.get(decoded.__class__)
+    event.trace.at, event.trace.size = NULL, WHOLE
+    if number is None:
+        event.kind = REFUSED
+        if decoded.__class__ is Tick:
+            event.kind, event.time = TICK, decoded.time
+        return 0
+    event.kind, event.time = number, decoded.time
+    event.source = _span(events, decoded.source)
+    event.id = _span(events, decoded.id)
+    event.plant = _span(events, decoded.plant)
+    event.line = _span(events, decoded.line)
+    return _fill_fields(events, event, decoded.data)
+
+
+cdef int _fill_fields(Events events, Event* event, data) except -1:
+    cdef int index = -1, kind
+    cdef Span span
+    cdef wide number
+    event.present = 0
+    for member in <tuple>_members_of[event.kind]:
+        index += 1
+        value = getattr(data, member.name)
+        if value is None:
+            continue
+        kind = _kinds[member.kind]
+        if kind == TEXT:
+            span = _span(events, value)
+            event.fields[index].at, event.fields[index].number = span.at, span.size
+        elif kind == MEASURE:
+            number = wide_of(value)
+            event.fields[index].at = <const char*><int64_t>(number >> 64)
+            event.fields[index].number = <int64_t>number
+        elif kind == FLAG:
+            event.fields[index].number = value is True
+        event.present |= <uint32_t>1 << index
+    return 0
+
+
+cdef Span _span(Events events, str text):
+    cdef Span span
+    cdef bytes data = text.encode()
+    events.kept.append(data)
+    span.at, span.size = PyBytes_AS_STRING(data), <int>len(data)
+    return span
+
+
+cdef Event* event_of_original(Events events, original) except NULL:
+    """Return the original of a reversal as an event; valid until the next one."""
+    events.original.kind = _numbers[TYPES[original.type]]
+    events.original.time = original.time
+    _fill_fields(events, &events.original, original.data)
+    return &events.original
+
+
 def placed_by(bytes line):
     """Return what says where an event of a log belongs, None for what isn't for the fast way.
 
     It's b"1" for a MES event or b"0" for a machine's, then plant, slash and line.
     """
-    cdef Scanned event
+    cdef Event event
     cdef const char* value = <const char*>line
     cdef int size = <int>len(line)
     if scan(value, size, ANY, &event) < 0:
@@ -626,7 +802,7 @@ def scanned(bytes value, str topic):
 
     `data` has the members that are there: texts, billionths, flags; None for JSON. For tests.
     """
-    cdef Scanned event
+    cdef Event event
     cdef int index
     if scan(<const char*>value, <int>len(value), topic == MES_EVENTS, &event) < 0:
         return None

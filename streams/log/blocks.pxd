@@ -25,3 +25,5 @@ cdef class Block:
     cdef Raw* add(self) except NULL
     cdef object at(self, Py_ssize_t index)
     cdef object headers_at(self, Py_ssize_t index)
+
+cpdef Block block_of(records)

@@ -197,7 +197,7 @@ cdef inline object _value(const Raw* raw):
     return None if raw.value == NULL else PyBytes_FromStringAndSize(raw.value, raw.value_size)
 
 
-def block_of(records):
+cpdef Block block_of(records):
     """Return a block of records that are objects already."""
     cdef Block block = Block()
     cdef Raw* raw

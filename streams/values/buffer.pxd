@@ -61,17 +61,21 @@ cdef inline int put_number(Buffer* buffer, int64_t number, int width) except -1:
 cdef inline int put_measure(Buffer* buffer, int64_t billionths) except -1:
     """Append a measure as `streams.values.quantity.text` spells it."""
     cdef uint64_t size = <uint64_t>billionths if billionths >= 0 else -<uint64_t>billionths
-    cdef uint64_t fraction = size % 1_000_000_000
-    cdef int digits = 9
     if billionths < 0:
         put(buffer, b"-", 1)
     put_number(buffer, <int64_t>(size // 1_000_000_000), 1)
+    return put_fraction(buffer, <int64_t>(size % 1_000_000_000))
+
+
+cdef inline int put_fraction(Buffer* buffer, int64_t fraction) except -1:
+    """Append billionths below a whole, without trailing zeros; nothing where there are none."""
+    cdef int digits = 9
     if fraction:
         put(buffer, b".", 1)
         while fraction % 10 == 0:
             fraction //= 10
             digits -= 1
-        put_number(buffer, <int64_t>fraction, digits)
+        put_number(buffer, fraction, digits)
     return 0
 
 
@@ -195,3 +199,19 @@ cdef inline int put_packed_text(Buffer* buffer, const char* text, Py_ssize_t siz
     memcpy(at + head, text, size)
     buffer.size += head + size
     return 0
+
+
+cdef inline int put_packed_head(Buffer* buffer, Py_ssize_t size, int short, int long_) except -1:
+    """Append the head of a list or map in MessagePack: `short` has up to 15, `long_` 16 bits."""
+    cdef unsigned char head[5]
+    if size < 16:
+        head[0] = <unsigned char>(short | size)
+        return put(buffer, <const char*>head, 1)
+    if size < 65_536:
+        head[0] = <unsigned char>long_
+        head[1], head[2] = <unsigned char>(size >> 8), <unsigned char>size
+        return put(buffer, <const char*>head, 3)
+    head[0] = <unsigned char>(long_ + 1)
+    head[1], head[2] = <unsigned char>(size >> 24), <unsigned char>(size >> 16)
+    head[3], head[4] = <unsigned char>(size >> 8), <unsigned char>size
+    return put(buffer, <const char*>head, 5)

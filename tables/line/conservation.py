@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from streams.values import quantity
 from tables.line import episodes, windows
-from tables.line.line import BILLIONTHS_PER_MICRO, Line
+from tables.line.downtime import BILLIONTHS_PER_MICRO
+from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 
 
@@ -39,8 +40,8 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
     for kind, carried in zip(rules.kinds, line.windows, strict=True):
         for slot, measure in enumerate(kind.measures):
             found[kind.record, measure] = Balance(
-                accepted=line.accepted[kind.index][slot],
-                emitted=line.emitted[kind.index][slot],
+                accepted=line.accepted[sum_of(kind, slot)],
+                emitted=line.emitted[sum_of(kind, slot)],
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
     _add_downtime(found, line, rules)

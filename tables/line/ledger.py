@@ -5,16 +5,18 @@ from typing import Final
 import msgspec
 from xxhash import xxh3_128_digest
 
+from streams.codec import scanning
 from streams.codec.decode import Original, read_original
 from streams.contract.events import NAMES, AnyEvent, Data, TransactionReversed
+from streams.values import hashing, spans, writer
+from tables.line.plans import MEASURE, TEXT, Plan
 
 PREFIX: Final = "l"
 """Every ledger key begins with it, so that a store can hold other things too."""
 
-_TIME_OFFSET: Final = 2**63
-"""Makes an instant unsigned, so that its bytes sort as it does."""
-
 _encode = msgspec.msgpack.Encoder().encode
+_to = writer.Writer()
+_TEXT, _MEASURE = TEXT, MEASURE
 
 
 def identity(plant: str, line: str, source: str, id: str) -> bytes:
@@ -25,6 +27,49 @@ def identity(plant: str, line: str, source: str, id: str) -> bytes:
     half as large as hashes.
     """
     return f"{PREFIX}{plant}/{line}\0{source}\0{id}".encode()
+
+
+def identity_of(event: scanning.Event) -> bytes:
+    """Return the ledger key of an event: see `identity`."""
+    to = _to
+    writer.begin(to)
+    writer.put(to, b"l")
+    spans.put_span(to, event.plant)
+    writer.put(to, b"/")
+    spans.put_span(to, event.line)
+    writer.put(to, b"\0")
+    spans.put_span(to, event.source)
+    writer.put(to, b"\0")
+    spans.put_span(to, event.id)
+    return writer.taken(to)
+
+
+def fingerprint_of(plan: Plan, event: scanning.Event) -> bytes:
+    """Return 16 bytes that are equal for equal `type`, `time` and `data`, but of a reversal.
+
+    They are those of `fingerprint`. Raises `OverflowError` for a measure past 64 bits of
+    billionths.
+    """
+    to = _to
+    writer.begin(to)
+    writer.put(to, plan.packed)
+    writer.pack_number(to, event.time)
+    count = 0
+    for index in range(len(plan.field_kinds)):
+        count += scanning.has(event, index)
+    writer.pack_map(to, count)
+    for index in range(len(plan.field_kinds)):
+        if not scanning.has(event, index):
+            continue
+        writer.put(to, plan.field_names[index])
+        kind = plan.field_kinds[index]
+        if kind == _TEXT:
+            spans.pack_span(to, scanning.span_at(event, index))
+        elif kind == _MEASURE:
+            writer.pack_wide(to, scanning.number_at(event, index))
+        else:
+            writer.pack_constant(to, bool(scanning.flag_at(event, index)))
+    return hashing.digest_written(to)
 
 
 def fingerprint(event: AnyEvent) -> bytes:
@@ -63,18 +108,28 @@ def _digest(kind: str, time: int, data: Data) -> bytes:
 
 def entry_bytes(time: int, fingerprint: bytes, reversed: bool = False) -> bytes:
     """Return a ledger entry: 8 bytes of time, 16 of fingerprint, 1 if it was reversed."""
-    entry = (time + _TIME_OFFSET).to_bytes(8, "big") + fingerprint
-    return entry + b"\x01" if reversed else entry
+    to = _to
+    writer.begin(to)
+    writer.put_big(to, time)
+    writer.put(to, fingerprint)
+    if reversed:
+        writer.put(to, b"\x01")
+    return writer.taken(to)
 
 
 def entry_time(entry: bytes) -> int:
     """Return the time of the event that the entry stands for, in microseconds."""
-    return int.from_bytes(entry[:8], "big") - _TIME_OFFSET
+    return writer.big_at(entry)
 
 
 def entry_fingerprint(entry: bytes) -> bytes:
     """Return its fingerprint."""
     return entry[8:24]
+
+
+def is_of(entry: bytes, fingerprint: bytes) -> bool:
+    """Return whether an entry has this fingerprint."""
+    return writer.holds(entry, 8, fingerprint)
 
 
 def entry_reversed(entry: bytes) -> bool:

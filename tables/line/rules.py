@@ -204,11 +204,6 @@ def rules_for(
     )
 
 
-def applies(where: dict[str, str], data: Data) -> bool:
-    """Return whether an event's data has the values that a policy asks for."""
-    return all(getattr(data, member) == value for member, value in where.items())
-
-
 def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> Kind:
     erp = isinstance(entry, Transaction)
     return Kind(

@@ -1,36 +1,13 @@
 """Tumbling windows of one line: rows that add up, carried until a window closes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Final
 
-from msgspec import Struct
-
-from streams.core import loaded
+from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
 
-
-class PlainRow(Struct, gc=False):
-    """One row of a window: sums in billionths, and what caused them.
-
-    `count` is what the record calls `count` (a summary: reversals are -1) or `cause_count`.
-    """
-
-    measures: list[int]
-    count: int = 0
-    causes: list[str] = []
-    page: int = 0
-    """Which page of its window it is written in."""
-
-    def add(self, slot: int, amount: int) -> None:
-        """Add billionths to a sum."""
-        self.measures[slot] += amount
-
-
-if TYPE_CHECKING or not loaded("tables.line.rows"):
-    Row = PlainRow
-else:
-    from tables.line.rows import Row
-
+FOREVER: Final = 0x7FFFFFFFFFFFFFFF
+"""A watermark that no line reaches."""
 
 RowKey = tuple[int, RowMembers]
 """(start of the window that the events belong to, the members of the row)"""
@@ -54,6 +31,16 @@ def carrier_of(at: int, watermark: int, length: int, grace: int) -> int:
     if start + length + grace > watermark:
         return start
     return watermark - watermark % length
+
+
+def next_boundary(watermark: int, rules: Rules) -> int:
+    """Return the watermark at which the next window can close."""
+    due, grace = FOREVER, rules.grace
+    for length in rules.lengths:
+        boundary = horizon(watermark, length, grace) + length + grace
+        if boundary < due:
+            due = boundary
+    return due
 
 
 def closable(

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tables.line import episodes
+from tables.line.downtime import forget
 from tables.line.ledger import entry_time
-from tables.line.line import Line, forget
+from tables.line.line import Line
 from tables.line.rules import Rules
 from tables.line.windows import horizon
 from tables.partition import stored
@@ -156,6 +157,7 @@ def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
             line.oldest_bucket = min(line.oldest_bucket, begin)
             made.update(stored.expiry_changes(line, begin, partition.offset, keys))
         line.expiring.clear()
+        line.bucket_keys = None
         if partition.lasting:
             _put_line(made, partition, line, places)
         line.changed_episodes.clear()
@@ -210,7 +212,7 @@ def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Pl
         made[LINE + line.key] = stored.line_bytes(line, partition.ticks, rules)
         stored.put_pages(made, line, places)
     else:
-        made[LINE + line.key] = stored.first_line_bytes(line)
+        made[LINE + line.key] = stored.first_line_bytes(line, rules)
         windows = dict.fromkeys((index, carrier) for index, carrier, _ in line.changed_pages)
         for key, value in stored.window_changes(line, windows, rules.kinds):
             if value is not None and len(value) > WINDOW_BYTES_MAX:

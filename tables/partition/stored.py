@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.core import loaded
+from streams.values.sums import Sums
 from tables.line.episodes import Episode
-from tables.line.line import Line, new_line
+from tables.line.line import Line, sum_of
+from tables.line.packed import numbers_bytes, rows_bytes, sums_bytes
+from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
-from tables.line.windows import Row, RowKey, horizon
+from tables.line.windows import RowKey, horizon
 from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
@@ -42,7 +44,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.line,
         line.watermark,
         ticks,
-        sums_by_name(rules.kinds, line.accepted, line.emitted),
+        msgspec.Raw(sums_bytes(rules.kinds, line.accepted, line.emitted)),
         line.forgotten_micros,
         line.accepted_events,
         line.late_events,
@@ -63,12 +65,12 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
         if number > ticks:
             watermark = max(watermark, floor)
             break  # those behind it are lower
-    line = new_line(plant, name, watermark, rules)
+    line = Line(plant, name, watermark, rules)
     for kind in rules.kinds:
         if kind.short in sums:
             accepted, emitted = sums[kind.short]
-            line.accepted[kind.index] = _grown(accepted, kind)
-            line.emitted[kind.index] = _grown(emitted, kind)
+            _put_sums(line.accepted, kind, accepted)
+            _put_sums(line.emitted, kind, emitted)
     line.forgotten_micros = forgotten
     if more:
         line.closed_to = more[0]
@@ -76,14 +78,14 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
     return line
 
 
-def first_line_bytes(line: Line) -> bytes:
+def first_line_bytes(line: Line, rules: Rules) -> bytes:
     """Return a line as formats 1 and 2 have it."""
     told: list[Any] = [
         line.plant,
         line.line,
         line.watermark,
-        numbers(line.accepted),
-        numbers(line.emitted),
+        msgspec.Raw(numbers_bytes(rules.kinds, line.accepted)),
+        msgspec.Raw(numbers_bytes(rules.kinds, line.emitted)),
         line.forgotten_micros,
         line.accepted_events,
         line.late_events,
@@ -95,9 +97,10 @@ def first_line_bytes(line: Line) -> bytes:
 def read_first_line(stored: bytes, rules: Rules) -> Line:
     """Return a line of format 1 or 2."""
     plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
-    line = new_line(plant, name, watermark, rules)
-    line.accepted = [[int(sum_) for sum_ in sums] for sums in accepted]
-    line.emitted = [[int(sum_) for sum_ in sums] for sums in emitted]
+    line = Line(plant, name, watermark, rules)
+    for kind, one, other in zip(rules.kinds, accepted, emitted, strict=True):
+        _put_sums(line.accepted, kind, one)
+        _put_sums(line.emitted, kind, other)
     line.forgotten_micros = forgotten
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
@@ -194,6 +197,12 @@ def window_short(key: bytes) -> str:
     return key.split(b"\0", 2)[1].decode()
 
 
+def _put_sums(sums: Sums, kind: Kind, stored: list[int | str]) -> None:
+    """Put the stored sums of a record type to a line's; a measure that is new since keeps zero."""
+    for slot, number in enumerate(stored):
+        sums[sum_of(kind, slot)] = int(number)
+
+
 def _grown(sums: list[int | str], kind: Kind) -> list[int]:
     """Return stored sums of a record type; a measure that is new since begins at nothing."""
     return [*map(int, sums), *[0] * (len(kind.measures) - len(sums))]
@@ -243,35 +252,6 @@ def _episode_bytes(episode: Episode) -> bytes:
     )
 
 
-def rows_bytes_plain(rows: Mapping[RowKey, Row]) -> bytes:
-    """Return rows in MessagePack: [start, members, sums, count, causes] of each."""
-    return _encode(
-        [
-            (start, members, [_stored(measure) for measure in row.measures], row.count, row.causes)
-            for (start, members), row in rows.items()
-        ]
-    )
-
-
-def numbers_plain(sums: list[list[int]]) -> Any:
-    """Return lists of integers so that they can be encoded."""
-    return [[_stored(number) for number in each] for each in sums]
-
-
-def sums_plain(kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]) -> Any:
-    """Return {short name: [accepted, emitted]} so that it can be encoded; zeros are left out."""
-    return {
-        kind.short: [[*map(_stored, one)], [*map(_stored, other)]]
-        for kind, one, other in zip(kinds, accepted, emitted, strict=True)
-        if any(one) or any(other)
-    }
-
-
-def _stored(measure: int) -> int | str:
-    # MessagePack stops at 64 bits; billionths don't.
-    return measure if -(2**63) <= measure < 2**63 else str(measure)
-
-
 def instant_bytes(instant: int) -> bytes:
     """Return 8 bytes that sort as instants do."""
     return (instant + 2**63).to_bytes(8, "big")
@@ -280,19 +260,3 @@ def instant_bytes(instant: int) -> bytes:
 def instant_of(stored: bytes) -> int:
     """Return the instant of 8 bytes."""
     return int.from_bytes(stored, "big") - 2**63
-
-
-if not loaded("tables.line.rows"):
-    rows_bytes, numbers, sums_by_name = rows_bytes_plain, numbers_plain, sums_plain
-else:
-    from tables.line.rows import numbers_bytes, rows_bytes, sums_bytes
-
-    def sums_by_name(
-        kinds: tuple[Kind, ...], accepted: list[list[int]], emitted: list[list[int]]
-    ) -> Any:
-        """Return what `sums_plain` does, encoded already."""
-        return msgspec.Raw(sums_bytes(kinds, accepted, emitted))
-
-    def numbers(sums: list[list[int]]) -> Any:
-        """Return what `numbers_plain` does, encoded already."""
-        return msgspec.Raw(numbers_bytes(sums))

@@ -510,7 +510,7 @@ def test_a_partition_that_doesnt_conserve_refutes_the_totals() -> None:
     expected_outputs = expecting(done)
     differences = hold(expected_outputs, laid(done.outputs[M]))
     (line,) = done.tasks[M].lines.values()
-    line.accepted[0][0] += 1
+    line.accepted[0] += 1
     check_totals(done.tasks.values(), expected_outputs.sums, differences)
     first = only(differences, "totals")
     assert first.expected == "4.750000001"

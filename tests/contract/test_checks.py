@@ -14,7 +14,6 @@ import pytest
 import reference
 from agents.partition.meter import Meter
 from agents.serve.job_metrics import _add_tally
-from compiled import all_plain, needs_core
 from runs import START, confirmed, consumed, reversed_, run, started
 from streams.contract.asyncapi import document
 from streams.contract.checks import CHECKS, CLASSES, Code, remedies
@@ -110,23 +109,13 @@ def by_the_job(lines: list[bytes]) -> Counter[str]:
     return _outcomes(done.counts, task.counts.codes)
 
 
-def plainly(lines: list[bytes]) -> Counter[str]:
-    with all_plain():
-        return by_the_job(lines)
-
-
-def compiled(lines: list[bytes]) -> Counter[str]:
-    needs_core()
-    return by_the_job(lines)
-
-
 def _outcomes(counts: Any, codes: Any) -> Counter[str]:
     outcomes = Counter({name: counts[name] for name in ("accepted", "duplicate", "tick")})
     outcomes.update(codes)
     return outcomes
 
 
-LOOPS = pytest.mark.parametrize("loop", [plainly, compiled, by_the_reference])
+LOOPS = pytest.mark.parametrize("loop", [by_the_job, by_the_reference])
 Loop = Callable[[list[bytes]], Counter[str]]
 
 

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -11,19 +13,33 @@ from msgspec import Struct
 
 from agents.partition import meter
 from streams.codec import logfile
-from streams.kafka import record_batches as kafka_batches
+from streams.core import WITH_SOURCES, core_of
 from streams.kafka import unpacking
 from streams.kafka import writer as kafka_writer
-from tables.line import line, windows
-from tables.partition import partition, stored
 from tables.store import overlay
 
-BUILT = kafka_batches.COMPILED and partition.Folding is not None
+BUILT = core_of().name == "compiled"
 
 MISSING = (
     "the compiled core isn't built: install a C compiler and Python's headers (gcc, python3-dev) "
     "and run make again, or set LINESIDE_CORE=plain to test lineside without it"
 )
+
+
+def changed_since_built() -> list[str]:
+    """Return the sources that are newer than what was compiled of them: tests would pass it by."""
+    changed = []
+    for name in WITH_SOURCES:
+        built = Path(import_module(name).__file__ or "")
+        stem = built.parent / built.name.partition(".")[0]
+        own = stem.with_suffix(".pyx")
+        sources = own if own.exists() else stem.with_suffix(".py"), stem.with_suffix(".pxd")
+        changed += [
+            f"{source.parent.name}/{source.name}"
+            for source in sources
+            if built.suffix != ".py" and source.stat().st_mtime > built.stat().st_mtime
+        ]
+    return changed
 
 
 def needs_core() -> None:
@@ -46,18 +62,7 @@ class Twin(Struct, frozen=True):
     """What is imported, where that has another name."""
 
 
-FOLDING: Final = "tests/partition/test_folding.py"
-
 TWINS: Final = (
-    Twin(partition, "Folding", None, FOLDING),
-    Twin(partition, "advance", line.advance_plain, FOLDING, "closing"),
-    Twin(line, "advance", line.advance_plain, FOLDING, "closing"),
-    Twin(line, "close", line.close_plain, "tests/line/test_closing.py", "closing"),
-    Twin(line, "row_of", line.row_of_plain, FOLDING),
-    *(Twin(module, "Row", windows.PlainRow, FOLDING) for module in (line, stored, windows)),
-    Twin(stored, "rows_bytes", stored.rows_bytes_plain, "tests/line/test_closing.py"),
-    Twin(stored, "numbers", stored.numbers_plain, "tests/line/test_closing.py", "numbers_bytes"),
-    Twin(stored, "sums_by_name", stored.sums_plain, FOLDING, "sums_bytes"),
     Twin(overlay, "lay_over", overlay.lay_over_plain, "tests/store/test_overlay.py"),
     Twin(logfile, "placed_by", logfile.placed_by_plain, "tests/codec/test_logfile.py"),
     Twin(kafka_writer, "grouped", kafka_writer.grouped_plain, "tests/log/test_blocks.py"),
@@ -68,7 +73,6 @@ TWINS: Final = (
 )
 
 WITHOUT_TWINS: Final = {
-    "count_types": "used with Folding only",
     "outgoing_payload": "tests/log/test_blocks.py reads what it packs with aiokafka",
     "pairs_payload": "tests/log/test_blocks.py reads what it packs with aiokafka",
     "Block": "a way to hold records; tests/log/test_blocks.py reads them again",
@@ -80,7 +84,7 @@ WITHOUT_TWINS: Final = {
 
 @contextmanager
 def all_plain() -> Iterator[None]:
-    """Let nothing compiled take part in what a partition does."""
+    """Let nothing take part that has plain code in its place; what has a source stays compiled."""
     with pytest.MonkeyPatch.context() as patch:
         for twin in TWINS:
             patch.setattr(twin.module, twin.name, twin.plain)

@@ -177,7 +177,7 @@ async def test_an_error_of_conservation_is_reported_where_it_is() -> None:
     bench = Bench()
     bench.send(consumed(10, "12.5"))
     (line,) = bench.task.lines.values()
-    line.accepted[0][0] += 1  # a billionth that nobody has sent
+    line.accepted[0] += 1  # a billionth that nobody has sent
     families, errors = Families(), ConservationErrors()
     errors.expect(bench.rules)
     errors.look(line, bench.rules)

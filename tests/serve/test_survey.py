@@ -22,7 +22,7 @@ from runs import new_task
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values import instant
 from tables.line.episodes import Episode
-from tables.line.line import Line, new_line
+from tables.line.line import Line
 from tables.partition.partition import Partition
 
 MANY = 20_000
@@ -74,7 +74,7 @@ class FakeHost:
 
 
 def see(partition: Partition, name: str, at: int = AT) -> Line:
-    line = new_line("DE01", name, at, partition.rules)
+    line = Line("DE01", name, at, partition.rules)
     partition.lines[line.key] = line
     return line
 

@@ -1,0 +1,53 @@
+cimport cython
+from libc.stdint cimport int64_t, uint32_t
+
+from streams.codec cimport scanning
+from streams.values cimport cycles, lookup, spans, sums, writer
+from streams.values.wide cimport wide
+from tables.line cimport windows
+from tables.line.line cimport Line
+from tables.line.plans cimport Condition, Contribution, Plan
+from tables.line.rows cimport Row
+
+cdef Py_ssize_t _PAGE_ROWS, _SHARED_ROWS, _CAUSES_MAX
+cdef int _TEXT, _FLAG
+cdef writer.Writer _to
+
+cdef class Place:
+    cdef readonly Contribution contribution
+    cdef readonly tuple members
+    cdef readonly Row row
+    cdef int64_t start
+    cdef int64_t carrier
+    cdef int64_t batch
+    cdef bint full
+
+cdef class Cell:
+    cdef readonly list places
+
+@cython.locals(carried=dict, rows=dict, row=Row)
+cpdef Row row_of(Line line, int index, int64_t carrier, tuple key, int width)
+
+@cython.locals(
+    place=Place, part=Contribution, row=Row, start=int64_t, carrier=int64_t, at=int64_t,
+    watermark=int64_t, late=bint, index=Py_ssize_t, amount=wide, slot=int, causes=list,
+)
+cdef int contribute(
+    Line line, Plan plan, const scanning.Event* event, int sign, cause, int64_t grace,
+    int64_t batch,
+) except -1
+
+@cython.locals(to=writer.Writer, index=int, kind=int, found=Cell)
+cdef Cell _cell_of(Line line, Plan plan, const scanning.Event* event)
+
+@cython.locals(part=Contribution)
+cdef Cell _new_cell(Plan plan, const scanning.Event* event)
+
+@cython.locals(index=int)
+cdef _member_of(Plan plan, const scanning.Event* event, int index)
+
+@cython.locals(condition=Condition)
+cdef bint applies(list where, const scanning.Event* event) except -1
+
+@cython.locals(kept=dict, cell=Cell, place=Place, part=Contribution)
+cpdef drop_closed(Line line, int64_t grace)

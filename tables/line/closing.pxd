@@ -1,0 +1,56 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from streams.values cimport sums, writer
+from tables.line cimport windows
+from tables.line.line cimport Line
+from tables.line.rows cimport Row
+
+cdef int64_t _SECOND
+cdef writer.Writer _to
+cdef dict _forms, _places
+
+cdef class _Form:
+    cdef object kind
+    cdef str topic
+    cdef str record
+    cdef bytes head
+    cdef bytes short
+    cdef bint erp
+    cdef bint counted
+    cdef int64_t length
+    cdef list members
+    cdef list measures
+
+@cython.locals(
+    form=_Form, index=int, emitted=sums.Sums, first_sum=int, changed_pages=dict, place=bytes,
+    where=bytes, records=list, row_key=tuple, rows=dict, row=Row, members=tuple,
+    start=int64_t, before=int64_t, page=int64_t, revision=int64_t, corrections=int64_t,
+    time=bytes, window=bytes, date=bytes, id=str, to=writer.Writer,
+)
+cpdef close(Line line, kind, int64_t carrier, list out)
+
+@cython.locals(
+    before=int64_t, grace=int64_t, length=int64_t, closed=int64_t, carrier=int64_t,
+    index=int, closing=list, carried=dict, every=tuple, kinds=tuple,
+)
+cpdef advance(Line line, int64_t watermark, rules, list out)
+
+@cython.locals(form=_Form)
+cdef _Form _form_of(kind)
+
+cdef tuple _place_of(Line line)
+
+@cython.locals(slot=int, some=bint)
+cdef bint _emit(sums.Sums emitted, int first, Row row) except -1
+
+@cython.locals(index=Py_ssize_t)
+cdef str _id_of(
+    writer.Writer to, _Form form, bytes place, int64_t start, tuple members, int64_t revision
+)
+
+@cython.locals(index=Py_ssize_t)
+cdef int _put_row(writer.Writer to, _Form form, tuple members, Row row) except -1
+
+@cython.locals(index=Py_ssize_t)
+cdef int _put_causes(writer.Writer to, list causes) except -1

@@ -1,0 +1,40 @@
+from libc.stdint cimport int64_t
+
+from streams.values cimport cycles, lookup, sums
+
+cdef class Line:
+    cdef public str plant
+    cdef public str line
+    cdef public bytes key
+    cdef public str place
+    cdef public int64_t watermark
+    cdef public int64_t due
+    cdef public tuple windows
+    cdef public sums.Sums accepted
+    cdef public sums.Sums emitted
+    cdef public dict episodes
+    cdef public object forgotten_micros
+    cdef public int64_t closed_to
+    cdef public int64_t sweep_due
+    cdef public int64_t oldest_bucket
+    cdef public set live
+    cdef public dict pending
+    cdef public int64_t accepted_events
+    cdef public int64_t late_events
+    cdef public int64_t duplicate_events
+    cdef public int64_t refused_events
+    cdef public int64_t corrections
+    cdef public str state
+    cdef public int64_t next_page
+    cdef public tuple leaving
+    cdef public dict changed_pages
+    cdef public set changed_episodes
+    cdef public dict expiring
+    cdef public bytes plant_bytes
+    cdef public bytes line_bytes
+    cdef public bytes place_bytes
+    cdef public object zone
+    cdef public lookup.Lookup cells
+    cdef public int64_t batch
+    cdef public int64_t bucket
+    cdef public list bucket_keys

@@ -1,0 +1,18 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from streams.values cimport sums as sums_, wide, writer
+from tables.line.rows cimport Row
+
+cdef writer.Writer _to
+
+@cython.locals(row=Row, slot=int, members=tuple, start=int64_t)
+cpdef bytes rows_bytes(dict rows)
+
+@cython.locals(begin=int, place=int, some=list)
+cpdef bytes sums_bytes(tuple kinds, sums_.Sums accepted, sums_.Sums emitted)
+
+cpdef bytes numbers_bytes(tuple kinds, sums_.Sums sums)
+
+@cython.locals(begin=int, place=int, count=int, number=wide.wide)
+cdef int _pack_sums(kind, sums_.Sums sums) except -1

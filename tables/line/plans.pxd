@@ -1,0 +1,41 @@
+from libc.stdint cimport int64_t
+
+cdef class Contribution:
+    cdef readonly int kind
+    cdef readonly int64_t length
+    cdef readonly int width
+    cdef readonly bint erp
+    cdef readonly bytes row_fields
+    cdef readonly list where
+    cdef readonly bytes slots
+    cdef readonly bytes slot_fields
+    cdef readonly int first_sum
+
+cdef class AtOnce:
+    cdef readonly str record
+    cdef readonly str short
+    cdef readonly bytes head
+    cdef readonly bytes short_bytes
+    cdef readonly bint event
+    cdef readonly list where
+    cdef readonly bytes fields
+    cdef readonly list names
+
+cdef class Condition:
+    cdef readonly int field
+    cdef readonly bytes value
+
+cdef class Plan:
+    cdef readonly int number
+    cdef readonly str event
+    cdef readonly bytes event_bytes
+    cdef readonly bytes packed
+    cdef readonly bint transaction
+    cdef readonly bint is_reversal
+    cdef readonly bint is_stop
+    cdef readonly int state_field
+    cdef readonly bytes field_kinds
+    cdef readonly list field_names
+    cdef readonly bytes key_fields
+    cdef readonly list contributions
+    cdef readonly list at_once

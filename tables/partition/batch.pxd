@@ -1,0 +1,82 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from streams.codec cimport scanning
+from streams.values cimport lookup, spans
+from tables.line cimport adding, closing, ledger, sending
+from tables.line.line cimport Line
+from tables.line.plans cimport AtOnce, Plan
+
+cdef int64_t NO_TIMESTAMP, _NEVER
+cdef int _NO_FIELD
+
+cdef class Batch:
+    cdef readonly object partition
+    cdef readonly object rules
+    cdef readonly dict lines
+    cdef readonly object counts
+    cdef readonly scanning.Events events
+    cdef readonly dict fresh
+    cdef readonly dict touched
+    cdef readonly list out
+    cdef list plans
+    cdef lookup.Lookup seen
+    cdef list keys
+    cdef public dict of_reversed
+    cdef int64_t number
+    cdef int64_t future_max
+    cdef int64_t retention
+    cdef int64_t bucket
+    cdef int64_t grace
+    cdef readonly bint bounded
+    cdef readonly Py_ssize_t rows_max
+    cdef readonly Py_ssize_t lines_max
+    cdef Py_ssize_t bytes_max
+    cdef Py_ssize_t room
+    cdef Py_ssize_t counted
+    cdef Py_ssize_t changed
+    cdef int64_t accepted
+    cdef int64_t duplicates
+
+    @cython.locals(event=scanning.EventAt, plan=Plan, number=Py_ssize_t)
+    cdef list _keys_of(self)
+
+    @cython.locals(number=Py_ssize_t, taken=Py_ssize_t, asked=Py_ssize_t)
+    cpdef Py_ssize_t take(self, list found) except -1
+
+    @cython.locals(record=object)
+    cpdef bint is_full(self) except -1
+
+    @cython.locals(
+        event=scanning.EventAt, plan=Plan, line=Line, at=int64_t, oldest=int64_t,
+        timestamp=int64_t, entry=bytes, known=bytes, fingerprint=bytes,
+    )
+    cdef bint _take(self, Py_ssize_t number, bytes key, bytes stored) except -1
+
+    @cython.locals(key=spans.Span, line=Line)
+    cdef Line _line_of(self, Py_ssize_t number, const scanning.Event* event)
+
+    cpdef int touch(self, Line line) except -1
+
+    @cython.locals(number=int64_t)
+    cdef int _enter(self, Line line, bytes key, int64_t at, bytes entry) except -1
+
+    @cython.locals(record=AtOnce, state=spans.Span)
+    cdef int _fold(
+        self, Line line, Plan plan, const scanning.Event* event, Py_ssize_t number
+    ) except -1
+
+    @cython.locals(plan=Plan, record=AtOnce, original=scanning.EventAt, at=int64_t)
+    cdef int _take_back(self, Line line, Py_ssize_t number) except -1
+
+    cpdef bytes known(self, bytes key)
+
+    cdef bytes _fingerprint_of(
+        self, Plan plan, const scanning.Event* event, Py_ssize_t number
+    )
+
+    @cython.locals(rows=Py_ssize_t)
+    cdef bint _is_crowded(self, Line line, int64_t watermark) except -1
+
+@cython.locals(number=Py_ssize_t)
+cpdef count_types(counts, list records)

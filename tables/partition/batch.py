@@ -1,0 +1,328 @@
+"""A batch of records: the first check that applies decides what becomes of each."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from streams.codec import scanning
+from streams.codec.decode import Decoded, read_original
+from streams.contract.topics import EXCEPTIONS
+from streams.contract.transactions import at_once_key
+from streams.log.record import Outgoing
+from streams.values import lookup, spans
+from tables.line import adding, closing, ledger, sending
+from tables.line.downtime import learn
+from tables.line.line import Line
+from tables.line.pieces import close_some, crowded
+from tables.line.plans import NO_FIELD, Plan, plans_for
+from tables.line.sending import send_reversal
+from tables.partition import refusing, ticking
+from tables.partition.head import NEVER, PAGED
+from tables.store.store import Changes
+
+if TYPE_CHECKING:
+    from tables.partition.partition import Partition
+
+NO_BOUND: Final = 2**62
+NO_TIMESTAMP = scanning.NO_TIMESTAMP
+_NO_FIELD, _NEVER = NO_FIELD, NEVER
+
+
+class Batch:
+    """Takes batches of records for a partition, one after the other.
+
+    Of the batch that was taken last: `out` is what leaves, `fresh` what the ledger gains, `touched`
+    the lines that it has changed, by key.
+    """
+
+    def __init__(self, partition: "Partition") -> None:
+        rules, bounds = partition.rules, partition.bounds
+        self.partition = partition
+        self.rules = rules
+        self.lines = partition.lines
+        self.counts = partition.counts
+        self.plans = plans_for(rules)
+        self.events = scanning.Events()
+        self.seen = lookup.Lookup()
+        """The lines of `lines` that records were of."""
+        self.fresh: Changes = {}
+        self.touched: dict[bytes, Line] = {}
+        self.out: list[Outgoing] = []
+        self.keys: list[bytes | None] = []
+        """The ledger's key of each record that carries a transaction."""
+        self.of_reversed: dict[bytes, bytes] = {}
+        """What the ledger has of the events that the batch's reversals name."""
+        self.number = 0
+        self.future_max, self.retention = rules.future_max, rules.retention
+        self.bucket, self.grace = rules.bucket, rules.grace
+        self.bounded = bounds is not None
+        self.rows_max = NO_BOUND if bounds is None else bounds.rows
+        self.lines_max = NO_BOUND if bounds is None else bounds.lines
+        self.bytes_max = NO_BOUND if bounds is None else bounds.output_bytes
+        self.room = self.counted = self.changed = 0
+        self.accepted = self.duplicates = 0
+
+    def read(
+        self, records: Sequence[Any], seen: int, known: Sequence[Decoded | None] | None = None
+    ) -> tuple[list[bytes], list[bytes]]:
+        """Read records, those up to the offset `seen` aside; return the ledger keys to look up.
+
+        They are those of the records, and those of the events that reversals name.
+        """
+        self.events.read(records, seen, self.partition.topic, known)
+        reversed = self._keys_of()
+        return [key for key in self.keys if key is not None], reversed
+
+    def _keys_of(self) -> list[bytes]:
+        """Work out `keys`; return those of the events that reversals name."""
+        keys: list[bytes | None] = []
+        reversed = []
+        for number in range(self.events.count):
+            event = scanning.event_at(self.events, number)
+            if event.kind < 0:
+                keys.append(None)
+                continue
+            plan = self.plans[event.kind]
+            keys.append(ledger.identity_of(event) if plan.transaction else None)
+            if plan.is_reversal:
+                reversed.append(refusing.reversed_key(self.events.decoded_at(number)))
+        self.keys = keys
+        return reversed
+
+    def take(self, found: list[bytes | None]) -> int:
+        """Let the first check that applies decide what becomes of each record.
+
+        `found` is what the ledger has of the keys that `read` gave, None where it has nothing.
+        Return how many were taken: all, or those before a bound. The first of the others may have
+        begun: some of what leaves because of it has left, and nothing else of it is seen.
+        """
+        self.number += 1
+        self.fresh, self.touched, self.out = lookup.sized_dict(self.events.count), {}, []
+        self.room, self.counted, self.changed = self.bytes_max, 0, 0
+        self.accepted = self.duplicates = 0
+        taken = self.events.count
+        asked = 0
+        for number in range(self.events.count):
+            if self.bounded and number and self.is_full():
+                taken = number
+                break
+            key, stored = self.keys[number], None
+            if key is not None:
+                stored = found[asked]
+                asked += 1
+            if not self._take(number, key, stored):
+                taken = number
+                break
+        self.counts.accepted += self.accepted
+        self.counts.duplicate += self.duplicates
+        return taken
+
+    def let_go(self, gone: list[bytes]) -> None:
+        """Forget lines that leave memory."""
+        for key in gone:
+            lookup.drop(self.seen, key)
+
+    def is_full(self) -> bool:
+        """Return whether the step has reached one of its bounds."""
+        while self.counted < len(self.out):
+            self.room -= len(self.out[self.counted].value)
+            self.counted += 1
+        return self.room <= 0 or self.changed >= 4 * self.rows_max
+
+    def _take(self, number: int, key: bytes | None, stored: bytes | None) -> bool:
+        """Take one record; return whether it is taken, or a bound came before."""
+        event = scanning.event_at(self.events, number)
+        if event.kind == scanning.TICK:
+            return ticking.tick(self, number)
+        if event.kind < 0:
+            refusing.refuse(self, number, self.events.decoded_at(number))
+            return True
+        plan = self.plans[event.kind]
+        line = self._line_of(number, event)
+        if line is None:
+            if refusing.is_misplaced(self, number):
+                return True
+            record = self.events.record_at(number)
+            line = self.partition.line(record.key)  # type: ignore[arg-type]  # it is its line's
+        at = event.time
+        timestamp = scanning.timestamp_at(self.events, number)
+        if timestamp != NO_TIMESTAMP and at - timestamp > self.future_max:
+            refusing.reject(self, number, "from_the_future", refusing.future(at, timestamp))
+            return True
+        entry = known = fingerprint = None
+        if plan.transaction:
+            oldest = _NEVER if line is None else line.watermark - self.retention
+            if at < oldest:
+                refusing.reject(self, number, "too_old", refusing.too_old(at, oldest))
+                return True
+            fingerprint = self._fingerprint_of(plan, event, number)
+            assert key is not None  # `read` has made one
+            known = self.fresh.get(key)
+            entry = stored if known is None else known
+            if entry is not None and ledger.entry_time(entry) >= oldest:
+                if ledger.is_of(entry, fingerprint):
+                    assert line is not None  # it has a ledger
+                    self.duplicates += 1
+                    line.duplicate_events += 1
+                else:
+                    reason = refusing.conflict(self.events.decoded_at(number))
+                    refusing.reject(self, number, "key_conflict", reason)
+                return True
+            if plan.is_reversal:
+                if not refusing.reversal_passes(self, number, line, oldest):
+                    return True
+            elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
+                return True
+        if line is None:
+            decoded = self.events.decoded_at(number)
+            line = Line(decoded.plant, decoded.line, at, self.rules)
+            self.lines[line.key] = line
+        elif at > line.watermark:
+            if at < line.due:
+                line.watermark = at
+            elif self.bounded and self._is_crowded(line, at):
+                self.begin(line, at)
+                return False
+            else:
+                closing.advance(line, at, self.rules, self.out)
+                adding.drop_closed(line, self.grace)
+        self.accepted += 1
+        line.accepted_events += 1
+        self.touch(line)
+        if key is None or fingerprint is None:  # no transaction
+            return True
+        if entry is not None and known is None:  # it had expired
+            self.partition.ledger_grown -= 1
+        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint))
+        if plan.is_reversal:
+            self._take_back(line, number)
+        else:
+            self._fold(line, plan, event, number)
+        return True
+
+    def _line_of(self, number: int, event: scanning.Event) -> Line | None:
+        """Return the line in memory that a record's key names, if it's that of its event."""
+        key = scanning.key_at(self.events, number)
+        if not spans.is_there(key):
+            return None
+        line: Line | None = lookup.found(self.seen, key)
+        if line is None:
+            line = self.lines.get(spans.bytes_of(key))
+            if line is None:
+                return None
+            lookup.keep(self.seen, line.key, line)
+        if spans.is_same(event.plant, line.plant_bytes) and spans.is_same(
+            event.line, line.line_bytes
+        ):
+            return line
+        return None
+
+    def touch(self, line: Line) -> None:
+        """Note that a line changes."""
+        if line.batch != self.number:
+            line.batch = self.number
+            self.touched[line.key] = line
+
+    def _enter(self, line: Line, key: bytes, at: int, entry: bytes) -> None:
+        """Put an entry into the ledger, and note when it expires."""
+        self.fresh[key] = entry
+        number = at // self.bucket
+        if line.bucket_keys is None or number != line.bucket:
+            line.bucket = number
+            line.bucket_keys = line.expiring.setdefault(number, [])
+        line.bucket_keys.append(key)
+
+    def _fold(self, line: Line, plan: Plan, event: scanning.Event, number: int) -> None:
+        """Add an accepted event to its line; what it sends at once leaves."""
+        if plan.contributions:
+            adding.contribute(line, plan, event, 1, None, self.grace, self.number)
+        for record in plan.at_once:
+            if adding.applies(record.where, event):
+                trace = self.events.trace_at(number)
+                sending.send_at_once(line, plan, record, event, trace, self.out)
+        if plan.is_stop:
+            begin = len(self.out)
+            learn(line, self.events.decoded_at(number), self.rules, self.out)
+            self.changed = max(self.changed, len(line.changed_pages))
+            self._mark(begin, number)
+        elif plan.state_field != _NO_FIELD:
+            state = scanning.span_at(event, plan.state_field)
+            if not spans.is_text(state, line.state):
+                line.state = spans.text_of(state)
+
+    def _take_back(self, line: Line, number: int) -> None:
+        """Mark the original of an accepted reversal, and take back what it has led to."""
+        reversal = self.events.decoded_at(number)
+        key = refusing.reversed_key(reversal)
+        entry = self.known(key)
+        assert entry is not None  # the checks have found it
+        at = ledger.entry_time(entry)
+        self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
+        fingerprint = ledger.entry_fingerprint(entry)
+        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint, True))
+        read = read_original(reversal.data.original)
+        assert not isinstance(read, str)  # the checks have read it
+        original = scanning.event_of_original(self.events, read)
+        plan = self.plans[original.kind]
+        if plan.contributions:
+            adding.contribute(line, plan, original, -1, reversal.id, self.grace, self.number)
+        begin = len(self.out)
+        for record in plan.at_once:
+            if adding.applies(record.where, original):
+                reversed = reversal.data.reverses
+                sent = at_once_key(record.short, line.place, reversal.source, reversed)
+                send_reversal(line, sent, reversal.id, reversal.time, self.rules, self.out)
+        self._mark(begin, number)
+
+    def _fingerprint_of(self, plan: Plan, event: scanning.Event, number: int) -> bytes:
+        if not plan.is_reversal:
+            try:
+                return ledger.fingerprint_of(plan, event)
+            except OverflowError:
+                pass
+        return ledger.fingerprint(self.events.decoded_at(number))
+
+    def _is_crowded(self, line: Line, watermark: int) -> bool:
+        """Return whether too many rows would leave if the watermark rose so far."""
+        rows = 0
+        for carried in line.windows:
+            for each in carried.values():
+                rows += len(each)
+        if rows <= self.rows_max and not line.live:
+            return False
+        return crowded(line, watermark, self.rules, self.rows_max)
+
+    def begin(self, line: Line, watermark: int) -> None:
+        """Close some of the windows that a watermark closes, before what raises it is taken."""
+        self.partition.format = max(self.partition.format, PAGED)  # it knows what has left
+        close_some(line, watermark, self.rules, self.out, self.rows_max)
+        self.touch(line)
+
+    def known(self, key: bytes) -> bytes | None:
+        """Return what the ledger has of an event that a reversal names."""
+        found = self.fresh.get(key)
+        return self.of_reversed.get(key) if found is None else found
+
+    def _mark(self, begin: int, number: int) -> None:
+        """Give what has left since `begin` the trace of a record, where it has one."""
+        if len(self.out) > begin:
+            trace = self.events.trace_at(number)
+            if trace is not None:
+                self.out[begin:] = [replace(one, trace=trace) for one in self.out[begin:]]
+
+
+def count_types(counts: dict[str, int], records: list[Outgoing]) -> None:
+    """Count records by their type, but for exceptions."""
+    number = 0
+    last = None
+    for record in records:
+        kind = record.type
+        if kind is not last:
+            if number and last is not None:
+                counts[last] = counts.get(last, 0) + number
+            last = None if record.topic == EXCEPTIONS else kind
+            number = 0
+        number += 1
+    if number and last is not None:
+        counts[last] = counts.get(last, 0) + number

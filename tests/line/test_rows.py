@@ -1,0 +1,175 @@
+"""How rows are spelt: as they leave, against the library's JSON, and as a store keeps them."""
+
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from draws import rngs
+from logs import START
+from streams.contract.policy import MEASURES_MAX
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.contract.transactions import encode, row_text, windowed_key
+from streams.log.record import Outgoing
+from streams.values import instant, quantity
+from streams.values.sums import Sums
+from tables.line.closing import close
+from tables.line.line import Line, sum_of
+from tables.line.packed import numbers_bytes, rows_bytes, sums_bytes
+from tables.line.rows import Row
+from tables.line.rules import Kind, Rules, rules_for
+from tables.line.windows import RowKey
+
+SECOND = 1_000_000
+
+TEXTS = ["O1", "100%", "a|b:c", 'say "x"', "back\\slash", "Ünï", "😀", "x" * 256, "a\u2028b"]
+MEASURES = [
+    0,
+    0,
+    1,
+    -1,
+    10**9,
+    -250_000_000,
+    12_500_000_000,
+    10**24 - 1,
+    -(2**63),
+    2**63,
+    -(10**30),
+    10**27,
+    -(10**36),
+]
+STARTS = [START * SECOND // (300 * SECOND) * 300 * SECOND, 0, -300 * SECOND, 10**17 // 3 * 3]
+
+
+def some_rows(rng: Random, width: int, members: int, starts: list[int]) -> dict[RowKey, Row]:
+    return {
+        (
+            rng.choice(starts),
+            tuple(rng.choice([None, True, False, *TEXTS]) for _ in range(members)),
+        ): Row(
+            [rng.choice(MEASURES) for _ in range(width)],
+            rng.choice([0, 1, -3, 200]),
+            rng.sample(TEXTS, rng.randrange(4)),
+        )
+        for _ in range(rng.randrange(1, 12))
+    }
+
+
+def leaving(line: Line, kind: Kind, carrier: int, rules: Rules) -> list[Outgoing]:
+    """Return what leaves when a carrier closes, spelt by msgspec."""
+    counted = not kind.erp and not kind.episodic
+    made = []
+    for (start, members), row in line.windows[kind.index][carrier].items():
+        if not any(row.measures) and not (counted and row.count):
+            continue
+        revision = (carrier - start) // kind.length
+        id = windowed_key(kind.short, line.place, start, row_text(members), revision)
+        begin, end = instant.text(start), instant.text(start + kind.length)
+        about: tuple[Any, ...] = ()
+        if kind.erp:
+            about = row.causes, row.count, instant.date(start, rules.zones.get(line.plant))
+        elif counted:
+            about = (row.count,)
+        data = kind.data(*members, *map(quantity.text, row.measures), begin, end, revision, *about)
+        value = encode(kind.record, id, end, line.plant, line.line, data)
+        made.append(Outgoing(kind.topic, line.key, id, kind.record, value))
+    return sorted(made, key=lambda record: record.id.encode())
+
+
+@given(rngs, st.sampled_from([MES_EVENTS, MACHINE_EVENTS]))
+def test_rows_leave_as_the_library_spells_them(rng: Random, topic: str) -> None:
+    rules = rules_for(topic, zones={"DE01": ZoneInfo("Australia/Lord_Howe")})
+    for kind in rules.kinds:
+        carrier = rng.choice(STARTS)
+        carrier -= carrier % kind.length
+        starts = [carrier - back * kind.length for back in (0, 0, 1, 7)]
+        line = Line(rng.choice(["DE01", "P|1:x%", 'Ü"3']), "L\\1", carrier, rules)
+        rows = some_rows(rng, len(kind.measures), len(kind.row), starts)
+        line.windows[kind.index][carrier] = rows
+        wanted = leaving(line, kind, carrier, rules)
+        found: list[Outgoing] = []
+        close(line, kind, carrier, found)
+        assert found == wanted
+        assert line.windows[kind.index] == {}
+        for slot in range(len(kind.measures)):
+            sent = sum(row.measures[slot] for row in rows.values())
+            assert line.emitted[sum_of(kind, slot)] == sent
+        assert {page for _, _, page in line.changed_pages} == {row.page for row in rows.values()}
+        said = [
+            start
+            for (start, _), row in rows.items()
+            if any(row.measures) or (not kind.erp and not kind.episodic and row.count)
+        ]
+        assert line.corrections == sum(start < carrier for start in said)
+
+
+def stored(measure: int) -> int | str:
+    return measure if -(2**63) <= measure < 2**63 else str(measure)
+
+
+@given(rngs)
+def test_rows_are_stored_as_the_library_packs_them(rng: Random) -> None:
+    for width in (1, 3):
+        rows = some_rows(rng, width, 7, [0, -(2**40), 2**60])
+        assert rows_bytes(rows) == msgspec.msgpack.encode(
+            [
+                (start, members, [*map(stored, row.measures)], row.count, row.causes)
+                for (start, members), row in rows.items()
+            ]
+        )
+
+
+def test_many_rows_are_stored_too() -> None:
+    for count in (15, 16, 65_535, 65_536):
+        rows = {(n, ("a",)): Row([n]) for n in range(count)}
+        assert len(msgspec.msgpack.decode(rows_bytes(rows))) == count
+
+
+@given(rngs)
+def test_sums_are_stored_as_the_library_packs_them(rng: Random) -> None:
+    kinds = rules_for(MES_EVENTS).kinds
+    books = []
+    for _ in range(2):
+        sums = Sums(len(kinds) * MEASURES_MAX)
+        for kind in rng.sample(kinds, rng.randrange(len(kinds) + 1)):
+            for slot in range(len(kind.measures)):
+                sums[sum_of(kind, slot)] = rng.choice(MEASURES)
+        books.append(sums)
+    told = {
+        kind.short: [
+            [stored(sums[sum_of(kind, slot)]) for slot in range(len(kind.measures))]
+            for sums in books
+        ]
+        for kind in kinds
+    }
+    for number, sums in enumerate(books):
+        packed = msgspec.msgpack.encode([each[number] for each in told.values()])
+        assert numbers_bytes(kinds, sums) == packed
+    some = {short: each for short, each in told.items() if any(each[0]) or any(each[1])}
+    assert sums_bytes(kinds, *books) == msgspec.msgpack.encode(some)
+
+
+@given(
+    st.lists(st.integers(-(10**24), 10**24), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(-(10**24), 10**24)), max_size=30),
+)
+def test_a_row_adds_exactly(measures: list[int], more: list[tuple[int, int]]) -> None:
+    row, sums = Row(list(measures)), list(measures)
+    for slot, amount in more:
+        if slot < len(measures):
+            row.add(slot, amount)
+            sums[slot] += amount
+    assert row.measures == sums
+    assert row == Row(sums)
+    assert row != Row([0] * len(measures), 1)
+
+
+def test_a_row_has_a_limit_and_says_so() -> None:
+    with pytest.raises(ValueError, match="a row has 5 measures: at most 4"):
+        Row([0] * 5)
+    with pytest.raises(IndexError, match="slot 1 of 1"):
+        Row([0]).add(1, 1)
