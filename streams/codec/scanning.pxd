@@ -55,6 +55,7 @@ cdef class Events:
     cpdef decoded_at(self, Py_ssize_t number)
 
 cdef Event* event_of_original(Events events, original) except NULL
+cdef Event* event_of_decoded(Events events, decoded) except NULL
 
 
 cdef inline Event* event_at(Events events, Py_ssize_t number) noexcept:

@@ -120,6 +120,11 @@ def event_of_original(events: Events, original: Original) -> Event:  # noqa: ARG
     return event
 
 
+def event_of_decoded(events: Events, decoded: Decoded) -> Event:  # noqa: ARG001  # compiled: keeps it
+    """Return an event that the full codec has read; it's valid until the next one."""
+    return _event_of(decoded)
+
+
 def has(event: Event, index: int) -> bool:
     """Return whether a member is there."""
     return event.fields[index] is not None

@@ -778,6 +778,13 @@ cdef Event* event_of_original(Events events, original) except NULL:
     return &events.original
 
 
+cdef Event* event_of_decoded(Events events, decoded) except NULL:
+    """Return an event that the full codec has read; valid until the next one."""
+    events.kept = []
+    _fill(events, &events.original, decoded)
+    return &events.original
+
+
 def placed_by(bytes line):
     """Return what says where an event of a log belongs, None for what isn't for the fast way.
 

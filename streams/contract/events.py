@@ -81,6 +81,7 @@ class ProductionConfirmedData(Data):
     quantity: Measure
     uom: Name
     lot: Name | None = None
+    serial: Name | None = None
     final: bool | None = None
 
 
@@ -96,7 +97,9 @@ class GoodsReceivedData(Data):
     quantity: Measure
     uom: Name
     lot: Name | None = None
+    serial: Name | None = None
     storage: Name | None = None
+    product: Literal["main", "co_product", "by_product"] | None = None
 
 
 class GoodsReceived(Event, tag="goods.received.v1"):
@@ -112,6 +115,7 @@ class MaterialConsumedData(Data):
     quantity: Measure
     uom: Name
     lot: Name | None = None
+    serial: Name | None = None
     storage: Name | None = None
 
 
@@ -130,6 +134,7 @@ class ScrapDeclaredData(Data):
     reason: Name
     kind: Literal["operation", "component"]
     lot: Name | None = None
+    serial: Name | None = None
 
 
 class ScrapDeclared(Event, tag="scrap.declared.v1"):
@@ -156,8 +161,9 @@ class ReworkDeclared(Event, tag="rework.declared.v1"):
 class LaborBookedData(Data):
     order: Name
     operation: Name
-    person: Name
     seconds: Measure
+    person: Name | None = None
+    work_unit: Name | None = None
     activity: Name | None = None
 
 

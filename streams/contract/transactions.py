@@ -14,7 +14,7 @@ SOURCE: Final = "/lineside"
 CAUSES_MAX: Final = 20
 """A record names its first so many causes; `cause_count` counts them all."""
 
-COMMON: Final = ("causes", "cause_count", "posting_date")
+COMMON: Final = ("causes", "cause_count", "document_date", "posting_date")
 """The members that every record for the ERP has."""
 
 OF_WINDOW: Final = ("window_start", "window_end", "revision")

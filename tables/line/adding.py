@@ -4,10 +4,19 @@ from typing import Final
 
 from streams.codec import scanning
 from streams.contract.transactions import CAUSES_MAX
-from streams.values import cycles, lookup, spans, sums, writer
+from streams.values import cycles, instant, lookup, spans, sums, writer
 from tables.line import windows
-from tables.line.line import Line
-from tables.line.plans import FLAG, TEXT, Condition, Contribution, Plan
+from tables.line.line import Line, fall_due
+from tables.line.periods import Period
+from tables.line.plans import (
+    FLAG,
+    POSTINGS,
+    SUMMARIES,
+    TEXT,
+    Condition,
+    Contribution,
+    Plan,
+)
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, RowMembers
 from tables.line.windows import RowKey
@@ -16,8 +25,12 @@ _PAGE_ROWS = PAGE_ROWS
 _SHARED_ROWS = PAGE_ROWS * SHARED_PAGES
 _CAUSES_MAX = CAUSES_MAX
 _TEXT, _FLAG = TEXT, FLAG
+_SUMMARIES, _POSTINGS = SUMMARIES, POSTINGS
 
 NEVER: Final = -(2**63)
+
+_KEPT = 900 * instant.SECOND
+"""A place stays for so long after its window has closed: the next one is likely the same row's."""
 
 _to = writer.Writer()
 
@@ -47,20 +60,23 @@ class Cell:
 
 
 def contribute(
-    line: Line, plan: Plan, event: scanning.Event, sign: int, cause: str | None, grace: int,
-    batch: int,
+    line: Line, plan: Plan, period: Period, event: scanning.Event, sign: int, cause: str | None,
+    parts: int, batch: int,
 ) -> None:  # fmt: skip
     """Add an accepted event to its rows, or take it back: with the sign -1, caused by `cause`.
 
-    Each event is added in its own window while that is open. A late one is carried by the window
-    that holds the watermark: see `windows.carrier_of`.
+    `parts` says to which: see `tables.line.plans.SUMMARIES`. Each event is added in its own window
+    while that is open. A late one is carried by the window that holds the watermark: see
+    `windows.carrier_of`.
     """
-    at, watermark, late = event.time, line.watermark, False
-    for place in _cell_of(line, plan, event).places:
+    at, late = event.time, False
+    for place in _cell_of(line, plan, event, parts).places:
         part = place.contribution
-        start = at - at % part.length
-        carrier = windows.carrier_of(at, watermark, part.length, grace)
-        late = late or carrier != start
+        cadence = period.cadences[part.kind]
+        start = windows.start_of(cadence, at)  # type: ignore[arg-type]  # it goes by window
+        own = windows.end_of(cadence, start)  # type: ignore[arg-type]
+        carrier = windows.carrier_of(cadence, own, line.watermark, line.furthest)  # type: ignore[arg-type]
+        late = late or carrier != own
         if start != place.start or carrier != place.carrier:
             place.row = row_of(line, part.kind, carrier, (start, place.members), part.width)
             place.start, place.carrier, place.batch, place.full = start, carrier, batch, False
@@ -97,6 +113,7 @@ def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row
     rows = carried.get(carrier)
     if rows is None:
         rows = carried[carrier] = {}
+        fall_due(line, carrier + line.timings.grace)
     row = rows.get(key)
     if row is None:
         row = Row([0] * width, 0, None)
@@ -119,12 +136,12 @@ def applies(where: list[Condition], event: scanning.Event) -> bool:
     return True
 
 
-def drop_closed(line: Line, grace: int) -> None:
-    """Forget the places that have been in no window since the last one closed."""
+def drop_closed(line: Line) -> None:
+    """Forget the places whose window has closed a while ago."""
     kept = {}
     for key, cell in line.cells.items.items():
         for place in cell.places:
-            if place.carrier + 2 * place.contribution.length + grace > line.watermark:
+            if place.carrier + _KEPT > line.furthest:
                 kept[key] = cell
                 break
     if len(kept) < len(line.cells.items):
@@ -133,10 +150,10 @@ def drop_closed(line: Line, grace: int) -> None:
             lookup.keep(line.cells, key, cell)
 
 
-def _cell_of(line: Line, plan: Plan, event: scanning.Event) -> Cell:
+def _cell_of(line: Line, plan: Plan, event: scanning.Event, parts: int) -> Cell:
     to = _to
     writer.begin(to)
-    writer.pack_number(to, plan.number)
+    writer.pack_number(to, plan.cell_number + parts)
     for index in plan.key_fields:
         kind = plan.field_kinds[index]
         if not scanning.has(event, index):
@@ -147,17 +164,17 @@ def _cell_of(line: Line, plan: Plan, event: scanning.Event) -> Cell:
             writer.pack_constant(to, bool(scanning.flag_at(event, index)))
     found: Cell | None = lookup.found_written(line.cells, to)
     if found is None:
-        found = _new_cell(plan, event)
+        found = _new_cell(plan, event, parts)
         lookup.keep(line.cells, writer.taken(to), found)
     return found
 
 
-def _new_cell(plan: Plan, event: scanning.Event) -> Cell:
+def _new_cell(plan: Plan, event: scanning.Event, parts: int) -> Cell:
     return Cell(
         [
             Place(part, tuple([_member_of(plan, event, index) for index in part.row_fields]))
             for part in plan.contributions
-            if applies(part.where, event)
+            if parts & (_POSTINGS if part.erp else _SUMMARIES) and applies(part.where, event)
         ]
     )
 

@@ -1,6 +1,6 @@
 """A line's watermark rises: windows that it has reached close, and their rows leave."""
 
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import msgspec
 
@@ -11,12 +11,15 @@ from streams.values import instant, sums, writer
 from streams.values.cache import keep
 from tables.line import windows
 from tables.line.downtime import count_live_episodes, notify_overdue
+from tables.line.finals import send_finals
 from tables.line.line import Line
+from tables.line.periods import period_at
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
 
 _json = msgspec.json.Encoder().encode
 _id = attrgetter("id")
+_order = itemgetter(0, 1)
 _SECOND = instant.SECOND
 _to = writer.Writer()
 _forms: dict[int, "_Form"] = {}
@@ -36,21 +39,21 @@ class _Form:
         self.short = f"{kind.short}:".encode()
         self.erp = kind.erp
         self.counted = not kind.erp and not kind.episodic
-        self.length = kind.length
         self.members = [f'"{name}":'.encode() for name in kind.row]
         self.measures = [f'"{name}":"'.encode() for name in kind.measures]
 
 
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
     """Raise the watermark: windows it has reached close, then breakdowns due are notified."""
-    before, line.watermark = line.watermark, watermark
+    before = line.furthest
+    raise_to(line, watermark)
     if watermark < line.due:
         return
-    grace = rules.grace
+    furthest = line.furthest
     if line.live:
         length = rules.downtime.length
-        opened = max(windows.horizon(before, length, grace), line.closed_to)
-        count_live_episodes(line, opened, windows.horizon(watermark, length, grace), rules)
+        opened = max(before - before % length, line.closed_to)
+        count_live_episodes(line, opened, furthest - furthest % length, rules)
     closing = []
     kinds, every = rules.kinds, line.windows
     for index in range(len(kinds)):
@@ -58,36 +61,62 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
         if not carried:
             continue
         kind = kinds[index]
-        length = kind.length
-        closed = windows.horizon(watermark, length, grace)
-        closing += [
-            (carrier + length, index, carrier, kind)
-            for carrier in carried
-            if carrier + length <= closed
-        ]
+        closing += [(end, kind.place, kind) for end in carried if end <= furthest]
+    if line.finals:
+        closing += [(end, rules.finals_place, None) for end in line.finals if end <= furthest]
     if len(closing) > 1:
-        closing.sort()  # (end, index) tell all apart: a kind has one carrier for each end
-    for _, _, carrier, kind in closing:
-        close(line, kind, carrier, out)
-    line.due = windows.next_boundary(watermark, rules)
+        closing.sort(key=_order)  # a kind has one carrier for each end
+    for end, _, kind in closing:
+        if kind is None:
+            send_finals(line, end, out)
+        else:
+            close(line, kind, end, out)
+    line.due = next_due(line, rules)
     if line.pending:
         notify_overdue(line, watermark, rules, out)
         line.due = min(line.due, min(line.pending.values(), default=windows.FOREVER))
 
 
+def raise_to(line: Line, watermark: int) -> None:
+    """Raise the watermark, and how far watermark - grace has ever been."""
+    line.watermark = watermark
+    furthest = watermark - line.timings.grace
+    if furthest > line.furthest:
+        line.furthest = furthest
+
+
+def next_due(line: Line, rules: Rules) -> int:
+    """Return the watermark at which the next window closes."""
+    due = windows.FOREVER
+    for carried in line.windows:
+        for end in carried:
+            if end < due:
+                due = end
+    for end in line.finals:
+        if end < due:
+            due = end
+    if line.live:
+        length = rules.downtime.length
+        counted = max(line.furthest, line.closed_to)
+        due = min(due, counted - counted % length + length)
+    return due if due == windows.FOREVER else due + line.timings.grace
+
+
 def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
-    """Send the rows of one carrier, sorted by id; a row that says nothing isn't sent."""
+    """Send the rows of the carrier that ends at an instant, sorted by id.
+
+    A row that says nothing isn't sent.
+    """
     form = _form_of(kind)
     index = kind.index
     emitted, first_sum = line.emitted, index * MEASURES_MAX
     changed_pages = line.changed_pages
-    zone = line.zone
     key = line.key
     place, where = _place_of(line)
     to = _to
     records = []
-    before, page, corrections = -1, -1, 0
-    time = window = date = b""
+    before, page, corrections, revision = windows.LONG_AGO, -1, 0, 0
+    time = window = dates = b""
     rows = line.windows[index].pop(carrier)
     for row_key, row in rows.items():
         start, members = row_key
@@ -96,35 +125,40 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
             changed_pages[index, carrier, page] = row_key
         if not _emit(emitted, first_sum, row) and not (form.counted and row.count):
             continue
-        if start != before or not window:
+        if start != before:
             before = start
-            end = instant.text(start + form.length)
+            period = period_at(line.periods, line.period, start)
+            cadence = period.cadences[index]
+            assert cadence is not None  # it goes by window
+            revision = windows.revision_of(cadence, start, carrier)
+            end = instant.text(windows.end_of(cadence, start))
             time = f',"time":"{end}'.encode() + where
             window = (
-                f'"window_start":"{instant.text(start)}","window_end":"{end}","revision":'.encode()
-            )
-            date = f',"posting_date":"{instant.date(start, zone)}"}}}}'.encode()
-        revision = (carrier - start) // form.length
+                f'"window_start":"{instant.text(start)}","window_end":"{end}","revision":{revision}'
+            ).encode()
+            if form.erp:
+                late = windows.start_of(cadence, carrier - 1) if revision else start
+                dates = (
+                    f',"document_date":"{instant.date(start, period.zone)}",'
+                    f'"posting_date":"{instant.date(late, period.zone)}"'
+                ).encode()
         id = _id_of(to, form, place, start, members, revision)
         writer.put(to, form.head)
         writer.put_text(to, id)
         writer.put(to, time)
         _put_row(to, form, members, row)
         writer.put(to, window)
-        writer.put_number(to, revision)
         if form.erp:
             _put_causes(to, row.causes)
             writer.put(to, b',"cause_count":')
             writer.put_number(to, row.count)
-            writer.put(to, date)
+            writer.put(to, dates)
         elif form.counted:
             writer.put(to, b',"count":')
             writer.put_number(to, row.count)
-            writer.put(to, b"}}")
-        else:
-            writer.put(to, b"}}")
+        writer.put(to, b"}}")
         records.append(Outgoing(form.topic, key, id, form.record, writer.taken(to)))
-        corrections += carrier > start
+        corrections += revision > 0
     if len(records) > 1:
         records.sort(key=_id)  # code points sort as their UTF-8 bytes do
     out.extend(records)

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from streams.values import quantity
-from tables.line import episodes, windows
+from tables.line import episodes
 from tables.line.downtime import BILLIONTHS_PER_MICRO
-from tables.line.line import Line, sum_of
+from tables.line.line import Line, counted_to, sum_of
 from tables.line.rules import Rules
 
 
@@ -55,7 +55,7 @@ def open_windows(line: Line) -> int:
 
 def _add_downtime(found: dict[tuple[str, str], Balance], line: Line, rules: Rules) -> None:
     kind, limit = rules.downtime, rules.episode_limit
-    closed = max(windows.horizon(line.watermark, kind.length, rules.grace), line.closed_to)
+    closed = counted_to(line, kind)
     accepted = line.forgotten_micros
     to_come = starts_to_come = 0
     for episode in line.episodes.values():

@@ -1,15 +1,14 @@
 """Downtime of one line: what its episodes add to windows, and when a breakdown is notified."""
 
 from streams.contract.events import DowntimeEnded, DowntimeStarted
-from streams.contract.transactions import notification_key
 from streams.log.record import Outgoing
 from streams.values import instant, quantity
-from tables.line import episodes, windows
+from tables.line import episodes
 from tables.line.adding import row_of
 from tables.line.episodes import Episode
-from tables.line.line import Line, sum_of
+from tables.line.line import Line, counted_to, fall_due, sum_of
 from tables.line.rules import Kind, Rules
-from tables.line.sending import send_notification, send_reversal
+from tables.line.sending import send_notification, take_back_notification
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
 
@@ -25,9 +24,9 @@ def learn(
     after = _with(before, event)
     line.episodes[name] = after
     line.changed_episodes.add(name)
-    closed = windows.horizon(line.watermark, kind.length, rules.grace)
+    closed = counted_to(line, kind)
     gained = episodes.learnt(before, after, closed, kind.length, rules.episode_limit)
-    carrier = line.watermark - line.watermark % kind.length
+    carrier = line.watermark - line.watermark % kind.length + kind.length
     for start, (micros, stops) in gained.items():
         _add_downtime(line, after, kind, carrier, start, micros, stops)
         _drop_empty(line, after, kind, carrier, start)
@@ -36,6 +35,7 @@ def learn(
         return
     if episodes.counted_until(after, rules.episode_limit) > closed or after.start >= closed:
         line.live.add(name)
+        fall_due(line, closed + kind.length + line.timings.grace)
     else:
         line.live.discard(name)
     line.pending.pop(name, None)
@@ -46,8 +46,7 @@ def learn(
         line.pending[name] = after.start + rules.breakdown
         line.due = min(line.due, line.pending[name])
     elif after.notified:
-        key = notification_key(line.place, name)
-        send_reversal(line, key, event.id, event.time, rules, out)
+        take_back_notification(line, name, event.id, event.time, rules, out)
 
 
 def _with(before: Episode | None, event: DowntimeStarted | DowntimeEnded) -> Episode:
@@ -84,11 +83,11 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
         until = episodes.counted_until(episode, limit)
         if opened <= start < closed:
             window = start - start % kind.length
-            _add_downtime(line, episode, kind, window, window, 0, 1)
+            _add_downtime(line, episode, kind, window + kind.length, window, 0, 1)
         for window, micros in episodes.overlaps(
             max(start, opened), min(until, closed), kind.length
         ):
-            _add_downtime(line, episode, kind, window, window, micros, 0)
+            _add_downtime(line, episode, kind, window + kind.length, window, micros, 0)
         if until <= closed and start < closed:
             line.live.discard(name)
 

@@ -1,19 +1,19 @@
 """The state of one line on one partition."""
 
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from streams.contract.policy import MEASURES_MAX
 from streams.contract.transactions import place
 from streams.values import cycles, lookup, sums
 from tables.line.episodes import Episode
+from tables.line.kept import Kept
+from tables.line.periods import Boundary, Period, Timings, base_period, base_timings, periods_of
 from tables.line.rules import SHARED_PAGES, Kind, Rules
-from tables.line.windows import FOREVER, Carried, RowKey, next_boundary
-
-LONG_AGO: Final = -(2**63)
+from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
-    "plant", "line", "key", "place", "watermark", "due", "windows", "accepted", "emitted",
+    "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
+    "emitted",
     "episodes", "forgotten_micros", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
@@ -33,11 +33,20 @@ class Line:
         self.line = line
         self.key = f"{plant}/{line}".encode()
         self.place = place(plant, line)
+        self.timings: Timings = base_timings(rules)
+        """What the settings say, or the `timing` of its plant."""
         self.watermark = watermark
-        self.due = next_boundary(watermark, rules)
+        self.furthest = watermark - self.timings.grace
+        """How far watermark - grace has ever been: windows that end here or before have closed."""
+        self.due = FOREVER
+        """The watermark at which something leaves."""
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])
         self.accepted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.emitted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
+        self.finals: dict[int, dict[str, Kept]] = {}
+        """Final confirmations that wait, by the end of the window that they wait for, and by key."""
+        self.boundaries: list[Boundary] = []
+        """From which instants on other rules of the plant hold; see `set_boundaries`."""
         self.episodes: dict[str, Episode] = {}
         self.forgotten_micros = 0
         """Downtime of episodes that are no longer remembered."""
@@ -68,6 +77,7 @@ class Line:
         self.changed_pages: dict[tuple[int, int, int], RowKey] = {}
         """(kind, carrier, page) of what differs from the store, and a row that is or was on it."""
         self.changed_episodes: set[str] = set()
+        self.changed_finals: set[tuple[int, str]] = set()
         self.expiring: dict[int, list[bytes]] = {}
         """Keys of new ledger entries by bucket of time, until the store has a note of them."""
 
@@ -75,9 +85,14 @@ class Line:
         self.plant_bytes = plant.encode()
         self.line_bytes = line.encode()
         self.place_bytes = self.place.encode()
-        self.zone: ZoneInfo | None = rules.zones.get(plant)
+        self.rules = rules
+        self.periods: list[Period] = [base_period(rules, plant)]
+        self.period: Period = self.periods[0]
+        """The one that was used last."""
         self.cells = lookup.Lookup()
         """Where events of one type and with the same row members go: see `tables.line.adding`."""
+        self.old_layout = False
+        """The store has its windows as formats before 4 had them: by their starts."""
         self.batch = 0
         """The number of the batch that has touched the line last."""
         self.bucket = 0
@@ -94,6 +109,24 @@ class Line:
 
     def __repr__(self) -> str:
         return f"Line({', '.join([f'{name}={getattr(self, name)!r}' for name in STATE])})"
+
+
+def set_boundaries(line: Line, boundaries: list[Boundary]) -> None:
+    """Let rules of the plant hold on a line from these instants on."""
+    line.boundaries = boundaries
+    line.periods = periods_of(line.rules, line.plant, boundaries)
+    line.period = line.periods[0]
+
+
+def counted_to(line: Line, kind: Kind) -> int:
+    """Return the end of the last window of a summary that has been given its episodes."""
+    return max(line.furthest - line.furthest % kind.length, line.closed_to)
+
+
+def fall_due(line: Line, at: int) -> None:
+    """Note that something leaves when the watermark reaches an instant."""
+    if at < line.due:
+        line.due = at
 
 
 def sum_of(kind: Kind, slot: int) -> int:

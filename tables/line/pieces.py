@@ -8,23 +8,30 @@ from streams.log.record import Outgoing
 from tables.line import episodes, windows
 from tables.line.closing import close
 from tables.line.downtime import count_live_episodes
-from tables.line.line import Line
+from tables.line.finals import send_finals, send_first_finals
+from tables.line.line import Line, counted_to
+from tables.line.periods import period_at
 from tables.line.rules import Kind, Rules
 from tables.line.windows import RowKey
 
 
 def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
     """Return whether more rows than `rows_max` would leave if the watermark rose so far."""
+    furthest = _furthest(line, watermark)
     rows = 0
-    for kind, carried in zip(rules.kinds, line.windows, strict=True):
-        closed = windows.horizon(watermark, kind.length, rules.grace)
-        for carrier, each in carried.items():
-            if carrier + kind.length <= closed:
+    for carried in line.windows:
+        for end, each in carried.items():
+            if end <= furthest:
                 rows += len(each)
+    rows += sum(len(each) for end, each in line.finals.items() if end <= furthest)
     if line.live:
-        opened, closed = _downtime_between(line, watermark, rules)
+        opened, closed = _downtime_between(line, furthest, rules)
         rows += episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
+
+
+def _furthest(line: Line, watermark: int) -> int:
+    return max(line.furthest, watermark - line.timings.grace)
 
 
 def close_some(
@@ -36,24 +43,30 @@ def close_some(
     on from here, after a crash too, sends the others, and none twice.
     """
     kind = rules.downtime
-    opened, closed = _downtime_between(line, watermark, rules)
-    there = sorted({end for end, _, _ in windows.closable(line.windows, rules, watermark)})
-    to_come = deque(there)
+    furthest = _furthest(line, watermark)
+    opened, closed = _downtime_between(line, furthest, rules)
+    ends = {end for end, _ in windows.closable(line.windows, rules.kinds, furthest)}
+    ends |= {end for end in line.finals if end <= furthest}
+    to_come = deque(sorted(ends))
     while rows_max > 0:
-        ends = [*islice(to_come, 1)]
-        ends += episodes.next_end(line.episodes, line.live, opened, closed, rules)
-        if not ends:
+        next_ends = [*islice(to_come, 1)]
+        next_ends += episodes.next_end(line.episodes, line.live, opened, closed, rules)
+        if not next_ends:
             return
-        end = min(ends)
+        end = min(next_ends)
         if to_come and to_come[0] == end:
             to_come.popleft()
         if line.live and opened < end:
-            upto = min(windows.horizon(end, kind.length, 0), closed)
+            upto = min(end - end % kind.length, closed)
             count_live_episodes(line, opened, upto, rules)
             line.closed_to = opened = max(opened, upto)
         for each in rules.kinds:
-            if end - each.length in line.windows[each.index]:
-                rows_max -= _close_first(line, each, end - each.length, out, rows_max)
+            if each.place > rules.finals_place and end in line.finals:
+                rows_max -= send_first_finals(line, end, out, rows_max)
+                if rows_max <= 0:
+                    return
+            if end in line.windows[each.index]:
+                rows_max -= _close_first(line, each, end, out, rows_max)
                 if rows_max <= 0:
                     return
 
@@ -70,7 +83,9 @@ def _close_first(line: Line, kind: Kind, carrier: int, out: list[Outgoing], rows
 
         def id_of(key: RowKey) -> str:
             start, members = key
-            revision = (carrier - start) // kind.length
+            cadence = period_at(line.periods, line.period, start).cadences[kind.index]
+            assert cadence is not None  # it goes by window
+            revision = windows.revision_of(cadence, start, carrier)
             return windowed_key(kind.short, line.place, start, row_text(members), revision)
 
         last_first = sorted(rows, key=id_of, reverse=True)
@@ -82,11 +97,10 @@ def _close_first(line: Line, kind: Kind, carrier: int, out: list[Outgoing], rows
     return rows_max
 
 
-def _downtime_between(line: Line, watermark: int, rules: Rules) -> tuple[int, int]:
-    """Return the ends of the downtime windows between which a watermark closes more of them."""
-    length = rules.downtime.length
-    opened = max(windows.horizon(line.watermark, length, rules.grace), line.closed_to)
-    return opened, max(windows.horizon(watermark, length, rules.grace), opened)
+def _downtime_between(line: Line, furthest: int, rules: Rules) -> tuple[int, int]:
+    """Return the ends of the downtime windows between which more of them close."""
+    opened = counted_to(line, rules.downtime)
+    return opened, max(furthest - furthest % rules.downtime.length, opened)
 
 
 def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
@@ -96,13 +110,17 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     to the end of that window.
     """
     length = rules.downtime.length
-    opened = windows.horizon(line.watermark, length, rules.grace)
+    opened = counted_to(line, rules.downtime)
     closed = line.closed_to = line.watermark - line.watermark % length + length
     count_live_episodes(line, opened, closed, rules)
-    closing = [
-        (carrier + kind.length, kind.index, kind, carrier)
+    closing: list[tuple[int, int, Kind | None]] = [
+        (end, kind.place, kind)
         for kind, carried in zip(rules.kinds, line.windows, strict=True)
-        for carrier in carried
+        for end in carried
     ]
-    for _, _, kind, carrier in sorted(closing, key=lambda item: item[:2]):
-        close(line, kind, carrier, out)
+    closing += [(end, rules.finals_place, None) for end in line.finals]
+    for end, _, kind in sorted(closing, key=lambda each: each[:2]):
+        if kind is None:
+            send_finals(line, end, out)
+        else:
+            close(line, kind, end, out)

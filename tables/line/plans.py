@@ -26,6 +26,10 @@ TEXT, MEASURE, FLAG = 0, 1, 2
 
 NO_FIELD: Final = -1
 
+SUMMARIES, POSTINGS = 1, 2
+"""The parts of what an event adds to rows: those of summaries, those that go to the ERP."""
+PARTS: Final = 4
+
 _packed = msgspec.msgpack.Encoder().encode
 
 
@@ -44,7 +48,6 @@ class Contribution:
         self, given: rules_.Contribution, row: rules_.Row, numbers: dict[str, int]
     ) -> None:
         self.kind = given.kind_index
-        self.length = given.length
         self.width = given.width
         self.erp = given.erp
         self.row_fields = bytes([numbers[name] for name in row])
@@ -59,6 +62,7 @@ class AtOnce:
 
     def __init__(self, given: rules_.AtOnce, numbers: dict[str, int]) -> None:
         self.record = given.record
+        self.record_bytes = given.record.encode()
         self.short = given.short
         self.head = (
             f'{{"specversion":"1.0","type":"{given.record}","source":"{SOURCE}","id":'.encode()
@@ -71,12 +75,20 @@ class AtOnce:
 
 
 class Plan:
-    """What becomes of an accepted event of one type."""
+    """What becomes of an accepted event of one type, with some record types going by window.
 
-    def __init__(self, number: int, event: str, struct: Any, given: rules_.Plan) -> None:
+    `number` is that of the type, `cell_number` tells plans apart that know other record types by
+    window.
+    """
+
+    def __init__(
+        self, number: int, event: str, struct: Any, given: rules_.Plan, rules: rules_.Rules,
+        by_window: frozenset[str], variant: int,
+    ) -> None:  # fmt: skip
         each: tuple[Member, ...] = members(struct.__annotations__["data"])
         numbers = {member.name: place for place, member in enumerate(each)}
         self.number = number
+        self.cell_number = PARTS * (variant * len(TYPES) + number)
         self.event = event
         self.event_bytes = event.encode()
         self.packed = b"\x93" + _packed(event)
@@ -86,11 +98,18 @@ class Plan:
         self.state_field = numbers["state"] if struct is MachineState else NO_FIELD
         self.field_kinds = bytes([KINDS.index(member.kind) for member in each])
         self.field_names = [_packed(member.name) for member in each]
+        self.serial_field = numbers.get("serial", NO_FIELD)
+        self.final_field = numbers.get("final", NO_FIELD)
         self.contributions = [
             Contribution(contribution, row, numbers)
             for contribution, row in zip(given.contributions, given.rows, strict=True)
+            if not contribution.erp or rules.kinds[contribution.kind_index].record in by_window
         ]
-        self.at_once = [AtOnce(record, numbers) for record in given.at_once]
+        """To rows of windows: of summaries, and of what goes to the ERP by window."""
+        singly = [AtOnce(record, numbers) for record in given.singly]
+        self.at_once = [record for record in singly if record.record not in by_window]
+        self.by_window = [record for record in singly if record.record in by_window]
+        """What one with a serial leaves as, and a final one."""
         telling: set[int] = set()
         for contribution in self.contributions:
             telling.update(contribution.row_fields)
@@ -99,10 +118,10 @@ class Plan:
         """Fields that tell one row from another."""
 
 
-def plans_for(rules: rules_.Rules) -> list[Plan]:
+def plans_for(rules: rules_.Rules, by_window: frozenset[str], variant: int) -> list[Plan]:
     """Return the plans of all event types, in the order of `streams.contract.events.TYPES`."""
     return [
-        Plan(number, event, struct, rules.plans[struct])
+        Plan(number, event, struct, rules.plans[struct], rules, by_window, variant)
         for number, (event, struct) in enumerate(TYPES.items())
     ]
 

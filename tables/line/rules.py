@@ -1,13 +1,11 @@
 """The rules of a partition: the contract's settings and its policy, ready to be followed."""
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from streams.contract.events import TYPES, Data
+from streams.contract.events import TYPES
 from streams.contract.members import members
 from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
@@ -40,9 +38,10 @@ class Timing(Struct, frozen=True, kw_only=True):
     idle_grace_seconds: int = 120
     breakdown_seconds: int = 600
     episode_limit_seconds: int = 86_400
-    future_seconds_max: int = 3_600
+    future_seconds_max: int = 600
     mes_retention_seconds: int = 7 * 86_400
-    machine_retention_seconds: int = 86_400
+    machine_retention_seconds: int = 4 * 86_400
+    state_limit_seconds: int = 86_400
     ledger_bucket_seconds: int = 3_600
     """Expired ledger entries go in steps of this much event time."""
 
@@ -66,13 +65,15 @@ class Timing(Struct, frozen=True, kw_only=True):
 
 
 class Kind(Struct, frozen=True, kw_only=True):
-    """A windowed record type; `index` is its place in the order of equal ends."""
+    """A windowed record type: `index` says which, `place` where it stands among equal ends."""
 
     index: int
+    place: int
     record: str
     short: str
     topic: str
     length: int
+    """By the settings; rules of a plant may give other windows to what goes to the ERP."""
     row: tuple[str, ...]
     measures: tuple[str, ...]
     erp: bool
@@ -85,19 +86,16 @@ class Contribution(NamedTuple):
     """What one event adds to one row of one windowed record type; a tuple, to be unpacked fast."""
 
     kind_index: int
-    length: int
     width: int
     """how many measures a row has"""
     erp: bool
-    row_members: Callable[[Data], RowMembers] | None
-    """None: the row has the same members as the contribution before"""
     slots: tuple[tuple[int, str], ...]
     """(place of the measure in the row, the event's member that feeds it)"""
     where: dict[str, str]
 
 
 class AtOnce(Struct, frozen=True, kw_only=True):
-    """A record that one event causes at once."""
+    """A record that one event causes by itself."""
 
     record: str
     short: str
@@ -107,10 +105,6 @@ class AtOnce(Struct, frozen=True, kw_only=True):
     """what the record carries"""
     names: tuple[str, ...]
     """the event's members that leave, in their order"""
-    members_of: Callable[[Data], RowMembers]
-    """their values"""
-    measures: tuple[int, ...]
-    """the places of measures among them"""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -120,7 +114,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     contributions: tuple[Contribution, ...]
     rows: tuple[Row, ...]
     """the names of each contribution's row members"""
-    at_once: tuple[AtOnce, ...]
+    singly: tuple[AtOnce, ...]
+    """What an event is posted as where it goes at once; where it goes by window, one with a serial
+    or a final one is"""
 
 
 class Rules(Struct, frozen=True, kw_only=True):
@@ -133,8 +129,13 @@ class Rules(Struct, frozen=True, kw_only=True):
     future_max: int
     retention: int
     bucket: int
-    lengths: tuple[int, ...]
+    posting: int
+    """The length of a posting window."""
     kinds: tuple[Kind, ...]
+    by_window: frozenset[str]
+    """The record types for the ERP that go by window, as far as no rules of a plant say else."""
+    finals_place: int
+    """Where final confirmations stand among equal ends: behind what goes to the ERP by window."""
     downtime: Kind
     plans: dict[type, Plan]
     """By the struct of the event."""
@@ -142,6 +143,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     kinds_by_short: dict[bytes, Kind]
     state_format: int = STATE_FORMAT
     """In which the state is written; 0: see `STATE_FORMAT`."""
+    made: dict[Any, Any] = field(default_factory=dict)
+    """What `tables.line.periods` has made of these rules."""
 
 
 def rules_for(
@@ -160,9 +163,7 @@ def rules_for(
     }[topic]
     posting, summary = timing.posting_window_seconds, timing.summary_window_seconds
     entries: list[tuple[str, Transaction | Summary, int]] = [
-        (name, entry, posting)
-        for name, entry in policy.transactions.items()
-        if entry.when == "window"
+        (name, entry, posting) for name, entry in policy.transactions.items() if entry.row
     ]
     entries += [(name, entry, summary) for name, entry in policy.summaries.items()]
     kinds = tuple(
@@ -176,25 +177,27 @@ def rules_for(
         future_max=timing.future_seconds_max * SECOND,
         retention=retention * SECOND,
         bucket=timing.ledger_bucket_seconds * SECOND,
-        lengths=tuple({posting * SECOND, summary * SECOND}),
+        posting=posting * SECOND,
         kinds=kinds,
+        finals_place=2 * sum(kind.erp for kind in kinds) - 1,
+        by_window=frozenset(
+            name for name, entry in policy.transactions.items() if entry.when == "window"
+        ),
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
         plans={
             struct: Plan(
                 event=event,
-                contributions=_sharing_rows(
-                    [
-                        (_contribution(kind, entry, event), entry.row)
-                        for kind, (_, entry, _) in zip(kinds, entries, strict=True)
-                        if event in entry.inputs
-                    ]
+                contributions=tuple(
+                    _contribution(kind, entry, event)
+                    for kind, (_, entry, _) in zip(kinds, entries, strict=True)
+                    if event in entry.inputs
                 ),
                 rows=tuple(entry.row for _, entry, _ in entries if event in entry.inputs),
-                at_once=tuple(
+                singly=tuple(
                     _at_once(name, entry, event)
                     for name, entry in policy.transactions.items()
-                    if entry.when == "at_once" and event in entry.inputs
+                    if event in entry.inputs
                 ),
             )
             for event, struct in TYPES.items()
@@ -208,6 +211,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
     erp = isinstance(entry, Transaction)
     return Kind(
         index=index,
+        place=2 * index,
         record=name,
         short=entry.short,
         topic=ERP_TRANSACTIONS if erp else name,
@@ -223,32 +227,14 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
 def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contribution:
     return Contribution(
         kind_index=kind.index,
-        length=kind.length,
         width=len(kind.measures),
         erp=kind.erp,
-        row_members=_row_getter(entry.row),
         slots=tuple(
             (entry.measures.index(measure), member)
             for measure, member in entry.inputs[event].items()
         ),
         where=entry.where.get(event, {}),
     )
-
-
-def _sharing_rows(contributions: Sequence[tuple[Contribution, Row]]) -> tuple[Contribution, ...]:
-    """Mark contributions that share the previous one's row, so that it is built once."""
-    shared = []
-    before: Row | None = None
-    for contribution, row in contributions:
-        same = row == before and not contribution.where
-        shared.append(contribution._replace(row_members=None) if same else contribution)
-        before = None if contribution.where else row
-    return tuple(shared)
-
-
-def _row_getter(names: tuple[str, ...]) -> Callable[[Data], RowMembers]:
-    getter: Callable[[Any], Any] = attrgetter(*names)
-    return getter if len(names) > 1 else lambda data: (getter(data),)
 
 
 def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
@@ -265,6 +251,4 @@ def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
         where=entry.where.get(event, {}),
         data=at_once_data(name, names),
         names=names,
-        members_of=_row_getter(names),
-        measures=tuple(i for i, member in enumerate(leaving) if member.kind == "measure"),
     )

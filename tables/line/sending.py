@@ -4,11 +4,14 @@ from datetime import tzinfo
 from typing import Any
 
 from streams.codec import scanning
+from streams.contract.events import TransactionReversed
 from streams.contract.topics import ERP_TRANSACTIONS
 from streams.contract.transactions import (
     COMMON,
     NOTIFICATION,
     REVERSAL,
+    SOURCE,
+    at_once_key,
     encode,
     notification_key,
     reversal_key,
@@ -16,32 +19,87 @@ from streams.contract.transactions import (
 from streams.log.record import Outgoing
 from streams.values import instant, spans, writer
 from tables.line.line import Line
+from tables.line.periods import period_at
 from tables.line.plans import MEASURE, TEXT, AtOnce, Plan
 from tables.line.rules import Rules
 
 _TEXT, _MEASURE = TEXT, MEASURE
 _DAY = 86_400 * instant.SECOND
 _to = writer.Writer()
+_REVERSAL_HEAD = f'{{"specversion":"1.0","type":"{REVERSAL}","source":"{SOURCE}","id":'.encode()
 _today: list[Any] = [None, b""]
 """A day in UTC, counted since the epoch, and its date."""
 
 
 def send_at_once(
-    line: Line, plan: Plan, record: AtOnce, event: scanning.Event, trace: bytes | None,
-    out: list[Outgoing],
+    line: Line, plan: Plan, record: AtOnce, event: scanning.Event, zone: tzinfo | None,
+    trace: bytes | None, out: list[Outgoing],
 ) -> None:  # fmt: skip
-    """Send what an event is posted as: the members that it has, and the common ones."""
+    """Send what an event is posted as, at once: a late one is posted on the watermark's date."""
+    posted = event.time if event.time >= line.furthest else line.watermark
+    send_singly(line, plan, record, event, zone, posted, trace, out)
+
+
+def send_singly(
+    line: Line, plan: Plan, record: AtOnce, event: scanning.Event, zone: tzinfo | None,
+    posted: int, trace: bytes | None, out: list[Outgoing],
+) -> None:  # fmt: skip
+    """Send what an event is posted as: the members that it has, and the common ones.
+
+    `posted` is the instant whose date is the posting date, in `zone`.
+    """
     to = _to
-    id = _id_of(line, record, event)
-    writer.put(to, record.head)
+    id = id_of(line, record, event)
+    _begin(to, record.head, id, event.time, line)
+    _put_members(to, plan, record, event)
+    if record.event:
+        writer.put(to, b'"event":"')
+        writer.put(to, plan.event_bytes)
+        writer.put(to, b'",')
+    writer.put(to, b'"causes":[')
+    spans.put_text_span(to, event.id)
+    _end(to, event.time, posted, zone)
+    out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, writer.taken(to), trace))
+
+
+def send_reversal(
+    line: Line, plan: Plan, record: AtOnce, original: scanning.Event,
+    reversal: TransactionReversed, zone: tzinfo | None, trace: bytes | None, out: list[Outgoing],
+) -> None:  # fmt: skip
+    """Send what takes back a record that has left: the members that it had of its input, too.
+
+    `zone` is that of the rules which hold for the reversal's own time.
+    """
+    reversed = at_once_key(record.short, line.place, reversal.source, reversal.data.reverses)
+    id = reversal_key(reversed)
+    to = _to
+    _begin(to, _REVERSAL_HEAD, id, reversal.time, line)
+    writer.put(to, b'"reverses":')
+    writer.put_text(to, reversed)
+    writer.put(to, b',"reversed_type":"')
+    writer.put(to, record.record_bytes)
+    writer.put(to, b'",')
+    _put_members(to, plan, record, original)
+    writer.put(to, b'"causes":[')
+    writer.put_text(to, reversal.id)
+    posted = reversal.time if reversal.time >= line.furthest else line.watermark
+    _end(to, reversal.time, posted, zone)
+    out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, REVERSAL, writer.taken(to), trace))
+
+
+def _begin(to: writer.Writer, head: bytes, id: str, time: int, line: Line) -> None:
+    writer.put(to, head)
     writer.put_text(to, id)
     writer.put(to, b',"time":"')
-    writer.put_instant(to, event.time)
+    writer.put_instant(to, time)
     writer.put(to, b'","plant":')
     writer.put_text(to, line.plant)
     writer.put(to, b',"line":')
     writer.put_text(to, line.line)
     writer.put(to, b',"data":{')
+
+
+def _put_members(to: writer.Writer, plan: Plan, record: AtOnce, event: scanning.Event) -> None:
     for number in range(len(record.fields)):
         index = record.fields[number]
         if not scanning.has(event, index):
@@ -57,19 +115,17 @@ def send_at_once(
             writer.put(to, b'",')
         else:
             writer.put(to, b"true," if scanning.flag_at(event, index) else b"false,")
-    if record.event:
-        writer.put(to, b'"event":"')
-        writer.put(to, plan.event_bytes)
-        writer.put(to, b'",')
-    writer.put(to, b'"causes":[')
-    spans.put_text_span(to, event.id)
-    writer.put(to, b'],"cause_count":1,"posting_date":"')
-    writer.put(to, _date_of(event.time, line.zone))
+
+
+def _end(to: writer.Writer, time: int, posted: int, zone: tzinfo | None) -> None:
+    writer.put(to, b'],"cause_count":1,"document_date":"')
+    writer.put(to, _date_of(time, zone))
+    writer.put(to, b'","posting_date":"')
+    writer.put(to, _date_of(posted, zone))
     writer.put(to, b'"}}')
-    out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, writer.taken(to), trace))
 
 
-def _id_of(line: Line, record: AtOnce, event: scanning.Event) -> str:
+def id_of(line: Line, record: AtOnce, event: scanning.Event) -> str:
     """Return the posting key: see `streams.contract.transactions.at_once_key`."""
     to = _to
     writer.begin(to)
@@ -106,18 +162,24 @@ def send_notification(line: Line, name: str, rules: Rules, out: list[Outgoing]) 
     _send(line, NOTIFICATION, id, at, data, episode.cause, rules, out)
 
 
-def send_reversal(
-    line: Line, key: str, cause: str, at: int, rules: Rules, out: list[Outgoing]
+def take_back_notification(
+    line: Line, name: str, cause: str, at: int, rules: Rules, out: list[Outgoing]
 ) -> None:
-    """Send what takes back the record with the posting key `key`."""
-    _send(line, REVERSAL, reversal_key(key), at, {"reverses": key}, cause, rules, out)
+    """Send what takes back the notification of a breakdown that was none."""
+    key = notification_key(line.place, name)
+    episode = line.episodes[name]
+    data = {"reverses": key, "reversed_type": NOTIFICATION, "episode": name}
+    data |= {"work_unit": episode.work_unit, "reason": episode.reason}
+    _send(line, REVERSAL, reversal_key(key), at, data, cause, rules, out)
 
 
 def _send(
     line: Line, kind: str, id: str, at: int, data: dict[str, Any], cause: str, rules: Rules,
     out: list[Outgoing],
 ) -> None:  # fmt: skip
-    told = [cause], 1, instant.date(at, rules.zones.get(line.plant))
+    zone = period_at(line.periods, line.period, at).zone
+    posted = at if at >= line.furthest else line.watermark
+    told = [cause], 1, instant.date(at, zone), instant.date(posted, zone)
     data.update(zip(COMMON, told, strict=True))
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, kind, value))

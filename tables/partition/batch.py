@@ -11,14 +11,14 @@ from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
-from tables.line import adding, closing, ledger, sending
+from tables.line import adding, closing, finals, ledger, sending
 from tables.line.downtime import learn
 from tables.line.line import Line
+from tables.line.periods import Period, base_period, period_at
 from tables.line.pieces import close_some, crowded
-from tables.line.plans import NO_FIELD, Plan, plans_for
-from tables.line.sending import send_reversal
+from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
 from tables.partition import refusing, ticking
-from tables.partition.head import NEVER, PAGED
+from tables.partition.head import NEVER
 from tables.store.store import Changes
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NO_BOUND: Final = 2**62
 NO_TIMESTAMP = scanning.NO_TIMESTAMP
 _NO_FIELD, _NEVER = NO_FIELD, NEVER
+_SUMMARIES, _POSTINGS = SUMMARIES, POSTINGS
 
 
 class Batch:
@@ -42,7 +43,7 @@ class Batch:
         self.rules = rules
         self.lines = partition.lines
         self.counts = partition.counts
-        self.plans = plans_for(rules)
+        self.plans = base_period(rules, "").plans
         self.events = scanning.Events()
         self.seen = lookup.Lookup()
         """The lines of `lines` that records were of."""
@@ -55,7 +56,7 @@ class Batch:
         """What the ledger has of the events that the batch's reversals name."""
         self.number = 0
         self.future_max, self.retention = rules.future_max, rules.retention
-        self.bucket, self.grace = rules.bucket, rules.grace
+        self.bucket = rules.bucket
         self.bounded = bounds is not None
         self.rows_max = NO_BOUND if bounds is None else bounds.rows
         self.lines_max = NO_BOUND if bounds is None else bounds.lines
@@ -180,13 +181,13 @@ class Batch:
             self.lines[line.key] = line
         elif at > line.watermark:
             if at < line.due:
-                line.watermark = at
+                closing.raise_to(line, at)
             elif self.bounded and self._is_crowded(line, at):
                 self.begin(line, at)
                 return False
             else:
                 closing.advance(line, at, self.rules, self.out)
-                adding.drop_closed(line, self.grace)
+                adding.drop_closed(line)
         self.accepted += 1
         line.accepted_events += 1
         self.touch(line)
@@ -198,7 +199,7 @@ class Batch:
         if plan.is_reversal:
             self._take_back(line, number)
         else:
-            self._fold(line, plan, event, number)
+            self._fold(line, event, number)
         return True
 
     def _line_of(self, number: int, event: scanning.Event) -> Line | None:
@@ -233,14 +234,20 @@ class Batch:
             line.bucket_keys = line.expiring.setdefault(number, [])
         line.bucket_keys.append(key)
 
-    def _fold(self, line: Line, plan: Plan, event: scanning.Event, number: int) -> None:
+    def _fold(self, line: Line, event: scanning.Event, number: int) -> None:
         """Add an accepted event to its line; what it sends at once leaves."""
-        if plan.contributions:
-            adding.contribute(line, plan, event, 1, None, self.grace, self.number)
-        for record in plan.at_once:
-            if adding.applies(record.where, event):
-                trace = self.events.trace_at(number)
-                sending.send_at_once(line, plan, record, event, trace, self.out)
+        period = self._period_of(line, event.time)
+        plan = period.plans[event.kind]
+        if plan.final_field != _NO_FIELD and scanning.has(event, plan.final_field):
+            self._contribute(line, plan, period, event, _SUMMARIES)
+            finals.wait(line, plan, period, event, self.events.record_at(number))
+        elif plan.serial_field != _NO_FIELD and scanning.has(event, plan.serial_field):
+            self._contribute(line, plan, period, event, _SUMMARIES)
+            self._send(line, plan, plan.by_window, event, period, number)
+            self._send(line, plan, plan.at_once, event, period, number)
+        else:
+            self._contribute(line, plan, period, event, _SUMMARIES | _POSTINGS)
+            self._send(line, plan, plan.at_once, event, period, number)
         if plan.is_stop:
             begin = len(self.out)
             learn(line, self.events.decoded_at(number), self.rules, self.out)
@@ -250,6 +257,28 @@ class Batch:
             state = scanning.span_at(event, plan.state_field)
             if not spans.is_text(state, line.state):
                 line.state = spans.text_of(state)
+
+    def _contribute(
+        self, line: Line, plan: Plan, period: Period, event: scanning.Event, parts: int
+    ) -> None:
+        if plan.contributions:
+            adding.contribute(line, plan, period, event, 1, None, parts, self.number)
+
+    def _send(
+        self, line: Line, plan: Plan, records: list[AtOnce], event: scanning.Event, period: Period,
+        number: int,
+    ) -> None:  # fmt: skip
+        for record in records:
+            if adding.applies(record.where, event):
+                trace = self.events.trace_at(number)
+                sending.send_at_once(line, plan, record, event, period.zone, trace, self.out)
+
+    def _period_of(self, line: Line, at: int) -> Period:
+        """Return what holds for events of a time."""
+        period = line.period
+        if not period.begin <= at < period.end:
+            period = line.period = period_at(line.periods, period, at)
+        return period
 
     def _take_back(self, line: Line, number: int) -> None:
         """Mark the original of an accepted reversal, and take back what it has led to."""
@@ -264,16 +293,31 @@ class Batch:
         read = read_original(reversal.data.original)
         assert not isinstance(read, str)  # the checks have read it
         original = scanning.event_of_original(self.events, read)
-        plan = self.plans[original.kind]
+        period = self._period_of(line, original.time)
+        plan = period.plans[original.kind]
+        self._add_back(line, plan, period, original, reversal.id, _SUMMARIES)
+        records = [
+            each for each in (*plan.at_once, *plan.by_window)
+            if adding.applies(each.where, original)
+        ]  # fmt: skip
+        if plan.final_field != _NO_FIELD and scanning.has(original, plan.final_field):
+            where = line.place, reversal.source, reversal.data.reverses
+            if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):
+                return
+        elif plan.serial_field == _NO_FIELD or not scanning.has(original, plan.serial_field):
+            self._add_back(line, plan, period, original, reversal.id, _POSTINGS)
+            records = [each for each in records if each not in plan.by_window]
+        zone = self._period_of(line, reversal.time).zone
+        trace = self.events.trace_at(number)
+        for record in records:
+            sending.send_reversal(line, plan, record, original, reversal, zone, trace, self.out)
+
+    def _add_back(
+        self, line: Line, plan: Plan, period: Period, original: scanning.Event, cause: str,
+        parts: int,
+    ) -> None:  # fmt: skip
         if plan.contributions:
-            adding.contribute(line, plan, original, -1, reversal.id, self.grace, self.number)
-        begin = len(self.out)
-        for record in plan.at_once:
-            if adding.applies(record.where, original):
-                reversed = reversal.data.reverses
-                sent = at_once_key(record.short, line.place, reversal.source, reversed)
-                send_reversal(line, sent, reversal.id, reversal.time, self.rules, self.out)
-        self._mark(begin, number)
+            adding.contribute(line, plan, period, original, -1, cause, parts, self.number)
 
     def _fingerprint_of(self, plan: Plan, event: scanning.Event, number: int) -> bytes:
         if not plan.is_reversal:
@@ -289,13 +333,14 @@ class Batch:
         for carried in line.windows:
             for each in carried.values():
                 rows += len(each)
+        for waiting in line.finals.values():
+            rows += len(waiting)
         if rows <= self.rows_max and not line.live:
             return False
         return crowded(line, watermark, self.rules, self.rows_max)
 
     def begin(self, line: Line, watermark: int) -> None:
         """Close some of the windows that a watermark closes, before what raises it is taken."""
-        self.partition.format = max(self.partition.format, PAGED)  # it knows what has left
         close_some(line, watermark, self.rules, self.out, self.rows_max)
         self.touch(line)
 

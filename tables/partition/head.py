@@ -17,10 +17,10 @@ from tables.line.rules import Rules
 from tables.partition import shape as shapes
 from tables.partition.shape import Shape, Words
 
-FORMATS: Final = (1, 2, 3)
-"""What can be read and written. 2 says which version wrote it; 3 writes the rows of a window in
-pages, names sums and what the head tells, and keeps how far ticks have raised lines in the head.
-docs/upgrading.md says which is written when."""
+FORMATS: Final = (1, 2, 3, 4)
+"""What can be read; the last one is what is written. 2 says which version wrote it; 3 writes the rows
+of a window in pages, names sums and what the head tells, and keeps how far ticks have raised lines in
+the head; 4 has windows by their ends, and what contract v2 knows. See docs/upgrading.md."""
 
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""
@@ -69,12 +69,9 @@ class Head(Struct, frozen=True, kw_only=True):
     """See `tables.partition.partition.Partition.floors`."""
 
 
-def head_bytes(head: Head, format_: int) -> bytes:
-    """Return a head as it's stored, in one of `FORMATS`."""
-    if format_ >= PAGED:
-        return _encode([format_, VERSION, head])
-    told = [head.offset, head.counts, head.codes, head.left, head.shape[:FIRST_SHAPE]]
-    return _encode([format_, *told] if format_ == 1 else [format_, VERSION, *told])
+def head_bytes(head: Head) -> bytes:
+    """Return a head as it's stored, in the last of `FORMATS`."""
+    return _encode([FORMATS[-1], VERSION, head])
 
 
 def format_of(stored: bytes) -> int:
@@ -152,7 +149,7 @@ def _words(rules: Rules, topic: str) -> Words:
     return Words(
         source="mes" if topic == MES_EVENTS else "machine",
         posting=frozenset(kind.record for kind in rules.kinds if kind.erp),
-        at_once=frozenset(each.record for plan in rules.plans.values() for each in plan.at_once),
+        at_once=frozenset(each.record for plan in rules.plans.values() for each in plan.singly if each.record not in rules.by_window),
     )
 
 

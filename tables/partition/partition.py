@@ -15,7 +15,7 @@ from tables.line.rules import Rules
 from tables.partition import snapshot
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
-from tables.partition.head import NEVER, PAGED, shape_of
+from tables.partition.head import NEVER, shape_of
 from tables.store.store import Changes, Store
 
 
@@ -111,8 +111,6 @@ class Partition:
         self.watch: Watch | None = None
         self.counts = Counts()
         self.offset: int = -1
-        self.format = self.format_stored = PAGED
-        """In which the state is written from now on, and in which it was last."""
         self.ticks = 0
         self.floors: list[tuple[int, int]] = []
         """(number of a tick, watermark): to that the tick raised every line seen before it.
@@ -137,7 +135,6 @@ class Partition:
         """Whether as many lines as may be are in memory."""
         return (
             self.lines_max is not None
-            and min(self.format, self.format_stored) >= PAGED
             and len(self.lines) >= self.lines_max
         )
 

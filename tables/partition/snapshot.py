@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tables.line import episodes
+from tables.line.closing import next_due
 from tables.line.downtime import forget
 from tables.line.ledger import entry_time
-from tables.line.line import Line
+from tables.line.line import Line, counted_to
 from tables.line.rules import Rules
-from tables.line.windows import horizon
 from tables.partition import stored
 from tables.partition.cold import FOREVER
 from tables.partition.head import (
@@ -21,7 +21,7 @@ from tables.partition.head import (
     read_head,
     shape_to_go_on_with,
 )
-from tables.partition.stored import EPISODE, EXPIRY, LINE, WINDOW
+from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, WINDOW
 from tables.store.store import HEAD, Change, Changes
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 SWEPT_KEYS_MAX: Final = 20_000
 """Ledger entries that a step deletes, about: bounds what it writes, and how long it takes."""
-
-WINDOW_BYTES_MAX: Final = 512 << 10
-"""A window that takes more in format 1 or 2, in one value, makes its state go on in format 3."""
-
 
 LINES_AT_ONCE: Final = 500
 """Read between two pauses: some hundredth of a second."""
@@ -43,29 +39,25 @@ def loading(partition: Partition) -> Iterator[None]:
 
     Yields now and then, for whoever has something else to do: there may be any number of lines.
     """
-    wanted = partition.rules.state_format
     (found,) = partition.store.get_many([HEAD])
     if found is None:
-        partition.format = partition.format_stored = wanted or PAGED
         return
     where = f"the state of {partition.topic}/{partition.number}"
     head = read_head(found, where)
-    format_ = partition.format_stored = format_of(found)
+    format_ = format_of(found)
     open_shorts = None if format_ < PAGED else lambda: _open_shorts(partition)
     partition.shape = shape_to_go_on_with(
         head, partition.rules, partition.topic, where, open_shorts
     )
-    partition.format = wanted or partition.format_stored
     partition.offset = head.offset
     partition.ticks, partition.floors = head.ticks, [*head.floors]
     told = partition.counts
     told.accepted, told.duplicate, told.exception, told.tick = head.counts
     told.codes.update(head.codes)
     told.left.update(head.left)
-    if partition.format_stored < PAGED:
+    if format_ < PAGED:
         yield from _loading_first(partition)
         return
-    length = partition.rules.downtime.length
     for number, (key, value) in enumerate(partition.store.scan(LINE), 1):
         if number % LINES_AT_ONCE == 0:
             yield
@@ -74,8 +66,6 @@ def loading(partition: Partition) -> Iterator[None]:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
         else:
             partition.lines[line.key] = line
-            if line.closed_to > horizon(line.watermark, length, partition.rules.grace):
-                partition.format = partition.format_stored  # earlier ones can't tell of that
 
 
 def _open_shorts(partition: Partition) -> set[str]:
@@ -106,6 +96,7 @@ def _loading_first(partition: Partition) -> Iterator[None]:
             yield
         _recall(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
+        partition.unsealed[line.key] = line
 
 
 def recalled(partition: Partition, key: bytes) -> Line | None:
@@ -123,6 +114,9 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     prefix = WINDOW + key + b"\0"
     for place, told in store.scan(prefix):
         stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short)
+    prefix = FINAL + key + b"\0"
+    for place, told in store.scan(prefix):
+        stored.read_final(line, place[len(prefix) :], told)
     _recall(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
@@ -162,17 +156,13 @@ def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
             _put_line(made, partition, line, places)
         line.changed_episodes.clear()
         line.changed_pages.clear()
+        line.changed_finals.clear()
     return made
 
 
 def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
     """Return what makes the store say what the partition is now, but for the ledger: head last."""
     made = line_changes(partition, lines)
-    if partition.lasting and (partition.format_stored >= PAGED) != (partition.format >= PAGED):
-        for key in [key for key in made if key.startswith(WINDOW)]:
-            made[key] = None
-        _put_all_anew(made, partition)
-    partition.format_stored = partition.format
     told = partition.counts
     counts = [told.accepted, told.duplicate, told.exception, told.tick]
     head = Head(
@@ -184,21 +174,13 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         ticks=partition.ticks,
         floors=partition.floors,
     )
-    made[HEAD] = head_bytes(head, partition.format)
+    made[HEAD] = head_bytes(head)
     return made
 
 
 def due(line: Line, rules: Rules) -> int:
     """Return the watermark at which something is to be done for a line, `FOREVER` if never."""
-    dues = [
-        carrier + kind.length + rules.grace
-        for kind, carried in zip(rules.kinds, line.windows, strict=True)
-        for carrier in carried
-    ]
-    dues += line.pending.values()
-    if line.live:
-        length = rules.downtime.length
-        dues.append(horizon(line.watermark, length, rules.grace) + length + rules.grace)
+    dues = [line.due, *line.pending.values()]
     limit = rules.episode_limit
     dues += [episodes.last_known(e, limit) + rules.retention + 1 for e in line.episodes.values()]
     if line.oldest_bucket < FOREVER:
@@ -207,32 +189,18 @@ def due(line: Line, rules: Rules) -> int:
 
 
 def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Places) -> None:
-    rules = partition.rules
-    if partition.format >= PAGED:
-        made[LINE + line.key] = stored.line_bytes(line, partition.ticks, rules)
-        stored.put_pages(made, line, places)
-    else:
-        made[LINE + line.key] = stored.first_line_bytes(line, rules)
-        windows = dict.fromkeys((index, carrier) for index, carrier, _ in line.changed_pages)
-        for key, value in stored.window_changes(line, windows, rules.kinds):
-            if value is not None and len(value) > WINDOW_BYTES_MAX:
-                partition.format = PAGED
-            made[key] = value
-    made.update(stored.episode_changes(line, line.changed_episodes))
-
-
-def _put_all_anew(made: Changes, partition: Partition) -> None:
-    """Put all lines and windows in another layout; all lines are in memory."""
-    for key, _ in partition.store.scan(WINDOW):
-        made[key] = None
-    places = stored.Places(partition.rules.kinds)
-    for line in partition.lines.values():
+    if line.old_layout:
+        line.old_layout = False
+        for key, _ in partition.store.scan(WINDOW + line.key + b"\0"):
+            made[key] = None
         for index, carried in enumerate(line.windows):
             for carrier, rows in carried.items():
                 for row_key, row in rows.items():
                     line.changed_pages[index, carrier, row.page] = row_key
-        _put_line(made, partition, line, places)
-        line.changed_pages.clear()
+    made[LINE + line.key] = stored.line_bytes(line, partition.ticks, partition.rules)
+    stored.put_pages(made, line, places)
+    made.update(stored.episode_changes(line, line.changed_episodes))
+    made.update(stored.final_changes(line))
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
@@ -268,7 +236,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
 
 def _recall(line: Line, rules: Rules) -> None:
     """Work out what a line keeps in memory only: what its episodes still have to do."""
-    closed = horizon(line.watermark, rules.downtime.length, rules.grace)
+    closed = counted_to(line, rules.downtime)
     for name, episode in line.episodes.items():
         if episode.start is None:
             continue
@@ -276,4 +244,4 @@ def _recall(line: Line, rules: Rules) -> None:
             line.live.add(name)
         if episode.end is None and not episode.planned and not episode.notified:
             line.pending[name] = episode.start + rules.breakdown
-            line.due = min(line.due, line.pending[name])
+    line.due = min(next_due(line, rules), min(line.pending.values(), default=FOREVER))

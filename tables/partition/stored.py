@@ -9,19 +9,24 @@ from typing import Any, Final
 import msgspec
 
 from streams.values.sums import Sums
+from tables.line import closing
 from tables.line.episodes import Episode
-from tables.line.line import Line, sum_of
-from tables.line.packed import numbers_bytes, rows_bytes, sums_bytes
+from tables.line.kept import Kept
+from tables.line.line import Line, set_boundaries, sum_of
+from tables.line.packed import rows_bytes, sums_bytes
+from tables.line.periods import Boundary
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
-from tables.line.windows import RowKey, horizon
+from tables.line.windows import RowKey
 from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"
 WINDOW: Final = b"w"
+FINAL: Final = b"f"
 EXPIRY: Final = b"x"
-"""Prefixes: lines, episodes, windows, and which ledger entries expire when. A line's keys go on
+"""Prefixes: lines, episodes, windows, final confirmations that wait, and which ledger entries
+expire when. A line's keys go on
 with its Kafka key and a zero byte. The head has a key, the ledger a prefix of its own."""
 
 EXPIRING_BYTES: Final = 64 << 10
@@ -35,7 +40,7 @@ _decode = msgspec.msgpack.Decoder().decode
 
 
 def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
-    """Return a line as formats from 3 on have it: sums by the short name of their type.
+    """Return a line as format 4 has it: sums by the short name of their type.
 
     `ticks` is how many ticks it has seen; sums that are all zero are left out.
     """
@@ -49,9 +54,10 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.accepted_events,
         line.late_events,
         line.state,
+        line.closed_to,
+        line.furthest,
+        [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
     ]
-    if line.closed_to > horizon(line.watermark, rules.downtime.length, rules.grace):
-        told.append(line.closed_to)
     return _encode(told)
 
 
@@ -61,37 +67,28 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
     `floors` are `tables.partition.partition.Partition.floors`.
     """
     plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
+    line = Line(plant, name, watermark, rules)
     for number, floor in floors:
         if number > ticks:
-            watermark = max(watermark, floor)
+            closing.raise_to(line, max(watermark, floor))
             break  # those behind it are lower
-    line = Line(plant, name, watermark, rules)
     for kind in rules.kinds:
         if kind.short in sums:
             accepted, emitted = sums[kind.short]
             _put_sums(line.accepted, kind, accepted)
             _put_sums(line.emitted, kind, emitted)
     line.forgotten_micros = forgotten
+    line.accepted_events, line.late_events, line.state = events, late, state
     if more:
         line.closed_to = more[0]
-    line.accepted_events, line.late_events, line.state = events, late, state
+    if len(more) > 1:
+        furthest, boundaries = more[1:3]
+        line.furthest = max(line.furthest, furthest)
+        if boundaries:
+            set_boundaries(line, [Boundary(*each) for each in boundaries])
+    else:
+        line.old_layout = True
     return line
-
-
-def first_line_bytes(line: Line, rules: Rules) -> bytes:
-    """Return a line as formats 1 and 2 have it."""
-    told: list[Any] = [
-        line.plant,
-        line.line,
-        line.watermark,
-        msgspec.Raw(numbers_bytes(rules.kinds, line.accepted)),
-        msgspec.Raw(numbers_bytes(rules.kinds, line.emitted)),
-        line.forgotten_micros,
-        line.accepted_events,
-        line.late_events,
-        line.state,
-    ]
-    return _encode(told)
 
 
 def read_first_line(stored: bytes, rules: Rules) -> Line:
@@ -103,6 +100,7 @@ def read_first_line(stored: bytes, rules: Rules) -> Line:
         _put_sums(line.emitted, kind, other)
     line.forgotten_micros = forgotten
     line.accepted_events, line.late_events, line.state = events, late, state
+    line.old_layout = True
     return line
 
 
@@ -159,15 +157,20 @@ def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) ->
     return {each: row for each, row in shared if row.page == page}
 
 
-def window_changes(
-    line: Line, windows: Iterable[tuple[int, int]], kinds: tuple[Kind, ...]
-) -> Iterator[Change]:
-    """Yield what formats 1 and 2 store of these windows: all rows in one value."""
-    prefix = WINDOW + line.key + b"\0"
-    for index, carrier in windows:
-        rows = line.windows[index].get(carrier)
-        where = prefix + kinds[index].short.encode() + b"\0" + instant_bytes(carrier)
-        yield where, None if rows is None else rows_bytes(rows)
+def final_changes(line: Line) -> Iterator[Change]:
+    """Yield what is to be stored of the final confirmations that have changed."""
+    prefix = FINAL + line.key + b"\0"
+    for end, key in line.changed_finals:
+        waiting = line.finals.get(end, {}).get(key)
+        value = None if waiting is None else _encode(waiting)
+        yield prefix + instant_bytes(end) + key.encode(), value
+
+
+def read_final(line: Line, key: bytes, stored: bytes) -> None:
+    """Put a final confirmation that waits into its line; `key` follows the line's and its zero."""
+    end = instant_of(key[:8])
+    waiting = msgspec.msgpack.decode(stored, type=Kept)
+    line.finals.setdefault(end, {})[key[8:].decode()] = waiting
 
 
 def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]) -> None:
@@ -177,6 +180,8 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
     """
     short, place = key.split(b"\0", 1)
     kind, carrier = kinds[short], instant_of(place[:8])
+    if line.old_layout:  # by the start of the window
+        carrier += kind.length
     paged = len(place) > 8
     page = int.from_bytes(place[8:], "big")
     rows = line.windows[kind.index].setdefault(carrier, {})

@@ -7,7 +7,6 @@ from streams.contract.rejection import Rejection
 from tables.line import adding, closing
 from tables.line.line import Line
 from tables.line.pieces import crowded
-from tables.partition.head import PAGED
 from tables.partition.refusing import Judged, future, refuse
 
 
@@ -55,12 +54,11 @@ def tick(batch: Ticked, number: int) -> bool:
         return True
     watermark = given.time - batch.rules.idle_grace
     partition = batch.partition
-    paged = partition.format >= PAGED
     for line in _lines_to_raise(partition, watermark):
         if watermark <= line.watermark:
             continue
-        if paged and watermark < line.due and watermark < line.sweep_due:
-            line.watermark = watermark  # the head tells of it
+        if watermark < line.due and watermark < line.sweep_due:
+            closing.raise_to(line, watermark)  # the head tells of it
             continue
         if batch.bounded:
             if batch.is_full() or len(batch.touched) >= batch.lines_max:
@@ -69,8 +67,13 @@ def tick(batch: Ticked, number: int) -> bool:
                 batch.begin(line, watermark)
                 return False
         closing.advance(line, watermark, batch.rules, batch.out)
-        adding.drop_closed(line, batch.rules.grace)
-        if not paged or line.changed_pages or line.changed_episodes or watermark >= line.sweep_due:
+        adding.drop_closed(line)
+        if (
+            line.changed_pages
+            or line.changed_episodes
+            or line.changed_finals
+            or watermark >= line.sweep_due
+        ):
             batch.touch(line)
     partition.raised(watermark)
     batch.counts.tick += 1

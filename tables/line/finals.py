@@ -1,0 +1,81 @@
+"""Final confirmations wait for what belongs to them: an ERP refuses what comes after a final one."""
+
+from streams.codec import scanning
+from streams.log.record import Outgoing, Record
+from tables.line import kept, windows
+from tables.line.kept import Kept
+from tables.line.line import Line, fall_due
+from tables.line.periods import Period, period_at
+from tables.line.plans import AtOnce, Plan
+from tables.line.sending import id_of, send_singly
+from tables.line.windows import Cadence
+
+
+def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, record: Record) -> None:
+    """Let a final confirmation wait until the last of the posting windows that hold its time closes.
+
+    A late one waits for what carries that window.
+    """
+    cadence = _last_of(period, event.time)
+    start = windows.start_of(cadence, event.time)
+    end = windows.end_of(cadence, start)
+    carrier = windows.carrier_of(cadence, end, line.watermark, line.furthest)
+    late = windows.start_of(cadence, carrier - 1) if carrier != end else None
+    for each in _records_of(plan):
+        key = id_of(line, each, event)
+        line.finals.setdefault(carrier, {})[key] = kept.kept(record, late)
+        line.changed_finals.add((carrier, key))
+    fall_due(line, carrier + line.timings.grace)
+
+
+def _last_of(period: Period, at: int) -> Cadence:
+    """Return whose window ends last; of several with the same end the one with longer windows."""
+
+    def rank(cadence: Cadence) -> tuple[int, int]:
+        return windows.end_of(cadence, at), cadence.rank
+
+    return max(period.waits, key=rank)
+
+
+def _records_of(plan: Plan) -> list[AtOnce]:
+    return [*plan.at_once, *plan.by_window]
+
+
+def stop_waiting(line: Line, keys: list[str]) -> bool:
+    """Take out what waits under these posting keys; return whether it was there."""
+    for end, waiting in line.finals.items():
+        if keys[0] in waiting:
+            for key in keys:
+                del waiting[key]
+                line.changed_finals.add((end, key))
+            if not waiting:
+                del line.finals[end]
+            return True
+    return False
+
+
+def send_finals(line: Line, end: int, out: list[Outgoing]) -> None:
+    """Send the final confirmations that have waited for the window that ends at an instant."""
+    send_first_finals(line, end, out, len(line.finals[end]))
+
+
+def send_first_finals(line: Line, end: int, out: list[Outgoing], count: int) -> int:
+    """Send the first `count` of them by posting key; return how many they were."""
+    waiting = line.finals[end]
+    first = sorted(waiting)[:count]  # code points sort as their UTF-8 bytes do
+    for key in first:
+        line.changed_finals.add((end, key))
+        _send(line, key, waiting.pop(key), out)
+    if not waiting:
+        del line.finals[end]
+    return len(first)
+
+
+def _send(line: Line, key: str, waiting: Kept, out: list[Outgoing]) -> None:
+    event = kept.event_of(waiting)
+    period = period_at(line.periods, line.period, event.time)
+    plan = period.plans[event.kind]
+    posted = event.time if waiting.carrier is None else waiting.carrier
+    for each in _records_of(plan):
+        if id_of(line, each, event) == key:
+            send_singly(line, plan, each, event, period.zone, posted, kept.trace_of(waiting), out)
