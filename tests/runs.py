@@ -192,7 +192,7 @@ def event(kind: str, seconds: float, /, id: str = "", **data: Any) -> bytes:
     given = {
         "specversion": "1.0",
         "type": kind,
-        "source": "/mes",
+        "source": data.pop("source", "/mes"),
         "id": id or f"{kind}@{seconds}",
         "time": stamp(seconds),
         "plant": data.pop("plant", "DE01"),

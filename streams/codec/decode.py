@@ -13,9 +13,12 @@ from streams.codec.document import (
     read_document,
 )
 from streams.codec.measures import reader
+from streams.codec.reference import read_reference
 from streams.contract.checks import Code
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
 from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
+from streams.contract.reference import TYPES as REFERENCE_TYPES
+from streams.contract.reference import Reference
 from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
@@ -25,7 +28,7 @@ from streams.values.quantity import Number
 
 PLACE_CHARACTERS_MAX: Final = 128
 
-Decoded = AnyEvent | Tick | Rejection
+Decoded = AnyEvent | Tick | Reference | Rejection
 
 _decode = msgspec.json.Decoder(Union[AnyEvent, Tick], float_hook=Number).decode
 
@@ -97,6 +100,12 @@ def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> De
             return Tick(time=instant.parse(envelope.get("time")))
         except ValueError as error:
             return refused("invalid", f"time is {shown(envelope.get('time'))}: {error}")
+    if kind in REFERENCE_TYPES:
+        if topic == MACHINE_EVENTS:
+            reason = f"type is {shown(kind)}: it belongs on {MES_EVENTS}"
+            return refused("unknown_type", reason)
+        read = read_reference(REFERENCE_TYPES[kind], envelope, binary=envelope is not document)
+        return refused("invalid", read) if isinstance(read, str) else read
     struct: Any = TYPES.get(kind)
     if struct is None:
         return refused("unknown_type", f"type is {shown(kind)}: no such event type")
@@ -171,21 +180,23 @@ def read_original(given: Mapping[str, Any]) -> Original | str:
     return data if isinstance(data, str) else Original(type=str(kind), time=time, data=data)
 
 
-def route(value: bytes) -> tuple[str | None, bytes | None]:
-    """Return (topic, key) of a bare event that was refused, by its type, plant and line.
+def route(value: bytes) -> tuple[str | None, bytes | None, bool]:
+    """Return (topic, key, whether it is for each partition) of a bare record that was refused.
 
     One that can't be read goes to the MES's topic, without a key; a tick has no topic of its own.
     """
     document = read_document(value, bytes_max=len(value))
     if isinstance(document, str):
-        return MES_EVENTS, None
+        return MES_EVENTS, None, False
     kind, plant, line = (document.get(name) for name in ("type", "plant", "line"))
     keyed = plant.__class__ is str and line.__class__ is str
     key = f"{plant}/{line}".encode() if keyed else None
     if kind.__class__ is str and kind == TICK_TYPE:
-        return None, key
+        return None, key, True
+    if kind.__class__ is str and kind in REFERENCE_TYPES:
+        return MES_EVENTS, None, True
     machine = kind.__class__ is str and str(kind).startswith("machine.")
-    return (MACHINE_EVENTS if machine else MES_EVENTS), key
+    return (MACHINE_EVENTS if machine else MES_EVENTS), key, False
 
 
 def _envelope_problem(envelope: Mapping[str, Any]) -> str | None:

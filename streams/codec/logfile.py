@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta
 from streams.codec.decode import Decoded, decode, route
 from streams.codec.document import Headers
 from streams.contract.events import NAMES, Tick
+from streams.contract.reference import Reference
 from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.core import loaded
@@ -63,8 +64,9 @@ class Kcat(msgspec.Struct):
 class LogReader:
     """Places the lines of a log on `partitions` partitions of each input topic.
 
-    Bare lines get offsets from 0 per partition; a bare tick goes to every partition. Records of
-    other topics are passed over and counted.
+    Bare lines get offsets from 0 per partition. A bare tick goes to every partition, a bare
+    reference record to every one of `mes.events.v1`. Records of other topics are passed over and
+    counted.
     """
 
     def __init__(self, partitions: int = 1, headers: Headers = ()) -> None:
@@ -121,22 +123,25 @@ class LogReader:
         return placed, key
 
     def _place_other(self, line: bytes, number: int, event: Any) -> None:
-        """Place a line that is refused, a tick, or perhaps printed by kcat."""
+        """Place a line that is refused, a tick, master data, or perhaps printed by kcat."""
         if (b"payload" in line or b"\\" in line) and self._place_printed(line, number):
             return
-        topic: str | None
+        topic: str | None = None
+        key: bytes | None = None
+        everywhere = True
         if isinstance(event, Rejection):
-            topic, key = route(line)
-        elif isinstance(event, Tick):
-            topic, key = None, None
-        else:
-            topic, key = event.TOPIC, f"{event.plant}/{event.line}".encode()
-        if topic is not None:
+            topic, key, everywhere = route(line)
+        elif isinstance(event, Reference):
+            topic = MES_EVENTS
+        elif not isinstance(event, Tick):
+            topic, key, everywhere = event.TOPIC, f"{event.plant}/{event.line}".encode(), False
+        if topic is not None and not everywhere:
             placed = self._at(topic, partition_of(key, self.partitions))
             placed.append(number, key, line, self.headers, event)
             return
-        for placed in self._placed.values():
-            placed.append(number, key, line, self.headers, event)
+        for (other, _), placed in self._placed.items():
+            if topic in (None, other):
+                placed.append(number, key, line, self.headers, event)
 
     def _at(self, topic: str, partition: int) -> Placed:
         return self._placed.setdefault((topic, partition), Placed())

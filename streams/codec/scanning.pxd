@@ -19,7 +19,7 @@ cdef struct Field:
     int64_t number  # a text's size, a measure's lower 64 bits, a flag's 0 or 1
 
 cdef struct Event:
-    int kind  # which of `streams.contract.events.TYPES`, or REFUSED or TICK
+    int kind  # which of `streams.contract.events.TYPES`, or one of `Kinds`
     uint32_t present  # a bit for each field that is there
     int64_t time
     Span source
@@ -39,6 +39,7 @@ cdef enum Topics:
 cdef enum Kinds:
     REFUSED = -1
     TICK = -2
+    REFERENCE = -3
 
 cdef int scan(const char* value, int size, int topics, Event* event) noexcept nogil
 

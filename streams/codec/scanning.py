@@ -10,12 +10,14 @@ from typing import Any, Final
 from streams.codec.decode import Decoded, Original, decode
 from streams.contract.events import TYPES, Tick
 from streams.contract.members import members
+from streams.contract.reference import Reference
 from streams.log.record import Record
 from streams.log.tracing import traceparent
 from streams.values.spans import Span
 
 REFUSED: Final = -1
 TICK: Final = -2
+REFERENCE: Final = -3
 """Kinds of what is no event."""
 
 NO_TIMESTAMP: Final = -(2**63)
@@ -26,7 +28,8 @@ _MEMBERS: Final = [members(struct.__annotations__["data"]) for struct in TYPES.v
 
 
 class Event:
-    """An event: `kind` is its number among `streams.contract.events.TYPES`, REFUSED or TICK.
+    """An event: `kind` is its number among `streams.contract.events.TYPES`, or one of the
+    three above.
 
     `fields` are in the order of the members of its `data`; times in microseconds.
     """
@@ -151,7 +154,9 @@ def flag_at(event: Event, index: int) -> bool:
 def _event_of(decoded: Decoded) -> Event:
     number = _NUMBERS.get(decoded.__class__)
     if number is None:
-        return Event(TICK, decoded.time) if isinstance(decoded, Tick) else Event(REFUSED)
+        if isinstance(decoded, Tick):
+            return Event(TICK, decoded.time)
+        return Event(REFERENCE if isinstance(decoded, Reference) else REFUSED)
     given: Any = decoded
     event = Event(number, given.time)
     event.source, event.id = given.source.encode(), given.id.encode()

@@ -23,6 +23,7 @@ from streams.codec.decode import (
 )
 from streams.contract.events import TYPES, Tick
 from streams.contract.members import members
+from streams.contract.reference import Reference
 from streams.contract.topics import MES_EVENTS
 from streams.log.tracing import traceparent, well_formed
 
@@ -729,6 +730,8 @@ cdef int _fill(Events events, Event* event, decoded) except -1:
         event.kind = REFUSED
         if decoded.__class__ is Tick:
             event.kind, event.time = TICK, decoded.time
+        elif decoded.__class__ is Reference:
+            event.kind = REFERENCE
         return 0
     event.kind, event.time = number, decoded.time
     event.source = _span(events, decoded.source)

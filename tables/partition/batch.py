@@ -136,6 +136,9 @@ class Batch:
         event = scanning.event_at(self.events, number)
         if event.kind == scanning.TICK:
             return ticking.tick(self, number)
+        if event.kind == scanning.REFERENCE:
+            self.counts.tick += 1
+            return True
         if event.kind < 0:
             refusing.refuse(self, number, self.events.decoded_at(number))
             return True

@@ -218,6 +218,14 @@ def test_a_tick_goes_to_every_partition_of_both_topics() -> None:
     assert all(len(placed_.records) == 1 for placed_ in found.values())
 
 
+@pytest.mark.parametrize("data", [{"item": "I", "base_uom": "kg"}, {"item": "I", "base_uom": 5}])
+def test_a_reference_record_goes_to_every_partition_of_mes_events(data: dict[str, Any]) -> None:
+    line = event("reference.item.v1", 0, source="/lineside", **data)
+    found, _ = read(line, partitions=4)
+    assert found.keys() == {(MES_EVENTS, number) for number in range(4)}
+    assert all(len(placed_.records) == 1 for placed_ in found.values())
+
+
 def test_a_line_of_a_plant_stays_on_its_partition() -> None:
     found, _ = read(b"\n".join(consumed(n, line=f"L{n % 50}") for n in range(200)), partitions=16)
     homes: dict[bytes | None, set[At]] = {}

@@ -1,0 +1,236 @@
+"""A reference record is read as section 9 says, or refused with the member and its value."""
+
+import json
+from random import Random
+from typing import Any
+
+import pytest
+from msgspec.structs import asdict
+
+from oracle_v2 import reading
+from oracle_v2.master import read_reference as told_by_oracle
+from oracle_v2.tables import REFERENCE_TYPES
+from streams.codec.decode import decode
+from streams.contract.events import Tick
+from streams.contract.reference import KINDS, TYPES, Item, Line, Reference, Rules
+from streams.contract.reference_values import RULED, Cadence
+from streams.contract.rejection import Rejection
+from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.values.quantity import SCALE
+
+SAID: dict[str, dict[str, Any]] = {
+    "plant": {"require": ["line", "order"]},
+    "line": {"line": "L1", "cost_center": "CC", "storage": "S"},
+    "work_unit": {"line": "L1", "work_unit": "W", "cost_center": "CC", "ideal_seconds": "2.5"},
+    "item": {
+        "item": "I", "base_uom": "kg", "conversions": {"g": "0.001", "t": 1000},
+        "lot_control": True, "consumption": "erp", "consumption_from": "2026-11-21T06:00:00Z",
+    },
+    "reason": {"reason": "r", "planned": False, "group": "g"},
+    "order": {
+        "order": "O", "status": "closed", "closed_at": "2026-11-21T06:00:00.5+01:00", "item": "I",
+        "quantity": 12.5, "uom": "kg", "revision": "3",
+    },
+    "hold": {"hold": "H", "scope": "lot", "value": "LOT", "item": "I", "reason": "r"},
+    "hold_release": {"hold": "H", "disposition": "use"},
+    "rules": {
+        "valid_from": "2026-12-01T00:00:00Z", "time_zone": "Europe/Berlin",
+        "transactions": {
+            "erp.goods_issue.v1": {"when": "window", "window_seconds": 60},
+            "erp.goods_receipt.v1": {"when": "day", "window_seconds": "soon"},
+        },
+    },
+    "timing": {
+        "grace_seconds": 5, "idle_grace_seconds": 6, "breakdown_seconds": 7,
+        "future_seconds_max": 8,
+    },
+}  # fmt: skip
+"""Each member of each kind."""
+
+ODD: list[Any] = [
+    None, "", "x", "*", "a/b", " x", "x ", "\u00a0x", "A\u0308", "\u00c4", "x" * 129, "x" * 257,
+    "a\tb", 0, 1, -1, 7, 61, 86_400, 86_401, 1.5, 1e3, 10**6, 2**63, "1", "-1", "1e-9", "1e-10",
+    "999999.999999999", "1000000", True, False, [], {}, ["line"], ["line", "line"], [None], [[]],
+    {"a": 1}, {"kg": 1}, {"kg": None}, {"a ": None}, {"a ": 1}, {"a": 0}, {"a": "x"}, "erp", "mes",
+    "held", "open", "use", "2026-11-21T06:00:00Z", "1999-12-31T23:59:59Z", "9999-01-01T00:00:00Z",
+    "2026-11-21", "UTC", "Mars/Base", "europe/berlin", "posix/Europe/Berlin",
+    *({name: value} for name in ("erp.goods_issue.v1", "erp.operation_status.v1", "gi")
+      for value in (None, {}, "hour", {"when": "hour"}, {"when": "at_once"}, {"when": "month"},
+                    {"when": ["hour"]}, {"when": "window"}, {"when": None},
+                    *({"when": "window", "window_seconds": seconds}
+                      for seconds in (1, 7, 3e2, 900, 1800, "60", None, True)))),
+]  # fmt: skip
+
+
+def reference(kind: str, plant: Any = "P", **about: Any) -> dict[str, Any]:
+    """Return a reference record that says all that its kind can."""
+    return {
+        "type": f"reference.{kind}.v1", "source": "/lineside", "plant": plant,
+        "data": dict(SAID[kind]), **about,
+    }  # fmt: skip
+
+
+def read(record: dict[str, Any], headers: Any = ()) -> Any:
+    return decode(json.dumps(record).encode(), headers, MES_EVENTS)
+
+
+def reason_of(record: dict[str, Any], headers: Any = ()) -> str:
+    found = read(record, headers)
+    assert isinstance(found, Rejection), found
+    assert found.code == "invalid"
+    return found.reason
+
+
+def test_the_kinds_are_those_of_the_contract() -> None:
+    assert dict(TYPES) == REFERENCE_TYPES
+    assert set(SAID) == set(KINDS)
+
+
+def test_a_record_says_its_key_and_its_members() -> None:
+    found = read(reference("item", "*", seq=7))
+    assert found == Reference(
+        "item", "*", ("I",),
+        Item(
+            item="I", base_uom="kg", conversions={"g": SCALE // 1000, "t": 1000 * SCALE},
+            lot_control=True, consumption="erp", consumption_from=1_795_240_800_000_000,
+        ),
+        7,
+    )  # fmt: skip
+    assert read({**reference("line"), "data": {"line": "L1", "storage": None, "x": [1]}}) == (
+        Reference("line", "P", ("L1",), Line(line="L1"))
+    )
+    assert read(reference("rules")).data == Rules(
+        valid_from=1_796_083_200_000_000,
+        time_zone="Europe/Berlin",
+        transactions={
+            "erp.goods_issue.v1": Cadence("window", 60),
+            "erp.goods_receipt.v1": Cadence("day"),
+        },
+    )
+
+
+def test_a_deletion_needs_the_id_only_and_holds_stay() -> None:
+    gone = {"line": "L1", "work_unit": "W", "deleted": True}
+    assert read({**reference("work_unit"), "data": gone}) == (
+        Reference("work_unit", "P", ("L1", "W"), None)
+    )
+    assert read(reference("line") | {"data": {"line": "L1", "deleted": False}}).data is not None
+    assert reason_of(reference("item") | {"data": {"deleted": True}}) == "data.item is missing"
+    odd = {"item": "I", "base_uom": 5, "deleted": True}
+    assert reason_of(reference("item") | {"data": odd}) == "data.base_uom is 5: not a string"
+    for kind in ("hold", "hold_release"):
+        held = {**SAID[kind], "deleted": True}
+        assert reason_of(reference(kind) | {"data": held}) == (
+            "data.deleted is True: a hold and its release stay"
+        )
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (reference("item", source="/erp"), "source is '/erp': "),
+        (reference("order", "*"), "plant is '*': "),
+        (reference("item", "a/b"), "plant is 'a/b': a '/' in it"),
+        (reference("item", seq=-1), "seq is -1: not a whole number"),
+        (reference("item", seq="7"), "seq is '7': not a whole number"),
+        (reference("item", data=None), "data is missing"),
+        (reference("item", data=[]), "data is []: not an object"),
+        (
+            reference("item", data={"item": "I", "base_uom": "kg", "conversions": {"g": 0}}),
+            "data.conversions is {'g': 0}: 'g' is 0: not above 0 and below 10^6",
+        ),
+        (
+            reference("item", data={"item": "I", "base_uom": "kg", "conversions": {"kg": 1}}),
+            "data.conversions is {'kg': 1}: 'kg' is the base unit",
+        ),
+        (
+            reference("rules", data={"valid_from": SAID["rules"]["valid_from"], "time_zone": "X"}),
+            "data.time_zone is 'X': no IANA name of a time zone",
+        ),
+        (
+            reference("order", data={"order": "O", "status": "open"}),
+            "data.status is 'open': not one of released, held, completed, closed, cancelled",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(record: dict[str, Any], reason: str) -> None:
+    assert reason_of(record).startswith(reason)
+
+
+def test_in_binary_mode_a_seq_is_the_digits_of_a_header() -> None:
+    def given(seq: bytes | None) -> list[tuple[str, bytes | None]]:
+        return [
+            ("ce_specversion", b"1.0"), ("ce_type", b"reference.line.v1"), ("ce_plant", b"P"),
+            ("ce_source", b"/lineside"), ("ce_seq", seq),
+        ]  # fmt: skip
+
+    assert read(SAID["line"], given(b"007")).seq == 7
+    assert read(SAID["line"], given(None)).seq is None
+    for odd in (b"", b"-1", b"1.0", b"\xff", "７".encode(), str(2**63).encode(), b"0" * 20):
+        assert reason_of(SAID["line"], given(odd)).startswith("seq is ")
+
+
+def test_on_the_machines_topic_a_record_is_of_an_unknown_type() -> None:
+    value = json.dumps(reference("item")).encode()
+    found = decode(value, (), MACHINE_EVENTS)
+    assert isinstance(found, Rejection)
+    assert (found.code, found.plant) == ("unknown_type", "P")
+    assert MES_EVENTS in found.reason
+    other = decode(json.dumps({**reference("item"), "type": "reference.bom.v1"}).encode(), (), None)
+    assert isinstance(other, Rejection)
+    assert other.code == "unknown_type"
+
+
+def _mutated(rng: Random) -> dict[str, Any]:
+    kind = rng.choice(list(SAID))
+    record = reference(kind, rng.choice(["P", "P", "*", "a/b", None]))
+    record["seq"] = rng.choice([None, 0, 7, 1e3, -1, 0.5, "7", 2**63 - 1, 2**63, True])
+    data = record["data"]
+    for name in [*data, "deleted"]:
+        if rng.random() < 0.25:
+            data[name] = rng.choice(ODD)
+        elif name in data and rng.random() < 0.1:
+            del data[name]
+    return record
+
+
+def test_readers_agree_with_the_other_reading_of_the_contract() -> None:
+    outcomes = [0, 0]
+    for seed in range(40):
+        rng = Random(seed)
+        for _ in range(100):
+            record = _mutated(rng)
+            value = json.dumps(record).encode()
+            found = decode(value, (), MES_EVENTS)
+            envelope = reading.read_envelope(reading.Record(MES_EVENTS, 0, 0, None, None, value))
+            try:
+                copy = told_by_oracle(record["type"], envelope, 86_400)
+            except reading.Rejected:
+                assert isinstance(found, Rejection), record
+                outcomes[0] += 1
+                continue
+            assert isinstance(found, Reference), (record, found)
+            outcomes[1] += 1
+            assert (found.kind, found.plant, found.id) == copy.key
+            assert found.seq == copy.seq
+            assert _comparable(found) == copy.data
+    assert min(outcomes) > 100
+
+
+def _comparable(found: Reference) -> dict[str, Any] | None:
+    if found.data is None:
+        return None
+    said = {name: value for name, value in asdict(found.data).items() if value is not None}
+    for name in found.data.ID:
+        del said[name]
+    if "transactions" in said:
+        said["transactions"] = {
+            RULED[record]: (cadence.when, cadence.window_seconds)
+            for record, cadence in said["transactions"].items()
+        }
+    return said
+
+
+def test_a_tick_stays_a_tick() -> None:
+    tick = {"type": "clock.tick.v1", "time": "2026-11-21T06:00:00Z"}
+    assert isinstance(read(tick), Tick)
