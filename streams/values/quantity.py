@@ -82,6 +82,13 @@ def _text(scaled: int) -> str:
     return f"{sign}{whole}.{fraction:09d}".rstrip("0") if fraction else f"{sign}{whole}"
 
 
+def fine_text(scaled: int) -> str:
+    """Return `scaled` units of 10^-18, the product of two measures, as `text` spells them."""
+    whole, fraction = divmod(abs(scaled), SCALE * SCALE)
+    sign = "-" if scaled < 0 else ""
+    return f"{sign}{whole}.{fraction:018d}".rstrip("0") if fraction else f"{sign}{whole}"
+
+
 def _out_of_range(small: bool) -> str:
     return "finer than 9 decimal places" if small else "not smaller than 10^15 in size"
 

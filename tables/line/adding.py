@@ -107,6 +107,23 @@ def contribute(
         line.late_events += 1
 
 
+def park(
+    line: Line, plan: Plan, event: scanning.Event, sign: int
+) -> None:
+    """Count what an event would add to rows that go to the ERP as accepted, and as parked.
+
+    With the sign -1 it is taken back.
+    """
+    for part in plan.contributions:
+        if not part.erp or not applies(part.where, event):
+            continue
+        for index in range(len(part.slots)):
+            amount = sign * scanning.number_at(event, part.slot_fields[index])
+            where = part.first_sum + part.slots[index]
+            sums.add_to(line.accepted, where, amount)
+            line.parked[where] = line.parked.get(where, 0) + amount
+
+
 def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row:
     """Return the row to add to, made anew if need be; its page is noted as changed."""
     carried = line.windows[index]

@@ -11,9 +11,11 @@ from streams.values import instant, sums, writer
 from streams.values.cache import keep
 from tables.line import windows
 from tables.line.downtime import count_live_episodes, notify_overdue
+from tables.line.enriching import more_of
 from tables.line.finals import send_finals
 from tables.line.line import Line
 from tables.line.periods import period_at
+from tables.line.sending import put_more
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
 
@@ -38,6 +40,9 @@ class _Form:
         )
         self.short = f"{kind.short}:".encode()
         self.erp = kind.erp
+        self.quantity = (*kind.measures, "quantity").index("quantity")
+        if self.quantity == len(kind.measures):
+            self.quantity = -1
         self.counted = not kind.erp and not kind.episodic
         self.members = [f'"{name}":'.encode() for name in kind.row]
         self.measures = [f'"{name}":"'.encode() for name in kind.measures]
@@ -71,10 +76,9 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
             send_finals(line, end, out)
         else:
             close(line, kind, end, out)
-    line.due = next_due(line, rules)
     if line.pending:
         notify_overdue(line, watermark, rules, out)
-        line.due = min(line.due, min(line.pending.values(), default=windows.FOREVER))
+    line.due = due_of(line, rules)
 
 
 def raise_to(line: Line, watermark: int) -> None:
@@ -83,6 +87,11 @@ def raise_to(line: Line, watermark: int) -> None:
     furthest = watermark - line.timings.grace
     if furthest > line.furthest:
         line.furthest = furthest
+
+
+def due_of(line: Line, rules: Rules) -> int:
+    """Return the watermark at which something leaves: a window closes, or a breakdown is due."""
+    return min(next_due(line, rules), min(line.pending.values(), default=windows.FOREVER))
 
 
 def next_due(line: Line, rules: Rules) -> int:
@@ -153,6 +162,8 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
             writer.put(to, b',"cause_count":')
             writer.put_number(to, row.count)
             writer.put(to, dates)
+            if line.known is not None and line.known.any:
+                _put_more(to, form, line, members, row)
         elif form.counted:
             writer.put(to, b',"count":')
             writer.put_number(to, row.count)
@@ -164,6 +175,18 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
     out.extend(records)
     if corrections:
         line.corrections += corrections
+
+
+def _put_more(
+    to: writer.Writer, form: _Form, line: Line, members: RowMembers, row: Row
+) -> None:
+    """Append what master data adds."""
+    known = line.known
+    assert known is not None  # asked before
+    named = dict(zip(form.kind.row, members, strict=True))
+    amount = row.measures[form.quantity] if form.quantity >= 0 else None
+    told = [str(named[name]) if named.get(name) else None for name in ("work_unit", "item", "uom")]
+    put_more(to, more_of(known, line.plant, line.line, *told, amount))
 
 
 def _form_of(kind: Kind) -> _Form:

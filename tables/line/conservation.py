@@ -10,7 +10,7 @@ from tables.line.rules import Rules
 
 
 class Balance(Struct):
-    """One measure of one windowed record type; billionths. `parked` is 0 until holds park."""
+    """One measure of one windowed record type, in billionths."""
 
     accepted: int = 0
     emitted: int = 0
@@ -42,6 +42,7 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
             found[kind.record, measure] = Balance(
                 accepted=line.accepted[sum_of(kind, slot)],
                 emitted=line.emitted[sum_of(kind, slot)],
+                parked=line.parked.get(sum_of(kind, slot), 0),
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
     _add_downtime(found, line, rules)

@@ -1,7 +1,7 @@
 """Final confirmations wait for what belongs to them: an ERP refuses what comes after a final one."""
 
 from streams.codec import scanning
-from streams.log.record import Outgoing, Record
+from streams.log.record import Outgoing
 from tables.line import kept, windows
 from tables.line.kept import Kept
 from tables.line.line import Line, fall_due
@@ -11,7 +11,7 @@ from tables.line.sending import id_of, send_singly
 from tables.line.windows import Cadence
 
 
-def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, record: Record) -> None:
+def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Kept) -> None:
     """Let a final confirmation wait until the last of the posting windows that hold its time closes.
 
     A late one waits for what carries that window.
@@ -20,10 +20,10 @@ def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, record: 
     start = windows.start_of(cadence, event.time)
     end = windows.end_of(cadence, start)
     carrier = windows.carrier_of(cadence, end, line.watermark, line.furthest)
-    late = windows.start_of(cadence, carrier - 1) if carrier != end else None
+    told.carrier = windows.start_of(cadence, carrier - 1) if carrier != end else None
     for each in _records_of(plan):
         key = id_of(line, each, event)
-        line.finals.setdefault(carrier, {})[key] = kept.kept(record, late)
+        line.finals.setdefault(carrier, {})[key] = told
         line.changed_finals.add((carrier, key))
     fall_due(line, carrier + line.timings.grace)
 

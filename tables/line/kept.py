@@ -22,10 +22,10 @@ class Kept(Struct, gc=False):
     carrier: int | None = None
 
 
-def kept(record: Record, carrier: int | None = None) -> Kept:
+def kept(record: Record) -> Kept:
     """Return what is kept of an event's record; of its headers those of a CloudEvent."""
     headers = tuple((name, value) for name, value in record.headers if _is_told(name))
-    return Kept(record.value or b"", headers, carrier)
+    return Kept(record.value or b"", headers)
 
 
 def _is_told(name: str) -> bool:
@@ -37,7 +37,7 @@ _reader = scanning.Events()
 
 def event_of(waiting: Kept) -> scanning.Event:
     """Return the event again; it's valid until the next one."""
-    return scanning.event_of_decoded(_reader, _decoded(waiting))
+    return scanning.event_ofdecoded_of(_reader, decoded_of(waiting))
 
 
 def trace_of(waiting: Kept) -> bytes | None:
@@ -45,7 +45,8 @@ def trace_of(waiting: Kept) -> bytes | None:
     return traceparent(waiting.value, waiting.headers)
 
 
-def _decoded(waiting: Kept) -> AnyEvent:
+def decoded_of(waiting: Kept) -> AnyEvent:
+    """Return the event again, as the full codec reads it."""
     decoded = decode(waiting.value, waiting.headers, MES_EVENTS)
     if isinstance(decoded, Tick | Rejection):
         raise RuntimeError(f"an event was accepted, and can't be read again: {decoded}")

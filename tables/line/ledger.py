@@ -14,6 +14,10 @@ from tables.line.plans import MEASURE, TEXT, Plan
 PREFIX: Final = "l"
 """Every ledger key begins with it, so that a store can hold other things too."""
 
+REVERSED, PARKED, FREED, SILENT = 1, 2, 4, 8
+"""Flags of an entry: it was taken back; it is parked, or was; it has sent nothing to the ERP."""
+_FLAGS = [bytes([flags]) for flags in range(16)]
+
 _encode = msgspec.msgpack.Encoder().encode
 _to = writer.Writer()
 _TEXT, _MEASURE = TEXT, MEASURE
@@ -106,14 +110,20 @@ def _digest(kind: str, time: int, data: Data) -> bytes:
         return xxh3_128_digest(repr((kind, time, data)).encode())
 
 
-def entry_bytes(time: int, fingerprint: bytes, reversed: bool = False) -> bytes:
-    """Return a ledger entry: 8 bytes of time, 16 of fingerprint, 1 if it was reversed."""
+def entry_bytes(time: int, fingerprint: bytes, flags: int = 0, more: int = 0) -> bytes:
+    """Return a ledger entry: 8 bytes of time, 16 of fingerprint, then what isn't ordinary.
+
+    That is a byte of `flags`; and where it's PARKED 8 bytes of its number, or where it's FREED 8 of
+    the instant from which on it counts.
+    """
     to = _to
     writer.begin(to)
     writer.put_big(to, time)
     writer.put(to, fingerprint)
-    if reversed:
-        writer.put(to, b"\x01")
+    if flags:
+        writer.put(to, _FLAGS[flags])
+        if flags & (PARKED | FREED):
+            writer.put_big(to, more)
     return writer.taken(to)
 
 
@@ -132,6 +142,22 @@ def is_of(entry: bytes, fingerprint: bytes) -> bool:
     return writer.holds(entry, 8, fingerprint)
 
 
-def entry_reversed(entry: bytes) -> bool:
-    """Return whether it was taken back."""
-    return len(entry) > 24
+def entry_flags(entry: bytes) -> int:
+    """Return what isn't ordinary of it."""
+    return entry[24] if len(entry) > 24 else 0
+
+
+def entry_more(entry: bytes) -> int:
+    """Return the number of a parked event, or the instant from which on a freed one counts."""
+    return writer.big_at(entry[25:33])
+
+
+def counts(entry: bytes, oldest: int) -> bool:
+    """Return whether an entry still counts, with a ledger that reaches back to `oldest`.
+
+    That of a parked event counts while it is parked, and then as if it were of the moment in which
+    it was freed, or taken out.
+    """
+    if len(entry) > 25:
+        return bool(entry[24] & PARKED) or writer.big_at(entry[25:33]) >= oldest
+    return writer.big_at(entry) >= oldest

@@ -5,6 +5,7 @@ from typing import Final
 from streams.contract.policy import MEASURES_MAX
 from streams.contract.transactions import place
 from streams.values import cycles, lookup, sums
+from tables.known.known import Known
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
 from tables.line.periods import Boundary, Period, Timings, base_period, base_timings, periods_of
@@ -35,6 +36,8 @@ class Line:
         self.place = place(plant, line)
         self.timings: Timings = base_timings(rules)
         """What the settings say, or the `timing` of its plant."""
+        self.known: Known | None = None
+        """What is known on its partition; None: nothing."""
         self.watermark = watermark
         self.furthest = watermark - self.timings.grace
         """How far watermark - grace has ever been: windows that end here or before have closed."""
@@ -45,6 +48,8 @@ class Line:
         self.emitted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.finals: dict[int, dict[str, Kept]] = {}
         """Final confirmations that wait, by the end of the window that they wait for, and by key."""
+        self.parked: dict[int, int] = {}
+        """What is parked, in billionths, by where a sum is: see `sum_of`."""
         self.boundaries: list[Boundary] = []
         """From which instants on other rules of the plant hold; see `set_boundaries`."""
         self.episodes: dict[str, Episode] = {}

@@ -12,6 +12,8 @@ from streams.contract.events import (
     TYPES,
     DowntimeEnded,
     DowntimeStarted,
+    HoldPlaced,
+    HoldReleased,
     MachineState,
     MachineTelemetry,
     TransactionReversed,
@@ -25,6 +27,20 @@ KINDS: Final = ("text", "measure", "flag", "json", "object")
 TEXT, MEASURE, FLAG = 0, 1, 2
 
 NO_FIELD: Final = -1
+
+TOUCHED: Final = frozenset(
+    {"production.confirmed.v1", "material.consumed.v1", "scrap.declared.v1"}
+)
+"""The event types that a hold keeps from the ERP."""
+
+LOT_CONTROLLED: Final = TOUCHED | {"goods.received.v1"}
+"""Those that need a lot where the item is under lot control."""
+
+CHECKED: Final = LOT_CONTROLLED | {
+    "operation.started.v1", "operation.completed.v1", "rework.declared.v1", "labor.booked.v1",
+    "downtime.started.v1", "downtime.classified.v1",
+}  # fmt: skip
+"""Those that are held against what is known of their plant."""
 
 SUMMARIES, POSTINGS = 1, 2
 """The parts of what an event adds to rows: those of summaries, those that go to the ERP."""
@@ -98,6 +114,18 @@ class Plan:
         self.state_field = numbers["state"] if struct is MachineState else NO_FIELD
         self.field_kinds = bytes([KINDS.index(member.kind) for member in each])
         self.field_names = [_packed(member.name) for member in each]
+        self.is_hold = struct in (HoldPlaced, HoldReleased)
+        self.is_checked = event in CHECKED
+        self.needs_lot = event in LOT_CONTROLLED
+        self.is_touched = event in TOUCHED
+        self.is_consumed = event == "material.consumed.v1"
+        self.lot_field = numbers.get("lot", NO_FIELD)
+        self.item_field = numbers.get("item", NO_FIELD)
+        self.uom_field = numbers.get("uom", NO_FIELD)
+        self.order_field = numbers.get("order", NO_FIELD)
+        self.work_unit_field = numbers.get("work_unit", NO_FIELD)
+        self.reason_field = numbers.get("reason", NO_FIELD)
+        self.quantity_field = numbers.get("quantity", NO_FIELD)
         self.serial_field = numbers.get("serial", NO_FIELD)
         self.final_field = numbers.get("final", NO_FIELD)
         self.contributions = [

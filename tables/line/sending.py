@@ -18,12 +18,13 @@ from streams.contract.transactions import (
 )  # fmt: skip
 from streams.log.record import Outgoing
 from streams.values import instant, spans, writer
+from tables.line.enriching import cost_center_of, more_of
 from tables.line.line import Line
 from tables.line.periods import period_at
-from tables.line.plans import MEASURE, TEXT, AtOnce, Plan
+from tables.line.plans import MEASURE, NO_FIELD, TEXT, AtOnce, Plan
 from tables.line.rules import Rules
 
-_TEXT, _MEASURE = TEXT, MEASURE
+_TEXT, _MEASURE, _NO_FIELD = TEXT, MEASURE, NO_FIELD
 _DAY = 86_400 * instant.SECOND
 _to = writer.Writer()
 _REVERSAL_HEAD = f'{{"specversion":"1.0","type":"{REVERSAL}","source":"{SOURCE}","id":'.encode()
@@ -59,6 +60,9 @@ def send_singly(
     writer.put(to, b'"causes":[')
     spans.put_text_span(to, event.id)
     _end(to, event.time, posted, zone)
+    if line.known is not None and line.known.any:
+        _put_more(to, plan, line, event)
+    writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, writer.taken(to), trace))
 
 
@@ -84,7 +88,38 @@ def send_reversal(
     writer.put_text(to, reversal.id)
     posted = reversal.time if reversal.time >= line.furthest else line.watermark
     _end(to, reversal.time, posted, zone)
+    if line.known is not None and line.known.any:
+        put_more(to, cost_center_of(line.known, line.plant, line.line))
+    writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, REVERSAL, writer.taken(to), trace))
+
+
+def _put_more(to: writer.Writer, plan: Plan, line: Line, event: scanning.Event) -> None:
+    """Append what master data adds."""
+    known = line.known
+    assert known is not None  # asked before
+    told = [
+        spans.text_of(scanning.span_at(event, field)) if has(event, field) else None
+        for field in (plan.work_unit_field, plan.item_field, plan.uom_field)
+    ]
+    amount = None
+    if has(event, plan.quantity_field):
+        amount = scanning.number_at(event, plan.quantity_field)
+    put_more(to, more_of(known, line.plant, line.line, *told, amount))
+
+
+def put_more(to: writer.Writer, more: dict[str, str]) -> None:
+    """Append members to those of `data`."""
+    for name, value in more.items():
+        writer.put(to, b',"')
+        writer.put(to, name.encode())
+        writer.put(to, b'":')
+        writer.put_text(to, value)
+
+
+def has(event: scanning.Event, field: int) -> bool:
+    """Return whether an event has a member; its type may have none such."""
+    return field != _NO_FIELD and scanning.has(event, field)
 
 
 def _begin(to: writer.Writer, head: bytes, id: str, time: int, line: Line) -> None:
@@ -122,7 +157,7 @@ def _end(to: writer.Writer, time: int, posted: int, zone: tzinfo | None) -> None
     writer.put(to, _date_of(time, zone))
     writer.put(to, b'","posting_date":"')
     writer.put(to, _date_of(posted, zone))
-    writer.put(to, b'"}}')
+    writer.put(to, b'"')
 
 
 def id_of(line: Line, record: AtOnce, event: scanning.Event) -> str:
@@ -181,5 +216,8 @@ def _send(
     posted = at if at >= line.furthest else line.watermark
     told = [cause], 1, instant.date(at, zone), instant.date(posted, zone)
     data.update(zip(COMMON, told, strict=True))
+    if line.known is not None and line.known.any:
+        unit = data["work_unit"] if kind == NOTIFICATION else None
+        data.update(cost_center_of(line.known, line.plant, line.line, unit))
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, kind, value))

@@ -13,16 +13,20 @@ from streams.log.record import Outgoing
 from streams.values import lookup, spans
 from tables.line import adding, closing, finals, ledger, sending
 from tables.line.downtime import learn
+from tables.line.kept import Kept, decoded_of, event_of, kept, trace_of
 from tables.line.line import Line
 from tables.line.periods import Period, base_period, period_at
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
-from tables.partition import refusing, ticking
+from tables.partition import freeing, holds, learning, refusing, ticking
 from tables.partition.head import NEVER
 from tables.store.store import Changes
 
 if TYPE_CHECKING:
     from tables.partition.partition import Partition
+
+_WAITED: Final = -1
+"""In place of a record's number: the event is one that was parked."""
 
 NO_BOUND: Final = 2**62
 NO_TIMESTAMP = scanning.NO_TIMESTAMP
@@ -43,6 +47,8 @@ class Batch:
         self.rules = rules
         self.lines = partition.lines
         self.counts = partition.counts
+        self.known = partition.known
+        self.parking = partition.parking
         self.plans = base_period(rules, "").plans
         self.events = scanning.Events()
         self.seen = lookup.Lookup()
@@ -54,8 +60,10 @@ class Batch:
         """The ledger's key of each record that carries a transaction."""
         self.of_reversed: dict[bytes, bytes] = {}
         """What the ledger has of the events that the batch's reversals name."""
+        self.waiting = Kept(b"")
+        """The parked event that goes on."""
         self.number = 0
-        self.future_max, self.retention = rules.future_max, rules.retention
+        self.retention = rules.retention
         self.bucket = rules.bucket
         self.bounded = bounds is not None
         self.rows_max = NO_BOUND if bounds is None else bounds.rows
@@ -133,12 +141,13 @@ class Batch:
 
     def _take(self, number: int, key: bytes | None, stored: bytes | None) -> bool:
         """Take one record; return whether it is taken, or a bound came before."""
+        if self.parking.freeing and not freeing.go_on(self):
+            return False
         event = scanning.event_at(self.events, number)
         if event.kind == scanning.TICK:
             return ticking.tick(self, number)
         if event.kind == scanning.REFERENCE:
-            self.counts.tick += 1
-            return True
+            return self._learn(number)
         if event.kind < 0:
             refusing.refuse(self, number, self.events.decoded_at(number))
             return True
@@ -151,7 +160,8 @@ class Batch:
             line = self.partition.line(record.key)  # type: ignore[arg-type]  # it is its line's
         at = event.time
         timestamp = scanning.timestamp_at(self.events, number)
-        if timestamp != NO_TIMESTAMP and at - timestamp > self.future_max:
+        future_max = self._future_max(number) if line is None else line.timings.future_max
+        if timestamp != NO_TIMESTAMP and at - timestamp > future_max:
             refusing.reject(self, number, "from_the_future", refusing.future(at, timestamp))
             return True
         entry = known = fingerprint = None
@@ -164,7 +174,7 @@ class Batch:
             assert key is not None  # `read` has made one
             known = self.fresh.get(key)
             entry = stored if known is None else known
-            if entry is not None and ledger.entry_time(entry) >= oldest:
+            if entry is not None and ledger.counts(entry, oldest):
                 if ledger.is_of(entry, fingerprint):
                     assert line is not None  # it has a ledger
                     self.duplicates += 1
@@ -178,9 +188,12 @@ class Batch:
                     return True
             elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
                 return True
+            elif self.known.any and not refusing.known_passes(self, number, plan):
+                return True
         if line is None:
             decoded = self.events.decoded_at(number)
             line = Line(decoded.plant, decoded.line, at, self.rules)
+            learning.begin_line(line, self.known)
             self.lines[line.key] = line
         elif at > line.watermark:
             if at < line.due:
@@ -203,6 +216,8 @@ class Batch:
             self._take_back(line, number)
         else:
             self._fold(line, event, number)
+            if self.parking.freeing:
+                freeing.go_on(self)
         return True
 
     def _line_of(self, number: int, event: scanning.Event) -> Line | None:
@@ -237,34 +252,114 @@ class Batch:
             line.bucket_keys = line.expiring.setdefault(number, [])
         line.bucket_keys.append(key)
 
+    def _learn(self, number: int) -> bool:
+        """Take a reference record."""
+        told = self.events.decoded_at(number)
+        if told.kind == "timing":
+            problem = learning.grace_problem(told, self.partition)
+            if problem is not None:
+                refusing.refuse(self, number, problem)
+                return True
+        learning.learn(self, told)
+        self.counts.tick += 1
+        if self.parking.freeing:
+            freeing.go_on(self)
+        return True
+
     def _fold(self, line: Line, event: scanning.Event, number: int) -> None:
         """Add an accepted event to its line; what it sends at once leaves."""
         period = self._period_of(line, event.time)
         plan = period.plans[event.kind]
-        if plan.final_field != _NO_FIELD and scanning.has(event, plan.final_field):
+        if plan.is_touched and self.known.any and self._is_held_back(line, period, event, number):
             self._contribute(line, plan, period, event, _SUMMARIES)
-            finals.wait(line, plan, period, event, self.events.record_at(number))
-        elif plan.serial_field != _NO_FIELD and scanning.has(event, plan.serial_field):
-            self._contribute(line, plan, period, event, _SUMMARIES)
-            self._send(line, plan, plan.by_window, event, period, number)
-            self._send(line, plan, plan.at_once, event, period, number)
         else:
-            self._contribute(line, plan, period, event, _SUMMARIES | _POSTINGS)
-            self._send(line, plan, plan.at_once, event, period, number)
+            self._post(line, plan, period, event, number, _SUMMARIES)
         if plan.is_stop:
             begin = len(self.out)
             learn(line, self.events.decoded_at(number), self.rules, self.out)
             self.changed = max(self.changed, len(line.changed_pages))
             self._mark(begin, number)
+        elif plan.is_hold:
+            held = self.events.decoded_at(number)
+            told = holds.reference_of(held)
+            self.out.append(holds.outgoing_of(line, held, told))
+            learning.learn(self, told)
         elif plan.state_field != _NO_FIELD:
             state = scanning.span_at(event, plan.state_field)
             if not spans.is_text(state, line.state):
                 line.state = spans.text_of(state)
 
+    def _is_held_back(
+        self, line: Line, period: Period, event: scanning.Event, number: int
+    ) -> bool:
+        """Return whether an accepted event sends nothing to the ERP, or not yet: then it's parked."""
+        plan = period.plans[event.kind]
+        key = self.keys[number]
+        assert key is not None  # it carries a transaction
+        entry = self.fresh[key]
+        assert entry is not None  # it was entered just now
+        flags, more = ledger.SILENT, 0
+        touchable = holds.touchable_of(plan, event)
+        if not plan.is_consumed or not holds.is_backflushed(
+            self.known, line.plant, touchable[1], event.time
+        ):
+            if not holds.is_touched(self.known, line.plant, touchable):
+                return False
+            flags = ledger.PARKED
+            more = self.parking.park(line.key, touchable, kept(self.events.record_at(number)))
+            if not self._is_single(plan, event):
+                adding.park(line, plan, event, 1)
+        fingerprint = ledger.entry_fingerprint(entry)
+        self.fresh[key] = ledger.entry_bytes(event.time, fingerprint, flags, more)
+        return True
+
+    def _is_single(self, plan: Plan, event: scanning.Event) -> bool:
+        """Return whether an event leaves by itself though others like it go by window."""
+        return sending.has(event, plan.final_field) or sending.has(event, plan.serial_field)
+
+    def go_on(self, line: Line, waiting: Kept) -> None:
+        """Post an event that was parked, by the late rules."""
+        event = event_of(waiting)
+        period = self._period_of(line, event.time)
+        plan = period.plans[event.kind]
+        self.touch(line)
+        if not self._is_single(plan, event):
+            adding.park(line, plan, event, -1)
+        self.waiting = waiting
+        self._post(line, plan, period, event, _WAITED, 0)
+        key = ledger.identity_of(event)
+        fingerprint = self._fingerprint_of(plan, event, _WAITED)
+        flags = ledger.FREED
+        at = line.watermark
+        self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
+        self._enter(line, key, at, ledger.entry_bytes(event.time, fingerprint, flags, at))
+
+    def _post(
+        self, line: Line, plan: Plan, period: Period, event: scanning.Event, number: int,
+        parts: int,
+    ) -> None:  # fmt: skip
+        """Send what an event sends, or add it to its rows; to those of `parts` in any case."""
+        if plan.final_field != _NO_FIELD and scanning.has(event, plan.final_field):
+            self._contribute(line, plan, period, event, parts)
+            finals.wait(line, plan, period, event, self._kept(number))
+        elif plan.serial_field != _NO_FIELD and scanning.has(event, plan.serial_field):
+            self._contribute(line, plan, period, event, parts)
+            self._send(line, plan, plan.by_window, event, period, number)
+            self._send(line, plan, plan.at_once, event, period, number)
+        else:
+            self._contribute(line, plan, period, event, parts | _POSTINGS)
+            self._send(line, plan, plan.at_once, event, period, number)
+
+    def _kept(self, number: int) -> Kept:
+        return self.waiting if number == _WAITED else kept(self.events.record_at(number))
+
+    def _trace_of(self, number: int) -> bytes | None:
+        return trace_of(self.waiting) if number == _WAITED else self.events.trace_at(number)
+
     def _contribute(
         self, line: Line, plan: Plan, period: Period, event: scanning.Event, parts: int
     ) -> None:
-        if plan.contributions:
+        if parts and plan.contributions:
             adding.contribute(line, plan, period, event, 1, None, parts, self.number)
 
     def _send(
@@ -273,7 +368,7 @@ class Batch:
     ) -> None:  # fmt: skip
         for record in records:
             if adding.applies(record.where, event):
-                trace = self.events.trace_at(number)
+                trace = self._trace_of(number)
                 sending.send_at_once(line, plan, record, event, period.zone, trace, self.out)
 
     def _period_of(self, line: Line, at: int) -> Period:
@@ -287,27 +382,42 @@ class Batch:
         """Mark the original of an accepted reversal, and take back what it has led to."""
         reversal = self.events.decoded_at(number)
         key = refusing.reversed_key(reversal)
-        entry = self.known(key)
+        entry = self.known_entry(key)
         assert entry is not None  # the checks have found it
-        at = ledger.entry_time(entry)
-        self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
-        fingerprint = ledger.entry_fingerprint(entry)
-        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint, True))
         read = read_original(reversal.data.original)
         assert not isinstance(read, str)  # the checks have read it
         original = scanning.event_of_original(self.events, read)
         period = self._period_of(line, original.time)
         plan = period.plans[original.kind]
+        flags, more = ledger.entry_flags(entry), ledger.entry_more(entry)
         self._add_back(line, plan, period, original, reversal.id, _SUMMARIES)
+        if flags & ledger.PARKED:
+            self.parking.take_out(line.key, holds.touchable_of(plan, original), more)
+            if not self._is_single(plan, original):
+                adding.park(line, plan, original, -1)
+            flags, more = ledger.FREED, line.watermark
+        elif not flags & ledger.SILENT:
+            self._take_back_posted(line, plan, period, original, number)
+        at = more if flags & ledger.FREED else original.time
+        fingerprint = ledger.entry_fingerprint(entry)
+        flags |= ledger.REVERSED
+        self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
+        self._enter(line, key, at, ledger.entry_bytes(original.time, fingerprint, flags, more))
+
+    def _take_back_posted(
+        self, line: Line, plan: Plan, period: Period, original: scanning.Event, number: int
+    ) -> None:
+        """Take back what an event has sent to the ERP, or what of it still waits."""
+        reversal = self.events.decoded_at(number)
         records = [
             each for each in (*plan.at_once, *plan.by_window)
             if adding.applies(each.where, original)
         ]  # fmt: skip
-        if plan.final_field != _NO_FIELD and scanning.has(original, plan.final_field):
+        if sending.has(original, plan.final_field):
             where = line.place, reversal.source, reversal.data.reverses
             if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):
                 return
-        elif plan.serial_field == _NO_FIELD or not scanning.has(original, plan.serial_field):
+        elif not sending.has(original, plan.serial_field):
             self._add_back(line, plan, period, original, reversal.id, _POSTINGS)
             records = [each for each in records if each not in plan.by_window]
         zone = self._period_of(line, reversal.time).zone
@@ -322,12 +432,19 @@ class Batch:
         if plan.contributions:
             adding.contribute(line, plan, period, original, -1, cause, parts, self.number)
 
+    def _future_max(self, number: int) -> int:
+        """Return how far the time of an event may be ahead of its record, on a line not seen yet."""
+        plant = self.events.decoded_at(number).plant
+        return learning.timings_of(self.rules, self.known, plant).future_max
+
     def _fingerprint_of(self, plan: Plan, event: scanning.Event, number: int) -> bytes:
         if not plan.is_reversal:
             try:
                 return ledger.fingerprint_of(plan, event)
             except OverflowError:
                 pass
+        if number == _WAITED:
+            return ledger.fingerprint(decoded_of(self.waiting))
         return ledger.fingerprint(self.events.decoded_at(number))
 
     def _is_crowded(self, line: Line, watermark: int) -> bool:
@@ -347,7 +464,7 @@ class Batch:
         close_some(line, watermark, self.rules, self.out, self.rows_max)
         self.touch(line)
 
-    def known(self, key: bytes) -> bytes | None:
+    def known_entry(self, key: bytes) -> bytes | None:
         """Return what the ledger has of an event that a reversal names."""
         found = self.fresh.get(key)
         return self.of_reversed.get(key) if found is None else found

@@ -2,9 +2,10 @@
 
 from typing import Any, Protocol
 
+from streams.codec import scanning
 from streams.codec.decode import read_original, slash_problem
 from streams.contract.checks import Code
-from streams.contract.events import REVERSIBLE, AnyEvent, TransactionReversed
+from streams.contract.events import REVERSIBLE, AnyEvent, HoldPlaced, TransactionReversed
 from streams.contract.rejection import Rejection, exception_data, exception_key, shown
 from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import EXCEPTION, encode
@@ -13,7 +14,10 @@ from streams.values.instant import text as instant_text
 from tables.line import episodes, ledger
 from tables.line.downtime import forget
 from tables.line.line import Line
+from tables.line.plans import Plan
 from tables.line.rules import Rules
+from tables.partition import holds
+from tables.partition.required import lacking
 
 
 class Judged(Protocol):
@@ -53,7 +57,7 @@ class Judged(Protocol):
         """Note that a line changes."""
         ...
 
-    def known(self, key: bytes) -> bytes | None:
+    def known_entry(self, key: bytes) -> bytes | None:
         """Return what the ledger has of an event that a reversal names."""
         ...
 
@@ -91,12 +95,33 @@ def stop_passes(batch: Judged, number: int, line: Line | None, oldest: int) -> b
     return reason is None
 
 
+def known_passes(batch: Judged, number: int, plan: Plan) -> bool:
+    """Apply checks 15a, 16 and 17; refuse what doesn't pass."""
+    event = scanning.event_at(batch.events, number)
+    known = batch.partition.known
+    if plan.is_hold:
+        placed = batch.events.decoded_at(number)
+        if isinstance(placed, HoldPlaced):
+            reason = holds.conflict(known, placed)
+            if reason is not None:
+                reject(batch, number, "hold_conflict", reason)
+                return False
+    if plan.is_checked:
+        own = known.plants.get(batch.events.decoded_at(number).plant)
+        if own is not None and own.require:
+            refusal = lacking(known, own.require, plan, event)
+            if refusal is not None:
+                reject(batch, number, *refusal)
+                return False
+    return True
+
+
 def reversal_passes(batch: Judged, number: int, line: Line | None, oldest: int) -> bool:
     """Apply checks 11 to 14; refuse what doesn't pass."""
     event = batch.events.decoded_at(number)
     reverses = event.data.reverses
-    entry = batch.known(reversed_key(event))
-    if entry is None or line is None or ledger.entry_time(entry) < oldest:
+    entry = batch.known_entry(reversed_key(event))
+    if entry is None or line is None or not ledger.counts(entry, oldest):
         reason = f"data.reverses is {shown(reverses)}: no such event in the ledger"
         reject(batch, number, "unknown_reversal", reason)
         return False
@@ -113,7 +138,7 @@ def reversal_passes(batch: Judged, number: int, line: Line | None, oldest: int) 
         reason = f"data.original isn't what was accepted as {shown(reverses)}"
         reject(batch, number, "reversal_mismatch", reason)
         return False
-    if ledger.entry_reversed(entry):
+    if ledger.entry_flags(entry) & ledger.REVERSED:
         reason = f"data.reverses is {shown(reverses)}: it was reversed already"
         reject(batch, number, "already_reversed", reason)
         return False

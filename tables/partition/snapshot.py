@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tables.line import episodes
-from tables.line.closing import next_due
+from tables.line.closing import due_of
 from tables.line.downtime import forget
-from tables.line.ledger import entry_time
+from tables.line.ledger import counts
 from tables.line.line import Line, counted_to
 from tables.line.rules import Rules
 from tables.partition import stored
@@ -226,7 +226,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
             keys = stored.read_expiring(value)
             for key, entry in zip(keys, partition.store.get_many(keys), strict=True):
                 # An identity may have been accepted anew since, with a later time.
-                if entry is not None and entry_time(entry) < oldest:
+                if entry is not None and not counts(entry, oldest):
                     gone.append((key, None))
             gone.append((index_key, None))
         line.oldest_bucket = line_oldest
@@ -244,4 +244,4 @@ def _recall(line: Line, rules: Rules) -> None:
             line.live.add(name)
         if episode.end is None and not episode.planned and not episode.notified:
             line.pending[name] = episode.start + rules.breakdown
-    line.due = min(next_due(line, rules), min(line.pending.values(), default=FOREVER))
+    line.due = due_of(line, rules)

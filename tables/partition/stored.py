@@ -57,6 +57,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.closed_to,
         line.furthest,
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
+        [[where, str(amount)] for where, amount in line.parked.items() if amount],
     ]
     return _encode(told)
 
@@ -82,7 +83,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
     if more:
         line.closed_to = more[0]
     if len(more) > 1:
-        furthest, boundaries = more[1:3]
+        furthest, boundaries, parked = more[1:4]
+        line.parked = {where: int(amount) for where, amount in parked}
         line.furthest = max(line.furthest, furthest)
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])

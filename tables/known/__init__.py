@@ -1,0 +1,1 @@
+"""What reference records have made known on a partition, and what is done with it."""

@@ -1,0 +1,55 @@
+"""What is known of the things that an event names, looked up by their bytes in its record."""
+
+from typing import Any
+
+from streams.values import lookup, spans, writer
+from streams.values.spans import Span
+from tables.known.known import Fact, Known
+
+_to = writer.Writer()
+
+
+def line_of(known: Known, plant: Span, line: Span) -> Any:
+    """Return the data of the `line` record of a line, None if there is none."""
+    return _data(known, "line", b"kl", plant, line, None)
+
+
+def work_unit_of(known: Known, plant: Span, line: Span, work_unit: Span) -> Any:
+    """Return the data of a work unit of a line, None if it isn't known."""
+    return _data(known, "work_unit", b"ku", plant, line, work_unit)
+
+
+def order_of(known: Known, plant: Span, order: Span) -> Any:
+    """Return the data of an order, None if it isn't known."""
+    return _data(known, "order", b"ko", plant, order, None)
+
+
+def item_of(known: Known, plant: Span, item: Span) -> Any:
+    """Return the data of an item, None if it isn't known; the plant's own goes before that of `*`."""
+    own = _data(known, "item", b"ki", plant, item, None)
+    return _data(known, "item", b"ki*", None, item, None) if own is None else own
+
+
+def reason_of(known: Known, plant: Span, reason: Span) -> Any:
+    """Return the data of a reason, None if it isn't known; as of an item."""
+    own = _data(known, "reason", b"kr", plant, reason, None)
+    return _data(known, "reason", b"kr*", None, reason, None) if own is None else own
+
+
+def _data(
+    known: Known, kind: str, head: bytes, plant: Span, first: Span, second: Span
+) -> Any:
+    to = _to
+    writer.begin(to)
+    writer.put(to, head)
+    if spans.is_there(plant):
+        spans.put_span(to, plant)
+    writer.put(to, b"\0")
+    spans.put_span(to, first)
+    if spans.is_there(second):
+        writer.put(to, b"\0")
+        spans.put_span(to, second)
+    fact: Fact | None = lookup.found_written(known.cached, to)
+    if fact is None:
+        fact = known.found(kind, writer.taken(to))
+    return fact.data

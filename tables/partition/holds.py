@@ -1,0 +1,88 @@
+"""Holds: what they touch, what contradicts one, and what the job itself writes of them."""
+
+from streams.codec import scanning
+from streams.contract.events import HoldPlaced, HoldReleased
+from streams.contract.reference import Hold, HoldRelease, Reference
+from streams.contract.rejection import shown
+from streams.contract.topics import REFERENCE
+from streams.contract.transactions import encode, reference_key, row_text
+from streams.log.record import Outgoing
+from streams.values import instant, spans
+from tables.known.known import Known
+from tables.line.line import Line
+from tables.line.plans import Plan
+from tables.line.sending import has
+
+Touchable = tuple[str | None, str, str]
+"""(lot, item, order) of an event: what holds can name."""
+
+
+def conflict(known: Known, event: HoldPlaced) -> str | None:
+    """Return why a placed hold contradicts what is known of it (check 15a), None if it doesn't."""
+    data = event.data
+    if known.data("hold_release", event.plant, data.hold) is not None:
+        return f"data.hold is {shown(data.hold)}: it was released already"
+    placed = known.data("hold", event.plant, data.hold)
+    for name in ("scope", "value", "item"):
+        if placed is not None and getattr(placed, name) != getattr(data, name):
+            was, is_ = shown(getattr(placed, name)), shown(getattr(data, name))
+            return f"data.{name} is {is_}, but hold {shown(data.hold)} was placed with {was}"
+    return None
+
+
+def touchable_of(plan: Plan, event: scanning.Event) -> Touchable:
+    """Return what a hold can name of an event."""
+    lot = spans.text_of(scanning.span_at(event, plan.lot_field)) if has(event, plan.lot_field) else None
+    item = spans.text_of(scanning.span_at(event, plan.item_field))
+    return lot, item, spans.text_of(scanning.span_at(event, plan.order_field))
+
+
+def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
+    """Return whether a hold, or the status of its order, keeps an event from the ERP."""
+    lot, item, order = touchable
+    own = known.plants.get(plant)
+    if own is not None and own.holds:
+        holds = own.holds
+        if ("item", item) in holds or ("order", order) in holds:
+            return True
+        if lot is not None:
+            of_lot = holds.get(("lot", lot))
+            if of_lot is not None and any(named in (None, item) for named in of_lot.values()):
+                return True
+    told = known.data("order", plant, order)
+    return told is not None and told.status == "held"
+
+
+def is_backflushed(known: Known, plant: str, item: str, at: int) -> bool:
+    """Return whether the ERP itself books what is consumed of an item at an instant."""
+    told = known.of_all("item", plant, item)
+    if told is None:
+        return False
+    begun = told.consumption_from is None or at >= told.consumption_from
+    return (told.consumption == "erp") is begun
+
+
+def reference_of(event: HoldPlaced | HoldReleased) -> Reference:
+    """Return what a hold, or its release, makes known."""
+    if isinstance(event, HoldPlaced):
+        told = event.data
+        hold = Hold(
+            hold=told.hold, scope=told.scope, value=told.value, item=told.item, reason=told.reason
+        )
+        return Reference("hold", event.plant, (told.hold,), hold)
+    release = HoldRelease(hold=event.data.hold, disposition=event.data.disposition)
+    return Reference("hold_release", event.plant, (event.data.hold,), release)
+
+
+def outgoing_of(line: Line, event: HoldPlaced | HoldReleased, told: Reference) -> Outgoing:
+    """Return the record for `reference.v1` that a hold, or its release, leads to."""
+    kind = f"reference.{told.kind}.v1"
+    id = f"rf:{line.place}:{row_text((event.source, event.id))}"
+    data = {
+        name: value
+        for name in told.data.__struct_fields__
+        if (value := getattr(told.data, name)) is not None
+    }
+    value = encode(kind, id, instant.text(event.time), event.plant, "*", data)
+    key = reference_key(told.kind, told.plant, told.id)
+    return Outgoing(REFERENCE, key, id, kind, value)

@@ -1,0 +1,182 @@
+"""Events that holds keep from the ERP: parked as they came, and found again when they are freed.
+
+The store has them by line and by what a hold can name of them, and numbered in the order in which
+they were accepted. In memory is how many there are of each.
+"""
+
+from array import array
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from tables.known.known import Get, Known, Scan
+from tables.line.kept import Kept
+from tables.partition.holds import Touchable, is_touched
+
+PARKED: Final = b"p"
+GROUP: Final = b"g"
+"""Prefixes of the store's keys: then the line's key, a zero byte, and the number of the group; for
+an event its own number, too."""
+
+READ_AT_ONCE: Final = 256
+
+Named = tuple[str, str, str]
+"""(plant, scope, value): what a hold names, or an order's status is of."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_read = msgspec.msgpack.Decoder(Kept).decode
+
+
+class Group:
+    """The parked events of a line with the same lot, item and order."""
+
+    def __init__(self, line: bytes, number: int, touchable: Touchable, count: int = 0) -> None:
+        self.line = line
+        self.number = number
+        """That of its first event."""
+        self.touchable = touchable
+        self.count = count
+
+    def key(self, prefix: bytes, number: int | None = None) -> bytes:
+        """Return a key of the store: of the group, or with its number of an event."""
+        key = prefix + self.line + b"\0" + self.number.to_bytes(8, "big")
+        return key if number is None else key + number.to_bytes(8, "big")
+
+
+class Freed:
+    """The events of one line that go on, in the order in which they were accepted."""
+
+    def __init__(self, line: bytes, groups: list[Group], scan: Scan) -> None:
+        self.line = line
+        self.groups = groups
+        numbers, places = array("Q"), array("L")
+        for place, group in enumerate(groups):
+            for key, _ in scan(group.key(PARKED)):
+                numbers.append(int.from_bytes(key[-8:], "big"))
+                places.append(place)
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        self.numbers = array("Q", [numbers[each] for each in order])
+        self.places = array("L", [places[each] for each in order])
+        self.at = 0
+
+    def rest(self) -> Iterator[tuple[Group, int]]:
+        """Yield the group and the number of each that hasn't gone on yet; what is yielded has."""
+        while self.at < len(self.numbers):
+            self.at += 1
+            yield self.groups[self.places[self.at - 1]], self.numbers[self.at - 1]
+
+
+class Parking:
+    """All that is parked on a partition; `changed` is what its store doesn't have yet."""
+
+    def __init__(self, get: Get, scan: Scan) -> None:
+        self._get, self._scan = get, scan
+        self.changed: dict[bytes, bytes | None] = {}
+        self.groups: dict[bytes, dict[Touchable, Group]] = {}
+        """By line."""
+        self.named: dict[Named, dict[bytes, int]] = {}
+        """How many groups of which lines a hold of that could touch."""
+        self.freeing: list[Freed] = []
+        """What goes on before the next record is taken, the last line first."""
+        self.count = 0
+        self.next = 0
+        """The number of the next event that is parked."""
+        for key, value in scan(GROUP):
+            line = key[1:-9]
+            number, touchable, count, following = _decode(value)
+            self._add(Group(line, number, tuple(touchable), count))
+            self.count += count
+            self.next = max(self.next, following)
+
+    def park(self, line: bytes, touchable: Touchable, kept: Kept) -> int:
+        """Park an event of a line; return its number."""
+        number = self.next
+        self.next += 1
+        group = self.groups.get(line, {}).get(touchable)
+        if group is None:
+            group = Group(line, number, touchable)
+            self._add(group)
+        self.changed[group.key(PARKED, number)] = _encode(kept)
+        self._count(group, 1)
+        return number
+
+    def take_out(self, line: bytes, touchable: Touchable, number: int) -> None:
+        """Let go of one event, by the number that `park` gave."""
+        self.let_go(self.groups[line][touchable], number)
+
+    def let_go(self, group: Group, number: int) -> Kept:
+        """Return an event, which is parked no longer."""
+        key = group.key(PARKED, number)
+        found = self.changed.get(key) or self._get(key)
+        if found is None:
+            raise RuntimeError(f"the parked event {number} of {group.line!r} isn't in the store")
+        self.changed[key] = None
+        self._count(group, -1)
+        return _read(found)
+
+    def free(self, known: Known, named: list[Named] | None = None) -> None:
+        """Find what nothing keeps from the ERP any more; `named` is what may free (None: all)."""
+        lines = self.groups.keys() if named is None else {
+            line for each in named for line in self.named.get(each, ())
+        }  # fmt: skip
+        for line in sorted(lines, reverse=True):
+            plant = line.decode().split("/")[0]
+            free = [
+                group
+                for group in self.groups[line].values()
+                if not is_touched(known, plant, group.touchable)
+            ]
+            if free:
+                self.freeing.append(Freed(line, free, self._seen))
+
+    def oldest(self, line: bytes) -> Kept | None:
+        """Return the event of a line that has been parked the longest, None if there is none."""
+        groups = self.groups.get(line, {}).values()
+        first = [next(iter(self._seen(group.key(PARKED))), None) for group in groups]
+        found = min([each for each in first if each], key=lambda one: one[0][-8:], default=None)
+        return None if found is None else _read(found[1])
+
+    def _seen(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what the store will have under a prefix, unordered."""
+        fresh = {
+            key: value for key, value in self.changed.items() if key.startswith(prefix)
+        }
+        for key, value in self._scan(prefix):
+            if key not in fresh:
+                yield key, value
+        for key, changed in fresh.items():
+            if changed is not None:
+                yield key, changed
+
+    def _add(self, group: Group) -> None:
+        self.groups.setdefault(group.line, {})[group.touchable] = group
+        for named in _named_by(group):
+            lines = self.named.setdefault(named, {})
+            lines[group.line] = lines.get(group.line, 0) + 1
+
+    def _count(self, group: Group, more: int) -> None:
+        self.count += more
+        group.count += more
+        told = [group.number, group.touchable, group.count, self.next]
+        self.changed[group.key(GROUP)] = _encode(told) if group.count else None
+        if group.count:
+            return
+        del self.groups[group.line][group.touchable]
+        if not self.groups[group.line]:
+            del self.groups[group.line]
+        for named in _named_by(group):
+            lines = self.named[named]
+            lines[group.line] -= 1
+            if not lines[group.line]:
+                del lines[group.line]
+                if not lines:
+                    del self.named[named]
+
+
+def _named_by(group: Group) -> list[Named]:
+    plant = group.line.decode().split("/")[0]
+    lot, item, order = group.touchable
+    named = [(plant, "item", item), (plant, "order", order)]
+    return named if lot is None else [*named, (plant, "lot", lot)]
