@@ -7,16 +7,30 @@ import msgspec
 
 from streams.codec.document import (
     NESTING_MAX,
-    VALUE_BYTES_MAX,
     Headers,
-    binary_envelope,
     read_document,
+    read_envelope,
 )
 from streams.codec.measures import reader
+from streams.codec.ordinary import hides_nothing, printable, surely_shallow
 from streams.codec.reference import read_reference
 from streams.contract.checks import Code
-from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Data, Tick
-from streams.contract.members import NAME_CHARACTERS_MAX, member_problem, members, text_problem
+from streams.contract.events import (
+    REVERSIBLE,
+    TICK_TYPE,
+    TYPES,
+    AnyEvent,
+    Data,
+    Tick,
+)
+from streams.contract.members import (
+    NAME_CHARACTERS_MAX,
+    PLACE_CHARACTERS_MAX,
+    member_problem,
+    members,
+    place_problem,
+    text_problem,
+)
 from streams.contract.reference import TYPES as REFERENCE_TYPES
 from streams.contract.reference import Reference
 from streams.contract.rejection import Rejection, shown
@@ -25,8 +39,6 @@ from streams.log.headers import is_binary
 from streams.values import instant
 from streams.values.instant import RESTS, WHOLES
 from streams.values.quantity import Number
-
-PLACE_CHARACTERS_MAX: Final = 128
 
 Decoded = AnyEvent | Tick | Reference | Rejection
 
@@ -38,20 +50,22 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
 
     `topic` is the input topic that the record is on, None if it follows from the event's type.
 
-    The typed decoder takes only what can't hide anything that it doesn't look at: printable text
-    without escapes (so no control character, no surrogate and no broken UTF-8, not even in a member
-    that it skips) and of modest nesting. All else, and all that it refuses, goes to `decode_plain`,
-    which agrees with it.
+    The typed decoder takes only what can't hide anything that it doesn't look at: printable text in
+    form C without escapes (so no control character, no surrogate and no broken UTF-8, not even in a
+    member that it skips), of modest nesting, and what `hides_nothing`. All else, and all that it
+    refuses, goes to `decode_plain`, which agrees with it.
     """
     if (
         value.__class__ is bytes  # neither None nor a part of a value
         and 92 not in value  # a backslash
-        and (127 not in value if value.isascii() else _printable(value))  # DEL
-        and (len(value) <= 2 * NESTING_MAX or _surely_shallow(value))
+        and (127 not in value if value.isascii() else printable(value))  # DEL
+        and (len(value) <= 2 * NESTING_MAX or surely_shallow(value))
         and (not headers or not is_binary(headers))
     ):
         try:
             event: Any = _decode(value)
+            if not hides_nothing(value, event):
+                return decode_plain(value, headers, topic)
             time: Any = event.time
             try:
                 event.time = WHOLES[time[:19]] + RESTS[time[19:]]
@@ -67,24 +81,11 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
     return decode_plain(value, headers, topic)
 
 
-def _printable(value: bytes) -> bool:
-    try:
-        return value.decode().isprintable()
-    except UnicodeDecodeError:
-        return False
-
-
-def _surely_shallow(value: bytes) -> bool:
-    return len(value) <= VALUE_BYTES_MAX and value.count(b"[") + value.count(b"{") <= NESTING_MAX
-
-
 def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
     """Return what `decode` returns, by the contract's sentences one after the other."""
-    document = read_document(value)
-    if isinstance(document, str):
-        return Rejection("malformed", document)
-    envelope = binary_envelope(headers, document) or document
-
+    envelope = read_envelope(value, headers)
+    if isinstance(envelope, str):
+        return Rejection("malformed", envelope)
     plant, line = envelope.get("plant"), envelope.get("line")
 
     def refused(code: Code, reason: str) -> Rejection:
@@ -212,7 +213,7 @@ def _envelope_problem(envelope: Mapping[str, Any]) -> str | None:
     except ValueError as error:
         return _problem("time", envelope.get("time"), str(error))
     for name in ("plant", "line"):
-        problem = text_problem(envelope.get(name), PLACE_CHARACTERS_MAX)
+        problem = text_problem(envelope.get(name), PLACE_CHARACTERS_MAX)  # and `place_refusal`
         if problem is not None:
             return _problem(name, envelope.get(name), problem)
     if not isinstance(envelope.get("data"), dict):
@@ -225,18 +226,17 @@ def _problem(name: str, value: object, problem: str) -> str:
 
 
 def _readable_place(value: object) -> str | None:
-    if text_problem(value, PLACE_CHARACTERS_MAX) is not None or "/" in str(value):
-        return None
-    return str(value)
+    return str(value) if place_problem(value) is None else None
 
 
-def slash_problem(plant: str, line: str) -> Rejection | None:
-    """Return the refusal of an event whose plant or line has a "/" in it, None for any other.
+def place_refusal(plant: str, line: str) -> Rejection | None:
+    """Return the refusal of an event whose plant or line is "*" or has a "/", None for any other.
 
     Part of check 5 that is left to the partition: it needs it only for a line it doesn't know.
     """
     for name, value in (("plant", plant), ("line", line)):
-        if "/" in value:
-            reason = f"{name} is {shown(value)}: a '/' in it"
+        problem = place_problem(value)
+        if problem is not None:
+            reason = f"{name} is {shown(value)}: {problem}"
             return Rejection("invalid", reason, _readable_place(plant), _readable_place(line))
     return None

@@ -1,10 +1,11 @@
-"""A record's value as the JSON object that it has to be, or a sentence on why it is none."""
+"""A record as the attributes of a CloudEvent, or a sentence on why it is none (check 1)."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from streams.contract.events import TYPES, TransactionReversed
 from streams.contract.members import JsonObject
 from streams.contract.rejection import shown
 from streams.log.headers import is_binary
@@ -17,11 +18,51 @@ VALUE_BYTES_MAX: Final = 64 * 1024
 NESTING_MAX: Final = 512
 """JSON nested deeper than this is `malformed`: parsers recurse, and no event needs it."""
 
+BYTE_ORDER_MARK: Final = "\ufeff"
+"""Ignored before a value; a second one is no JSON."""
+
 Headers = Sequence[tuple[str, bytes | None]]
 
 
+class Twice(JsonObject):
+    """An object in which a member came twice: the last one counts, `name` is its name.
+
+    `dropped` are the values that don't count.
+    """
+
+    name: str
+    dropped: list[Any]
+
+
+def read_envelope(value: bytes | None, headers: Headers) -> JsonObject | str:
+    """Return the attributes of the event in a record, `data` among them, or why it's malformed."""
+    document = read_document(value)
+    if isinstance(document, str):
+        return document
+    envelope = binary_envelope(headers, document) or document
+    for place, given in _objects_read(envelope):
+        if isinstance(given, Twice):
+            return f"{shown(given.name)} is there twice in {place}"
+    return envelope
+
+
+def _objects_read(envelope: JsonObject) -> Iterator[tuple[str, Any]]:
+    """Yield the objects of which each member is looked at, and what they are called."""
+    yield "the envelope", envelope
+    kind, data = envelope.get("type"), envelope.get("data")
+    struct = TYPES.get(kind) if isinstance(kind, str) else None
+    if struct is None:  # a tick, or unknown
+        return
+    yield "data", data
+    if struct is TransactionReversed and isinstance(data, dict):
+        original = data.get("original")
+        yield "data.original", original
+        if isinstance(original, dict):
+            yield "data.original.data", original.get("data")
+
+
 def read_document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> JsonObject | str:
-    """Return the JSON object in `value`, or a sentence on why it is malformed (check 1)."""
+    """Return the JSON object in `value`, or a sentence on why it's none."""
     if value is None:
         return "the value is null: not a JSON object"
     size = value.value_bytes if isinstance(value, CutValue) else len(value)
@@ -37,7 +78,11 @@ def read_document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> Json
         return f"the value is nested deeper than {NESTING_MAX} levels"
     try:
         document = json.loads(
-            text, parse_float=Number, parse_int=_integer, parse_constant=_refuse_constant
+            text.removeprefix(BYTE_ORDER_MARK),
+            object_pairs_hook=_object,
+            parse_float=Number,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
         )
     except ValueError as error:
         return f"the value isn't JSON: {error}"
@@ -55,15 +100,30 @@ def binary_envelope(headers: Headers, document: JsonObject) -> JsonObject | None
     """
     if not is_binary(headers):
         return None
-    envelope: JsonObject = {}
-    for name, value in headers:
-        if name.startswith("ce_"):
-            try:
-                envelope[name[3:]] = None if value is None else value.decode()
-            except UnicodeDecodeError:
-                envelope[name[3:]] = value
+    envelope = _object([(name[3:], _text(value)) for name, value in headers if name[:3] == "ce_"])
     envelope["data"] = document
     return envelope
+
+
+def _text(value: bytes | None) -> str | bytes | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    twice = Twice()
+    twice.dropped = []
+    for name, value in pairs:
+        if name in twice:
+            twice.name = name
+            twice.dropped.append(twice[name])
+        twice[name] = value
+    return twice
 
 
 def _integer(text: str) -> int | Number:
@@ -98,6 +158,8 @@ def _has_surrogate(document: JsonObject) -> bool:
         if isinstance(value, dict):
             waiting.extend(value)
             waiting.extend(value.values())
+            if isinstance(value, Twice):
+                waiting.extend(value.dropped)
         elif isinstance(value, list):
             waiting.extend(value)
         elif isinstance(value, str) and _SURROGATE.search(value):

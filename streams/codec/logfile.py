@@ -15,7 +15,7 @@ from streams.contract.rejection import Rejection, shown
 from streams.contract.topics import INPUTS, MACHINE_EVENTS, MES_EVENTS
 from streams.core import loaded
 from streams.log.record import Record, partition_of
-from streams.values.instant import LATEST
+from streams.values.instant import CALENDAR_LAST
 
 LINE_BYTES_MAX: Final = 8 << 20
 """What is kept of a longer line, so that memory stays bounded; it is `malformed` in any case."""
@@ -56,7 +56,7 @@ class Kcat(msgspec.Struct):
     payload: str | None
     partition: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     offset: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
-    ts: Annotated[int, Meta(ge=1 - 2**63, le=LATEST // 1000)] | None = None
+    ts: Annotated[int, Meta(ge=1 - 2**63, le=CALENDAR_LAST // 1000)] | None = None
     key: str | None = None
     headers: list[str | None] | None = None
 

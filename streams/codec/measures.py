@@ -1,4 +1,4 @@
-"""Measures and optional flags of an event's data: read in place, by what its struct says."""
+"""What the typed decoder leaves of an event's data: read in place, by what its struct says."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,17 +13,18 @@ from streams.values.quantity import PARSED, SCALE, WHOLE_MAX
 
 @cache
 def reader(struct: type[Struct]) -> Callable[[Any], None] | None:
-    """Return what reads the measures and optional flags of a data struct, None if it has none.
+    """Return what reads measures, optional flags and absent texts; None if a struct has none.
 
     It takes an object whose members are as JSON gave them. A measure becomes billionths. Of a flag
-    that may be absent, absent and false mean the same: false becomes None. `ValueError` says that a
-    measure isn't one.
+    that may be absent, absent and false mean the same: false becomes None. A text that is read as
+    another where it is absent becomes that one. `ValueError` says that a measure isn't one.
     """
     told = members(struct)
     required = tuple(each.name for each in told if each.kind == "measure" and each.required)
     optional = tuple(each.name for each in told if each.kind == "measure" and not each.required)
     flags = tuple(each.name for each in told if each.kind == "flag" and not each.required)
-    if not required and not optional and not flags:
+    absent = tuple((each.name, each.absent) for each in told if each.absent)
+    if not required and not optional and not flags and not absent:
         return None
 
     def read(data: Any) -> None:
@@ -43,5 +44,8 @@ def reader(struct: type[Struct]) -> Callable[[Any], None] | None:
         for name in flags:
             if getattr(data, name) is False:
                 setattr(data, name, None)
+        for name, text in absent:
+            if getattr(data, name) is None:
+                setattr(data, name, text)
 
     return read

@@ -2,8 +2,8 @@
 """From the bytes of an event straight to its members: what nearly all events are decoded by.
 
 `scan` takes what is surely right and in ordinary form: one JSON object of printable text, in ASCII
-or the Latin letters of Europe, without escapes, no member twice, small numbers, an instant in the
-usual notation. Whatever else comes is left to `streams.codec.decode.decode`, which agrees with it
+or the Latin letters of Europe (whatever their order, they are in Unicode's form C), without
+escapes, no member twice in what is read, small numbers, an instant in the usual notation. Whatever else comes is left to `streams.codec.decode.decode`, which agrees with it
 on what it takes (tests/codec/test_scanning.py).
 """
 
@@ -18,11 +18,10 @@ from streams.values.wide cimport number_of, wide, wide_of
 
 import msgspec
 
-from streams.codec.decode import (
-    NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, VALUE_BYTES_MAX, decode,
-)
+from streams.codec.decode import decode
+from streams.codec.document import VALUE_BYTES_MAX
 from streams.contract.events import TYPES, Tick
-from streams.contract.members import members
+from streams.contract.members import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, members
 from streams.contract.reference import Reference
 from streams.contract.topics import MES_EVENTS
 from streams.log.tracing import traceparent, well_formed
@@ -35,6 +34,7 @@ cdef enum:
     CHOICES_MAX = 64
     CHOICE_MAX = 16
     MEMBERS_MAX = 24  # of `data`, known or not
+    OTHERS_MAX = 16  # attributes that aren't named here
     DEPTH_MAX = 16
     WHOLE_DIGITS_MAX = 9  # so that billionths fit 64 bits
     FRACTION_DIGITS_MAX = 9
@@ -45,6 +45,7 @@ cdef struct FieldRule:
     FieldKind kind
     int choices_begin
     int choices_end
+    int absent  # which choice it is where it's absent, -1 for none
 
 cdef struct TypeRule:
     char name[NAME_MAX]
@@ -52,6 +53,7 @@ cdef struct TypeRule:
     bint mes
     int field_count
     uint32_t required
+    uint32_t replaced  # fields that are read as something where they're absent
     FieldRule fields[FIELDS_MAX]
 
 cdef struct Choice:
@@ -74,6 +76,14 @@ cdef struct Value:
 cdef struct Member:
     Span name
     Value value
+
+cdef struct Seen:  # of the envelope, beside what has a place in `Event`
+    Span kind
+    Span time
+    bint version
+    bint trace
+    int others
+    Span names[OTHERS_MAX]
 
 cdef TypeRule type_rules[TYPES_MAX]
 cdef int type_count = 0
@@ -116,13 +126,17 @@ def _learn():
         type_count += 1
         rule.name_size = _keep(rule.name, name)
         rule.mes = struct.TOPIC == MES_EVENTS
-        rule.required = 0
+        rule.required = rule.replaced = 0
         rule.field_count = 0
         for member in members(struct.__annotations__["data"]):
             field = &rule.fields[rule.field_count]
             field.name_size = _keep(field.name, member.name)
             field.kind = kinds[member.kind]
             field.choices_begin = choice_count
+            field.absent = -1
+            if member.absent:
+                field.absent = choice_count + member.choices.index(member.absent)
+                rule.replaced |= 1 << rule.field_count
             for choice in member.choices:
                 choices[choice_count].size = _keep(choices[choice_count].name, choice)
                 choice_count += 1
@@ -147,12 +161,14 @@ cdef int scan(const char* value, int size, int topics, Event* event) noexcept no
     cdef const char* end = value + size
     cdef const char* at = value
     cdef Member member
-    cdef Span kind, time
+    cdef Seen seen
     cdef Member found[MEMBERS_MAX]
     cdef int count = -1, index
-    cdef bint version = False
     event.kind = -1
-    event.source.at = event.id.at = event.plant.at = event.line.at = kind.at = time.at = NULL
+    event.source.at = event.id.at = event.plant.at = event.line.at = NULL
+    seen.kind.at = seen.time.at = NULL
+    seen.version = seen.trace = False
+    seen.others = 0
     event.trace.at, event.trace.size = NULL, 0
     if value == NULL or size > value_bytes_max or not _ordinary(value, size):
         return -1
@@ -172,7 +188,7 @@ cdef int scan(const char* value, int size, int topics, Event* event) noexcept no
                 return -1
         else:
             at = _value(at, end, &member.value, 0)
-            if at == NULL or not _attribute(&member, event, &kind, &time, &version):
+            if at == NULL or not _attribute(&member, event, &seen):
                 return -1
         at = _spaces(at, end)
         if at == end:
@@ -182,20 +198,20 @@ cdef int scan(const char* value, int size, int topics, Event* event) noexcept no
         if at[0] != b",":
             return -1
         at = _spaces(at + 1, end)
-    if _spaces(at + 1, end) != end or count < 0 or not version or kind.at == NULL:
+    if _spaces(at + 1, end) != end or count < 0 or not seen.version or seen.kind.at == NULL:
         return -1
     if (
         not _fits(&event.source, name_characters_max) or not _fits(&event.id, name_characters_max)
         or not _fits(&event.plant, place_characters_max)
         or not _fits(&event.line, place_characters_max)
-        or time.at == NULL or not _instant(time.at, time.size, &event.time)
+        or seen.time.at == NULL or not _instant(seen.time.at, seen.time.size, &event.time)
     ):
         return -1
     for index in range(type_count):
         if (
-            type_rules[index].name_size == kind.size
+            type_rules[index].name_size == seen.kind.size
             and (topics == ANY or type_rules[index].mes == topics)
-            and memcmp(type_rules[index].name, kind.at, kind.size) == 0
+            and memcmp(type_rules[index].name, seen.kind.at, seen.kind.size) == 0
         ):
             if _fields(&type_rules[index], found, count, event):
                 event.kind = index
@@ -256,20 +272,25 @@ cdef inline const char* _name(const char* at, const char* end, Span* name) noexc
 
 
 cdef inline bint _fits(const Span* text, int characters_max) noexcept nogil:
-    return text.at != NULL and 0 < text.size <= characters_max
+    return (
+        text.at != NULL and 0 < text.size <= characters_max
+        and text.at[0] != b" " and text.at[text.size - 1] != b" "
+    )
 
 
-cdef inline bint _attribute(
-    const Member* member, Event* event, Span* kind, Span* time, bint* version
-) noexcept nogil:
+cdef inline bint _same(const Span* one, const Span* other) noexcept nogil:
+    return one.size == other.size and memcmp(one.at, other.at, one.size) == 0
+
+
+cdef inline bint _attribute(const Member* member, Event* event, Seen* seen) noexcept nogil:
     """Take an attribute of the envelope; False for what isn't for the fast way."""
     cdef const Span* name = &member.name
     cdef Span* place = NULL
     if name.size == 4:
         if memcmp(name.at, b"type", 4) == 0:
-            place = kind
+            place = &seen.kind
         elif memcmp(name.at, b"time", 4) == 0:
-            place = time
+            place = &seen.time
         elif memcmp(name.at, b"line", 4) == 0:
             place = &event.line
     elif name.size == 6:
@@ -284,22 +305,39 @@ cdef inline bint _attribute(
     elif name.size == 11:
         if memcmp(name.at, b"specversion", 11) == 0:
             if (
-                version[0] or member.value.kind != STRING or member.value.text.size != 3
+                seen.version or member.value.kind != STRING or member.value.text.size != 3
                 or memcmp(member.value.text.at, b"1.0", 3) != 0
             ):
                 return False
-            version[0] = True
+            seen.version = True
+            return True
         elif memcmp(name.at, b"traceparent", 11) == 0:
-            if event.trace.at != NULL:  # twice: the last one counts
+            if seen.trace:  # twice
                 return False
+            seen.trace = True
             if member.value.kind == STRING:
                 event.trace = member.value.text
+            return True
     elif name.size == 7 and memcmp(name.at, b"payload", 7) == 0:
         return False
     if place != NULL:
         if place.at != NULL or member.value.kind != STRING:
             return False
         place[0] = member.value.text
+        return True
+    return _other(name, seen)
+
+
+cdef bint _other(const Span* name, Seen* seen) noexcept nogil:
+    """Note the name of an attribute that has no place; False if it's twice, or one too many."""
+    cdef int index
+    for index in range(seen.others):
+        if _same(&seen.names[index], name):
+            return False
+    if seen.others == OTHERS_MAX:
+        return False
+    seen.names[seen.others] = name[0]
+    seen.others += 1
     return True
 
 
@@ -434,11 +472,14 @@ cdef bint _fields(
     const TypeRule* rule, const Member* found, int count, Event* event
 ) noexcept nogil:
     """Put the members of `data` into the fields of the event's type."""
-    cdef uint32_t seen = 0, present = 0
-    cdef int number, index, guess = 0
+    cdef uint32_t seen = 0, present = 0, absent
+    cdef int number, other, index, guess = 0
     for number in range(count):
         index = _field_of(rule, &found[number].name, guess)
         if index < 0:
+            for other in range(number):
+                if _same(&found[other].name, &found[number].name):
+                    return False  # twice
             continue
         if seen >> index & 1:
             return False  # twice
@@ -455,6 +496,12 @@ cdef bint _fields(
             if not event.fields[index].number:
                 continue  # a flag that may be absent: absent and false mean the same
         present |= 1 << index
+    absent = rule.replaced & ~present
+    for index in range(rule.field_count if absent else 0):
+        if absent >> index & 1:
+            event.fields[index].at = choices[rule.fields[index].absent].name
+            event.fields[index].number = choices[rule.fields[index].absent].size
+            present |= 1 << index
     event.present = present
     return present & rule.required == rule.required
 
@@ -548,7 +595,7 @@ cdef inline int _two(const char* at) noexcept nogil:
 
 
 cdef bint _instant(const char* at, int size, int64_t* micros) noexcept nogil:
-    """Read an RFC 3339 date-time with an offset, of the years 1971 to 9998, in capitals."""
+    """Read an RFC 3339 date-time with an offset, of the years 2001 to 9997, in capitals."""
     cdef int year, month, day, hour, minute, second, digit = 0, offset = 0
     cdef int64_t fraction = 0, days
     cdef const char* end = at + size
@@ -561,7 +608,7 @@ cdef bint _instant(const char* at, int size, int64_t* micros) noexcept nogil:
     month, day = _two(at + 5), _two(at + 8)
     hour, minute, second = _two(at + 11), _two(at + 14), _two(at + 17)
     if (
-        _two(at) < 0 or _two(at + 2) < 0 or not 1971 <= year <= 9998 or not 1 <= month <= 12
+        _two(at) < 0 or _two(at + 2) < 0 or not 2001 <= year <= 9997 or not 1 <= month <= 12
         or not 1 <= day <= _days_of(year, month) or not 0 <= hour <= 23
         or not 0 <= minute <= 59 or not 0 <= second <= 59
     ):

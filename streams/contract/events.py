@@ -1,5 +1,6 @@
 """The input vocabulary: one struct per event type, and the union that decodes them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -7,10 +8,10 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
-"""1 to 256 characters; that none is a control character is checked by `streams.codec.decode`."""
+"""1 to 256 characters; the other rules of text are checked by `streams.codec.decode`."""
 
 Place = Annotated[str, Meta(min_length=1, max_length=128)]
-"""A plant or a line: 1 to 128 characters; that none is "/" is checked by `streams.codec.decode`."""
+"""A plant or a line: 1 to 128 characters; the other rules are checked by `streams.codec.decode`."""
 
 if TYPE_CHECKING:
     Instant = int
@@ -25,7 +26,10 @@ else:
 
 
 class Data(Struct, gc=False, omit_defaults=True):
-    """The `data` of an event; an absent or null member is None."""
+    """The `data` of an event; an absent or null member is None, unless `ABSENT` names it."""
+
+    ABSENT: ClassVar[Mapping[str, str]] = {}
+    """What a member is read as that is absent."""
 
 
 class Event(Struct, kw_only=True, gc=False, tag_field="type"):
@@ -92,6 +96,8 @@ class ProductionConfirmed(Event, tag="production.confirmed.v1"):
 
 
 class GoodsReceivedData(Data):
+    ABSENT: ClassVar[Mapping[str, str]] = {"product": "main"}
+
     order: Name
     item: Name
     quantity: Measure
@@ -193,11 +199,23 @@ class DowntimeEnded(Event, tag="downtime.ended.v1"):
     data: DowntimeEndedData
 
 
+class DowntimeClassifiedData(Data):
+    episode: Name
+    reason: Name
+    planned: bool
+    work_unit: Name | None = None
+
+
+class DowntimeClassified(Event, tag="downtime.classified.v1"):
+    data: DowntimeClassifiedData
+
+
 class HoldPlacedData(Data):
     hold: Name
     scope: Literal["lot", "order", "item"]
     value: Name
     reason: Name
+    item: Name | None = None
     severity: Name | None = None
 
 

@@ -1,37 +1,48 @@
 """The members of an event's `data`, read off its struct: what each must be, in words."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from unicodedata import is_normalized
 
 from msgspec import NODEFAULT, Raw, Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
-from streams.contract.rejection import shown
+from streams.contract.rejection import SHOWN_CHARACTERS_MAX, shown
 from streams.values import quantity
 
 JsonObject = dict[str, Any]
 
 NAME_CHARACTERS_MAX: Final = 256
+PLACE_CHARACTERS_MAX: Final = 128
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Member(Struct, frozen=True):
-    """One member of `data`; `choices` is empty unless only these strings are allowed."""
+    """One member of `data`; `choices` is empty unless only these strings are allowed.
+
+    `absent` is the text that it is read as where it is absent, empty if it stays absent.
+    """
 
     name: str
     kind: Literal["text", "measure", "flag", "json", "object"]
     required: bool
     choices: tuple[str, ...] = ()
+    absent: str = ""
 
 
 @cache
 def members(struct: type[Struct]) -> tuple[Member, ...]:
     """Return the members of a data struct, in its order."""
     hints = get_type_hints(struct, include_extras=True)
+    absent: Mapping[str, str] = getattr(struct, "ABSENT", {})
     return tuple(
-        _member(field.name, hints[field.name], field.default is NODEFAULT)
+        replace(
+            _member(field.name, hints[field.name], field.default is NODEFAULT),
+            absent=absent.get(field.name, ""),
+        )
         for field in fields(struct)
     )
 
@@ -59,7 +70,10 @@ def member_problem(member: Member, value: object) -> str | None:
 
 
 def text_problem(value: object, characters_max: int) -> str | None:
-    """Return what is wrong with a string member or attribute, None if nothing."""
+    """Return what is wrong with a string member or attribute, None if nothing.
+
+    White space is Unicode's, as `str.strip` has it.
+    """
     if value.__class__ is not str:
         return "not a string"
     text = str(value)
@@ -68,7 +82,19 @@ def text_problem(value: object, characters_max: int) -> str | None:
     if len(text) > characters_max:
         return f"longer than {characters_max} characters ({len(text)})"
     control = _CONTROL.search(text)
-    return None if control is None else f"a control character ({shown(control[0])}) in it"
+    if control is not None:
+        return f"a control character ({shown(control[0])}) in it"
+    if not is_normalized("NFC", text):
+        return f"not in Unicode normal form C ({text[:SHOWN_CHARACTERS_MAX]!a})"
+    return None if text == text.strip() else "white space at an end of it"
+
+
+def place_problem(value: object) -> str | None:
+    """Return what is wrong with a plant or a line, None if nothing."""
+    problem = text_problem(value, PLACE_CHARACTERS_MAX)
+    if problem is None and "/" in str(value):
+        return "a '/' in it"
+    return "it stands for all of them" if problem is None and value == "*" else problem
 
 
 def _member(name: str, hint: Any, required: bool) -> Member:

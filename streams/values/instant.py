@@ -15,9 +15,14 @@ CACHED_CHARACTERS_MAX: Final = 32
 """A fraction with more digits than this isn't kept in a cache."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-EARLIEST: Final = -62_135_596_800 * SECOND
-"""0001-01-01T00:00:00Z, the first instant that is accepted."""
-LATEST: Final = 253_402_300_800 * SECOND - 1
+EARLIEST: Final = 946_684_800 * SECOND
+"""2000-01-01T00:00:00Z, the first instant that is read: before it, a clock was never set."""
+LATEST: Final = 253_370_764_800 * SECOND - 1
+"""9998-12-31T23:59:59.999999Z, the last one."""
+
+CALENDAR_FIRST: Final = -62_135_596_800 * SECOND
+"""0001-01-01T00:00:00Z, the first instant that `datetime` has."""
+CALENDAR_LAST: Final = 253_402_300_800 * SECOND - 1
 """9999-12-31T23:59:59.999999Z, the last one."""
 
 _WHOLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}\Z")
@@ -28,7 +33,7 @@ def parse(value: object) -> int:
     """Return the microseconds since the epoch of an RFC 3339 date-time with an offset.
 
     Digits past the microsecond are cut, not rounded. Raises `ValueError` if `value` isn't one,
-    has a second of 60, or lies outside the years 1 to 9999 in UTC.
+    has a second of 60, or lies outside the years 2000 to 9998 in UTC.
     """
     if value.__class__ is not str:
         raise ValueError("not an RFC 3339 date-time in a string")
@@ -54,7 +59,7 @@ def _parse(whole: str, rest: str) -> int:
         raise ValueError(f"not a date and time of the calendar ({error})") from None
     seconds = (moment.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1) * SECOND
     if not EARLIEST <= seconds + micros <= LATEST:
-        raise ValueError("outside the years 1 to 9999 in UTC")
+        raise ValueError("outside the years 2000 to 9998 in UTC")
     if EARLIEST + DAY <= seconds <= LATEST - DAY:  # any offset keeps it inside: safe to cache
         keep(WHOLES, whole, seconds)
         if len(rest) <= CACHED_CHARACTERS_MAX:
@@ -79,7 +84,7 @@ def text(micros: int) -> str:
 
 def date(micros: int, zone: tzinfo | None = None) -> str:
     """Return the calendar date of an instant in `zone` (UTC if none), as "2026-11-21"."""
-    if zone is None or not EARLIEST + DAY <= micros <= LATEST - DAY:
+    if zone is None or not CALENDAR_FIRST + DAY <= micros <= CALENDAR_LAST - DAY:
         day = micros // DAY
         written = _dates.get(day)
         if written is None:

@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from streams.codec import scanning
-from streams.codec.decode import read_original, slash_problem
+from streams.codec.decode import place_refusal, read_original
 from streams.contract.checks import Code
 from streams.contract.events import REVERSIBLE, AnyEvent, HoldPlaced, TransactionReversed
 from streams.contract.rejection import Rejection, exception_data, exception_key, shown
@@ -65,7 +65,7 @@ class Judged(Protocol):
 def is_misplaced(batch: Judged, number: int) -> bool:
     """Refuse an event whose plant or line is none, or whose key is another's (checks 5, 6)."""
     event = batch.events.decoded_at(number)
-    problem = slash_problem(event.plant, event.line)
+    problem = place_refusal(event.plant, event.line)
     if problem is not None:
         refuse(batch, number, problem)
         return True

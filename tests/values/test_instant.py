@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from streams.values import instant
 from streams.values.cache import CACHE_ENTRIES_MAX
-from streams.values.instant import EARLIEST, LATEST, SECOND, date, parse, text
+from streams.values.instant import (
+    CALENDAR_FIRST,
+    CALENDAR_LAST,
+    EARLIEST,
+    LATEST,
+    SECOND,
+    date,
+    parse,
+    text,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
@@ -23,7 +32,7 @@ def moments(draw: st.DrawFn) -> tuple[str, datetime]:
     """A date-time as RFC 3339 writes it, and what it means."""
     minutes = draw(offsets)
     local = draw(
-        st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(
+        st.datetimes(datetime(2000, 1, 2), datetime(9998, 12, 30)).map(
             lambda moment: moment.replace(microsecond=0)
         )
     )
@@ -54,8 +63,6 @@ def test_a_moment_is_read_exactly_and_cut_to_the_microsecond(
 @given(st.integers(EARLIEST, LATEST))
 @example(EARLIEST)
 @example(LATEST)
-@example(-1)
-@example(0)
 def test_what_is_written_reads_back_and_ends_in_z(micros: int) -> None:
     written = text(micros)
     assert parse(written) == micros
@@ -65,7 +72,7 @@ def test_what_is_written_reads_back_and_ends_in_z(micros: int) -> None:
 
 
 @given(
-    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)) | st.just(datetime(2000, 1, 1)),
     st.sampled_from(["America/Caracas", "Europe/Berlin", "Asia/Kolkata", "Pacific/Kiritimati"]),
 )
 def test_a_date_is_that_of_the_zone(moment: datetime, zone: str) -> None:
@@ -85,7 +92,8 @@ def test_a_date_is_that_of_the_zone(moment: datetime, zone: str) -> None:
      "2026-11-21T06:00:00+01", "2026-11-21T06:00:00+24:00", "2026-11-21T06:00:00+01:60",
      "2026-02-29T06:00:00Z", "2026-13-01T06:00:00Z", "2026-11-21T24:00:00Z",
      "2026-11-21T06:60:00Z", "2026-12-31T23:59:60Z", "0000-01-01T00:00:00Z",
-     "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "2026-W47-6T06:00:00Z",
+     "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "1999-12-31T23:59:59.999999Z",
+     "2000-01-01T00:00:00+00:01", "9999-01-01T00:00:00Z", "9998-12-31T23:59:59-00:01", "2026-W47-6T06:00:00Z",
      "20261121T060000Z", "２026-11-21T06:00:00Z", " 2026-11-21T06:00:00Z", "2026-11-21T06:00:00Z ",
      "2026-11-21T06:00:00Z\n", "2026-11-21T06:00:00\u2212 01:00", "+2026-11-21T06:00:00Z",
      "2026-11-21T06:00:00-1:00", "2026-11-21T06:00:00.1.2Z", "yesterday"],
@@ -109,10 +117,12 @@ def test_what_is_no_text_is_refused(wrong: object) -> None:
      ("2026-11-21T00:29:59.999999999-05:30", "2026-11-21T05:59:59.999999Z"),
      ("2026-11-21T06:00:00.000z", "2026-11-21T06:00:00Z"),
      ("2026-11-21T06:00:00-00:00", "2026-11-21T06:00:00Z"),
-     ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
-     ("0001-01-01T23:59:00+23:59", "0001-01-01T00:00:00Z"),
+     ("2000-01-01T00:00:00Z", "2000-01-01T00:00:00Z"),
+     ("2000-01-01T23:59:00+23:59", "2000-01-01T00:00:00Z"),
+     ("1999-12-31T23:59:00-00:01", "2000-01-01T00:00:00Z"),
      ("2024-02-29T23:59:59.000001Z", "2024-02-29T23:59:59.000001Z"),
-     ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z")],
+     ("9999-01-01T00:00:00+00:01", "9998-12-31T23:59:00Z"),
+     ("9998-12-31T23:59:59.999999Z", "9998-12-31T23:59:59.999999Z")],
 )  # fmt: skip
 def test_moments_are_written_in_utc(given_: str, written: str) -> None:
     assert text(parse(given_)) == written
@@ -120,9 +130,9 @@ def test_moments_are_written_in_utc(given_: str, written: str) -> None:
 
 @pytest.mark.parametrize(
     ("micros", "written"),
-    [(LATEST + 1, "10000-01-01T00:00:00Z"),
-     (LATEST + 1 + 366 * 86_400 * SECOND, "10001-01-01T00:00:00Z"),
-     (EARLIEST - SECOND, "0000-12-31T23:59:59Z")],
+    [(CALENDAR_LAST + 1, "10000-01-01T00:00:00Z"),
+     (CALENDAR_LAST + 1 + 366 * 86_400 * SECOND, "10001-01-01T00:00:00Z"),
+     (CALENDAR_FIRST - SECOND, "0000-12-31T23:59:59Z")],
 )  # fmt: skip
 def test_the_end_of_a_window_may_lie_past_the_calendar(micros: int, written: str) -> None:
     assert text(micros) == written
@@ -131,10 +141,10 @@ def test_the_end_of_a_window_may_lie_past_the_calendar(micros: int, written: str
 
 def test_the_caches_stay_bounded_and_change_nothing() -> None:
     for number in range(CACHE_ENTRIES_MAX + 10):
-        at = number * 61 * SECOND + number
+        at = EARLIEST + 86_400 * SECOND + number * 61 * SECOND + number
         assert parse(text(at)) == at
     assert len(instant.WHOLES) <= CACHE_ENTRIES_MAX
     assert len(instant.RESTS) <= CACHE_ENTRIES_MAX
-    assert parse("1970-01-01T00:01:01.000001Z") == 61 * SECOND + 1
-    parse(f"1970-01-01T00:01:01.{'1' * 1_000}Z")
+    assert parse("2000-01-02T00:01:01.000001Z") == EARLIEST + 86_461 * SECOND + 1
+    parse(f"2000-01-02T00:01:01.{'1' * 1_000}Z")
     assert all(len(known) <= 32 for known in instant.RESTS)
