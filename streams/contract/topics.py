@@ -14,6 +14,8 @@ SUMMARY_SCRAP: Final = "summary.scrap.v1"
 SUMMARY_PRODUCTION: Final = "summary.production.v1"
 SUMMARY_DOWNTIME: Final = "summary.downtime.v1"
 SUMMARY_MACHINE: Final = "summary.machine.v1"
+ERP_MASTER: Final = "erp.master.v1"
+REFERENCE: Final = "reference.v1"
 
 
 DAY_MS: Final = 86_400_000
