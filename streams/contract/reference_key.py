@@ -10,6 +10,10 @@ from streams.values import instant
 EXTRA: Final = ("shift_calendar", "bill_of_material", "routing", "person")
 """Kinds that no check and no posting needs: they lie in `reference.v1` only, under a `data.id`."""
 
+SEEN: Final = "seen"
+PROGRESS: Final = "progress"
+"""Kinds of lineside's own notes: where lines of a plant were seen; how far master data was read."""
+
 COPIED: Final = frozenset(KINDS)
 """The kinds that are copied into the partitions of `mes.events.v1`."""
 

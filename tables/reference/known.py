@@ -8,10 +8,13 @@ import msgspec
 from msgspec import Raw, Struct
 
 from streams.contract.reference import ANYWHERE
-from streams.contract.reference_key import key_of, read_key
+from streams.contract.reference_key import PROGRESS, SEEN, key_of, read_key
 
 OPEN: Final = frozenset({"released", "held"})
 """Orders of these statuses need their items."""
+
+
+_NOTES: Final = (f"{SEEN}|".encode(), f"{PROGRESS}|".encode())
 
 
 class _Record(Struct):
@@ -42,6 +45,8 @@ class Known:
 
     def learn(self, key: bytes, value: bytes | None) -> None:
         """Take up a record of `reference.v1`; None is a tombstone."""
+        if key.startswith(_NOTES):
+            return
         before = self._data.pop(key, None)
         if before is not None:
             self._count(key, before, -1)
