@@ -12,7 +12,7 @@ import yaml
 
 from agents.settings.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, Settings
 from streams.contract.rights import ROLES, rights_of
-from streams.contract.topics import CLOCK, INPUT_SPARE_MS, MACHINE_EVENTS, MES_EVENTS, topics_of
+from streams.contract.topics import INPUT_SPARE_MS, MACHINE_EVENTS, MES_EVENTS, topics_of
 from tables.line.rules import Timing
 
 CHART: Final = Path(__file__).parent.parent / "helm" / "lineside"
@@ -62,7 +62,7 @@ def catalogue() -> str:
             "direction": topic.direction,
             "config": dict(topic.config),
         }
-        if topic.name == CLOCK:
+        if topic.single:
             entry["partitions"] = 1
         if setting := LEDGERS.get(topic.name):
             seconds = getattr(Timing(), setting)

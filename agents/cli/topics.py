@@ -134,8 +134,8 @@ def acls_of_topics(
 ) -> None:  # fmt: skip
     """Print the rights that each role needs, as commands of kafka-acls.sh.
 
-    Without ROLE, all roles are printed: worker, mes, machines, erp, analyst, clerk, auditor,
-    operator. The command contacts no broker, and changes nothing. Without --principal, a role's
+    Without ROLE, all roles are printed: worker, mes, machines, erp, steward, analyst, clerk,
+    auditor, operator. The command contacts no broker, and changes nothing. Without --principal, a role's
     principal is User:ROLE.
     """
     import msgspec

@@ -202,7 +202,7 @@ def _plan(
     return [
         NewTopic(
             topic.name,
-            1 if topic.direction == "clock" else count,
+            1 if topic.single else count,
             replicas,
             topic_configs=settings_of(topic, replicas, ledgers.get(topic.name, 0)),
         )

@@ -5,13 +5,24 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import fields
 
-from streams.contract import schemas
+from streams.contract import reference_schemas, schemas
 from streams.contract.checks import CLASSES, remedies
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import Member, members
 from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.reference import KINDS
+from streams.contract.reference_key import EXTRA
 from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
-from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
+from streams.contract.topics import (
+    CATALOGUE,
+    ERP_MASTER,
+    ERP_TRANSACTIONS,
+    EXCEPTIONS,
+    INPUTS,
+    MES_EVENTS,
+    REFERENCE,
+    Topic,
+)
 from streams.contract.transactions import (
     COMMON,
     EXCEPTION,
@@ -46,6 +57,10 @@ LINE_KEY: Final[Schema] = {
 RECORD_KEY: Final[Schema] = {"type": ["string", "null"], "description": "that of the record"}
 
 
+REFUSING: Final = (*INPUTS, ERP_MASTER)
+"""Topics whose records may be refused."""
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """A message of the document: on which topics it is, and what its parts are."""
 
@@ -58,7 +73,7 @@ class Message(Struct, frozen=True, kw_only=True):
 def document(version: str, policy: Policy | None = None) -> Schema:
     """Return the AsyncAPI 3.0 document of a version of lineside with this policy."""
     policy = policy or default_policy()
-    messages = {**_inputs(), **_outputs(policy)}
+    messages = {**_inputs(), **_reference(), **_outputs(policy)}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -80,8 +95,8 @@ def document(version: str, policy: Policy | None = None) -> Schema:
             for topic in CATALOGUE
         },
         "operations": {
-            f"{'receive' if topic.direction == 'in' else 'send'}-{topic.name}": {
-                "action": "receive" if topic.direction == "in" else "send",
+            f"{_action(topic)}-{topic.name}": {
+                "action": _action(topic),
                 "channel": {"$ref": f"#/channels/{topic.name}"},
             }
             for topic in CATALOGUE
@@ -98,6 +113,10 @@ def document(version: str, policy: Policy | None = None) -> Schema:
             }
         },
     }
+
+
+def _action(topic: Topic) -> str:
+    return "receive" if topic.direction in ("in", "master") else "send"
 
 
 def _inputs() -> dict[str, Message]:
@@ -122,6 +141,20 @@ def _inputs() -> dict[str, Message]:
 def _original() -> Schema:
     about = {"type": {"enum": sorted(REVERSIBLE)}, "time": TIME, "data": schemas.OBJECT}
     return mapping(about, list(about))
+
+
+def _reference() -> dict[str, Message]:
+    """Return the messages of master data; those of the sources are named `master`."""
+    found = {}
+    for kind in (*KINDS, *EXTRA):
+        topics = (MES_EVENTS, REFERENCE) if kind in KINDS else (REFERENCE,)
+        found[f"reference.{kind}.v1"] = Message(
+            topics=topics, payload=reference_schemas.known(kind), headers=WRITTEN, key=None
+        )
+        found[f"master.{kind}.v1"] = Message(
+            topics=(ERP_MASTER,), payload=reference_schemas.said(kind), headers=GIVEN, key=None
+        )
+    return found
 
 
 def _outputs(policy: Policy) -> dict[str, Message]:
@@ -170,7 +203,7 @@ def _exception() -> Schema:
             "description": "\n".join(f"- `{code}`: {cure}" for code, cure in remedies().items()),
         },
         "reason": {**text, "minLength": 1},
-        "topic": {"enum": list(INPUTS)},
+        "topic": {"enum": list(REFUSING)},
         "partition": count,
         "offset": count,
         "key": {"type": ["string", "null"]},
@@ -179,7 +212,7 @@ def _exception() -> Schema:
     }
     data = mapping(about, list(about))
     data["properties"]["value_bytes"] = {**count, "description": "of a value that isn't all there"}
-    topics = "|".join(topic.replace(".", r"\.") for topic in INPUTS)
+    topics = "|".join(topic.replace(".", r"\.") for topic in REFUSING)
     id: Schema = {
         "type": "string",
         "pattern": f"^({topics})/[0-9]+/[0-9]+$",

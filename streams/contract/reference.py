@@ -13,6 +13,7 @@ from msgspec.structs import fields
 
 from streams.contract.reference_values import (
     READERS,
+    WRITERS,
     Breakdown,
     Consumption,
     Conversions,
@@ -182,6 +183,8 @@ class Told(Struct, frozen=True):
     """A key of `streams.contract.reference_values.READERS`, or "choice"."""
     required: bool
     reads: Callable[[Any], Any]
+    writes: Callable[[Any], Any] | None
+    """None: the value is JSON as it is."""
 
 
 @cache
@@ -197,4 +200,4 @@ def _told(name: str, hint: Any, required: bool) -> Told:
     if get_origin(hint) is Union or type(None) in get_args(hint):
         hint = next(arm for arm in get_args(hint) if arm is not type(None))
     (kind,) = hint.__metadata__
-    return Told(name, kind, required, READERS[kind])
+    return Told(name, kind, required, READERS[kind], WRITERS.get(kind))

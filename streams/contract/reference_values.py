@@ -169,10 +169,11 @@ def _require(value: object) -> frozenset[str]:
 
 
 def _conversions(value: object) -> dict[str, int]:
-    return {uom: _factor(uom, factor) for uom, factor in _present(value)}
+    return {uom: read_factor(uom, factor) for uom, factor in _present(value)}
 
 
-def _factor(uom: str, value: object) -> int:
+def read_factor(uom: str, value: object) -> int:
+    """Return how many billionths of another unit one `uom` is, or raise `ValueError`."""
     problem = reference_text_problem(uom)
     if problem is not None:
         raise ValueError(f"{shown(uom)} is no unit: {problem}")
@@ -225,6 +226,14 @@ def _choice(choices: tuple[str, ...]) -> Callable[[Any], str]:
     return read
 
 
+def _cadences(value: Mapping[str, Cadence]) -> dict[str, Any]:
+    return {
+        record: {"when": cadence.when}
+        | ({} if cadence.window_seconds is None else {"window_seconds": cadence.window_seconds})
+        for record, cadence in sorted(value.items())
+    }
+
+
 READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "text": _text,
     "place": _place,
@@ -240,3 +249,12 @@ READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **{name: _choice(choices) for name, choices in CHOICES.items()},
 }
 """What reads a value, by the mark of its type; each raises `ValueError` with what is wrong."""
+
+WRITERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "measure": quantity.text,
+    "instant": instant.text,
+    "require": lambda value: [one for one in REQUIRABLE if one in value],
+    "conversions": lambda value: {uom: quantity.text(value[uom]) for uom in sorted(value)},
+    "transactions": _cadences,
+}
+"""What writes a value as JSON, the same for values that are equal; what isn't named is as it is."""

@@ -8,23 +8,28 @@ from msgspec import Struct
 
 from streams.contract.topics import (
     CLOCK,
+    ERP_MASTER,
     ERP_TRANSACTIONS,
     EXCEPTIONS,
     INPUTS,
     MACHINE_EVENTS,
     MES_EVENTS,
     OUTPUTS,
+    REFERENCE,
     changelog,
     topics_of,
 )
 
-Role = Literal["worker", "mes", "machines", "erp", "analyst", "clerk", "auditor", "operator"]
+Role = Literal[
+    "worker", "mes", "machines", "erp", "steward", "analyst", "clerk", "auditor", "operator"
+]
 
 ROLES: Final[Mapping[Role, str]] = {
     "worker": "`lineside worker`: reads inputs, writes outputs, keeps its states",
     "mes": "an MES: writes its events, and reads nothing",
     "machines": "machines and gateways: write their events, and read nothing",
     "erp": "the ERP's interface: reads transactions",
+    "steward": "ERP, QMS and people with master data: write it, and read what is known",
     "analyst": "analytics: reads summaries",
     "clerk": "whoever clears exceptions: reads them, and with them what was refused",
     "auditor": "`lineside audit`: reads inputs, outputs and changelogs",
@@ -68,6 +73,8 @@ def rights_of(role: Role, group: str) -> tuple[Right, ...]:
             return _on_topics([MACHINE_EVENTS], "Write")
         case "erp":
             return (*_on_topics([ERP_TRANSACTIONS], "Read"), _groups(role))
+        case "steward":
+            return (*_on_topics([ERP_MASTER], "Write"), *_on_topics([REFERENCE], "Read"))
         case "analyst":
             summaries = [name for name in OUTPUTS if name.startswith("summary.")]
             return (*_on_topics(summaries, "Read"), _groups(role))
@@ -84,14 +91,17 @@ def _worker(group: str) -> Iterator[Right]:
     """Yield the rights of a worker: it looks at the settings of all its topics before it starts."""
     yield from _on_topics(INPUTS, "Read", "Write", "DescribeConfigs")  # it writes its ticks there
     yield from _on_topics(OUTPUTS, "Write", "DescribeConfigs")
-    yield from _on_topics([*_changelogs(group), CLOCK], "Read", "Write", "DescribeConfigs")
+    yield from _on_topics([ERP_MASTER], "Read", "DescribeConfigs")
+    own = [REFERENCE, *_changelogs(group), CLOCK]
+    yield from _on_topics(own, "Read", "Write", "DescribeConfigs")
     yield Right(resource=Resource(type="group", name=group), operations=("Read",))
     for topic in INPUTS:  # one for each partition: it shuts out the owner before
         name = f"{group}-{topic}-"
         ids = Resource(type="transactionalId", name=name, pattern_type="prefix")
         yield Right(resource=ids, operations=("Write",))
-    clock = Resource(type="transactionalId", name=f"{group}-clock")
-    yield Right(resource=clock, operations=("Write",))
+    for office in ("clock", "reference"):  # one worker at a time writes ticks, and master data
+        one = Resource(type="transactionalId", name=f"{group}-{office}")
+        yield Right(resource=one, operations=("Write",))
 
 
 def _on_topics(names: Iterable[str], *operations: Operation) -> tuple[Right, ...]:

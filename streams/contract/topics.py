@@ -14,6 +14,8 @@ SUMMARY_SCRAP: Final = "summary.scrap.v1"
 SUMMARY_PRODUCTION: Final = "summary.production.v1"
 SUMMARY_DOWNTIME: Final = "summary.downtime.v1"
 SUMMARY_MACHINE: Final = "summary.machine.v1"
+ERP_MASTER: Final = "erp.master.v1"
+REFERENCE: Final = "reference.v1"
 
 
 DAY_MS: Final = 86_400_000
@@ -132,6 +134,12 @@ STATE: Final = {
 }
 """Changelogs: never deleted by age, since a ledger entry or an open window isn't written again."""
 
+MASTER: Final = EVENTS | {"retention.ms": str(OUTPUT_RETENTION_MS)}
+"""Master data as it comes: kept over the end of a month, for whoever wants to see who said what."""
+
+COPY: Final = STATE | {"max.message.bytes": str(INPUT_BATCH_BYTES)}
+"""The system's own copy of master data: one record for each key counts, the last, for ever."""
+
 LAST_TICK: Final = {
     "cleanup.policy": "compact",
     "message.timestamp.type": "LogAppendTime",
@@ -144,16 +152,19 @@ worker's clock is held against."""
 
 
 class Topic(Struct, frozen=True, kw_only=True):
-    """A topic; on those of the catalogue every value is one CloudEvent 1.0 in JSON, every key
-    `plant/line` in UTF-8.
+    """A topic; on those of the catalogue every value is one CloudEvent 1.0 in JSON.
+
+    Every key is `plant/line` in UTF-8, but for master data: there it is what the data is of.
 
     `config` are Kafka's settings; what isn't named is as the cluster has it.
     """
 
     name: str
-    direction: Literal["in", "out", "changelog", "clock"]
+    direction: Literal["in", "out", "master", "reference", "changelog", "clock"]
     carries: str
     config: Mapping[str, str]
+    single: bool = False
+    """Whether it has one partition, always; else as many as were chosen."""
 
 
 CATALOGUE: Final[tuple[Topic, ...]] = (
@@ -186,10 +197,27 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         carries="records that couldn't be accepted, and why",
         config=EXCEPTION_RECORDS,
     ),
+    Topic(
+        name=ERP_MASTER,
+        direction="master",
+        carries="what ERP, QMS and stewards say of master data, orders, holds and rules",
+        config=MASTER,
+        single=True,
+    ),
+    Topic(
+        name=REFERENCE,
+        direction="reference",
+        carries="what is known of them: checked, merged, the last record of each key",
+        config=COPY,
+        single=True,
+    ),
 )
 
 CLOCK: Final = "lineside.clock.v1"
 """lineside's own: which tick was written last. One partition, compacted."""
+
+SINGLE: Final = frozenset({topic.name for topic in CATALOGUE if topic.single} | {CLOCK})
+"""The topics that have one partition."""
 
 INPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "in")
 OUTPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "out")
@@ -214,7 +242,9 @@ def topics_of(group: str) -> tuple[Topic, ...]:
         )
         for topic in INPUTS
     )
-    clock = Topic(name=CLOCK, direction="clock", carries="the last tick", config=LAST_TICK)
+    clock = Topic(
+        name=CLOCK, direction="clock", carries="the last tick", config=LAST_TICK, single=True
+    )
     return (*CATALOGUE, *own, clock)
 
 

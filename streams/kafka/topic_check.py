@@ -77,6 +77,10 @@ def problems_of(
             problems += _input(seen, ledger_seconds[topic.name])
         elif topic.direction == "out":
             problems += _output(seen)
+        elif topic.direction == "master":
+            problems += [*_single(seen), *_output(seen)]
+        elif topic.direction == "reference":
+            problems += [*_single(seen), *_reference(seen)]
         elif topic.direction == "changelog":
             problems += _changelog(seen)
         else:
@@ -176,6 +180,25 @@ def _changelog(seen: _Seen) -> Iterator[Problem]:
     if seen.below("delete.retention.ms", TOMBSTONE_MS_MIN):
         about = "a restore that takes longer could miss that a key is gone, and bring it back"
         yield seen.error("delete.retention.ms", about, TOMBSTONE_MS)
+
+
+def _single(seen: _Seen) -> Iterator[Problem]:
+    if seen.found.partitions != 1:
+        yield Problem(
+            "error",
+            f"topic {seen.name} has {counted(seen.found.partitions, 'partition')}, and must have "
+            "1, since the order of what is said of a thing decides: make it anew with one, and "
+            "send its records again",
+        )
+
+
+def _reference(seen: _Seen) -> Iterator[Problem]:
+    if _policies(seen) != {"compact"}:
+        about = "master data that doesn't change would be forgotten"
+        yield seen.error("cleanup.policy", about, "compact")
+    if seen.below("max.message.bytes", OUTPUT_BATCH_BYTES_MIN):
+        about = "the broker would refuse a batch of lineside's"
+        yield seen.error("max.message.bytes", about, INPUT_BATCH_BYTES)
 
 
 def _clock(seen: _Seen) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict
 
+from masters import ODD, SAID, reference
 from oracle_v2 import reading
 from oracle_v2.master import read_reference as told_by_oracle
 from oracle_v2.tables import REFERENCE_TYPES
@@ -17,57 +18,6 @@ from streams.contract.reference_values import RULED, Cadence
 from streams.contract.rejection import Rejection
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.quantity import SCALE
-
-SAID: dict[str, dict[str, Any]] = {
-    "plant": {"require": ["line", "order"]},
-    "line": {"line": "L1", "cost_center": "CC", "storage": "S"},
-    "work_unit": {"line": "L1", "work_unit": "W", "cost_center": "CC", "ideal_seconds": "2.5"},
-    "item": {
-        "item": "I", "base_uom": "kg", "conversions": {"g": "0.001", "t": 1000},
-        "lot_control": True, "consumption": "erp", "consumption_from": "2026-11-21T06:00:00Z",
-    },
-    "reason": {"reason": "r", "planned": False, "group": "g"},
-    "order": {
-        "order": "O", "status": "closed", "closed_at": "2026-11-21T06:00:00.5+01:00", "item": "I",
-        "quantity": 12.5, "uom": "kg", "revision": "3",
-    },
-    "hold": {"hold": "H", "scope": "lot", "value": "LOT", "item": "I", "reason": "r"},
-    "hold_release": {"hold": "H", "disposition": "use"},
-    "rules": {
-        "valid_from": "2026-12-01T00:00:00Z", "time_zone": "Europe/Berlin",
-        "transactions": {
-            "erp.goods_issue.v1": {"when": "window", "window_seconds": 60},
-            "erp.goods_receipt.v1": {"when": "day", "window_seconds": "soon"},
-        },
-    },
-    "timing": {
-        "grace_seconds": 5, "idle_grace_seconds": 6, "breakdown_seconds": 7,
-        "future_seconds_max": 8,
-    },
-}  # fmt: skip
-"""Each member of each kind."""
-
-ODD: list[Any] = [
-    None, "", "x", "*", "a/b", " x", "x ", "\u00a0x", "A\u0308", "\u00c4", "x" * 129, "x" * 257,
-    "a\tb", 0, 1, -1, 7, 61, 86_400, 86_401, 1.5, 1e3, 10**6, 2**63, "1", "-1", "1e-9", "1e-10",
-    "999999.999999999", "1000000", True, False, [], {}, ["line"], ["line", "line"], [None], [[]],
-    {"a": 1}, {"kg": 1}, {"kg": None}, {"a ": None}, {"a ": 1}, {"a": 0}, {"a": "x"}, "erp", "mes",
-    "held", "open", "use", "2026-11-21T06:00:00Z", "1999-12-31T23:59:59Z", "9999-01-01T00:00:00Z",
-    "2026-11-21", "UTC", "Mars/Base", "europe/berlin", "posix/Europe/Berlin",
-    *({name: value} for name in ("erp.goods_issue.v1", "erp.operation_status.v1", "gi")
-      for value in (None, {}, "hour", {"when": "hour"}, {"when": "at_once"}, {"when": "month"},
-                    {"when": ["hour"]}, {"when": "window"}, {"when": None},
-                    *({"when": "window", "window_seconds": seconds}
-                      for seconds in (1, 7, 3e2, 900, 1800, "60", None, True)))),
-]  # fmt: skip
-
-
-def reference(kind: str, plant: Any = "P", **about: Any) -> dict[str, Any]:
-    """Return a reference record that says all that its kind can."""
-    return {
-        "type": f"reference.{kind}.v1", "source": "/lineside", "plant": plant,
-        "data": dict(SAID[kind]), **about,
-    }  # fmt: skip
 
 
 def read(record: dict[str, Any], headers: Any = ()) -> Any:

@@ -9,7 +9,15 @@ from click.testing import CliRunner
 
 from agents.cli.main import main
 from streams.contract.rights import ROLES, Right, Role, commands, rights_of
-from streams.contract.topics import CLOCK, INPUTS, OUTPUTS, changelog, topics_of
+from streams.contract.topics import (
+    CLOCK,
+    ERP_MASTER,
+    INPUTS,
+    OUTPUTS,
+    REFERENCE,
+    changelog,
+    topics_of,
+)
 
 GROUP = "lineside"
 
@@ -24,8 +32,8 @@ def allowed(role: Role, operation: str, kind: str = "topic") -> set[str]:
 
 
 def test_a_worker_reads_inputs_and_its_states_and_nothing_that_leaves() -> None:
-    own = {changelog(GROUP, topic) for topic in INPUTS} | {CLOCK}
-    assert allowed("worker", "Read") == {*INPUTS, *own}
+    own = {changelog(GROUP, topic) for topic in INPUTS} | {CLOCK, REFERENCE}
+    assert allowed("worker", "Read") == {*INPUTS, ERP_MASTER, *own}
     assert allowed("worker", "Write") == {*INPUTS, *OUTPUTS, *own}
     assert allowed("worker", "DescribeConfigs") == {topic.name for topic in topics_of(GROUP)}
     assert allowed("worker", "Create") == set()
@@ -34,7 +42,10 @@ def test_a_worker_reads_inputs_and_its_states_and_nothing_that_leaves() -> None:
 def test_a_workers_group_and_ids_are_those_of_its_job() -> None:
     assert allowed("worker", "Read", "group") == {GROUP}
     ids = allowed("worker", "Write", "transactionalId")
-    assert ids == {"lineside-mes.events.v1-", "lineside-machine.events.v1-", "lineside-clock"}
+    assert ids == {
+        "lineside-mes.events.v1-", "lineside-machine.events.v1-", "lineside-clock",
+        "lineside-reference",
+    }  # fmt: skip
     other = allowed("worker", "Write", "topic") & {
         changelog("lineside-2", topic) for topic in INPUTS
     }
@@ -47,6 +58,11 @@ def test_a_workers_group_and_ids_are_those_of_its_job() -> None:
 def test_who_reports_writes_one_input_and_reads_nothing(role: Role, topic: str) -> None:
     (right,) = rights_of(role, GROUP)
     assert (right.resource.name, right.operations) == (topic, ("Write",))
+
+
+def test_a_steward_writes_master_data_and_reads_what_is_known() -> None:
+    told = {right.resource.name: right.operations for right in rights_of("steward", GROUP)}
+    assert told == {ERP_MASTER: ("Write",), REFERENCE: ("Read",)}
 
 
 def test_an_analyst_reads_all_summaries_and_nothing_else() -> None:

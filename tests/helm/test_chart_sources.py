@@ -40,7 +40,7 @@ def test_strimzi_makes_the_topics_that_lineside_would(group: str, replication: i
     assert made == {
         topic.name: {
             "topicName": topic.name,
-            "partitions": 1 if topic.direction == "clock" else 16,
+            "partitions": 1 if topic.single else 16,
             "replicas": replication,
             "config": settings_of(topic, replication, ledgers.get(topic.name, 0)),
         }

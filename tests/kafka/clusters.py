@@ -72,7 +72,7 @@ def fresh_topics(
     topics = [
         NewTopic(
             topic.name,
-            1 if topic.direction == "clock" else partitions,
+            1 if topic.single else partitions,
             broker.replication,
             topic_configs={
                 **settings_of(topic, broker.replication, ledgers.get(topic.name, 0)),

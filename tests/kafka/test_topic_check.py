@@ -52,7 +52,7 @@ def as_made(partitions: int = 8, replication: int = 3) -> dict[str, Found]:
     """Return all topics as `lineside topics create` makes them."""
     return {
         topic.name: Found(
-            partitions=1 if topic.direction == "clock" else partitions,
+            partitions=1 if topic.single else partitions,
             replication=replication,
             config=settings_of(topic, replication, LEDGERS.get(topic.name, 0)),
         )
@@ -330,7 +330,7 @@ def test_the_page_names_every_topic_with_its_settings() -> None:
 
 
 def test_own_topics_stay_out_of_the_catalogue() -> None:
-    assert {topic.direction for topic in CATALOGUE} == {"in", "out"}
+    assert {topic.direction for topic in CATALOGUE} == {"in", "out", "master", "reference"}
     own = [topic for topic in topics_of(GROUP) if topic not in CATALOGUE]
     assert [topic.name for topic in own] == [
         "lineside-mes.events.v1-changelog",

@@ -1,0 +1,134 @@
+"""What of `reference.v1` goes into which partition of `mes.events.v1`, and how far that has come.
+
+A partition holds a plant once a `line` record names a line of the plant that is on it, or the
+partition's owner has seen one there (a `seen` record). It gets all that is known of the plant, and
+what is known of all plants, in the order of `reference.v1`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from streams.contract.reference import ANYWHERE
+from streams.contract.reference_key import COPIED, SEEN, key_of, read_key
+from streams.contract.transactions import SOURCE
+from streams.log.record import Record, partition_of
+
+_COPIED: Final = frozenset(kind.encode() for kind in COPIED)
+_NAMING: Final = (b"line|", f"{SEEN}|".encode())
+_ANYWHERE: Final = ANYWHERE.encode()
+
+
+class Noted(Struct, frozen=True):
+    """How far the copying into a partition has come: it has all of these plants before `offset`."""
+
+    offset: int = 0
+    plants: frozenset[str] = frozenset()
+
+
+class Copy(Struct, frozen=True):
+    """A copy that is to be written."""
+
+    key: bytes
+    value: bytes
+
+
+class Spreading:
+    """Copies `reference.v1` in rounds: `learn` what is new in it, then `copy` from `begin()` on.
+
+    A round ends at `end`, the next offset of `reference.v1` when it began. To copy again does no
+    harm, so that a round that was cut off is simply done anew from what was noted.
+    """
+
+    def __init__(self, partitions: int, noted: Mapping[int, Noted]) -> None:
+        self.partitions = partitions
+        self.end = 0
+        """All before this offset has been learnt."""
+        self.at = 0
+        """All before this offset has been copied in this round."""
+        self._had = [noted.get(number, Noted()) for number in range(partitions)]
+        self._wanted = [set(had.plants) for had in self._had]
+
+    @property
+    def seen(self) -> int:
+        """The offset before which something has been copied, ever: `reference.v1` isn't shorter."""
+        return max(had.offset for had in self._had)
+
+    def learn(self, records: Iterable[Record], end: int) -> None:
+        """Learn which partitions hold lines of which plants; all before `end` has been given."""
+        for record in records:
+            key = record.key
+            if key is not None and key.startswith(_NAMING) and record.value is not None:
+                kind, plant, parts = read_key(key)
+                number = int(parts[0]) if kind == SEEN else self._home(plant, parts[0])
+                if number < self.partitions:
+                    self._wanted[number].add(plant)
+        self.end = end
+
+    def _home(self, plant: str, line: str) -> int:
+        return partition_of(f"{plant}/{line}".encode(), self.partitions)
+
+    def begin(self) -> int:
+        """Begin to copy; return the offset from which on records have to be given."""
+        self.at = min(
+            had.offset if wanted <= had.plants else 0
+            for had, wanted in zip(self._had, self._wanted, strict=True)
+        )
+        return self.at
+
+    def copy(self, records: Sequence[Record], end: int) -> dict[int, list[Copy]]:
+        """Return what the next records lead to, by partition; all before `end` has been given."""
+        copies: dict[int, list[Copy]] = {}
+        for record in records:
+            if record.key is None or record.value is None:
+                continue
+            kind, name, _ = record.key.split(b"|", 2)
+            if kind not in _COPIED:
+                continue
+            plant = None if name == _ANYWHERE else read_key(record.key)[1]
+            copied = None
+            for number in range(self.partitions):
+                if self._needs(number, plant, record.offset):
+                    copied = copied or Copy(record.key, with_seq(record.value, record.offset))
+                    copies.setdefault(number, []).append(copied)
+        self.at = end
+        return copies
+
+    def _needs(self, number: int, plant: str | None, offset: int) -> bool:
+        had = self._had[number]
+        if plant is None:
+            return offset >= had.offset
+        return plant in self._wanted[number] and (offset >= had.offset or plant not in had.plants)
+
+    def noted(self) -> dict[int, Noted]:
+        """Return how far each partition has come, once what `copy` gave has been written."""
+        found = {}
+        for number, (had, wanted) in enumerate(zip(self._had, self._wanted, strict=True)):
+            offset = max(had.offset, self.at) if wanted <= had.plants else self.at
+            found[number] = Noted(offset, frozenset(wanted))
+        return found
+
+    def finish(self) -> None:
+        """End the round: all of it has been copied."""
+        self._had = [Noted(self.end, frozenset(wanted)) for wanted in self._wanted]
+
+
+def with_seq(value: bytes, offset: int) -> bytes:
+    """Return a record of `reference.v1` as it lies in a partition: with its offset there."""
+    return b'%b,"seq":%d}' % (value.rstrip()[:-1], offset)
+
+
+def seen_record(plant: str, number: int) -> tuple[bytes, bytes]:
+    """Return key and value of the record that says: this partition holds lines of this plant."""
+    event = {
+        "specversion": "1.0",
+        "type": f"reference.{SEEN}.v1",
+        "source": SOURCE,
+        "id": f"rf:{SEEN}:{plant}/{number}",
+        "plant": plant,
+        "line": ANYWHERE,
+        "data": {"partition": number},
+    }
+    return key_of(SEEN, plant, [str(number)]), msgspec.json.encode(event)
