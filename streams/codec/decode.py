@@ -105,7 +105,7 @@ def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> De
         if topic == MACHINE_EVENTS:
             reason = f"type is {shown(kind)}: it belongs on {MES_EVENTS}"
             return refused("unknown_type", reason)
-        read = read_reference(REFERENCE_TYPES[kind], envelope, binary=envelope is not document)
+        read = read_reference(REFERENCE_TYPES[kind], envelope, is_binary(headers))
         return refused("invalid", read) if isinstance(read, str) else read
     struct: Any = TYPES.get(kind)
     if struct is None:

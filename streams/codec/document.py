@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from streams.contract.events import TYPES, TransactionReversed
 from streams.contract.members import JsonObject
+from streams.contract.reference import TYPES as REFERENCE_TYPES
 from streams.contract.rejection import shown
 from streams.log.headers import is_binary
 from streams.log.record import RECORD_BYTES_MAX, CutValue
@@ -46,11 +47,23 @@ def read_envelope(value: bytes | None, headers: Headers) -> JsonObject | str:
     return envelope
 
 
+def _nested(place: str, given: Any) -> Iterator[tuple[str, Any]]:
+    """Yield an object, and the objects in it."""
+    yield place, given
+    if isinstance(given, dict):
+        for name, value in given.items():
+            yield f"{place}.{name}", value
+
+
 def _objects_read(envelope: JsonObject) -> Iterator[tuple[str, Any]]:
     """Yield the objects of which each member is looked at, and what they are called."""
     yield "the envelope", envelope
     kind, data = envelope.get("type"), envelope.get("data")
     struct = TYPES.get(kind) if isinstance(kind, str) else None
+    if isinstance(kind, str) and kind in REFERENCE_TYPES:
+        yield "data", data
+        for name in ("conversions", "transactions"):
+            yield from _nested(f"data.{name}", data.get(name) if isinstance(data, dict) else None)
     if struct is None:  # a tick, or unknown
         return
     yield "data", data

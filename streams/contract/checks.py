@@ -7,7 +7,7 @@ from msgspec import Struct
 Code = Literal[
     "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
     "key_conflict", "unknown_reversal", "not_reversible", "reversal_mismatch", "already_reversed",
-    "episode_conflict",
+    "episode_conflict", "hold_conflict", "unknown_master", "order_closed",
 ]  # fmt: skip
 """Why an event was refused."""
 
@@ -140,7 +140,10 @@ CHECKS: Final = (
         "or would end before its start",
         "Look at how the MES numbers episodes. Never use an episode's name again.",
     ),
-    Check(16, "accepted", None, "none of these"),
+    Check("15a", "hold_conflict", "business", "a", "b"),
+    Check(16, "unknown_master", "data", "a", "b"),
+    Check(17, "order_closed", "business", "a", "b"),
+    Check(18, "accepted", None, "none of these"),
 )
 """All checks, in their order."""
 

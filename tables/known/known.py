@@ -28,6 +28,7 @@ LETTERS: Final = {
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 
+Changes = dict[bytes, bytes | None]
 Scan = Callable[[bytes], Iterator[tuple[bytes, bytes]]]
 Get = Callable[[bytes], bytes | None]
 
@@ -58,15 +59,20 @@ class OfPlant:
 class Known:
     """Reference records known on a partition; `changed` is what its store doesn't have yet."""
 
-    def __init__(self, get: Get, scan: Scan) -> None:
+    def __init__(self, get: Get) -> None:
         self.get_stored = get
         self.changed: dict[bytes, bytes | None] = {}
         self.cached = lookup.Lookup()
         self.plants: dict[str, OfPlant] = {}
         """Plants of which anything is known; `*` is one."""
-        self.any = next(scan(FACT), None) is not None
+        self.any = False
         """Whether anything is known."""
-        for kind in ("plant", "timing", "rules", "hold", "hold_release"):
+
+
+    def load(self, scan: Scan) -> None:
+        """Take up what the store has."""
+        self.any = next(scan(FACT), None) is not None
+        for kind in ("plant", "timing", "rules", "hold"):
             for key, value in scan(FACT + LETTERS[kind]):
                 self._note(key, read_fact(kind, value))
 
@@ -107,10 +113,12 @@ class Known:
         self._note(key, fact)
         return bool(before.data != fact.data)
 
-    def forget_some(self) -> None:
-        """Drop what is in memory beside the store, once it is too much."""
-        if len(self.cached) > FACTS_CACHED_MAX:
+    def written(self) -> Changes:
+        """Return what is to be written; of what the store has, too much is dropped from memory."""
+        changed, self.changed = self.changed, {}
+        if not changed and len(self.cached) > FACTS_CACHED_MAX:
             self.cached = lookup.Lookup()
+        return changed
 
     def _note(self, key: bytes, fact: Fact) -> None:
         """Keep what is looked at for a plant as a whole."""

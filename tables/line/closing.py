@@ -15,9 +15,9 @@ from tables.line.enriching import more_of
 from tables.line.finals import send_finals
 from tables.line.line import Line
 from tables.line.periods import period_at
-from tables.line.sending import put_more
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
+from tables.line.sending import put_more
 
 _json = msgspec.json.Encoder().encode
 _id = attrgetter("id")

@@ -37,7 +37,7 @@ _reader = scanning.Events()
 
 def event_of(waiting: Kept) -> scanning.Event:
     """Return the event again; it's valid until the next one."""
-    return scanning.event_ofdecoded_of(_reader, decoded_of(waiting))
+    return scanning.event_of_decoded(_reader, decoded_of(waiting))
 
 
 def trace_of(waiting: Kept) -> bytes | None:

@@ -7,6 +7,8 @@ from bisect import bisect_right
 from datetime import tzinfo
 from typing import Any, Final
 
+from streams.values.instant import SECOND
+from tables.known.known import Known
 from tables.line import clocks
 from tables.line.plans import Plan, plans_for
 from tables.line.rules import Rules
@@ -79,6 +81,24 @@ def base_timings(rules: Rules) -> Timings:
             rules.grace, rules.idle_grace, rules.breakdown, rules.future_max
         )
     return found
+
+
+def timings_of(rules: Rules, known: Known, plant: str) -> Timings:
+    """Return the lengths of time of a plant; what its `timing` doesn't name is as in the settings."""
+    own = known.plants.get(plant)
+    told = None if own is None else own.timing
+    if told is None:
+        return base_timings(rules)
+
+    def length(named: int | None, setting: int) -> int:
+        return setting if named is None else named * SECOND
+
+    return Timings(
+        length(told.grace_seconds, rules.grace),
+        length(told.idle_grace_seconds, rules.idle_grace),
+        length(told.breakdown_seconds, rules.breakdown),
+        length(told.future_seconds_max, rules.future_max),
+    )
 
 
 def base_period(rules: Rules, plant: str) -> Period:

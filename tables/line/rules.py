@@ -128,6 +128,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     episode_limit: int
     future_max: int
     retention: int
+    shorter_retention: int
+    """Of the two input topics."""
     bucket: int
     posting: int
     """The length of a posting window."""
@@ -176,6 +178,8 @@ def rules_for(
         episode_limit=timing.episode_limit_seconds * SECOND,
         future_max=timing.future_seconds_max * SECOND,
         retention=retention * SECOND,
+        shorter_retention=min(timing.mes_retention_seconds, timing.machine_retention_seconds)
+        * SECOND,
         bucket=timing.ledger_bucket_seconds * SECOND,
         posting=posting * SECOND,
         kinds=kinds,

@@ -15,7 +15,7 @@ from tables.line import adding, closing, finals, ledger, sending
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, event_of, kept, trace_of
 from tables.line.line import Line
-from tables.line.periods import Period, base_period, period_at
+from tables.line.periods import Period, base_period, period_at, timings_of
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
 from tables.partition import freeing, holds, learning, refusing, ticking
@@ -186,9 +186,7 @@ class Batch:
             if plan.is_reversal:
                 if not refusing.reversal_passes(self, number, line, oldest):
                     return True
-            elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
-                return True
-            elif self.known.any and not refusing.known_passes(self, number, plan):
+            elif (plan.is_stop and not refusing.stop_passes(self, number, line, oldest)) or (self.known.any and not refusing.known_passes(self, number, plan)):
                 return True
         if line is None:
             decoded = self.events.decoded_at(number)
@@ -435,7 +433,7 @@ class Batch:
     def _future_max(self, number: int) -> int:
         """Return how far the time of an event may be ahead of its record, on a line not seen yet."""
         plant = self.events.decoded_at(number).plant
-        return learning.timings_of(self.rules, self.known, plant).future_max
+        return timings_of(self.rules, self.known, plant).future_max
 
     def _fingerprint_of(self, plan: Plan, event: scanning.Event, number: int) -> bytes:
         if not plan.is_reversal:

@@ -33,9 +33,10 @@ class Cold:
         self._heap: list[tuple[int, bytes]] = []
 
     def add(self, line: Line, due: int, rules: Rules) -> None:
-        """Take in a line whose state is in the store as it is."""
+        """Take in a line whose state is in the store as it is; `due` is a watermark."""
         self._count(line, rules, 1)
         if due < FOREVER:
+            due += line.timings.idle_grace
             self._due[line.key] = due
             heapq.heappush(self._heap, (due, line.key))
             if len(self._heap) > 2 * len(self._due) + HEAP_SLACK:  # lines that have woken since
@@ -47,13 +48,13 @@ class Cold:
         self._count(line, rules, -1)
         self._due.pop(line.key, None)
 
-    def due(self, watermark: int) -> Iterator[bytes]:
-        """Yield the keys of the lines that are due at a watermark, the earliest first.
+    def due(self, time: int) -> Iterator[bytes]:
+        """Yield the keys of the lines that are due at a tick's time, the earliest first.
 
         Each is to be removed before the next is asked for.
         """
         heap = self._heap
-        while heap and heap[0][0] <= watermark:
+        while heap and heap[0][0] <= time:
             due, key = heapq.heappop(heap)
             if self._due.get(key) == due:
                 yield key

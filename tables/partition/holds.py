@@ -3,9 +3,10 @@
 from streams.codec import scanning
 from streams.contract.events import HoldPlaced, HoldReleased
 from streams.contract.reference import Hold, HoldRelease, Reference
+from streams.contract.reference_key import key_of, parts_of
 from streams.contract.rejection import shown
 from streams.contract.topics import REFERENCE
-from streams.contract.transactions import encode, reference_key, row_text
+from streams.contract.transactions import encode, row_text
 from streams.log.record import Outgoing
 from streams.values import instant, spans
 from tables.known.known import Known
@@ -84,5 +85,5 @@ def outgoing_of(line: Line, event: HoldPlaced | HoldReleased, told: Reference) -
         if (value := getattr(told.data, name)) is not None
     }
     value = encode(kind, id, instant.text(event.time), event.plant, "*", data)
-    key = reference_key(told.kind, told.plant, told.id)
+    key = key_of(told.kind, told.plant, parts_of(told.kind, told.id))
     return Outgoing(REFERENCE, key, id, kind, value)

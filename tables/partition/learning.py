@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from streams.contract.reference import Reference
+from streams.contract.rejection import Rejection
 from streams.values.instant import SECOND
 from tables.known.known import Known
 from tables.line import closing
 from tables.line.line import Line, set_boundaries
-from tables.line.periods import Boundary, Timings, base_timings, boundary_for
-from tables.line.rules import Rules
+from tables.line.periods import Boundary, Timings, boundary_for, timings_of
 from tables.partition.parking import Named
 from tables.partition.stored import LINE
 
@@ -92,25 +92,17 @@ def _boundary(
     return Boundary(begin, data.valid_from, data.time_zone, cadences)
 
 
-def timings_of(rules: Rules, known: Known, plant: str) -> Timings:
-    """Return the lengths of time of a plant; what its `timing` doesn't name is as in the settings."""
-    own = known.plants.get(plant)
-    told = None if own is None else own.timing
-    if told is None:
-        return base_timings(rules)
-
-    def length(named: int | None, setting: int) -> int:
-        return setting if named is None else named * SECOND
-
-    return Timings(
-        length(told.grace_seconds, rules.grace),
-        length(told.idle_grace_seconds, rules.idle_grace),
-        length(told.breakdown_seconds, rules.breakdown),
-        length(told.future_seconds_max, rules.future_max),
-    )
-
-
 def time(line: Line, timings: Timings) -> None:
     """Let other lengths of time hold on a line, at once; what has closed stays closed."""
     line.timings = timings
     line.due = closing.due_of(line, line.rules)
+
+
+def grace_problem(told: Reference, partition: Any) -> Rejection | None:
+    """Return why a `timing` can't hold: its grace must be less than the shorter retention."""
+    most = partition.rules.shorter_retention // SECOND
+    grace = None if told.data is None else told.data.grace_seconds
+    if grace is None or grace < most:
+        return None
+    reason = f"data.grace_seconds is {grace}: not less than the shorter retention, {most}"
+    return Rejection("invalid", reason, told.plant)

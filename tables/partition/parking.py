@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tables.known.known import Get, Known, Scan
+from tables.known.known import Changes, Get, Known, Scan
 from tables.line.kept import Kept
 from tables.partition.holds import Touchable, is_touched
 
@@ -83,12 +83,21 @@ class Parking:
         self.count = 0
         self.next = 0
         """The number of the next event that is parked."""
-        for key, value in scan(GROUP):
+
+    def load(self, known: Known) -> None:
+        """Take up what the store has, and find what was going on when it was written."""
+        for key, value in self._scan(GROUP):
             line = key[1:-9]
             number, touchable, count, following = _decode(value)
             self._add(Group(line, number, tuple(touchable), count))
             self.count += count
             self.next = max(self.next, following)
+        self.free(known)
+
+    def written(self) -> Changes:
+        """Return what is to be written."""
+        changed, self.changed = self.changed, {}
+        return changed
 
     def park(self, line: bytes, touchable: Touchable, kept: Kept) -> int:
         """Park an event of a line; return its number."""

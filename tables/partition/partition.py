@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from streams.codec.decode import Decoded
 from streams.log.record import Outgoing, Record
+from tables.known.known import Known
 from tables.line.line import Line
 from tables.line.pieces import close_all
 from tables.line.rules import Rules
@@ -16,6 +17,7 @@ from tables.partition import snapshot
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
 from tables.partition.head import NEVER, shape_of
+from tables.partition.parking import Parking
 from tables.store.store import Changes, Store
 
 
@@ -113,12 +115,14 @@ class Partition:
         self.offset: int = -1
         self.ticks = 0
         self.floors: list[tuple[int, int]] = []
-        """(number of a tick, watermark): to that the tick raised every line seen before it.
+        """(number of a tick, its time): it raised every line seen before it.
 
-        The numbers rise, and the watermarks fall: a tick that is higher replaces those before it.
+        The numbers rise, and the times fall: a tick that is later replaces those before it.
         """
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
+        self.known = Known(self._stored)
+        self.parking = Parking(self._stored, store.scan)
         self.unsealed: dict[bytes, Line] = {}
         """Lines that steps have changed since the last seal, by key."""
         self.shape = shape_of(rules)
@@ -129,6 +133,10 @@ class Partition:
     def loading(self) -> Iterator[None]:
         """Take up what the store has; a pause for other work is wherever this yields."""
         yield from snapshot.loading(self)
+
+    def _stored(self, key: bytes) -> bytes | None:
+        (found,) = self.store.get_many([key])
+        return found
 
     @property
     def full(self) -> bool:
@@ -151,12 +159,12 @@ class Partition:
                 self.watch.woken(line)
         return line
 
-    def raised(self, watermark: int) -> None:
-        """Note that a tick has raised every line seen to a watermark."""
+    def raised(self, time: int) -> None:
+        """Note that a tick of this time has raised every line seen."""
         self.ticks += 1
-        while self.floors and self.floors[-1][1] <= watermark:
+        while self.floors and self.floors[-1][1] <= time:
             self.floors.pop()
-        self.floors.append((self.ticks, watermark))
+        self.floors.append((self.ticks, time))
 
     def _cool(self, touched: Iterable[bytes], changes: Changes) -> None:
         """Leave the lines to the store that were touched the longest ago, encoded as they are."""
@@ -205,6 +213,8 @@ class Partition:
         self._count(batch.out)
         touched = batch.touched
         changes = snapshot.ledger_changes(self, touched.values(), batch.fresh)
+        changes.update(self.known.written())
+        changes.update(self.parking.written())
         self.unsealed.update(touched)
         if self.full:
             self._cool(touched, changes)

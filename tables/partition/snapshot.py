@@ -51,10 +51,14 @@ def loading(partition: Partition) -> Iterator[None]:
     )
     partition.offset = head.offset
     partition.ticks, partition.floors = head.ticks, [*head.floors]
+    if format_ == PAGED:  # its floors are watermarks
+        idle = partition.rules.idle_grace
+        partition.floors = [(number, floor + idle) for number, floor in head.floors]
     told = partition.counts
     told.accepted, told.duplicate, told.exception, told.tick = head.counts
     told.codes.update(head.codes)
     told.left.update(head.left)
+    partition.known.load(partition.store.scan)
     if format_ < PAGED:
         yield from _loading_first(partition)
         return
@@ -66,6 +70,7 @@ def loading(partition: Partition) -> Iterator[None]:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
         else:
             partition.lines[line.key] = line
+    partition.parking.load(partition.known)
 
 
 def _open_shorts(partition: Partition) -> set[str]:
@@ -107,7 +112,7 @@ def recalled(partition: Partition, key: bytes) -> Line | None:
 
 def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     store, rules = partition.store, partition.rules
-    line = stored.read_line(value, rules, partition.floors)
+    line = stored.read_line(value, rules, partition.floors, partition.known)
     for place, told in store.scan(EPISODE + key + b"\0"):
         _, name, episode = stored.read_episode(place, told)
         line.episodes[name] = episode

@@ -9,12 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from streams.values.sums import Sums
+from tables.known.known import Known
 from tables.line import closing
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
 from tables.line.line import Line, set_boundaries, sum_of
 from tables.line.packed import rows_bytes, sums_bytes
-from tables.line.periods import Boundary
+from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.windows import RowKey
@@ -62,16 +63,20 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
     return _encode(told)
 
 
-def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Line:
+def read_line(
+    stored: bytes, rules: Rules, floors: list[tuple[int, int]], known: Known
+) -> Line:
     """Return a line of a format from 3 on, raised by the ticks that it hasn't been written since.
 
     `floors` are `tables.partition.partition.Partition.floors`.
     """
     plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
     line = Line(plant, name, watermark, rules)
-    for number, floor in floors:
+    line.known, line.timings = known, timings_of(rules, known, plant)
+    line.furthest = watermark - line.timings.grace
+    for number, time in floors:
         if number > ticks:
-            closing.raise_to(line, max(watermark, floor))
+            closing.raise_to(line, max(watermark, time - line.timings.idle_grace))
             break  # those behind it are lower
     for kind in rules.kinds:
         if kind.short in sums:

@@ -52,9 +52,9 @@ def tick(batch: Ticked, number: int) -> bool:
     if timestamp is not None and given.time - timestamp > batch.rules.future_max:
         refuse(batch, number, Rejection("from_the_future", future(given.time, timestamp)))
         return True
-    watermark = given.time - batch.rules.idle_grace
     partition = batch.partition
-    for line in _lines_to_raise(partition, watermark):
+    for line in _lines_to_raise(partition, given.time):
+        watermark = given.time - line.timings.idle_grace
         if watermark <= line.watermark:
             continue
         if watermark < line.due and watermark < line.sweep_due:
@@ -75,15 +75,15 @@ def tick(batch: Ticked, number: int) -> bool:
             or watermark >= line.sweep_due
         ):
             batch.touch(line)
-    partition.raised(watermark)
+    partition.raised(given.time)
     batch.counts.tick += 1
     return True
 
 
-def _lines_to_raise(partition: Any, watermark: int) -> Iterator[Line]:
+def _lines_to_raise(partition: Any, time: int) -> Iterator[Line]:
     """Yield the lines in memory, and those that are in the store only, and due."""
     yield from list(partition.lines.values())
-    for key in partition.cold.due(watermark):
+    for key in partition.cold.due(time):
         line = partition.line(key)
         assert line is not None  # what is cold is in the store
         yield line
