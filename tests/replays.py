@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import reference
 from agents.replay.replay import replay
-from streams.contract.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS, REFERENCE
 from tables.line.rules import Timing, rules_for
 from tables.report import Report
 
@@ -40,7 +40,7 @@ def replayed(
     with TemporaryDirectory() as folder:
         report = replay(BytesIO(log), Path(folder), rules, partitions, close)
         left = {
-            topic: read_lines((Path(folder) / f"{topic}.ndjson").read_bytes()) for topic in OUTPUTS
+            topic: read_lines((Path(folder) / f"{topic}.ndjson").read_bytes()) for topic in (*OUTPUTS, REFERENCE)
         }
         written = json.loads((Path(folder) / "report.json").read_bytes())
     return Replayed(left, report, written)

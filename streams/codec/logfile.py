@@ -75,6 +75,8 @@ class LogReader:
         self.headers = headers
         self.passed_over = 0
         self.line_number = 0
+        self.bare = True
+        """Whether the last line was no record as kcat prints it."""
         self._placed: dict[tuple[str, int], Placed] = {}
         self._routes: dict[bytes, tuple[Placed, bytes]] = {}
         for topic in INPUTS:
@@ -93,7 +95,9 @@ class LogReader:
         number, headers = self.line_number, self.headers
         for line in lines:
             number += 1
+            self.bare = True
             if line.startswith(b'{"topic"') and self._place_printed(line, number):
+                self.bare = False
                 continue
             where = None if b"payload" in line else placed_by(line)
             event: Any = None
@@ -125,6 +129,7 @@ class LogReader:
     def _place_other(self, line: bytes, number: int, event: Any) -> None:
         """Place a line that is refused, a tick, master data, or perhaps printed by kcat."""
         if (b"payload" in line or b"\\" in line) and self._place_printed(line, number):
+            self.bare = False
             return
         topic: str | None = None
         key: bytes | None = None

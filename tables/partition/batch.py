@@ -106,10 +106,7 @@ class Batch:
         Return how many were taken: all, or those before a bound. The first of the others may have
         begun: some of what leaves because of it has left, and nothing else of it is seen.
         """
-        self.number += 1
-        self.fresh, self.touched, self.out = lookup.sized_dict(self.events.count), {}, []
-        self.room, self.counted, self.changed = self.bytes_max, 0, 0
-        self.accepted = self.duplicates = 0
+        self.begin_step()
         taken = self.events.count
         asked = 0
         for number in range(self.events.count):
@@ -126,6 +123,13 @@ class Batch:
         self.counts.accepted += self.accepted
         self.counts.duplicate += self.duplicates
         return taken
+
+    def begin_step(self) -> None:
+        """Begin with nothing that leaves, and nothing that has changed."""
+        self.number += 1
+        self.fresh, self.touched, self.out = lookup.sized_dict(self.events.count), {}, []
+        self.room, self.counted, self.changed = self.bytes_max, 0, 0
+        self.accepted = self.duplicates = 0
 
     def let_go(self, gone: list[bytes]) -> None:
         """Forget lines that leave memory."""

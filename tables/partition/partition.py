@@ -8,12 +8,13 @@ from typing import Protocol
 from msgspec import Struct, field
 
 from streams.codec.decode import Decoded
+from streams.contract.reference import Reference
 from streams.log.record import Outgoing, Record
 from tables.known.known import Known
 from tables.line.line import Line
 from tables.line.pieces import close_all
 from tables.line.rules import Rules
-from tables.partition import snapshot
+from tables.partition import freeing, learning, snapshot
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
 from tables.partition.head import NEVER, shape_of
@@ -195,6 +196,13 @@ class Partition:
         `known` is what they are, None where they haven't been decoded yet.
         """
         return self._taken(records, NEVER, known)
+
+    def learn(self, told: Reference) -> Step:
+        """Return what a reference record leads to that isn't among the partition's records."""
+        self._batch.begin_step()
+        learning.learn(self._batch, told)
+        freeing.go_on(self._batch)
+        return self._stepped(self._batch)
 
     def _taken(
         self, records: Sequence[Record], seen: int, known: Sequence[Decoded | None] | None
