@@ -34,6 +34,15 @@ class Station(msgspec.Struct, frozen=True):
     tags: tuple[Tag, ...]
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What a line makes beside its product: `thousandths` of the unit of measure a piece."""
+
+    item: str
+    product: str  # what the MES calls it: co_product or by_product
+    thousandths: int
+    uom: str
+
+
 class Cell(msgspec.Struct, frozen=True):
     """A kind of line; a piece takes `cycle` milliseconds on each station."""
 
@@ -42,6 +51,7 @@ class Cell(msgspec.Struct, frozen=True):
     cycle: int
     pallet: int  # pieces per goods receipt
     stations: tuple[Station, ...]
+    beside: Beside | None = None
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -66,7 +76,7 @@ CELLS = (
             (Component("PK-BOX-A4", 20, "pcs", "SHIP", 10_000),
              Component("PK-LABEL", 1_000, "pcs", "SHIP", 5_000, per_variant=True)),
             (Tag("box_weight_kg", 203, 214),)),
-    )),
+    ), beside=Beside("BP-OFFCUT-DC04", "by_product", 74, "kg")),
     Cell("FG-HOUSING", ("A7", "A9", "B2", "C1"), cycle=2_100, pallet=96, stations=(
         Station("mould", "0010", ("SHORT_SHOT", "SINK_MARK", "BURN", "FLASH"),
             (Component("RM-PA66-GF30", 86, "kg", "SILO-2", 9_000),
@@ -82,7 +92,7 @@ CELLS = (
         Station("pack", "0040", ("DAMAGED",),
             (Component("PK-TRAY-12", 83, "pcs", "SHIP", 8_000),),
             (Tag("robot_speed_pct", 880, 1_000),)),
-    )),
+    ), beside=Beside("FG-CLIP", "co_product", 2_000, "pcs")),
     Cell("FG-CLEANER", ("750-CITRUS", "750-PINE", "750-PLAIN"), cycle=700, pallet=480, stations=(
         Station("fill", "0010", ("UNDERFILL", "OVERFILL", "DEFORMED"),
             (Component("SF-BULK", 752, "L", "COLD-1", 12_000, per_variant=True),
@@ -108,16 +118,25 @@ CELLS = (
     )),
 )  # fmt: skip
 
+TOOL_BREAKAGE = "TOOL_BREAKAGE"
+
 # A stop that happens n times as often is listed n times.
 STOPS = (
     *(Stop("MATERIAL_JAM", 25, 240),) * 6,
     *(Stop("SENSOR_FAULT", 20, 180),) * 4,
     *(Stop("NO_MATERIAL", 90, 500),) * 3,
     *(Stop("CLEANING", 180, 480, planned=True),) * 2,
-    Stop("TOOL_BREAKAGE", 640, 2_100),
+    Stop(TOOL_BREAKAGE, 640, 2_100),
     Stop("DRIVE_FAULT", 600, 3_000),
 )
 CHANGEOVER = Stop("CHANGEOVER", 90, 400, planned=True)
+# What a stop turns out to have been, once somebody has looked: reason, and whether it was planned.
+CLASSES = (
+    ("OPERATOR_ABSENT", False),
+    ("TOOL_WEAR", False),
+    ("SENSOR_DIRTY", False),
+    ("TRIAL", True),
+)
 CHARACTERISTICS = ("dimension", "appearance", "weight", "torque", "tightness")
 DISPOSITIONS = ("use", "use", "rework", "scrap", "return")
 SEVERITIES = ("minor", "minor", "major", "critical")

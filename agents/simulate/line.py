@@ -3,11 +3,19 @@
 from heapq import heappop
 from random import Random
 
-from agents.simulate.cells import CELLS, CHARACTERISTICS, DISPOSITIONS, PREFIXES, SEVERITIES, STOPS
+from agents.simulate.cells import (
+    CELLS,
+    CHARACTERISTICS,
+    DISPOSITIONS,
+    PREFIXES,
+    SEVERITIES,
+    STOPS,
+    TOOL_BREAKAGE,
+)
 from agents.simulate.mess import Arrival
 from agents.simulate.model import MONDAY, SHIFT, Line, Unit
-from agents.simulate.orders import begin_order, confirm, count, work
-from agents.simulate.unit import START_UP, book, come_up, enter, go_down
+from agents.simulate.orders import begin_order, change_tool, confirm, count, work
+from agents.simulate.unit import MACHINE_TIME_SHARE, START_UP, book, come_up, enter, go_down
 
 EVENT_EVERY = 840  # milliseconds while all units run: with stops and changeovers a second
 TRICKLE = 300_000  # milliseconds between two telemetry values outside the shifts
@@ -66,6 +74,7 @@ def new_line(
             name=unit_name,
             head=f'","source":"/{site}/{name}/{unit_name}","id":"{unit_name}-{run}',
             lots=[("", 0)] * len(station.components),
+            tool=made.next_tool(),
         )
         made.units.append(unit)
         ready = begin + made.between(1_000, 40_000)
@@ -109,6 +118,8 @@ def _stop(line: Line, unit: Unit, now: int) -> None:
 
 def _restart(line: Line, unit: Unit, now: int) -> None:
     come_up(line, unit, now)
+    if unit.stopped_for == TOOL_BREAKAGE:
+        change_tool(line, unit, now)
     for place, state in enumerate(("Clearing", "Resetting", "Starting", "Execute")):
         enter(line, unit, now + place * START_UP // 3, state)
     unit.running = True
@@ -127,7 +138,7 @@ def _telemetry(line: Line, unit: Unit, now: int) -> None:
 
 def _book_labor(line: Line, unit: Unit, now: int) -> None:
     line.plan(now + line.between(600_000, 1_200_000), _book_labor, unit)
-    book(line, unit, now, "production")
+    book(line, unit, now, "machine" if line.chance(MACHINE_TIME_SHARE) else "production")
 
 
 def _inspect(line: Line, unit: Unit, now: int) -> None:
@@ -159,8 +170,8 @@ def _inspect(line: Line, unit: Unit, now: int) -> None:
         line.mes(
             now,
             "quality.hold_placed.v1",
-            f'"hold":"H{number}","scope":"lot","value":"{order.lot}","reason":"{code}"'
-            f',"severity":"{severity}"',
+            f'"hold":"H{number}","scope":"lot","value":"{order.lot}","item":"{order.item}"'
+            f',"reason":"{code}","severity":"{severity}"',
         )
         line.holds.append(f"H{number}")
         line.plan(now + line.between(600_000, 5_400_000), _release, unit)

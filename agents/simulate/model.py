@@ -61,6 +61,8 @@ class Unit(msgspec.Struct):
     booked_until: int = 0
     serial: int = 0
     episode: str = ""  # the downtime whose end will be reported
+    stopped_for: str = ""  # the reason of the last stop
+    tool: str = ""  # the serial number of the tool in use
     good_uncounted: int = 0
     scrap_uncounted: int = 0
     good_unconfirmed: int = 0
@@ -106,7 +108,9 @@ class Line(msgspec.Struct):
     lots: int = 0
     episodes: int = 0
     inspections: int = 0
+    tools: int = 0
     holds: deque[str] = msgspec.field(default_factory=deque)
+    unclassified: deque[str] = msgspec.field(default_factory=deque)  # stops to be looked at
     postings: deque[Posting] = msgspec.field(default_factory=lambda: deque(maxlen=POSTINGS_MAX))
     minute: int = -1
     minute_utc: str = ""  # "2026-01-05T05:00:"
@@ -167,6 +171,11 @@ class Line(msgspec.Struct):
         )
         at = now * 1000 + 20_000 + int(draw * draw * draw * 900_000)
         self.out.append(Arrival(at, value.encode(), MACHINE_EVENTS, self.key))
+
+    def next_tool(self) -> str:
+        """Return the serial number of a tool that no unit has had."""
+        self.tools += 1
+        return f"T{self.number}-{self.run}{self.tools:05d}"
 
     def pieces(self, number: int) -> str:
         return f"{self.quote}{number}{self.quote}"

@@ -178,16 +178,42 @@ def _declare(line: Line, unit: Unit, now: int, made: str, scrap: int) -> None:
         line.mes(now, "rework.declared.v1", row, reversible=True)
 
 
+def change_tool(line: Line, unit: Unit, now: int) -> None:
+    """Scrap a broken tool and take a new one: tools have serial numbers."""
+    if unit.order is None:
+        return
+    item = f'"item":"TL-{unit.station.name.upper()}"'
+    row, one = f"{step_of(unit, unit.order)},{item}", f'"quantity":{line.pieces(1)},"uom":"pcs"'
+    broken = f'{row},"serial":"{unit.tool}",{one},"reason":"BROKEN","kind":"component"'
+    line.mes(now, "scrap.declared.v1", broken, reversible=True)
+    unit.tool = line.next_tool()
+    taken = f'{row},"serial":"{unit.tool}",{one},"storage":"TOOLS"'
+    line.mes(now, "material.consumed.v1", taken, reversible=True)
+
+
 def _receive(line: Line, unit: Unit, now: int, order: Order, pallet: int) -> None:
+    """Receive pallets, and what is made beside the product."""
+    beside = line.cell.beside
     while unit.pieces_unreceived >= pallet:
         unit.pieces_unreceived -= pallet
         line.mes(
             now,
             "goods.received.v1",
             f'"order":"{order.number}","item":"{order.item}","lot":"{order.lot}"'
-            f',"quantity":{line.pieces(pallet)},"uom":"pcs","storage":"FG-{line.number}"',
+            f',"quantity":{line.pieces(pallet)},"uom":"pcs","storage":"FG-{line.number}"'
+            + (',"product":"main"' if beside is not None else ""),
             reversible=True,
         )
+        if beside is not None:
+            quantity = line.quantity(pallet * beside.thousandths)
+            line.mes(
+                now,
+                "goods.received.v1",
+                f'"order":"{order.number}","item":"{beside.item}","quantity":{quantity}'
+                f',"uom":"{beside.uom}","storage":"FG-{line.number}"'
+                f',"product":"{beside.product}"',
+                reversible=True,
+            )
 
 
 def _complete(line: Line, unit: Unit, now: int, order: Order) -> None:

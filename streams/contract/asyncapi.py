@@ -259,7 +259,7 @@ def _data(struct: type[Struct], entry: Transaction | Summary) -> Schema:
             properties[name] = {"enum": list(entry.inputs)}
         else:
             properties[name] = schemas.member_out(sources[name])
-            if sum(member.required for member in sources[name]) < kinds:
+            if sum(member.required or bool(member.absent) for member in sources[name]) < kinds:
                 continue
         required.append(name)
     return mapping(properties, required)

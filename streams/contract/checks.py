@@ -19,7 +19,7 @@ or at the ERP must decide."""
 class Check(Struct, frozen=True):
     """A check of the contract: its texts are in Markdown, without links."""
 
-    number: int
+    number: str
     outcome: Code | Literal["accepted", "duplicate", "tick"]
     kind: Class | None
     """The class of a refusal, None where nothing is refused."""
@@ -30,17 +30,17 @@ class Check(Struct, frozen=True):
 
 CHECKS: Final = (
     Check(
-        1,
+        "1",
         "malformed",
         "data",
-        "larger than 64 KiB (or its record than 16 MiB), not UTF-8, not a JSON object, or no value "
-        "at all",
+        "larger than 64 KiB (or its record than 16 MiB), not UTF-8, not a JSON object, a member "
+        "twice in an object that is read, or no value at all",
         "Look at the bytes (`data.value` of the exception, base64) and mend the producer's "
         "encoding.",
     ),
-    Check(2, "invalid", "data", "`type` is missing or not a string", "Mend the mapping."),
+    Check("2", "invalid", "data", "`type` is missing or not a string", "Mend the mapping."),
     Check(
-        3,
+        "3",
         "unknown_type",
         "data",
         "the type is not known, or belongs on the other input topic",
@@ -48,14 +48,14 @@ CHECKS: Final = (
         "to the wrong topic: the reason says which.",
     ),
     Check(
-        4,
+        "4",
         "tick",
         None,
         "a tick: `invalid` if its `time` can't be read, `from_the_future` as in check 7",
         "Nobody but lineside writes ticks.",
     ),
     Check(
-        5,
+        "5",
         "invalid",
         "data",
         "an attribute or a member is missing or wrong (of a reversal's `original`: only that it is "
@@ -64,38 +64,38 @@ CHECKS: Final = (
         "under the same `id`.",
     ),
     Check(
-        6,
+        "6",
         "key_mismatch",
         "data",
         "the record's key is not `plant/line`",
         "Mend the producer's key. A wrong key can put a line into two partitions.",
     ),
     Check(
-        7,
+        "7",
         "from_the_future",
         "data",
-        "`time` is more than 1 h past the record's timestamp",
+        "`time` is more than 10 min past the record's timestamp",
         "A clock or a time zone is wrong at the producer. Mend it and send again.",
     ),
     Check(
-        8,
+        "8",
         "too_old",
         "data",
         "`time` is further behind the line's watermark than the ledger reaches back: 7 days for "
-        "MES events, 24 h for machine events",
+        "MES events, 4 days for machine events",
         "Lineside can't tell whether the event is new, so it isn't posted. Post it in the ERP by "
         "hand, or replay with a longer retention (`mes_retention_seconds`, "
         "`machine_retention_seconds`).",
     ),
     Check(
-        9,
+        "9",
         "duplicate",
         None,
         "the ledger has this identity, with the same `type`, `time` and `data`",
         "Nothing. It is counted and dropped.",
     ),
     Check(
-        10,
+        "10",
         "key_conflict",
         "data",
         "the ledger has this identity, with another `type`, `time` or `data`",
@@ -104,7 +104,7 @@ CHECKS: Final = (
         "a new event with a new `id`.",
     ),
     Check(
-        11,
+        "11",
         "unknown_reversal",
         "business",
         "a reversal whose original isn't in the ledger",
@@ -112,38 +112,58 @@ CHECKS: Final = (
         "`reverses`, `source`, `plant` and `line`.",
     ),
     Check(
-        12,
+        "12",
         "not_reversible",
         "business",
         "a reversal of a type that can't be reversed",
         "Most types can't be reversed. Report a new event with the opposite effect instead.",
     ),
     Check(
-        13,
+        "13",
         "reversal_mismatch",
         "business",
         "a reversal whose `original` isn't what was accepted, or can't be read",
         "`original` must repeat `type`, `time` and `data` of the reversed event.",
     ),
     Check(
-        14,
+        "14",
         "already_reversed",
         "business",
         "a reversal of an event that was reversed before",
         "Nothing, if somebody corrected twice.",
     ),
     Check(
-        15,
+        "15",
         "episode_conflict",
         "business",
         "a downtime event whose episode has that start or end already, is of another `work_unit`, "
         "or would end before its start",
         "Look at how the MES numbers episodes. Never use an episode's name again.",
     ),
-    Check("15a", "hold_conflict", "business", "a", "b"),
-    Check(16, "unknown_master", "data", "a", "b"),
-    Check(17, "order_closed", "business", "a", "b"),
-    Check(18, "accepted", None, "none of these"),
+    Check(
+        "15a",
+        "hold_conflict",
+        "business",
+        "a `quality.hold_placed` whose `hold` is known in its plant with another `scope`, `value` "
+        "or `item`, or was released",
+        "Look at how the QMS names holds. Never use a hold's name again within a plant.",
+    ),
+    Check(
+        "16",
+        "unknown_master",
+        "data",
+        "the event names something that isn't known, and its plant requires that it is",
+        "The reason says what is missing. Add it to the master data, or mend the name at the "
+        "producer, and send the event again, under the same `id`.",
+    ),
+    Check(
+        "17",
+        "order_closed",
+        "business",
+        "its order is closed or cancelled, and its plant requires that orders are known",
+        "Reopen the order in the ERP and send the event again, or book it on another order.",
+    ),
+    Check("18", "accepted", None, "none of these"),
 )
 """All checks, in their order."""
 

@@ -6,7 +6,7 @@ that aren't named may be there: a producer may add some at any time, and so may 
 
 from typing import Any, Final
 
-from streams.contract.members import NAME_CHARACTERS_MAX, Member
+from streams.contract.members import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, Member
 from streams.contract.transactions import CAUSES_MAX
 from streams.values.quantity import WHOLE_MAX
 
@@ -18,26 +18,33 @@ _CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
 _DAY: Final = r"-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 
+_SPACE: Final = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+"""Characters that no text begins or ends with."""
+
+_FORM: Final = "in Unicode normal form C, without white space at either end"
+
 NAME: Final[Schema] = {
     "type": "string",
     "minLength": 1,
     "maxLength": NAME_CHARACTERS_MAX,
-    "pattern": f"^[^{_CONTROL}]*$",
+    "pattern": f"^[^{_SPACE}{_CONTROL}]([^{_CONTROL}]*[^{_SPACE}{_CONTROL}])?$",
+    "description": _FORM,
 }
 PLACE: Final[Schema] = {
     "type": "string",
     "minLength": 1,
-    "maxLength": 128,
-    "pattern": f"^[^/{_CONTROL}]*$",
+    "maxLength": PLACE_CHARACTERS_MAX,
+    "pattern": rf"^(?!\*$)[^/{_SPACE}{_CONTROL}]([^/{_CONTROL}]*[^/{_SPACE}{_CONTROL}])?$",
+    "description": _FORM,
 }
 FLAG: Final[Schema] = {"type": "boolean"}
 OBJECT: Final[Schema] = {"type": "object"}
 
 TIME: Final[Schema] = {
     "type": "string",
-    "pattern": f"^[0-9]{{4}}{_DAY}[Tt]{_CLOCK}"
+    "pattern": f"^(1999|[2-9][0-9]{{3}}){_DAY}[Tt]{_CLOCK}"
     r"(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
-    "description": "RFC 3339 with an offset",
+    "description": "RFC 3339 with an offset, from 2000 to before 9999",
 }
 MEASURE: Final[Schema] = {
     "type": ["number", "string"],

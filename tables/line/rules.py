@@ -38,10 +38,10 @@ class Timing(Struct, frozen=True, kw_only=True):
     idle_grace_seconds: int = 120
     breakdown_seconds: int = 600
     episode_limit_seconds: int = 86_400
+    state_limit_seconds: int = 86_400
     future_seconds_max: int = 600
     mes_retention_seconds: int = 7 * 86_400
     machine_retention_seconds: int = 4 * 86_400
-    state_limit_seconds: int = 86_400
     ledger_bucket_seconds: int = 3_600
     """Expired ledger entries go in steps of this much event time."""
 

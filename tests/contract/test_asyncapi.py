@@ -40,7 +40,7 @@ SUMMARY = (*WINDOW, "count")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "erp.production_confirmation.v1": ("order", "operation", "item", "quantity", "uom", *COMMON),
-    "erp.goods_receipt.v1": ("order", "item", "quantity", "uom", *COMMON),
+    "erp.goods_receipt.v1": ("order", "item", "quantity", "uom", "product", *COMMON),
     "erp.goods_issue.v1": ("order", "operation", "item", "uom", "quantity", *WINDOW, *COMMON),
     "erp.scrap_posting.v1": (
         "order", "operation", "item", "uom", "reason", "kind", "quantity", *WINDOW, *COMMON,
@@ -68,10 +68,14 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 
 SAMPLES: dict[str, Any] = {
     "quantity": "1", "seconds": 1, "good": "1", "scrap": 0.5, "kind": "component", "planned": False,
-    "scope": "lot", "disposition": "use", "result": "pass", "state": "Idle", "final": True,
+    "scope": "lot", "product": "by_product", "disposition": "use", "result": "pass", "state": "Idle", "final": True,
     "original": {"type": "goods.received.v1", "time": "2026-11-21T06:00:00Z", "data": {}},
 }  # fmt: skip
 """What a member of an event can be that can't be any text."""
+
+
+SPACES = "\u0020\u00a0\u1680\u2002\u2003\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""White space in form C that isn't a control character."""
 
 
 @cache
@@ -322,7 +326,10 @@ def test_an_event_needs_what_the_contract_says(kind: str) -> None:
      ("2026-11-21T06:00:00+01:00", True), ("2026-11-21T06:00:00", False), (1, False), ("", False),
      ("2026-11-21 06:00:00Z", False), ("2026-11-21T06:00:60Z", False), ("2026-11-21", False),
      ("2026-13-21T06:00:00Z", False), ("2026-11-21T24:00:00Z", False), ("now", False),
-     ("2026-11-21T06:00:00+1:00", False), ("2026-11-21T06:00:00.Z", False)],
+     ("2026-11-21T06:00:00+1:00", False), ("2026-11-21T06:00:00.Z", False),
+     ("2000-01-01T00:00:00Z", True), ("1999-12-31T23:59:00-00:01", True),
+     ("1998-12-31T23:59:00Z", False), ("9998-12-31T23:59:59Z", True),
+     ("10000-01-01T00:00:00Z", False)],
 )  # fmt: skip
 def test_a_time_is_told_as_it_is_read(time: Any, right: bool) -> None:
     assert verdict({**sample("goods.received.v1"), "time": time}) == right
@@ -342,7 +349,9 @@ def test_a_measure_is_told_as_it_is_read(measure: Any, right: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "right"),
     [("x" * 256, True), ("x" * 257, False), ("Ü 3 \U0001f3ed", True), ("a\tb", False),
-     ("a\x7f", False), ("a\x9f", False), ("\u2028", True), (7, False)],
+     ("a\x7f", False), ("a\x9f", False), (7, False), *((f"{space}a", False) for space in SPACES),
+     *((f"a{space}", False) for space in SPACES), *((f"a{space}b", True) for space in SPACES),
+     *((space, False) for space in SPACES), ("\u200ba\u200b", True), ("a", True), ("*", True)],
 )  # fmt: skip
 def test_a_text_is_told_as_it_is_read(text: Any, right: bool) -> None:
     document = sample("goods.received.v1")
@@ -350,9 +359,12 @@ def test_a_text_is_told_as_it_is_read(text: Any, right: bool) -> None:
     assert verdict({**document, "id": text}) == right
 
 
-def test_a_place_has_no_slash() -> None:
+def test_a_place_has_no_slash_and_is_not_all_of_them() -> None:
     for name in ("plant", "line"):
-        assert not is_described({**sample("goods.received.v1"), name: "a/b"})
+        for wrong in ("a/b", "/", "*", " a", "a\u00a0"):
+            assert not is_described({**sample("goods.received.v1"), name: wrong})
+        for right in ("**", "*a", "a*", "a", "a b"):
+            assert verdict({**sample("goods.received.v1"), name: right})
         assert not verdict({**sample("goods.received.v1"), name: "x" * 129})
 
 

@@ -182,7 +182,7 @@ def test_the_fingerprint_of_an_original_is_the_one_in_the_ledger() -> None:
 # How far back.
 
 
-@pytest.mark.parametrize(("topic", "days"), [(MES_EVENTS, 7), (MACHINE_EVENTS, 1)])
+@pytest.mark.parametrize(("topic", "days"), [(MES_EVENTS, 7), (MACHINE_EVENTS, 4)])
 def test_an_entry_counts_up_to_its_retention_and_older_events_are_too_old(
     topic: str, days: int
 ) -> None:
@@ -228,9 +228,11 @@ def test_telemetry_is_never_too_old_nor_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "refused"), [(3_600, False), (3_600.000001, True), (-(10**6), False)]
+    ("ahead", "refused"), [(600, False), (600.000001, True), (-(10**6), False)]
 )
-def test_the_future_begins_an_hour_past_the_records_timestamp(ahead: float, refused: bool) -> None:
+def test_the_future_begins_ten_minutes_past_the_records_timestamp(
+    ahead: float, refused: bool
+) -> None:
     bench = Bench()
     left = bench.send(confirmed(ahead), timestamp=parse(stamp(0)))
     assert (left[0]["type"] == "exception.raised.v1") == refused

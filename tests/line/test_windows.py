@@ -190,15 +190,15 @@ def test_telemetry_raises_the_watermark() -> None:
     }  # fmt: skip
 
 
-def test_windows_are_aligned_to_the_epoch_before_it_too() -> None:
+def test_windows_are_aligned_to_the_epoch_at_the_first_instant_too() -> None:
     task = new_task((MES_EVENTS, 0))
-    old = consumed(0).replace(b"2026-11-21T06:00:00Z", b"1969-12-31T23:59:59.5Z")
+    old = consumed(0).replace(b"2026-11-21T06:00:00Z", b"2000-01-01T00:00:00Z")
     task.step([Record(0, None, b"DE01/L1", old)])
-    starts = {value_of(output)["data"]["window_start"]: output.id for output in task.close_all()}
-    assert starts == {
-        "1969-12-31T23:55:00Z": "gi:DE01/L1:-300:O1|0010|I1|||kg:0",
-        "1969-12-31T23:59:00Z": "sc:DE01/L1:-60:O1|0010|I1|||kg:0",
-    }
+    left = [(output.id, value_of(output)["data"]["window_end"]) for output in task.close_all()]
+    assert left == [
+        ("sc:DE01/L1:946684800:O1|0010|I1|||kg:0", "2000-01-01T00:01:00Z"),
+        ("gi:DE01/L1:946684800:O1|0010|I1|||kg:0", "2000-01-01T00:05:00Z"),
+    ]
 
 
 # What a close sends.

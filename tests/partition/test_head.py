@@ -139,7 +139,7 @@ def test_a_state_of_another_format_is_refused_with_a_sentence(head: object, told
         (
             MACHINE_EVENTS,
             Timing(machine_retention_seconds=1_000),
-            "machine_retention_seconds 86400 (now 1000)",
+            "machine_retention_seconds 345600 (now 1000)",
         ),
     ],
 )
