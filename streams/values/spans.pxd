@@ -12,6 +12,12 @@ cdef struct Span:
     int size
 
 
+cdef inline Span nothing() noexcept:
+    cdef Span span
+    span.at, span.size = NULL, 0
+    return span
+
+
 cdef inline bint is_there(Span span) noexcept:
     return span.at != NULL
 

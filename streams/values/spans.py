@@ -9,6 +9,11 @@ Span = bytes | None
 """None: there is none."""
 
 
+def nothing() -> Span:
+    """Return no text."""
+    return None
+
+
 def is_there(span: Span) -> bool:
     """Return whether there is a text."""
     return span is not None

@@ -68,7 +68,6 @@ class Known:
         self.any = False
         """Whether anything is known."""
 
-
     def load(self, scan: Scan) -> None:
         """Take up what the store has."""
         self.any = next(scan(FACT), None) is not None
@@ -185,9 +184,7 @@ def read_fact(kind: str, stored: bytes) -> Fact:
 
 def _plain(data: Any) -> dict[str, Any]:
     told = {
-        name: value
-        for name in data.__struct_fields__
-        if (value := getattr(data, name)) is not None
+        name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not None
     }
     for name in _MEASURES:
         if name in told:

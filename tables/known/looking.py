@@ -3,41 +3,46 @@
 from typing import Any
 
 from streams.values import lookup, spans, writer
-from streams.values.spans import Span
 from tables.known.known import Fact, Known
 
 _to = writer.Writer()
 
 
-def line_of(known: Known, plant: Span, line: Span) -> Any:
+def line_of(known: Known, plant: spans.Span, line: spans.Span) -> Any:
     """Return the data of the `line` record of a line, None if there is none."""
-    return _data(known, "line", b"kl", plant, line, None)
+    return _data(known, "line", b"kl", plant, line, spans.nothing())
 
 
-def work_unit_of(known: Known, plant: Span, line: Span, work_unit: Span) -> Any:
+def work_unit_of(known: Known, plant: spans.Span, line: spans.Span, work_unit: spans.Span) -> Any:
     """Return the data of a work unit of a line, None if it isn't known."""
     return _data(known, "work_unit", b"ku", plant, line, work_unit)
 
 
-def order_of(known: Known, plant: Span, order: Span) -> Any:
+def order_of(known: Known, plant: spans.Span, order: spans.Span) -> Any:
     """Return the data of an order, None if it isn't known."""
-    return _data(known, "order", b"ko", plant, order, None)
+    return _data(known, "order", b"ko", plant, order, spans.nothing())
 
 
-def item_of(known: Known, plant: Span, item: Span) -> Any:
-    """Return the data of an item, None if it isn't known; the plant's own goes before that of `*`."""
-    own = _data(known, "item", b"ki", plant, item, None)
-    return _data(known, "item", b"ki*", None, item, None) if own is None else own
+def item_of(known: Known, plant: spans.Span, item: spans.Span) -> Any:
+    """Return the data of an item, None if it isn't known; the plant's own goes before `*`'s."""
+    own = _data(known, "item", b"ki", plant, item, spans.nothing())
+    return (
+        _data(known, "item", b"ki*", spans.nothing(), item, spans.nothing()) if own is None else own
+    )
 
 
-def reason_of(known: Known, plant: Span, reason: Span) -> Any:
+def reason_of(known: Known, plant: spans.Span, reason: spans.Span) -> Any:
     """Return the data of a reason, None if it isn't known; as of an item."""
-    own = _data(known, "reason", b"kr", plant, reason, None)
-    return _data(known, "reason", b"kr*", None, reason, None) if own is None else own
+    own = _data(known, "reason", b"kr", plant, reason, spans.nothing())
+    return (
+        _data(known, "reason", b"kr*", spans.nothing(), reason, spans.nothing())
+        if own is None
+        else own
+    )
 
 
 def _data(
-    known: Known, kind: str, head: bytes, plant: Span, first: Span, second: Span
+    known: Known, kind: str, head: bytes, plant: spans.Span, first: spans.Span, second: spans.Span
 ) -> Any:
     to = _to
     writer.begin(to)

@@ -5,12 +5,15 @@ from streams.codec cimport scanning
 from streams.values cimport cycles, lookup, spans, sums, writer
 from streams.values.wide cimport wide
 from tables.line cimport windows
-from tables.line.line cimport Line
+from tables.line.line cimport Line, fall_due
+from tables.line.periods cimport Period
 from tables.line.plans cimport Condition, Contribution, Plan
 from tables.line.rows cimport Row
+from tables.line.windows cimport Cadence
 
 cdef Py_ssize_t _PAGE_ROWS, _SHARED_ROWS, _CAUSES_MAX
-cdef int _TEXT, _FLAG
+cdef int _TEXT, _FLAG, _SUMMARIES, _POSTINGS
+cdef int64_t _KEPT
 cdef writer.Writer _to
 
 cdef class Place:
@@ -29,19 +32,22 @@ cdef class Cell:
 cpdef Row row_of(Line line, int index, int64_t carrier, tuple key, int width)
 
 @cython.locals(
-    place=Place, part=Contribution, row=Row, start=int64_t, carrier=int64_t, at=int64_t,
-    watermark=int64_t, late=bint, index=Py_ssize_t, amount=wide, slot=int, causes=list,
+    place=Place, part=Contribution, row=Row, cadence=Cadence, start=int64_t, own=int64_t,
+    carrier=int64_t, at=int64_t, late=bint, index=Py_ssize_t, amount=wide, slot=int, causes=list,
 )
 cdef int contribute(
-    Line line, Plan plan, const scanning.Event* event, int sign, cause, int64_t grace,
+    Line line, Plan plan, Period period, const scanning.Event* event, int sign, cause, int parts,
     int64_t batch,
 ) except -1
 
+@cython.locals(part=Contribution, index=Py_ssize_t, amount=wide, where=int)
+cdef int park(Line line, Plan plan, const scanning.Event* event, int sign) except -1
+
 @cython.locals(to=writer.Writer, index=int, kind=int, found=Cell)
-cdef Cell _cell_of(Line line, Plan plan, const scanning.Event* event)
+cdef Cell _cell_of(Line line, Plan plan, const scanning.Event* event, int parts)
 
 @cython.locals(part=Contribution)
-cdef Cell _new_cell(Plan plan, const scanning.Event* event)
+cdef Cell _new_cell(Plan plan, const scanning.Event* event, int parts)
 
 @cython.locals(index=int)
 cdef _member_of(Plan plan, const scanning.Event* event, int index)
@@ -50,4 +56,4 @@ cdef _member_of(Plan plan, const scanning.Event* event, int index)
 cdef bint applies(list where, const scanning.Event* event) except -1
 
 @cython.locals(kept=dict, cell=Cell, place=Place, part=Contribution)
-cpdef drop_closed(Line line, int64_t grace)
+cpdef drop_closed(Line line)

@@ -107,9 +107,7 @@ def contribute(
         line.late_events += 1
 
 
-def park(
-    line: Line, plan: Plan, event: scanning.Event, sign: int
-) -> None:
+def park(line: Line, plan: Plan, event: scanning.Event, sign: int) -> None:
     """Count what an event would add to rows that go to the ERP as accepted, and as parked.
 
     With the sign -1 it is taken back.

@@ -4,7 +4,10 @@ from libc.stdint cimport int64_t
 from streams.values cimport sums, writer
 from tables.line cimport windows
 from tables.line.line cimport Line
+from tables.line.periods cimport Period, period_at
 from tables.line.rows cimport Row
+from tables.line.sending cimport put_more
+from tables.line.windows cimport Cadence
 
 cdef int64_t _SECOND
 cdef writer.Writer _to
@@ -18,23 +21,32 @@ cdef class _Form:
     cdef bytes short
     cdef bint erp
     cdef bint counted
-    cdef int64_t length
+    cdef int quantity
     cdef list members
     cdef list measures
 
 @cython.locals(
     form=_Form, index=int, emitted=sums.Sums, first_sum=int, changed_pages=dict, place=bytes,
-    where=bytes, records=list, row_key=tuple, rows=dict, row=Row, members=tuple,
-    start=int64_t, before=int64_t, page=int64_t, revision=int64_t, corrections=int64_t,
-    time=bytes, window=bytes, date=bytes, id=str, to=writer.Writer,
+    where=bytes, records=list, row_key=tuple, rows=dict, row=Row, members=tuple, period=Period,
+    cadence=Cadence, start=int64_t, before=int64_t, page=int64_t, revision=int64_t,
+    corrections=int64_t, time=bytes, window=bytes, dates=bytes, id=str, to=writer.Writer,
 )
 cpdef close(Line line, kind, int64_t carrier, list out)
 
 @cython.locals(
-    before=int64_t, grace=int64_t, length=int64_t, closed=int64_t, carrier=int64_t,
-    index=int, closing=list, carried=dict, every=tuple, kinds=tuple,
+    before=int64_t, furthest=int64_t, length=int64_t, end=int64_t, index=int, closing=list,
+    carried=dict, every=tuple, kinds=tuple,
 )
 cpdef advance(Line line, int64_t watermark, rules, list out)
+
+@cython.locals(furthest=int64_t)
+cpdef int raise_to(Line line, int64_t watermark) except -1
+
+@cython.locals(due=int64_t, end=int64_t, carried=dict)
+cpdef int64_t next_due(Line line, rules) except? -1
+
+@cython.locals(named=dict)
+cdef int _put_more(writer.Writer to, _Form form, Line line, tuple members, Row row) except -1
 
 @cython.locals(form=_Form)
 cdef _Form _form_of(kind)

@@ -177,9 +177,7 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
         line.corrections += corrections
 
 
-def _put_more(
-    to: writer.Writer, form: _Form, line: Line, members: RowMembers, row: Row
-) -> None:
+def _put_more(to: writer.Writer, form: _Form, line: Line, members: RowMembers, row: Row) -> None:
     """Append what master data adds."""
     known = line.known
     assert known is not None  # asked before

@@ -2,12 +2,11 @@
 
 from streams.codec import scanning
 from streams.log.record import Outgoing
-from tables.line import kept, windows
+from tables.line import kept, sending, windows
 from tables.line.kept import Kept
 from tables.line.line import Line, fall_due
 from tables.line.periods import Period, period_at
 from tables.line.plans import AtOnce, Plan
-from tables.line.sending import id_of, send_singly
 from tables.line.windows import Cadence
 
 
@@ -22,7 +21,7 @@ def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Ke
     carrier = windows.carrier_of(cadence, end, line.watermark, line.furthest)
     told.carrier = windows.start_of(cadence, carrier - 1) if carrier != end else None
     for each in _records_of(plan):
-        key = id_of(line, each, event)
+        key = sending.id_of(line, each, event)
         line.finals.setdefault(carrier, {})[key] = told
         line.changed_finals.add((carrier, key))
     fall_due(line, carrier + line.timings.grace)
@@ -30,11 +29,14 @@ def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Ke
 
 def _last_of(period: Period, at: int) -> Cadence:
     """Return whose window ends last; of several with the same end the one with longer windows."""
-
-    def rank(cadence: Cadence) -> tuple[int, int]:
-        return windows.end_of(cadence, at), cadence.rank
-
-    return max(period.waits, key=rank)
+    best: Cadence | None = None
+    last = 0
+    for cadence in period.waits:
+        end = windows.end_of(cadence, at)
+        if best is None or end > last or (end == last and cadence.rank > best.rank):
+            best, last = cadence, end
+    assert best is not None  # the posting window of the settings is one
+    return best
 
 
 def _records_of(plan: Plan) -> list[AtOnce]:
@@ -77,5 +79,7 @@ def _send(line: Line, key: str, waiting: Kept, out: list[Outgoing]) -> None:
     plan = period.plans[event.kind]
     posted = event.time if waiting.carrier is None else waiting.carrier
     for each in _records_of(plan):
-        if id_of(line, each, event) == key:
-            send_singly(line, plan, each, event, period.zone, posted, kept.trace_of(waiting), out)
+        if sending.id_of(line, each, event) == key:
+            sending.send_singly(
+                line, plan, each, event, period.zone, posted, kept.trace_of(waiting), out
+            )

@@ -6,7 +6,8 @@ from streams.values cimport hashing, spans, writer
 from tables.line.plans cimport Plan
 
 cdef writer.Writer _to
-cdef int _TEXT, _MEASURE
+cdef int _TEXT, _MEASURE, _PARKED, _FREED
+cdef list _FLAGS
 
 @cython.locals(to=writer.Writer)
 cdef bytes identity_of(const scanning.Event* event)
@@ -15,12 +16,16 @@ cdef bytes identity_of(const scanning.Event* event)
 cdef bytes fingerprint_of(Plan plan, const scanning.Event* event)
 
 @cython.locals(to=writer.Writer)
-cpdef bytes entry_bytes(int64_t time, bytes fingerprint, bint reversed=*)
+cpdef bytes entry_bytes(int64_t time, bytes fingerprint, int flags=*, int64_t more=*)
 
 cpdef int64_t entry_time(bytes entry) except? -1
 
 cpdef bytes entry_fingerprint(bytes entry)
 
-cpdef bint entry_reversed(bytes entry) except -1
+cpdef int entry_flags(bytes entry) except -1
+
+cpdef int64_t entry_more(bytes entry) except? -1
+
+cpdef bint counts(bytes entry, int64_t oldest) except -1
 
 cdef bint is_of(bytes entry, bytes fingerprint) except -1

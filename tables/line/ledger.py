@@ -16,6 +16,7 @@ PREFIX: Final = "l"
 
 REVERSED, PARKED, FREED, SILENT = 1, 2, 4, 8
 """Flags of an entry: it was taken back; it is parked, or was; it has sent nothing to the ERP."""
+_PARKED, _FREED = PARKED, FREED
 _FLAGS = [bytes([flags]) for flags in range(16)]
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -122,7 +123,7 @@ def entry_bytes(time: int, fingerprint: bytes, flags: int = 0, more: int = 0) ->
     writer.put(to, fingerprint)
     if flags:
         writer.put(to, _FLAGS[flags])
-        if flags & (PARKED | FREED):
+        if flags & (_PARKED | _FREED):
             writer.put_big(to, more)
     return writer.taken(to)
 
@@ -159,5 +160,5 @@ def counts(entry: bytes, oldest: int) -> bool:
     it was freed, or taken out.
     """
     if len(entry) > 25:
-        return bool(entry[24] & PARKED) or writer.big_at(entry[25:33]) >= oldest
+        return bool(entry[24] & _PARKED) or writer.big_at(entry[25:33]) >= oldest
     return writer.big_at(entry) >= oldest

@@ -1,17 +1,25 @@
 from libc.stdint cimport int64_t
 
 from streams.values cimport cycles, lookup, sums
+from tables.known.known cimport Known
+from tables.line.periods cimport Period, Timings
 
 cdef class Line:
     cdef public str plant
     cdef public str line
     cdef public bytes key
     cdef public str place
+    cdef public Timings timings
+    cdef public Known known
     cdef public int64_t watermark
+    cdef public int64_t furthest
     cdef public int64_t due
     cdef public tuple windows
     cdef public sums.Sums accepted
     cdef public sums.Sums emitted
+    cdef public dict finals
+    cdef public dict parked
+    cdef public list boundaries
     cdef public dict episodes
     cdef public object forgotten_micros
     cdef public int64_t closed_to
@@ -29,12 +37,20 @@ cdef class Line:
     cdef public tuple leaving
     cdef public dict changed_pages
     cdef public set changed_episodes
+    cdef public set changed_finals
     cdef public dict expiring
     cdef public bytes plant_bytes
     cdef public bytes line_bytes
     cdef public bytes place_bytes
-    cdef public object zone
+    cdef public object rules
+    cdef public list periods
+    cdef public Period period
+    cdef public bint old_layout
     cdef public lookup.Lookup cells
     cdef public int64_t batch
     cdef public int64_t bucket
     cdef public list bucket_keys
+
+cpdef int fall_due(Line line, int64_t at) except -1
+
+cpdef int64_t counted_to(Line line, kind) except? -1

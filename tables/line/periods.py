@@ -133,9 +133,7 @@ def _period(
     return Period(begin, zone, _variant(rules, by_window), cadences, waits)
 
 
-def _when(
-    rules: Rules, record: str, named: dict[str, tuple[str, int | None]]
-) -> tuple[str, int]:
+def _when(rules: Rules, record: str, named: dict[str, tuple[str, int | None]]) -> tuple[str, int]:
     when, seconds = named.get(record, ("window" if record in rules.by_window else AT_ONCE, None))
     return when, rules.posting if seconds is None else seconds
 

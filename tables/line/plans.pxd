@@ -2,7 +2,6 @@ from libc.stdint cimport int64_t
 
 cdef class Contribution:
     cdef readonly int kind
-    cdef readonly int64_t length
     cdef readonly int width
     cdef readonly bint erp
     cdef readonly bytes row_fields
@@ -13,6 +12,7 @@ cdef class Contribution:
 
 cdef class AtOnce:
     cdef readonly str record
+    cdef readonly bytes record_bytes
     cdef readonly str short
     cdef readonly bytes head
     cdef readonly bytes short_bytes
@@ -27,15 +27,31 @@ cdef class Condition:
 
 cdef class Plan:
     cdef readonly int number
+    cdef readonly int cell_number
     cdef readonly str event
     cdef readonly bytes event_bytes
     cdef readonly bytes packed
     cdef readonly bint transaction
     cdef readonly bint is_reversal
     cdef readonly bint is_stop
+    cdef readonly bint is_hold
+    cdef readonly bint is_checked
+    cdef readonly bint needs_lot
+    cdef readonly bint is_touched
+    cdef readonly bint is_consumed
     cdef readonly int state_field
+    cdef readonly int lot_field
+    cdef readonly int item_field
+    cdef readonly int uom_field
+    cdef readonly int order_field
+    cdef readonly int work_unit_field
+    cdef readonly int reason_field
+    cdef readonly int quantity_field
+    cdef readonly int serial_field
+    cdef readonly int final_field
     cdef readonly bytes field_kinds
     cdef readonly list field_names
     cdef readonly bytes key_fields
     cdef readonly list contributions
     cdef readonly list at_once
+    cdef readonly list by_window

@@ -28,9 +28,7 @@ TEXT, MEASURE, FLAG = 0, 1, 2
 
 NO_FIELD: Final = -1
 
-TOUCHED: Final = frozenset(
-    {"production.confirmed.v1", "material.consumed.v1", "scrap.declared.v1"}
-)
+TOUCHED: Final = frozenset({"production.confirmed.v1", "material.consumed.v1", "scrap.declared.v1"})
 """The event types that a hold keeps from the ERP."""
 
 LOT_CONTROLLED: Final = TOUCHED | {"goods.received.v1"}

@@ -3,12 +3,17 @@ from libc.stdint cimport int64_t
 
 from streams.codec cimport scanning
 from streams.values cimport lookup, spans
-from tables.line cimport adding, closing, ledger, sending
+from tables.known.known cimport Known
+from tables.line cimport adding, closing, finals, ledger, sending
+from tables.line cimport kept as kept_
 from tables.line.line cimport Line
+from tables.line.periods cimport Period, period_at
 from tables.line.plans cimport AtOnce, Plan
+from tables.partition cimport holds, required
 
 cdef int64_t NO_TIMESTAMP, _NEVER
-cdef int _NO_FIELD
+cdef int _NO_FIELD, _SUMMARIES, _POSTINGS
+cdef Py_ssize_t _WAITED
 
 cdef class Batch:
     cdef readonly object partition
@@ -20,14 +25,15 @@ cdef class Batch:
     cdef readonly dict touched
     cdef readonly list out
     cdef list plans
+    cdef readonly Known known
+    cdef readonly object parking
+    cdef object waiting
     cdef lookup.Lookup seen
     cdef list keys
     cdef public dict of_reversed
     cdef int64_t number
-    cdef int64_t future_max
     cdef int64_t retention
     cdef int64_t bucket
-    cdef int64_t grace
     cdef readonly bint bounded
     cdef readonly Py_ssize_t rows_max
     cdef readonly Py_ssize_t lines_max
@@ -49,7 +55,7 @@ cdef class Batch:
 
     @cython.locals(
         event=scanning.EventAt, plan=Plan, line=Line, at=int64_t, oldest=int64_t,
-        timestamp=int64_t, entry=bytes, known=bytes, fingerprint=bytes,
+        timestamp=int64_t, future_max=int64_t, entry=bytes, known=bytes, fingerprint=bytes,
     )
     cdef bint _take(self, Py_ssize_t number, bytes key, bytes stored) except -1
 
@@ -61,15 +67,68 @@ cdef class Batch:
     @cython.locals(number=int64_t)
     cdef int _enter(self, Line line, bytes key, int64_t at, bytes entry) except -1
 
-    @cython.locals(record=AtOnce, state=spans.Span)
-    cdef int _fold(
-        self, Line line, Plan plan, const scanning.Event* event, Py_ssize_t number
+    @cython.locals(plant=str, refusal=tuple)
+    cdef bint _known_passes(
+        self, Plan plan, const scanning.Event* event, Line line, Py_ssize_t number
     ) except -1
 
-    @cython.locals(plan=Plan, record=AtOnce, original=scanning.EventAt, at=int64_t)
+    cdef bint _learn(self, Py_ssize_t number) except -1
+
+    @cython.locals(period=Period, plan=Plan, state=spans.Span, begin=Py_ssize_t)
+    cdef int _fold(self, Line line, const scanning.Event* event, Py_ssize_t number) except -1
+
+    @cython.locals(plan=Plan, key=bytes, entry=bytes, flags=int, more=int64_t, touchable=tuple)
+    cdef bint _is_held_back(
+        self, Line line, Period period, const scanning.Event* event, Py_ssize_t number
+    ) except -1
+
+    cdef bint _is_single(self, Plan plan, const scanning.Event* event) except -1
+
+    @cython.locals(event=scanning.EventAt, period=Period, plan=Plan, key=bytes, at=int64_t)
+    cpdef int go_on(self, Line line, waiting) except -1
+
+    cdef int _post(
+        self, Line line, Plan plan, Period period, const scanning.Event* event,
+        Py_ssize_t number, int parts,
+    ) except -1
+
+    cdef _kept(self, Py_ssize_t number)
+
+    cdef _trace_of(self, Py_ssize_t number)
+
+    cdef int _contribute(
+        self, Line line, Plan plan, Period period, const scanning.Event* event, int parts
+    ) except -1
+
+    @cython.locals(record=AtOnce)
+    cdef int _send(
+        self, Line line, Plan plan, list records, const scanning.Event* event, Period period,
+        Py_ssize_t number,
+    ) except -1
+
+    @cython.locals(period=Period)
+    cdef Period _period_of(self, Line line, int64_t at)
+
+    @cython.locals(
+        plan=Plan, period=Period, original=scanning.EventAt, entry=bytes, flags=int,
+        more=int64_t, at=int64_t,
+    )
     cdef int _take_back(self, Line line, Py_ssize_t number) except -1
 
-    cpdef bytes known(self, bytes key)
+    @cython.locals(record=AtOnce, each=AtOnce)
+    cdef int _take_back_posted(
+        self, Line line, Plan plan, Period period, const scanning.Event* original,
+        Py_ssize_t number,
+    ) except -1
+
+    cdef int _add_back(
+        self, Line line, Plan plan, Period period, const scanning.Event* original, str cause,
+        int parts,
+    ) except -1
+
+    cpdef bytes known_entry(self, bytes key)
+
+    cdef int64_t _future_max(self, Py_ssize_t number) except? -1
 
     cdef bytes _fingerprint_of(
         self, Plan plan, const scanning.Event* event, Py_ssize_t number

@@ -13,12 +13,13 @@ from streams.log.record import Outgoing
 from streams.values import lookup, spans
 from tables.line import adding, closing, finals, ledger, sending
 from tables.line.downtime import learn
-from tables.line.kept import Kept, decoded_of, event_of, kept, trace_of
+from tables.line import kept as kept_
+from tables.line.kept import Kept, decoded_of, kept, trace_of
 from tables.line.line import Line
 from tables.line.periods import Period, base_period, period_at, timings_of
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
-from tables.partition import freeing, holds, learning, refusing, ticking
+from tables.partition import freeing, holds, learning, refusing, required, ticking
 from tables.partition.head import NEVER
 from tables.store.store import Changes
 
@@ -190,7 +191,9 @@ class Batch:
             if plan.is_reversal:
                 if not refusing.reversal_passes(self, number, line, oldest):
                     return True
-            elif (plan.is_stop and not refusing.stop_passes(self, number, line, oldest)) or (self.known.any and not refusing.known_passes(self, number, plan)):
+            elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
+                return True
+            if self.known.any and not self._known_passes(plan, event, line, number):
                 return True
         if line is None:
             decoded = self.events.decoded_at(number)
@@ -254,6 +257,25 @@ class Batch:
             line.bucket_keys = line.expiring.setdefault(number, [])
         line.bucket_keys.append(key)
 
+    def _known_passes(
+        self, plan: Plan, event: scanning.Event, line: Line | None, number: int
+    ) -> bool:
+        """Apply checks 15a, 16 and 17; refuse what doesn't pass."""
+        if plan.is_hold:
+            reason = holds.conflict(self.known, self.events.decoded_at(number))
+            if reason is not None:
+                refusing.reject(self, number, "hold_conflict", reason)
+                return False
+        if plan.is_checked:
+            plant = self.events.decoded_at(number).plant if line is None else line.plant
+            own = self.known.plants.get(plant)
+            if own is not None and own.require:
+                refusal = required.lacking(self.known, own.require, plan, event)
+                if refusal is not None:
+                    refusing.reject(self, number, refusal[0], refusal[1])
+                    return False
+        return True
+
     def _learn(self, number: int) -> bool:
         """Take a reference record."""
         told = self.events.decoded_at(number)
@@ -291,9 +313,7 @@ class Batch:
             if not spans.is_text(state, line.state):
                 line.state = spans.text_of(state)
 
-    def _is_held_back(
-        self, line: Line, period: Period, event: scanning.Event, number: int
-    ) -> bool:
+    def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
         """Return whether an accepted event sends nothing to the ERP, or not yet: then it's parked."""
         plan = period.plans[event.kind]
         key = self.keys[number]
@@ -321,7 +341,7 @@ class Batch:
 
     def go_on(self, line: Line, waiting: Kept) -> None:
         """Post an event that was parked, by the late rules."""
-        event = event_of(waiting)
+        event = kept_.event_of(waiting)
         period = self._period_of(line, event.time)
         plan = period.plans[event.kind]
         self.touch(line)
@@ -418,7 +438,7 @@ class Batch:
         if sending.has(original, plan.final_field):
             where = line.place, reversal.source, reversal.data.reverses
             if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):
-                return
+                records = []
         elif not sending.has(original, plan.serial_field):
             self._add_back(line, plan, period, original, reversal.id, _POSTINGS)
             records = [each for each in records if each not in plan.by_window]

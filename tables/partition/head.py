@@ -149,7 +149,12 @@ def _words(rules: Rules, topic: str) -> Words:
     return Words(
         source="mes" if topic == MES_EVENTS else "machine",
         posting=frozenset(kind.record for kind in rules.kinds if kind.erp),
-        at_once=frozenset(each.record for plan in rules.plans.values() for each in plan.singly if each.record not in rules.by_window),
+        at_once=frozenset(
+            each.record
+            for plan in rules.plans.values()
+            for each in plan.singly
+            if each.record not in rules.by_window
+        ),
     )
 
 

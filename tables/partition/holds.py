@@ -11,15 +11,17 @@ from streams.log.record import Outgoing
 from streams.values import instant, spans
 from tables.known.known import Known
 from tables.line.line import Line
+from tables.line import sending
 from tables.line.plans import Plan
-from tables.line.sending import has
 
 Touchable = tuple[str | None, str, str]
 """(lot, item, order) of an event: what holds can name."""
 
 
-def conflict(known: Known, event: HoldPlaced) -> str | None:
+def conflict(known: Known, event: HoldPlaced | HoldReleased) -> str | None:
     """Return why a placed hold contradicts what is known of it (check 15a), None if it doesn't."""
+    if isinstance(event, HoldReleased):
+        return None
     data = event.data
     if known.data("hold_release", event.plant, data.hold) is not None:
         return f"data.hold is {shown(data.hold)}: it was released already"
@@ -33,7 +35,11 @@ def conflict(known: Known, event: HoldPlaced) -> str | None:
 
 def touchable_of(plan: Plan, event: scanning.Event) -> Touchable:
     """Return what a hold can name of an event."""
-    lot = spans.text_of(scanning.span_at(event, plan.lot_field)) if has(event, plan.lot_field) else None
+    lot = (
+        spans.text_of(scanning.span_at(event, plan.lot_field))
+        if sending.has(event, plan.lot_field)
+        else None
+    )
     item = spans.text_of(scanning.span_at(event, plan.item_field))
     return lot, item, spans.text_of(scanning.span_at(event, plan.order_field))
 
@@ -48,7 +54,7 @@ def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
             return True
         if lot is not None:
             of_lot = holds.get(("lot", lot))
-            if of_lot is not None and any(named in (None, item) for named in of_lot.values()):
+            if of_lot is not None and (None in of_lot.values() or item in of_lot.values()):
                 return True
     told = known.data("order", plant, order)
     return told is not None and told.status == "held"

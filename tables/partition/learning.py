@@ -81,9 +81,7 @@ def begin_line(line: Line, known: Known) -> None:
         line.furthest = line.watermark - line.timings.grace
 
 
-def _boundary(
-    line: Line, others: list[Boundary], data: Any, watermark: int | None
-) -> Boundary:
+def _boundary(line: Line, others: list[Boundary], data: Any, watermark: int | None) -> Boundary:
     begin = boundary_for(line.rules, line.plant, others, data.valid_from, watermark)
     cadences = {
         record: (each.when, None if each.window_seconds is None else each.window_seconds * SECOND)

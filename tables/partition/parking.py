@@ -149,9 +149,7 @@ class Parking:
 
     def _seen(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield what the store will have under a prefix, unordered."""
-        fresh = {
-            key: value for key, value in self.changed.items() if key.startswith(prefix)
-        }
+        fresh = {key: value for key, value in self.changed.items() if key.startswith(prefix)}
         for key, value in self._scan(prefix):
             if key not in fresh:
                 yield key, value

@@ -142,10 +142,7 @@ class Partition:
     @property
     def full(self) -> bool:
         """Whether as many lines as may be are in memory."""
-        return (
-            self.lines_max is not None
-            and len(self.lines) >= self.lines_max
-        )
+        return self.lines_max is not None and len(self.lines) >= self.lines_max
 
     def line(self, key: bytes) -> Line | None:
         """Return a line, woken if it lies in the store only; None if it hasn't been seen."""

@@ -2,10 +2,9 @@
 
 from typing import Any, Protocol
 
-from streams.codec import scanning
 from streams.codec.decode import place_refusal, read_original
 from streams.contract.checks import Code
-from streams.contract.events import REVERSIBLE, AnyEvent, HoldPlaced, TransactionReversed
+from streams.contract.events import REVERSIBLE, AnyEvent, TransactionReversed
 from streams.contract.rejection import Rejection, exception_data, exception_key, shown
 from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import EXCEPTION, encode
@@ -14,10 +13,7 @@ from streams.values.instant import text as instant_text
 from tables.line import episodes, ledger
 from tables.line.downtime import forget
 from tables.line.line import Line
-from tables.line.plans import Plan
 from tables.line.rules import Rules
-from tables.partition import holds
-from tables.partition.required import lacking
 
 
 class Judged(Protocol):
@@ -93,27 +89,6 @@ def stop_passes(batch: Judged, number: int, line: Line | None, oldest: int) -> b
     if reason is not None:
         reject(batch, number, "episode_conflict", reason)
     return reason is None
-
-
-def known_passes(batch: Judged, number: int, plan: Plan) -> bool:
-    """Apply checks 15a, 16 and 17; refuse what doesn't pass."""
-    event = scanning.event_at(batch.events, number)
-    known = batch.partition.known
-    if plan.is_hold:
-        placed = batch.events.decoded_at(number)
-        if isinstance(placed, HoldPlaced):
-            reason = holds.conflict(known, placed)
-            if reason is not None:
-                reject(batch, number, "hold_conflict", reason)
-                return False
-    if plan.is_checked:
-        own = known.plants.get(batch.events.decoded_at(number).plant)
-        if own is not None and own.require:
-            refusal = lacking(known, own.require, plan, event)
-            if refusal is not None:
-                reject(batch, number, *refusal)
-                return False
-    return True
 
 
 def reversal_passes(batch: Judged, number: int, line: Line | None, oldest: int) -> bool:

@@ -7,8 +7,8 @@ from streams.contract.rejection import shown
 from streams.values import spans
 from tables.known import looking
 from tables.known.known import Known
+from tables.line import sending
 from tables.line.plans import Plan
-from tables.line.sending import has
 
 Refusal = tuple[Code, str]
 """(code, a sentence that names the member and its value)"""
@@ -23,26 +23,43 @@ def lacking(
     """
     for name in REQUIRABLE:
         if name in require:
-            refusal = _CHECKS[name](known, plan, event)
+            refusal = _lacks(name, known, plan, event)
             if refusal is not None:
                 return refusal
-    if "order" in require and has(event, plan.order_field):
+    if "order" in require and sending.has(event, plan.order_field):
         return _closed(known, plan, event)
     return None
+
+
+def _lacks(name: str, known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
+    """Look at one thing that a plant may require."""
+    if name == "line":
+        return _line(known, event)
+    if name == "item":
+        return _item(known, plan, event)
+    if name == "uom":
+        return _uom(known, plan, event)
+    if name == "lot":
+        return _lot(known, plan, event)
+    if name == "work_unit":
+        return _work_unit(known, plan, event)
+    if name == "reason":
+        return _reason(known, plan, event)
+    return _order(known, plan, event)
 
 
 def _unknown(member: str, value: str, told: str) -> Refusal:
     return "unknown_master", f"{member} is {shown(value)}: {told}"
 
 
-def _line(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:  # noqa: ARG001
+def _line(known: Known, event: scanning.Event) -> Refusal | None:
     if looking.line_of(known, event.plant, event.line) is not None:
         return None
     return _unknown("line", spans.text_of(event.line), "the plant's master data has no such line")
 
 
 def _item(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not has(event, plan.item_field):
+    if not sending.has(event, plan.item_field):
         return None
     item = scanning.span_at(event, plan.item_field)
     if looking.item_of(known, event.plant, item) is not None:
@@ -51,7 +68,7 @@ def _item(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
 
 
 def _uom(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not has(event, plan.item_field) or not has(event, plan.uom_field):
+    if not sending.has(event, plan.item_field) or not sending.has(event, plan.uom_field):
         return None
     item = looking.item_of(known, event.plant, scanning.span_at(event, plan.item_field))
     if item is None:
@@ -64,7 +81,11 @@ def _uom(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
 
 
 def _lot(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not plan.needs_lot or has(event, plan.lot_field) or not has(event, plan.item_field):
+    if (
+        not plan.needs_lot
+        or sending.has(event, plan.lot_field)
+        or not sending.has(event, plan.item_field)
+    ):
         return None
     item = looking.item_of(known, event.plant, scanning.span_at(event, plan.item_field))
     if item is None or not item.lot_control:
@@ -73,7 +94,7 @@ def _lot(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
 
 
 def _work_unit(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not has(event, plan.work_unit_field):
+    if not sending.has(event, plan.work_unit_field):
         return None
     unit = scanning.span_at(event, plan.work_unit_field)
     if looking.work_unit_of(known, event.plant, event.line, unit) is not None:
@@ -83,7 +104,7 @@ def _work_unit(known: Known, plan: Plan, event: scanning.Event) -> Refusal | Non
 
 
 def _reason(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not has(event, plan.reason_field):
+    if not sending.has(event, plan.reason_field):
         return None
     reason = scanning.span_at(event, plan.reason_field)
     if looking.reason_of(known, event.plant, reason) is not None:
@@ -92,7 +113,7 @@ def _reason(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
 
 
 def _order(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not has(event, plan.order_field):
+    if not sending.has(event, plan.order_field):
         return None
     order = scanning.span_at(event, plan.order_field)
     if looking.order_of(known, event.plant, order) is not None:
@@ -108,9 +129,3 @@ def _closed(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
     if order.closed_at is not None and event.time < order.closed_at:
         return None
     return "order_closed", f"data.order is {shown(order.order)}: it is {order.status}"
-
-
-_CHECKS = {
-    "line": _line, "item": _item, "uom": _uom, "lot": _lot, "work_unit": _work_unit,
-    "reason": _reason, "order": _order,
-}  # fmt: skip

@@ -63,9 +63,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
     return _encode(told)
 
 
-def read_line(
-    stored: bytes, rules: Rules, floors: list[tuple[int, int]], known: Known
-) -> Line:
+def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known: Known) -> Line:
     """Return a line of a format from 3 on, raised by the ticks that it hasn't been written since.
 
     `floors` are `tables.partition.partition.Partition.floors`.

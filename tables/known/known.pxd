@@ -1,0 +1,14 @@
+from streams.values cimport lookup
+
+cdef class Fact:
+    cdef readonly object seq
+    cdef readonly object data
+
+cdef class Known:
+    cdef object get_stored
+    cdef public dict changed
+    cdef public lookup.Lookup cached
+    cdef public dict plants
+    cdef public bint any
+
+    cpdef Fact found(self, str kind, bytes key)
