@@ -9,6 +9,10 @@ cdef class Known:
     cdef public dict changed
     cdef public lookup.Lookup cached
     cdef public dict plants
-    cdef public bint any
+    cdef public bint orders
+    cdef public bint items
+    cdef public bint places
+    cdef public bint requires
+    cdef public bint holds
 
     cpdef Fact found(self, str kind, bytes key)

@@ -65,12 +65,18 @@ class Known:
         self.cached = lookup.Lookup()
         self.plants: dict[str, OfPlant] = {}
         """Plants of which anything is known; `*` is one."""
-        self.any = False
-        """Whether anything is known."""
+        self.orders = self.items = self.places = False
+        """Whether any order, item, and line or work unit is known."""
+        self.requires = False
+        """Whether any plant requires anything to be known."""
+        self.holds = False
+        """Whether any hold is active."""
 
     def load(self, scan: Scan) -> None:
         """Take up what the store has."""
-        self.any = next(scan(FACT), None) is not None
+        for kind in ("order", "item", "line", "work_unit"):
+            if next(scan(FACT + LETTERS[kind]), None) is not None:
+                self._note_kind(kind)
         for kind in ("plant", "timing", "rules", "hold"):
             for key, value in scan(FACT + LETTERS[kind]):
                 self._note(key, read_fact(kind, value))
@@ -121,14 +127,15 @@ class Known:
 
     def _note(self, key: bytes, fact: Fact) -> None:
         """Keep what is looked at for a plant as a whole."""
-        self.any = True
         kind, plant, id = read_key(key)
+        self._note_kind(kind)
         own = self.plants.get(plant)
         if own is None:
             own = self.plants[plant] = OfPlant()
         data = fact.data
         if kind == "plant":
             own.require = frozenset() if data is None or data.require is None else data.require
+            self.requires = any(each.require for each in self.plants.values())
         elif kind == "timing":
             own.timing = data
         elif kind == "rules":
@@ -139,6 +146,14 @@ class Known:
         elif kind in ("hold", "hold_release"):
             self._note_hold(own, plant, str(id[0]))
 
+    def _note_kind(self, kind: str) -> None:
+        if kind == "order":
+            self.orders = True
+        elif kind == "item":
+            self.items = True
+        elif kind in ("line", "work_unit"):
+            self.places = True
+
     def _note_hold(self, own: OfPlant, plant: str, name: str) -> None:
         for touched in [key for key, holds in own.holds.items() if name in holds]:
             del own.holds[touched][name]
@@ -147,6 +162,7 @@ class Known:
         hold = self.data("hold", plant, name)
         if hold is not None and self.data("hold_release", plant, name) is None:
             own.holds.setdefault((hold.scope, hold.value), {})[name] = hold.item
+        self.holds = any(each.holds for each in self.plants.values())
 
 
 def fact_key(kind: str, plant: str, id: Id) -> bytes:

@@ -13,7 +13,6 @@ from tables.line.windows cimport Cadence
 
 cdef Py_ssize_t _PAGE_ROWS, _SHARED_ROWS, _CAUSES_MAX
 cdef int _TEXT, _FLAG, _SUMMARIES, _POSTINGS
-cdef int64_t _KEPT
 cdef writer.Writer _to
 
 cdef class Place:
@@ -22,6 +21,7 @@ cdef class Place:
     cdef readonly Row row
     cdef int64_t start
     cdef int64_t carrier
+    cdef int64_t kept_to
     cdef int64_t batch
     cdef bint full
 

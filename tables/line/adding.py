@@ -4,7 +4,7 @@ from typing import Final
 
 from streams.codec import scanning
 from streams.contract.transactions import CAUSES_MAX
-from streams.values import cycles, instant, lookup, spans, sums, writer
+from streams.values import cycles, lookup, spans, sums, writer
 from tables.line import windows
 from tables.line.line import Line, fall_due
 from tables.line.periods import Period
@@ -29,9 +29,6 @@ _SUMMARIES, _POSTINGS = SUMMARIES, POSTINGS
 
 NEVER: Final = -(2**63)
 
-_KEPT = 900 * instant.SECOND
-"""A place stays for so long after its window has closed: the next one is likely the same row's."""
-
 _to = writer.Writer()
 
 
@@ -44,6 +41,8 @@ class Place:
         self.row: Row | None = None
         self.start = NEVER
         self.carrier = NEVER
+        self.kept_to = NEVER
+        """Once the line has gone so far, one window further, the place is forgotten."""
         self.batch = 0
         """The number of the batch that has noted that the row's page changes."""
         self.full = False
@@ -80,6 +79,7 @@ def contribute(
         if start != place.start or carrier != place.carrier:
             place.row = row_of(line, part.kind, carrier, (start, place.members), part.width)
             place.start, place.carrier, place.batch, place.full = start, carrier, batch, False
+            place.kept_to = carrier + own - start
         elif place.batch != batch:
             place.batch = batch
             key = (start, place.members)
@@ -156,7 +156,7 @@ def drop_closed(line: Line) -> None:
     kept = {}
     for key, cell in line.cells.items.items():
         for place in cell.places:
-            if place.carrier + _KEPT > line.furthest:
+            if place.kept_to > line.furthest:
                 kept[key] = cell
                 break
     if len(kept) < len(line.cells.items):

@@ -162,7 +162,7 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
             writer.put(to, b',"cause_count":')
             writer.put_number(to, row.count)
             writer.put(to, dates)
-            if line.known is not None and line.known.any:
+            if line.known is not None and (line.known.places or line.known.items):
                 _put_more(to, form, line, members, row)
         elif form.counted:
             writer.put(to, b',"count":')

@@ -60,7 +60,7 @@ def send_singly(
     writer.put(to, b'"causes":[')
     spans.put_text_span(to, event.id)
     _end(to, event.time, posted, zone)
-    if line.known is not None and line.known.any:
+    if line.known is not None and (line.known.places or line.known.items):
         _put_more(to, plan, line, event)
     writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, writer.taken(to), trace))
@@ -88,7 +88,7 @@ def send_reversal(
     writer.put_text(to, reversal.id)
     posted = reversal.time if reversal.time >= line.furthest else line.watermark
     _end(to, reversal.time, posted, zone)
-    if line.known is not None and line.known.any:
+    if line.known is not None and (line.known.places or line.known.items):
         put_more(to, cost_center_of(line.known, line.plant, line.line))
     writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, REVERSAL, writer.taken(to), trace))
@@ -216,7 +216,7 @@ def _send(
     posted = at if at >= line.furthest else line.watermark
     told = [cause], 1, instant.date(at, zone), instant.date(posted, zone)
     data.update(zip(COMMON, told, strict=True))
-    if line.known is not None and line.known.any:
+    if line.known is not None and (line.known.places or line.known.items):
         unit = data["work_unit"] if kind == NOTIFICATION else None
         data.update(cost_center_of(line.known, line.plant, line.line, unit))
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)

@@ -82,6 +82,9 @@ cdef class Batch:
         self, Line line, Period period, const scanning.Event* event, Py_ssize_t number
     ) except -1
 
+    @cython.locals(known=Known)
+    cdef bint _may_hold_back(self, Line line) except -1
+
     cdef bint _is_single(self, Plan plan, const scanning.Event* event) except -1
 
     @cython.locals(event=scanning.EventAt, period=Period, plan=Plan, key=bytes, at=int64_t)

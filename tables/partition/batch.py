@@ -193,7 +193,7 @@ class Batch:
                     return True
             elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
                 return True
-            if self.known.any and not self._known_passes(plan, event, line, number):
+            if (plan.is_hold or self.known.requires) and not self._known_passes(plan, event, line, number):
                 return True
         if line is None:
             decoded = self.events.decoded_at(number)
@@ -266,7 +266,7 @@ class Batch:
             if reason is not None:
                 refusing.reject(self, number, "hold_conflict", reason)
                 return False
-        if plan.is_checked:
+        if plan.is_checked and self.known.requires:
             plant = self.events.decoded_at(number).plant if line is None else line.plant
             own = self.known.plants.get(plant)
             if own is not None and own.require:
@@ -294,7 +294,7 @@ class Batch:
         """Add an accepted event to its line; what it sends at once leaves."""
         period = self._period_of(line, event.time)
         plan = period.plans[event.kind]
-        if plan.is_touched and self.known.any and self._is_held_back(line, period, event, number):
+        if plan.is_touched and self._may_hold_back(line) and self._is_held_back(line, period, event, number):
             self._contribute(line, plan, period, event, _SUMMARIES)
         else:
             self._post(line, plan, period, event, number, _SUMMARIES)
@@ -334,6 +334,16 @@ class Batch:
         fingerprint = ledger.entry_fingerprint(entry)
         self.fresh[key] = ledger.entry_bytes(event.time, fingerprint, flags, more)
         return True
+
+    def _may_hold_back(self, line: Line) -> bool:
+        """Return whether something is known that could keep an event from the ERP."""
+        known = self.known
+        if known.items or known.orders:
+            return True
+        if not known.holds:
+            return False
+        own = known.plants.get(line.plant)
+        return own is not None and bool(own.holds)
 
     def _is_single(self, plan: Plan, event: scanning.Event) -> bool:
         """Return whether an event leaves by itself though others like it go by window."""
