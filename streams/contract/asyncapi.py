@@ -9,7 +9,7 @@ from streams.contract import schemas
 from streams.contract.checks import CLASSES, remedies
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import Member, members
-from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import OF_EPISODES, Policy, Summary, Transaction, default_policy
 from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
 from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
 from streams.contract.transactions import (
@@ -217,7 +217,7 @@ def _data(struct: type[Struct], entry: Transaction | Summary) -> Schema:
         if windowed and name in entry.measures:
             properties[name] = schemas.MEASURE_OUT
         elif name in schemas.ABOUT:
-            if name == "count" and struct.__name__ == DOWNTIME:
+            if name == "count" and struct.__name__ in OF_EPISODES:
                 continue  # seconds of episodes are no count of events
             properties[name] = schemas.ABOUT[name]
         elif name == "event":
@@ -236,7 +236,7 @@ def _sources(entry: Transaction | Summary) -> dict[str, list[Member]]:
     """Return what a member is in each of the events that have it, by its name."""
     left_out = entry.leave_out if isinstance(entry, Transaction) else ()
     found: dict[str, list[Member]] = {}
-    for event in entry.inputs or ("downtime.started.v1",):  # the one summary without inputs
+    for event in entry.inputs or ("downtime.started.v1",):  # summaries of episodes
         for member in members(TYPES[event].__annotations__["data"]):
             if member.name not in left_out:
                 found.setdefault(member.name, []).append(member)

@@ -187,6 +187,17 @@ class DowntimeEnded(Event, tag="downtime.ended.v1"):
     data: DowntimeEndedData
 
 
+class DowntimeClassifiedData(Data):
+    episode: Name
+    reason: Name
+    planned: bool
+    work_unit: Name | None = None
+
+
+class DowntimeClassified(Event, tag="downtime.classified.v1"):
+    data: DowntimeClassifiedData
+
+
 class HoldPlacedData(Data):
     hold: Name
     scope: Literal["lot", "order", "item"]

@@ -9,7 +9,14 @@ from msgspec import Struct, field
 
 from streams.contract.events import TYPES, Data
 from streams.contract.members import members
-from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import (
+    DOWNTIME,
+    OF_EPISODES,
+    Policy,
+    Summary,
+    Transaction,
+    default_policy,
+)  # fmt: skip
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
@@ -215,7 +222,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         row=entry.row,
         measures=entry.measures,
         erp=erp,
-        episodic=name == DOWNTIME,
+        episodic=name in OF_EPISODES,
         data=windowed_data(name, entry.row, entry.measures, erp),
     )
 
