@@ -148,11 +148,11 @@ def put_pages(made: Changes, line: Line, places: Places) -> None:
 def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) -> dict[RowKey, Row]:
     """Return the rows of a page; `key` is that of one which is or was on it.
 
-    Those of an `episodic` type may have gone one by one.
+    Those of an `episodic` type may have gone one by one, and come back on another page.
     """
     if page >= SHARED_PAGES:
         row = rows.get(key)
-        return {} if row is None else {key: row}
+        return {} if row is None or row.page != page else {key: row}
     if len(rows) <= PAGE_ROWS and not episodic and next(reversed(rows.values())).page == page:
         return rows  # pages come in order: none but this one
     shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
