@@ -132,7 +132,8 @@ def _outputs(policy: Policy) -> dict[str, Message]:
     about: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
     found[NOTIFICATION] = _erp(NOTIFICATION, schemas.notification_key(), _told(about))
     about = {"reverses": {"type": "string", "minLength": 1, "description": "a posting key"}}
-    found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about))
+    more = {"reversed_type": NAME, **dict.fromkeys(("episode", "work_unit", "reason"), NAME)}
+    found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about, more))
     for name, summary in policy.summaries.items():
         payload = _leaving(name, _id(summary), _data(_struct(name, summary), summary))
         found[name] = Message(topics=(name,), payload=payload, headers=WRITTEN, key=LINE_KEY)
@@ -151,9 +152,10 @@ def _erp(name: str, id: Schema, data: Schema, windowed: bool = False) -> Message
     )
 
 
-def _told(about: dict[str, Schema]) -> Schema:
+def _told(about: dict[str, Schema], more: dict[str, Schema] | None = None) -> Schema:
+    """Return the schema of what has the members `about`, the common ones, and perhaps others."""
     properties = about | {name: schemas.ABOUT[name] for name in COMMON}
-    return mapping(properties, list(properties))
+    return mapping(properties | (more or {}), list(properties))
 
 
 def _exception() -> Schema:

@@ -10,8 +10,9 @@ from streams.log.record import Outgoing
 from streams.values import instant, sums, writer
 from streams.values.cache import keep
 from tables.line import windows
-from tables.line.downtime import count_live_episodes, notify_overdue
+from tables.line.downtime import count_live_episodes
 from tables.line.line import Line
+from tables.line.maintenance import next_due, notify_overdue
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
 
@@ -71,8 +72,8 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
         close(line, kind, carrier, out)
     line.due = windows.next_boundary(watermark, rules)
     if line.pending:
-        notify_overdue(line, watermark, rules, out)
-        line.due = min(line.due, min(line.pending.values(), default=windows.FOREVER))
+        notify_overdue(line, before, rules, out)
+        line.due = min(line.due, next_due(line, rules))
 
 
 def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:

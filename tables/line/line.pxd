@@ -13,12 +13,12 @@ cdef class Line:
     cdef public sums.Sums accepted
     cdef public sums.Sums emitted
     cdef public dict episodes
-    cdef public object forgotten_micros
+    cdef public object forgotten_open
     cdef public int64_t closed_to
     cdef public int64_t sweep_due
     cdef public int64_t oldest_bucket
     cdef public set live
-    cdef public dict pending
+    cdef public set pending
     cdef public int64_t accepted_events
     cdef public int64_t late_events
     cdef public int64_t duplicate_events
@@ -34,6 +34,7 @@ cdef class Line:
     cdef public bytes line_bytes
     cdef public bytes place_bytes
     cdef public object zone
+    cdef public dict standstills
     cdef public lookup.Lookup cells
     cdef public int64_t batch
     cdef public int64_t bucket

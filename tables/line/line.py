@@ -8,13 +8,14 @@ from streams.contract.transactions import place
 from streams.values import cycles, lookup, sums
 from tables.line.episodes import Episode
 from tables.line.rules import SHARED_PAGES, Kind, Rules
+from tables.line.standstill import Standstill
 from tables.line.windows import FOREVER, Carried, RowKey, next_boundary
 
 LONG_AGO: Final = -(2**63)
 
 STATE: Final = (
     "plant", "line", "key", "place", "watermark", "due", "windows", "accepted", "emitted",
-    "episodes", "forgotten_micros", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
+    "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip
@@ -39,8 +40,8 @@ class Line:
         self.accepted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.emitted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.episodes: dict[str, Episode] = {}
-        self.forgotten_micros = 0
-        """Downtime of episodes that are no longer remembered."""
+        self.forgotten_open = 0
+        """Downtime that was counted for episodes which were forgotten without an end."""
         self.closed_to = LONG_AGO
         """Downtime of windows up to here is counted, though the watermark may be lower."""
         self.sweep_due = 0
@@ -49,8 +50,8 @@ class Line:
         """No ledger entry of the line is older than this; FOREVER where it has none."""
         self.live: set[str] = set()
         """Episodes that still add to windows that aren't closed."""
-        self.pending: dict[str, int] = {}
-        """Episodes that become a breakdown when the watermark reaches this instant."""
+        self.pending: set[str] = set()
+        """Unplanned episodes without an end that haven't been notified."""
         self.accepted_events = 0
         self.late_events = 0
         self.duplicate_events = 0
@@ -76,6 +77,8 @@ class Line:
         self.line_bytes = line.encode()
         self.place_bytes = self.place.encode()
         self.zone: ZoneInfo | None = rules.zones.get(plant)
+        self.standstills: dict[str, Standstill] = {}
+        """The episodes that last, by their work unit."""
         self.cells = lookup.Lookup()
         """Where events of one type and with the same row members go: see `tables.line.adding`."""
         self.batch = 0

@@ -23,7 +23,7 @@ def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
                 rows += len(each)
     if line.live:
         opened, closed = _downtime_between(line, watermark, rules)
-        rows += episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
+        rows += 2 * episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
 
 

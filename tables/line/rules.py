@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from streams.contract.events import TYPES, Data
 from streams.contract.members import members
 from streams.contract.policy import (
+    AVAILABILITY,
     DOWNTIME,
     OF_EPISODES,
     Policy,
@@ -143,6 +144,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     lengths: tuple[int, ...]
     kinds: tuple[Kind, ...]
     downtime: Kind
+    availability: Kind
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -187,6 +189,7 @@ def rules_for(
         kinds=kinds,
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
+        availability=next(kind for kind in kinds if kind.record == AVAILABILITY),
         plans={
             struct: Plan(
                 event=event,

@@ -15,6 +15,7 @@ from streams.contract.transactions import (
 )  # fmt: skip
 from streams.log.record import Outgoing
 from streams.values import instant, spans, writer
+from tables.line.episodes import Episode, Stop
 from tables.line.line import Line
 from tables.line.plans import MEASURE, TEXT, AtOnce, Plan
 from tables.line.rules import Rules
@@ -97,13 +98,31 @@ def send_notification(line: Line, name: str, rules: Rules, out: list[Outgoing]) 
     """Send the maintenance notification of a breakdown; its cause is its `started`."""
     episode = line.episodes[name]
     assert episode.start is not None  # only a started episode is notified
-    episode.notified = True
+    episode.notified, episode.notified_for, episode.learnt = True, rules.breakdown, None
     line.changed_episodes.add(name)
-    line.pending.pop(name, None)
-    data = {"episode": name, "work_unit": episode.work_unit, "reason": episode.reason}
     at = episode.start + rules.breakdown
-    id = notification_key(line.place, name)
-    _send(line, NOTIFICATION, id, at, data, episode.cause, rules, out)
+    id = notification_key(line.place, name, episode.start)
+    _send(line, NOTIFICATION, id, at, _members(name, episode), episode.cause, rules, out)
+
+
+def take_notification_back(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
+    """Send the reversal of the notification of an episode, which an event has shown to be wrong.
+
+    Its `time` is the event's, but not before the notification's.
+    """
+    name = event.data.episode
+    episode = line.episodes[name]
+    assert episode.start is not None  # only a started episode was notified
+    episode.taken_back = True
+    line.changed_episodes.add(name)
+    sent = notification_key(line.place, name, episode.start if episode.notified_for else None)
+    data = {"reverses": sent, "reversed_type": NOTIFICATION, **_members(name, episode)}
+    at = max(event.time, episode.start + (episode.notified_for or rules.breakdown))
+    _send(line, REVERSAL, reversal_key(sent), at, data, event.id, rules, out, event.time)
+
+
+def _members(name: str, episode: Episode) -> dict[str, Any]:
+    return {"episode": name, "work_unit": episode.work_unit, "reason": episode.reason}
 
 
 def send_reversal(
@@ -115,9 +134,10 @@ def send_reversal(
 
 def _send(
     line: Line, kind: str, id: str, at: int, data: dict[str, Any], cause: str, rules: Rules,
-    out: list[Outgoing],
+    out: list[Outgoing], dated: int | None = None,
 ) -> None:  # fmt: skip
-    told = [cause], 1, instant.date(at, rules.zones.get(line.plant))
+    """Send a record; `dated` is the instant whose date it has, where that isn't its time."""
+    told = [cause], 1, instant.date(at if dated is None else dated, rules.zones.get(line.plant))
     data.update(zip(COMMON, told, strict=True))
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, kind, value))

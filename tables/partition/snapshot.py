@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from tables.line import episodes
-from tables.line.downtime import forget
+from tables.line import episodes, memory
+from tables.line.downtime import closed_to, take_over
 from tables.line.ledger import entry_time
 from tables.line.line import Line
+from tables.line.maintenance import may_become_due, next_due
 from tables.line.rules import Rules
 from tables.line.windows import horizon
 from tables.partition import stored
@@ -124,6 +125,8 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     for place, told in store.scan(prefix):
         stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short)
     _recall(line, rules)
+    if stored.is_first_line(value):
+        take_over(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
     return line
@@ -195,12 +198,12 @@ def due(line: Line, rules: Rules) -> int:
         for kind, carried in zip(rules.kinds, line.windows, strict=True)
         for carrier in carried
     ]
-    dues += line.pending.values()
+    dues.append(next_due(line, rules))
     if line.live:
         length = rules.downtime.length
         dues.append(horizon(line.watermark, length, rules.grace) + length + rules.grace)
-    limit = rules.episode_limit
-    dues += [episodes.last_known(e, limit) + rules.retention + 1 for e in line.episodes.values()]
+    if line.episodes:
+        dues.append(memory.forgotten_next(line, rules.episode_limit) + rules.retention + 1)
     if line.oldest_bucket < FOREVER:
         dues.append(max(line.oldest_bucket + rules.bucket + rules.retention, line.sweep_due))
     return min(dues, default=FOREVER)
@@ -242,9 +245,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     """
     rules = partition.rules
     oldest = line.watermark - rules.retention
-    limit = rules.episode_limit
-    for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
-        forget(line, name, rules)
+    memory.forget_all(line, oldest, rules)
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER
@@ -268,12 +269,13 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
 
 def _recall(line: Line, rules: Rules) -> None:
     """Work out what a line keeps in memory only: what its episodes still have to do."""
-    closed = horizon(line.watermark, rules.downtime.length, rules.grace)
+    closed = closed_to(line, rules)
     for name, episode in line.episodes.items():
         if episode.start is None:
             continue
+        memory.place(line, name, episode, rules.episode_limit)
         if episodes.counted_until(episode, rules.episode_limit) > closed or episode.start >= closed:
             line.live.add(name)
-        if episode.end is None and not episode.planned and not episode.notified:
-            line.pending[name] = episode.start + rules.breakdown
-            line.due = min(line.due, line.pending[name])
+        if may_become_due(episode):
+            line.pending.add(name)
+    line.due = min(line.due, next_due(line, rules))

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from streams.values.sums import Sums
 from tables.line.episodes import Episode
@@ -30,8 +31,15 @@ EXPIRING_BYTES: Final = 64 << 10
 PAGE_BYTES: Final = 6
 """Of a page's number in a key."""
 
+FIRST_EPISODE: Final = 7
+"""Members of an episode before contract v2."""
+
+FIRST_LINE: Final = 10
+"""Members of a line before contract v2, at most."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+_UNTOLD = astuple(Episode(""))
 
 
 def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
@@ -45,13 +53,15 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.watermark,
         ticks,
         msgspec.Raw(sums_bytes(rules.kinds, line.accepted, line.emitted)),
-        line.forgotten_micros,
+        0,  # how long forgotten episodes had lasted, before contract v2
         line.accepted_events,
         line.late_events,
         line.state,
+        None,
+        line.forgotten_open,
     ]
     if line.closed_to > horizon(line.watermark, rules.downtime.length, rules.grace):
-        told.append(line.closed_to)
+        told[-2] = line.closed_to
     return _encode(told)
 
 
@@ -60,7 +70,7 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
 
     `floors` are `tables.partition.partition.Partition.floors`.
     """
-    plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
+    plant, name, watermark, ticks, sums, _, events, late, state, *more = _decode(stored)
     for number, floor in floors:
         if number > ticks:
             watermark = max(watermark, floor)
@@ -71,11 +81,16 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
             accepted, emitted = sums[kind.short]
             _put_sums(line.accepted, kind, accepted)
             _put_sums(line.emitted, kind, emitted)
-    line.forgotten_micros = forgotten
-    if more:
+    if more and more[0] is not None:
         line.closed_to = more[0]
+    line.forgotten_open = more[1] if len(more) > 1 else 0
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
+
+
+def is_first_line(stored: bytes) -> bool:
+    """Return whether a line of format 3 was written before contract v2."""
+    return len(_decode(stored)) <= FIRST_LINE
 
 
 def first_line_bytes(line: Line, rules: Rules) -> bytes:
@@ -86,7 +101,7 @@ def first_line_bytes(line: Line, rules: Rules) -> bytes:
         line.watermark,
         msgspec.Raw(numbers_bytes(rules.kinds, line.accepted)),
         msgspec.Raw(numbers_bytes(rules.kinds, line.emitted)),
-        line.forgotten_micros,
+        line.forgotten_open,
         line.accepted_events,
         line.late_events,
         line.state,
@@ -101,7 +116,7 @@ def read_first_line(stored: bytes, rules: Rules) -> Line:
     for kind, one, other in zip(rules.kinds, accepted, emitted, strict=True):
         _put_sums(line.accepted, kind, one)
         _put_sums(line.emitted, kind, other)
-    line.forgotten_micros = forgotten
+    line.forgotten_open = forgotten
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
 
@@ -239,17 +254,11 @@ def read_expiring(stored: bytes) -> list[bytes]:
 
 
 def _episode_bytes(episode: Episode) -> bytes:
-    return _encode(
-        [
-            episode.work_unit,
-            episode.start,
-            episode.end,
-            episode.reason,
-            episode.planned,
-            episode.cause,
-            episode.notified,
-        ]
-    )
+    """Return an episode: as earlier versions have it, and what else there is to say of it."""
+    told = list(astuple(episode))
+    while len(told) > FIRST_EPISODE and told[-1] == _UNTOLD[len(told) - 1]:
+        del told[-1]
+    return _encode(told)
 
 
 def instant_bytes(instant: int) -> bytes:
