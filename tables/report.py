@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
-from tables.line import conservation, episodes
+from tables.line import conservation, episodes, memory
 from tables.line.conservation import Balance
 from tables.line.line import Line
 from tables.line.rules import Rules
@@ -91,7 +91,7 @@ class Totals:
         self._late += line.late_events
         self._open_windows += conservation.open_windows(line)
         self._sums.add(line, rules)
-        for name, problem in _odd_episodes(line, rules.episode_limit):
+        for name, problem in _odd_episodes(line, rules):
             self._waiting += problem == WAITING
             self._overlong += problem == OVERLONG
             if len(self._episodes) < LISTED_EPISODES_MAX:
@@ -171,12 +171,11 @@ WAITING: Final = "its end waits for a start"
 OVERLONG: Final = "open for longer than the limit"
 
 
-def _odd_episodes(line: Line, limit: int) -> Iterator[tuple[str, str]]:
-    for name, episode in line.episodes.items():
-        if episode.start is None:
-            yield name, WAITING
-        elif episode.end is None and line.watermark - episode.start > limit:
-            yield name, OVERLONG
+def _odd_episodes(line: Line, rules: Rules) -> Iterator[tuple[str, str]]:
+    for name in memory.waiting_ends(line, rules):
+        yield name, WAITING
+    for name in memory.overlong(line, rules):
+        yield name, OVERLONG
 
 
 def _listed(line: Line, name: str, problem: str) -> dict[str, str]:

@@ -240,3 +240,9 @@ def ended(seconds: float, episode: str = "EP1", id: str = "", **data: Any) -> by
     """Return the end of a downtime episode of work unit U1."""
     members = {"episode": episode, "work_unit": "U1"} | data
     return event("downtime.ended.v1", seconds, id or f"{episode} ended@{seconds}", **members)
+
+
+def classified(seconds: float, id: str = "", **data: Any) -> bytes:
+    """Return what is told later of a downtime episode: that it was an unplanned jam."""
+    members = {"episode": "EP1", "reason": "jam", "planned": False} | data
+    return event("downtime.classified.v1", seconds, id, **members)

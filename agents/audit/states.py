@@ -9,7 +9,7 @@ from streams.contract.transactions import row_text
 from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
-from tables.line import episodes
+from tables.line import memory
 from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
 from tables.line.line import Line, sum_of
@@ -128,13 +128,12 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
 
 
 def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
-    forgotten = line.forgotten_micros
+    gone = memory.forgettable(line, line.watermark - rules.retention, rules)
     for name, episode in line.episodes.items():
-        if episodes.last_known(episode, rules.episode_limit) >= line.watermark - rules.retention:
+        if name not in gone:
             yield f"episode {name}", list(msgspec.structs.astuple(episode))
-        elif episode.start is not None:
-            forgotten += episodes.counted_until(episode, rules.episode_limit) - episode.start
-    yield "seconds of forgotten episodes", quantity.text(forgotten * BILLIONTHS_PER_MICRO)
+    lasted = memory.forgotten_open(line, rules) * BILLIONTHS_PER_MICRO
+    yield "seconds of episodes forgotten without an end", quantity.text(lasted)
 
 
 def _ledger(right: Partition, stored: Store) -> Iterator[StateMismatch]:

@@ -9,7 +9,7 @@ from streams.contract import reference_schemas, schemas
 from streams.contract.checks import CLASSES, remedies
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import Member, members
-from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import OF_EPISODES, Policy, Summary, Transaction, default_policy
 from streams.contract.reference import KINDS
 from streams.contract.reference_key import EXTRA
 from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
@@ -165,7 +165,8 @@ def _outputs(policy: Policy) -> dict[str, Message]:
     about: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
     found[NOTIFICATION] = _erp(NOTIFICATION, schemas.notification_key(), _told(about))
     about = {"reverses": {"type": "string", "minLength": 1, "description": "a posting key"}}
-    found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about))
+    more = {"reversed_type": NAME, **dict.fromkeys(("episode", "work_unit", "reason"), NAME)}
+    found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about, more))
     for name, summary in policy.summaries.items():
         payload = _leaving(name, _id(summary), _data(_struct(name, summary), summary))
         found[name] = Message(topics=(name,), payload=payload, headers=WRITTEN, key=LINE_KEY)
@@ -184,9 +185,10 @@ def _erp(name: str, id: Schema, data: Schema, windowed: bool = False) -> Message
     )
 
 
-def _told(about: dict[str, Schema]) -> Schema:
+def _told(about: dict[str, Schema], more: dict[str, Schema] | None = None) -> Schema:
+    """Return the schema of what has the members `about`, the common ones, and perhaps others."""
     properties = about | {name: schemas.ABOUT[name] for name in COMMON}
-    return mapping(properties, list(properties))
+    return mapping(properties | (more or {}), list(properties))
 
 
 def _exception() -> Schema:
@@ -250,7 +252,7 @@ def _data(struct: type[Struct], entry: Transaction | Summary) -> Schema:
         if windowed and name in entry.measures:
             properties[name] = schemas.MEASURE_OUT
         elif name in schemas.ABOUT:
-            if name == "count" and struct.__name__ == DOWNTIME:
+            if name == "count" and struct.__name__ in OF_EPISODES:
                 continue  # seconds of episodes are no count of events
             properties[name] = schemas.ABOUT[name]
         elif name == "event":
@@ -269,7 +271,7 @@ def _sources(entry: Transaction | Summary) -> dict[str, list[Member]]:
     """Return what a member is in each of the events that have it, by its name."""
     left_out = entry.leave_out if isinstance(entry, Transaction) else ()
     found: dict[str, list[Member]] = {}
-    for event in entry.inputs or ("downtime.started.v1",):  # the one summary without inputs
+    for event in entry.inputs or ("downtime.started.v1",):  # summaries of episodes
         for member in members(TYPES[event].__annotations__["data"]):
             if member.name not in left_out:
                 found.setdefault(member.name, []).append(member)

@@ -15,7 +15,13 @@ from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, OUTPUTS
 from streams.contract.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WINDOW, REVERSAL
 
 DOWNTIME: Final = "summary.downtime.v1"
-"""The summary that episodes feed."""
+AVAILABILITY: Final = "summary.availability.v1"
+
+OF_EPISODES: Final = {
+    DOWNTIME: (("work_unit", "reason", "planned"), ("seconds", "stops")),
+    AVAILABILITY: (("work_unit",), ("down", "planned_down")),
+}
+"""The summaries that episodes feed, and no event by itself: their rows and measures."""
 
 MEASURES_MAX: Final = 4
 """Of a row: compiled code keeps so many sums in each, and four are what any row has needed."""
@@ -99,11 +105,13 @@ def read_policy(toml: str) -> Policy:
     for name in policy.summaries:
         if name not in OUTPUTS or name == ERP_TRANSACTIONS:
             raise PolicyError(f"summary {name!r} has no topic of its name")
-    downtime = policy.summaries.get(DOWNTIME)
-    if downtime is None or downtime.inputs or downtime.measures != ("seconds", "stops"):
-        raise PolicyError(f"{DOWNTIME} must be there, without inputs, with seconds and stops")
-    if downtime.row != ("work_unit", "reason", "planned"):
-        raise PolicyError(f"{DOWNTIME}: the row must be work_unit, reason, planned")
+    for name, (row, measures) in OF_EPISODES.items():
+        fed = policy.summaries.get(name)
+        if fed is None or fed.inputs or fed.measures != measures:
+            told = " and ".join(measures)
+            raise PolicyError(f"{name} must be there, without inputs, with {told}")
+        if fed.row != row:
+            raise PolicyError(f"{name}: the row must be {', '.join(row)}")
     return policy
 
 

@@ -70,6 +70,7 @@ _SPELT: Final = "[^:|]"
 """A character of a component of a posting key: `%`, `|` and `:` are percent-encoded."""
 
 _WHERE: Final = "[^/:|]+/[^/:|]+"
+_NOTIFICATION = rf"mn:{_WHERE}:{_SPELT}+:-?[0-9]+"
 
 ABOUT: Final[dict[str, Schema]] = {
     "window_start": TIME_OUT,
@@ -131,12 +132,12 @@ def windowed_key(short: str, row: tuple[str, ...]) -> Schema:
 
 def notification_key() -> Schema:
     """Return the schema of the posting key of a maintenance notification."""
-    return _key(rf"mn:{_WHERE}:{_SPELT}+")
+    return _key(_NOTIFICATION)
 
 
 def reversal_key() -> Schema:
     """Return the schema of the posting key of what takes back another record."""
-    return _key(rf"rv:[a-z0-9A-Z]+:{_WHERE}:[^:]+")
+    return _key(rf"rv:({_NOTIFICATION}|[a-z0-9A-Z]+:{_WHERE}:[^:]+)")
 
 
 def _key(pattern: str) -> Schema:

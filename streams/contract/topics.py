@@ -13,6 +13,7 @@ SUMMARY_CONSUMPTION: Final = "summary.consumption.v1"
 SUMMARY_SCRAP: Final = "summary.scrap.v1"
 SUMMARY_PRODUCTION: Final = "summary.production.v1"
 SUMMARY_DOWNTIME: Final = "summary.downtime.v1"
+SUMMARY_AVAILABILITY: Final = "summary.availability.v1"
 SUMMARY_MACHINE: Final = "summary.machine.v1"
 ERP_MASTER: Final = "erp.master.v1"
 REFERENCE: Final = "reference.v1"
@@ -188,6 +189,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
             (SUMMARY_SCRAP, "scrap declared, by window"),
             (SUMMARY_PRODUCTION, "good, scrap, rework, by window"),
             (SUMMARY_DOWNTIME, "downtime and stops, by window"),
+            (SUMMARY_AVAILABILITY, "how long work units stood still, by window"),
             (SUMMARY_MACHINE, "machine counts, by window"),
         )
     ),

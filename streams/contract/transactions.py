@@ -116,9 +116,13 @@ def windowed_key(short: str, where: str, start: int, row: str, revision: int) ->
     return f"{short}:{where}:{start // instant.SECOND}:{row}:{revision}"
 
 
-def notification_key(where: str, episode: str) -> str:
-    """Return the posting key of a maintenance notification."""
-    return f"mn:{where}:{escape(episode)}"
+def notification_key(where: str, episode: str, start: int | None) -> str:
+    """Return the posting key of a maintenance notification of an episode that began at `start`.
+
+    None: as versions before contract v2 spelt it, without the start.
+    """
+    key = f"mn:{where}:{escape(episode)}"
+    return key if start is None else f"{key}:{start // instant.SECOND}"
 
 
 def reversal_key(reversed_key: str) -> str:

@@ -10,10 +10,11 @@ from streams.log.record import Outgoing
 from streams.values import instant, sums, writer
 from streams.values.cache import keep
 from tables.line import windows
-from tables.line.downtime import count_live_episodes, notify_overdue
+from tables.line.downtime import count_live_episodes
 from tables.line.enriching import more_of
 from tables.line.finals import send_finals
 from tables.line.line import Line
+from tables.line.maintenance import next_notification, notify_overdue
 from tables.line.periods import period_at
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
@@ -50,7 +51,7 @@ class _Form:
 
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
     """Raise the watermark: windows it has reached close, then breakdowns due are notified."""
-    before = line.furthest
+    raised_from, before = line.watermark, line.furthest
     raise_to(line, watermark)
     if watermark < line.due:
         return
@@ -77,7 +78,7 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
         else:
             close(line, kind, end, out)
     if line.pending:
-        notify_overdue(line, watermark, rules, out)
+        notify_overdue(line, raised_from, rules, out)
     line.due = due_of(line, rules)
 
 
@@ -91,7 +92,7 @@ def raise_to(line: Line, watermark: int) -> None:
 
 def due_of(line: Line, rules: Rules) -> int:
     """Return the watermark at which something leaves: a window closes, or a breakdown is due."""
-    return min(next_due(line, rules), min(line.pending.values(), default=windows.FOREVER))
+    return min(next_due(line, rules), next_notification(line))
 
 
 def next_due(line: Line, rules: Rules) -> int:

@@ -2,10 +2,7 @@
 
 from msgspec import Struct
 
-from streams.values import quantity
-from tables.line import episodes
-from tables.line.downtime import BILLIONTHS_PER_MICRO
-from tables.line.line import Line, counted_to, sum_of
+from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 
 
@@ -34,7 +31,7 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
     """Return the balance of each (record type, measure) of a line.
 
     `accepted` comes from the events, `emitted` from the records, `open` from the windows: three
-    sums that are kept apart. Downtime is accepted by the length of its episodes.
+    sums that are kept apart. What episodes add to rows is accepted when they add it.
     """
     found = {}
     for kind, carried in zip(rules.kinds, line.windows, strict=True):
@@ -45,30 +42,9 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
                 parked=line.parked.get(sum_of(kind, slot), 0),
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
-    _add_downtime(found, line, rules)
     return found
 
 
 def open_windows(line: Line) -> int:
     """Return how many windows of a line hold rows that haven't left."""
     return sum(len(carried) for carried in line.windows)
-
-
-def _add_downtime(found: dict[tuple[str, str], Balance], line: Line, rules: Rules) -> None:
-    kind, limit = rules.downtime, rules.episode_limit
-    closed = counted_to(line, kind)
-    accepted = line.forgotten_micros
-    to_come = starts_to_come = 0
-    for episode in line.episodes.values():
-        if episode.start is None:
-            continue
-        until = episodes.counted_until(episode, limit)
-        if episode.end is None:  # no more is known of it than that it lasted to the last close
-            until = max(episode.start, min(until, closed))
-        accepted += until - episode.start
-        to_come += max(0, until - max(episode.start, closed))
-        starts_to_come += episode.start >= closed
-    seconds = found[kind.record, "seconds"]
-    seconds.accepted += accepted * BILLIONTHS_PER_MICRO
-    seconds.open += to_come * BILLIONTHS_PER_MICRO
-    found[kind.record, "stops"].open += starts_to_come * quantity.SCALE

@@ -1,71 +1,80 @@
-"""Downtime of one line: what its episodes add to windows, and when a breakdown is notified."""
+"""Downtime of one line: what its episodes add to windows, by their own lengths and together."""
 
-from streams.contract.events import DowntimeEnded, DowntimeStarted
 from streams.log.record import Outgoing
 from streams.values import instant, quantity
-from tables.line import episodes
+from tables.line import episodes, maintenance, memory, standstill
 from tables.line.adding import row_of
-from tables.line.episodes import Episode
+from tables.line.episodes import Episode, Gained, Stop
 from tables.line.line import Line, counted_to, fall_due, sum_of
-from tables.line.rules import Kind, Rules
-from tables.line.sending import send_notification, take_back_notification
+from tables.line.rules import Kind, RowMembers, Rules
+from tables.line.standstill import Span
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
 
 
-def learn(
-    line: Line, event: DowntimeStarted | DowntimeEnded, rules: Rules, out: list[Outgoing]
-) -> None:
+def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
     """Fold a downtime event: what it says of closed windows is a difference, carried as late."""
-    name, kind = event.data.episode, rules.downtime
-    if isinstance(event, DowntimeStarted):
-        line.accepted[sum_of(kind, 1)] += quantity.SCALE
+    name, kind, limit = event.data.episode, rules.downtime, rules.episode_limit
     before = line.episodes.get(name)
-    after = _with(before, event)
+    after = episodes.told(before, event)
+    closed = counted_to(line, rules.downtime)
+    stops = episodes.learnt(before, after, closed, kind.length, limit)
+    stood = _stood_learnt(line, name, before, after, closed, rules)
+    _carry(line, kind, stops, quantity.SCALE)
+    _carry(line, rules.availability, stood, BILLIONTHS_PER_MICRO)
+    line.late_events += bool(stops or stood)
     line.episodes[name] = after
     line.changed_episodes.add(name)
-    closed = counted_to(line, kind)
-    gained = episodes.learnt(before, after, closed, kind.length, rules.episode_limit)
-    carrier = line.watermark - line.watermark % kind.length + kind.length
-    for start, (micros, stops) in gained.items():
-        _add_downtime(line, after, kind, carrier, start, micros, stops)
-        _drop_empty(line, after, kind, carrier, start)
-    line.late_events += bool(gained)
     if after.start is None:
         return
-    if episodes.counted_until(after, rules.episode_limit) > closed or after.start >= closed:
+    memory.place(line, name, after, limit)
+    if episodes.counted_until(after, limit) > closed or after.start >= closed:
         line.live.add(name)
         fall_due(line, closed + kind.length + line.timings.grace)
     else:
         line.live.discard(name)
-    line.pending.pop(name, None)
-    if episodes.lasted_long(after, rules, line.watermark):
-        if not after.notified:
-            send_notification(line, name, rules, out)
-    elif after.end is None and not after.planned:
-        line.pending[name] = after.start + rules.breakdown
-        line.due = min(line.due, line.pending[name])
-    elif after.notified:
-        take_back_notification(line, name, event.id, event.time, rules, out)
+    maintenance.look(line, event, before, out)
 
 
-def _with(before: Episode | None, event: DowntimeStarted | DowntimeEnded) -> Episode:
-    """Return the episode with what the event tells of it."""
-    episode = before or Episode(work_unit=event.data.work_unit)
-    if isinstance(event, DowntimeEnded):
-        return Episode(
-            episode.work_unit, episode.start, event.time, episode.reason, episode.planned,
-            episode.cause, episode.notified,
-        )  # fmt: skip
-    data = event.data
-    return Episode(episode.work_unit, event.time, episode.end, data.reason, data.planned, event.id)
+def _stood_learnt(
+    line: Line, name: str, before: Episode | None, after: Episode, closed: int, rules: Rules
+) -> Gained:
+    """Return what a work unit's closed windows gain: the union of its episodes, now and before."""
+    limit = rules.episode_limit
+    if after.start is None:
+        return {}
+    if before is None or before.start is None or before.planned != after.planned:
+        since = after.start
+    else:
+        since = episodes.differs_from(before, after, limit)
+    spans = [_clipped(one, since, closed, limit) for one in (before, after)]
+    upto = max(span.until for span in spans)
+    if since >= upto:
+        return {}
+    around = line.standstills.get(after.work_unit)
+    others = [
+        _clipped(line.episodes[other], since, upto, limit)
+        for other in (around.between(since, upto) if around is not None else ())
+        if other != name
+    ]
+    length = rules.availability.length
+    old, new = (standstill.standing([*others, span], length) for span in spans)
+    gained: Gained = {}
+    for window in sorted(old.keys() | new.keys()):
+        (down, planned), (was_down, was_planned) = (each.get(window, (0, 0)) for each in (new, old))
+        if (down, planned) != (was_down, was_planned):
+            gained[window, (after.work_unit,)] = down - was_down, planned - was_planned
+    return gained
 
 
-def notify_overdue(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
-    """Send the notifications of the breakdowns that the watermark has reached, by start."""
-    overdue = [name for name, due in line.pending.items() if due <= watermark]
-    for name in sorted(overdue, key=lambda name: (line.episodes[name].start, name)):
-        send_notification(line, name, rules, out)
+def _clipped(episode: Episode | None, start: int, end: int, limit: int) -> Span:
+    """Return how long an episode lasts between two instants; of none it is nothing."""
+    if episode is None or episode.start is None:
+        return Span(start, start, False)
+    begin = max(episode.start, start)
+    return Span(
+        begin, max(begin, min(episodes.counted_until(episode, limit), end)), episode.planned
+    )
 
 
 def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
@@ -76,51 +85,83 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
     kind, limit = rules.downtime, rules.episode_limit
     if closed <= opened or not line.live:
         return
+    stood: dict[str, list[Span]] = {}
     for name in sorted(line.live):
         episode = line.episodes[name]
         start = episode.start
         assert start is not None  # a live episode has started
-        until = episodes.counted_until(episode, limit)
+        until, members = episodes.counted_until(episode, limit), episodes.row_of(episode)
         if opened <= start < closed:
             window = start - start % kind.length
-            _add_downtime(line, episode, kind, window + kind.length, window, 0, 1)
-        for window, micros in episodes.overlaps(
-            max(start, opened), min(until, closed), kind.length
-        ):
-            _add_downtime(line, episode, kind, window + kind.length, window, micros, 0)
+            _add(line, kind, window + kind.length, (window, members), 0, quantity.SCALE)
+        span = _clipped(episode, opened, closed, limit)
+        for window, micros in episodes.overlaps(span.start, span.until, kind.length):
+            _add(
+                line,
+                kind,
+                window + kind.length,
+                (window, members),
+                micros * BILLIONTHS_PER_MICRO,
+                0,
+            )
+        if span.start < span.until:
+            stood.setdefault(episode.work_unit, []).append(span)
         if until <= closed and start < closed:
             line.live.discard(name)
+    for work_unit, spans in stood.items():
+        _count_standing(line, work_unit, spans, rules.availability)
 
 
-def _add_downtime(
-    line: Line, episode: Episode, kind: Kind, carrier: int, start: int, micros: int, stops: int
-) -> None:
-    members = (episode.work_unit, episode.reason, episode.planned)
-    row = row_of(line, kind.index, carrier, (start, members), len(kind.measures))
-    row.add(0, micros * BILLIONTHS_PER_MICRO)
-    row.add(1, stops * quantity.SCALE)
+def _count_standing(line: Line, work_unit: str, spans: list[Span], kind: Kind) -> None:
+    for window, (down, planned) in standstill.standing(spans, kind.length).items():
+        down, planned = down * BILLIONTHS_PER_MICRO, planned * BILLIONTHS_PER_MICRO
+        _add(line, kind, window + kind.length, (window, (work_unit,)), down, planned)
 
 
-def _drop_empty(line: Line, episode: Episode, kind: Kind, carrier: int, start: int) -> None:
-    """Drop a row that an end has brought back to nothing: it would leave nowhere.
+def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
+    """Let the window that holds the watermark carry what closed ones gain.
 
-    A start that comes late adds to each window up to the watermark until its end is known.
+    A row that is brought back to nothing is dropped: it would leave nowhere. A start that comes
+    late adds to each window up to the watermark until its end is known.
     """
-    rows = line.windows[kind.index][carrier]
-    key = start, (episode.work_unit, episode.reason, episode.planned)
-    if not any(rows[key].measures):
-        del rows[key]
-        if not rows:
-            del line.windows[kind.index][carrier]
+    carrier = line.watermark - line.watermark % kind.length + kind.length
+    carried = line.windows[kind.index]
+    for key, (micros, other) in gained.items():
+        _add(line, kind, carrier, key, micros * BILLIONTHS_PER_MICRO, other * scale)
+        rows = carried[carrier]
+        if not any(rows[key].measures):
+            del rows[key]
+            if not rows:
+                del carried[carrier]
 
 
-def forget(line: Line, name: str, rules: Rules) -> None:
-    """Forget an episode, keeping how long it lasted."""
-    episode = line.episodes.pop(name)
-    if episode.start is not None:
-        line.forgotten_micros += (
-            episodes.counted_until(episode, rules.episode_limit) - episode.start
-        )
-    line.live.discard(name)
-    line.pending.pop(name, None)
-    line.changed_episodes.add(name)
+def _add(
+    line: Line, kind: Kind, carrier: int, key: tuple[int, RowMembers], first: int, second: int
+) -> None:
+    """Add billionths to the two measures of a row: that is what is accepted of its type."""
+    row = row_of(line, kind.index, carrier, key, len(kind.measures))
+    row.add(0, first)
+    row.add(1, second)
+    line.accepted[sum_of(kind, 0)] += first
+    line.accepted[sum_of(kind, 1)] += second
+
+
+def take_over(line: Line, rules: Rules) -> None:
+    """Give a line that was written before contract v2 what it lacks.
+
+    Downtime is accepted by what is added to rows. The closed windows of the episodes that are
+    remembered gain how long their work units stood still.
+    """
+    kind, closed = rules.downtime, counted_to(line, rules.downtime)
+    rows = [row for carried in line.windows[kind.index].values() for row in carried.values()]
+    for slot in range(len(kind.measures)):
+        sum_ = sum_of(kind, slot)
+        line.accepted[sum_] = line.emitted[sum_] + sum(row.measures[slot] for row in rows)
+    for work_unit, around in line.standstills.items():
+        spans = [
+            _clipped(line.episodes[name], start, closed, rules.episode_limit)
+            for start, name in around.names
+        ]
+        stood = standstill.standing(spans, rules.availability.length)
+        gained: Gained = {(window, (work_unit,)): lasted for window, lasted in stood.items()}
+        _carry(line, rules.availability, gained, BILLIONTHS_PER_MICRO)

@@ -3,71 +3,102 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from streams.contract.events import DowntimeEndedData, DowntimeStartedData
-from tables.line.rules import Rules
+from streams.contract.events import DowntimeClassified, DowntimeEnded, DowntimeStarted
+from tables.line.rules import RowMembers, Rules
+
+Stop = DowntimeStarted | DowntimeEnded | DowntimeClassified
+"""An event that tells something of an episode."""
+
+Gained = dict[tuple[int, RowMembers], tuple[int, int]]
+"""(window start, row) -> what its two measures gain: microseconds, and microseconds or stops."""
 
 
 class Episode(Struct, gc=False, omit_defaults=True):
     """What is known of one episode; an `ended` without a `started` waits for it.
 
-    `cause` is the id of its `started`; times in microseconds.
+    `cause` is the id of its `started`; times in microseconds. `reason` and `planned` are those of
+    the classification that was accepted last, where there is one. A new member goes to the end and
+    has a default: states of earlier versions have the first seven.
     """
 
     work_unit: str
+    """Empty while all that is known of it is a classification that doesn't name one."""
     start: int | None = None
     end: int | None = None
     reason: str = ""
     planned: bool = False
     cause: str = ""
     notified: bool = False
+    learnt: int | None = None
+    """The watermark when it was learnt that this is an unplanned episode, while no end is known."""
+    notified_for: int = 0
+    """The breakdown that it was notified for; 0 where the version that did so didn't note it."""
+    taken_back: bool = False
+    """Its notification was."""
+    classified: int | None = None
+    """The time of the classification that was accepted last."""
 
 
-def last_known(episode: Episode, limit: int) -> int:
-    """Return the end, or where none is known the start + limit."""
-    if episode.end is not None:
-        return episode.end
-    assert episode.start is not None  # an episode has a start or an end
-    return episode.start + limit
+def told(before: Episode | None, event: Stop) -> Episode:
+    """Return an episode with what an event tells of it."""
+    one = Episode("") if before is None else before
+    unit = one.work_unit or event.data.work_unit or ""
+    if isinstance(event, DowntimeEnded):
+        return replace(one, work_unit=unit, end=event.time, learnt=None)
+    reason, planned = event.data.reason, event.data.planned
+    if isinstance(event, DowntimeClassified):
+        return replace(one, work_unit=unit, reason=reason, planned=planned, classified=event.time)
+    if one.classified is not None:
+        reason, planned = one.reason, one.planned
+    return replace(
+        one, work_unit=unit, start=event.time, cause=event.id, reason=reason, planned=planned
+    )
 
 
-def counted_until(episode: Episode, limit: int) -> int:
-    """Return where an episode with a start stops counting: its end, at most start + limit."""
-    assert episode.start is not None
-    until = episode.start + limit
-    return until if episode.end is None else min(episode.end, until)
-
-
-def conflict(
-    episode: Episode | None, at: int, data: DowntimeStartedData | DowntimeEndedData
-) -> str | None:
+def conflict(episode: Episode | None, event: Stop) -> str | None:
     """Return why a downtime event contradicts its episode (check 15), None if it doesn't."""
     if episode is None:
         return None
-    if episode.work_unit != data.work_unit:
-        return f"work_unit is {data.work_unit!r}, but the episode is of {episode.work_unit!r}"
-    if isinstance(data, DowntimeStartedData):
+    name, unit = event.data.episode, event.data.work_unit
+    if episode.work_unit and unit is not None and episode.work_unit != unit:
+        return f"work_unit is {unit!r}, but the episode is of {episode.work_unit!r}"
+    if isinstance(event, DowntimeStarted):
         if episode.start is not None:
-            return f"episode {data.episode!r} has a start already"
-        if episode.end is not None and episode.end < at:
-            return f"episode {data.episode!r} ended before this start"
-    else:
+            return f"episode {name!r} has a start already"
+        if episode.end is not None and episode.end < event.time:
+            return f"episode {name!r} ended before this start"
+    elif isinstance(event, DowntimeEnded):
         if episode.end is not None:
-            return f"episode {data.episode!r} has an end already"
-        if episode.start is not None and at < episode.start:
-            return f"episode {data.episode!r} started after this end"
+            return f"episode {name!r} has an end already"
+        if episode.start is not None and event.time < episode.start:
+            return f"episode {name!r} started after this end"
     return None
 
 
-def lasted_long(episode: Episode, rules: Rules, watermark: int) -> bool:
-    """Return whether an episode is a breakdown, as far as is known by now.
+def last_known(episode: Episode, limit: int) -> int:
+    """Return the end, or where none is known the limit after the start; a classification's time
+    stands for a start that isn't known either."""
+    if episode.end is not None:
+        return episode.end
+    begun = episode.classified if episode.start is None else episode.start
+    assert begun is not None  # an episode has a start, an end or a classification
+    return begun + limit
 
-    Unplanned, and lasting `breakdown` by its end, or by the watermark while no end is known.
+
+def counted_until(episode: Episode, limit: int) -> int:
+    """Return where an episode with a start stops counting: its end, or the limit after its start.
+
+    A lost end must not count for ever; one that is known counts in full.
     """
-    if episode.planned or episode.start is None:
-        return False
-    known = watermark if episode.end is None else episode.end
-    return known - episode.start >= rules.breakdown
+    assert episode.start is not None
+    return episode.start + limit if episode.end is None else episode.end
+
+
+def row_of(episode: Episode) -> RowMembers:
+    """Return the members of its row of downtime."""
+    return episode.work_unit, episode.reason, episode.planned
 
 
 def overlaps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
@@ -77,6 +108,37 @@ def overlaps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
         upto = min(end, window + length)
         yield window, upto - start
         start = upto
+
+
+def differs_from(before: Episode | None, after: Episode, limit: int) -> int:
+    """Return from when on two episodes with starts count differently, their rows aside."""
+    assert after.start is not None
+    if before is None or before.start is None:
+        return after.start
+    return min(counted_until(before, limit), counted_until(after, limit))
+
+
+def learnt(before: Episode | None, after: Episode, closed: int, length: int, limit: int) -> Gained:
+    """Return what `after` says of closed windows that `before` didn't: microseconds and stops.
+
+    Closed are the windows that end at `closed` or before. Another reason moves what they have.
+    """
+    gained: Gained = {}
+    if after.start is None:
+        return gained
+    moves = before is None or before.start is None or row_of(before) != row_of(after)
+    since = after.start if moves else differs_from(before, after, limit)
+    for episode, sign in ((before, -1), (after, 1)):
+        if episode is None or episode.start is None:
+            continue
+        row, first = row_of(episode), episode.start - episode.start % length
+        for window, micros in overlaps(since, min(counted_until(episode, limit), closed), length):
+            seen = gained.get((window, row), (0, 0))
+            gained[window, row] = seen[0] + sign * micros, seen[1]
+        if moves and first < closed:
+            seen = gained.get((first, row), (0, 0))
+            gained[first, row] = seen[0], seen[1] + sign
+    return {where: gain for where, gain in gained.items() if gain != (0, 0)}
 
 
 def windows_to_come(
@@ -108,25 +170,3 @@ def next_end(
         until = counted_until(episode, rules.episode_limit)
         if begin < closed and (begin < until or begin == episode.start):
             yield begin - begin % length + length
-
-
-def learnt(
-    before: Episode | None, after: Episode, closed: int, length: int, limit: int
-) -> dict[int, tuple[int, int]]:
-    """Return what `after` says of closed windows that `before` didn't.
-
-    By window start, ending at `closed` at the latest: (microseconds, stops), as differences.
-    """
-    gained: dict[int, tuple[int, int]] = {}
-    for episode, sign in ((before, -1), (after, 1)):
-        if episode is None or episode.start is None or episode.start >= closed:
-            continue
-        until = min(counted_until(episode, limit), closed)
-        for window, micros in overlaps(episode.start, until, length):
-            seen = gained.get(window, (0, 0))
-            gained[window] = (seen[0] + sign * micros, seen[1])
-        first = episode.start - episode.start % length
-        if first + length <= closed:
-            seen = gained.get(first, (0, 0))
-            gained[first] = (seen[0], seen[1] + sign)
-    return {window: gain for window, gain in gained.items() if gain != (0, 0)}

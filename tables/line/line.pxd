@@ -21,12 +21,12 @@ cdef class Line:
     cdef public dict parked
     cdef public list boundaries
     cdef public dict episodes
-    cdef public object forgotten_micros
+    cdef public object forgotten_open
     cdef public int64_t closed_to
     cdef public int64_t sweep_due
     cdef public int64_t oldest_bucket
     cdef public set live
-    cdef public dict pending
+    cdef public set pending
     cdef public int64_t accepted_events
     cdef public int64_t late_events
     cdef public int64_t duplicate_events
@@ -46,6 +46,7 @@ cdef class Line:
     cdef public list periods
     cdef public Period period
     cdef public bint old_layout
+    cdef public dict standstills
     cdef public lookup.Lookup cells
     cdef public int64_t batch
     cdef public int64_t bucket

@@ -10,12 +10,13 @@ from tables.line.episodes import Episode
 from tables.line.kept import Kept
 from tables.line.periods import Boundary, Period, Timings, base_period, base_timings, periods_of
 from tables.line.rules import SHARED_PAGES, Kind, Rules
+from tables.line.standstill import Standstill
 from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
     "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
     "emitted",
-    "episodes", "forgotten_micros", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
+    "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip
@@ -53,8 +54,8 @@ class Line:
         self.boundaries: list[Boundary] = []
         """From which instants on other rules of the plant hold; see `set_boundaries`."""
         self.episodes: dict[str, Episode] = {}
-        self.forgotten_micros = 0
-        """Downtime of episodes that are no longer remembered."""
+        self.forgotten_open = 0
+        """Downtime that was counted for episodes which were forgotten without an end."""
         self.closed_to = LONG_AGO
         """Downtime of windows up to here is counted, though the watermark may be lower."""
         self.sweep_due = 0
@@ -63,8 +64,8 @@ class Line:
         """No ledger entry of the line is older than this; FOREVER where it has none."""
         self.live: set[str] = set()
         """Episodes that still add to windows that aren't closed."""
-        self.pending: dict[str, int] = {}
-        """Episodes that become a breakdown when the watermark reaches this instant."""
+        self.pending: set[str] = set()
+        """Unplanned episodes without an end that haven't been notified."""
         self.accepted_events = 0
         self.late_events = 0
         self.duplicate_events = 0
@@ -94,6 +95,8 @@ class Line:
         self.periods: list[Period] = [base_period(rules, plant)]
         self.period: Period = self.periods[0]
         """The one that was used last."""
+        self.standstills: dict[str, Standstill] = {}
+        """The episodes that last, by their work unit."""
         self.cells = lookup.Lookup()
         """Where events of one type and with the same row members go: see `tables.line.adding`."""
         self.old_layout = False

@@ -26,7 +26,7 @@ def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
     rows += sum(len(each) for end, each in line.finals.items() if end <= furthest)
     if line.live:
         opened, closed = _downtime_between(line, furthest, rules)
-        rows += episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
+        rows += 2 * episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from streams.contract.events import (
     TYPES,
+    DowntimeClassified,
     DowntimeEnded,
     DowntimeStarted,
     HoldPlaced,
@@ -108,7 +109,7 @@ class Plan:
         self.packed = b"\x93" + _packed(event)
         self.transaction = struct is not MachineTelemetry
         self.is_reversal = struct is TransactionReversed
-        self.is_stop = struct in (DowntimeStarted, DowntimeEnded)
+        self.is_stop = struct in (DowntimeStarted, DowntimeEnded, DowntimeClassified)
         self.state_field = numbers["state"] if struct is MachineState else NO_FIELD
         self.field_kinds = bytes([KINDS.index(member.kind) for member in each])
         self.field_names = [_packed(member.name) for member in each]

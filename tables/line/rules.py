@@ -7,7 +7,15 @@ from msgspec import Struct, field
 
 from streams.contract.events import TYPES
 from streams.contract.members import members
-from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import (
+    AVAILABILITY,
+    DOWNTIME,
+    OF_EPISODES,
+    Policy,
+    Summary,
+    Transaction,
+    default_policy,
+)  # fmt: skip
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
@@ -139,6 +147,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     finals_place: int
     """Where final confirmations stand among equal ends: behind what goes to the ERP by window."""
     downtime: Kind
+    availability: Kind
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -189,6 +198,7 @@ def rules_for(
         ),
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
+        availability=next(kind for kind in kinds if kind.record == AVAILABILITY),
         plans={
             struct: Plan(
                 event=event,
@@ -223,7 +233,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         row=entry.row,
         measures=entry.measures,
         erp=erp,
-        episodic=name == DOWNTIME,
+        episodic=name in OF_EPISODES,
         data=windowed_data(name, entry.row, entry.measures, erp),
     )
 

@@ -19,10 +19,10 @@ from streams.contract.transactions import (
 from streams.log.record import Outgoing
 from streams.values import instant, spans, writer
 from tables.line.enriching import cost_center_of, more_of
+from tables.line.episodes import Episode, Stop
 from tables.line.line import Line
 from tables.line.periods import period_at
 from tables.line.plans import MEASURE, NO_FIELD, TEXT, AtOnce, Plan
-from tables.line.rules import Rules
 
 _TEXT, _MEASURE, _NO_FIELD = TEXT, MEASURE, NO_FIELD
 _DAY = 86_400 * instant.SECOND
@@ -184,37 +184,46 @@ def _date_of(at: int, zone: tzinfo | None) -> bytes:
     return date
 
 
-def send_notification(line: Line, name: str, rules: Rules, out: list[Outgoing]) -> None:
+def send_notification(line: Line, name: str, out: list[Outgoing]) -> None:
     """Send the maintenance notification of a breakdown; its cause is its `started`."""
     episode = line.episodes[name]
     assert episode.start is not None  # only a started episode is notified
-    episode.notified = True
+    episode.notified, episode.notified_for, episode.learnt = True, line.timings.breakdown, None
     line.changed_episodes.add(name)
-    line.pending.pop(name, None)
-    data = {"episode": name, "work_unit": episode.work_unit, "reason": episode.reason}
-    at = episode.start + rules.breakdown
-    id = notification_key(line.place, name)
-    _send(line, NOTIFICATION, id, at, data, episode.cause, rules, out)
+    at = episode.start + line.timings.breakdown
+    id = notification_key(line.place, name, episode.start)
+    _send(line, NOTIFICATION, id, at, _members(name, episode), episode.cause, out)
 
 
-def take_back_notification(
-    line: Line, name: str, cause: str, at: int, rules: Rules, out: list[Outgoing]
-) -> None:
-    """Send what takes back the notification of a breakdown that was none."""
-    key = notification_key(line.place, name)
+def take_notification_back(line: Line, event: Stop, out: list[Outgoing]) -> None:
+    """Send the reversal of the notification of an episode, which an event has shown to be wrong.
+
+    Its `time` is the event's, but not before the notification's.
+    """
+    name = event.data.episode
     episode = line.episodes[name]
-    data = {"reverses": key, "reversed_type": NOTIFICATION, "episode": name}
-    data |= {"work_unit": episode.work_unit, "reason": episode.reason}
-    _send(line, REVERSAL, reversal_key(key), at, data, cause, rules, out)
+    assert episode.start is not None  # only a started episode was notified
+    episode.taken_back = True
+    line.changed_episodes.add(name)
+    sent = notification_key(line.place, name, episode.start if episode.notified_for else None)
+    data = {"reverses": sent, "reversed_type": NOTIFICATION, **_members(name, episode)}
+    at = max(event.time, episode.start + (episode.notified_for or line.timings.breakdown))
+    _send(line, REVERSAL, reversal_key(sent), at, data, event.id, out, event.time)
+
+
+def _members(name: str, episode: Episode) -> dict[str, Any]:
+    return {"episode": name, "work_unit": episode.work_unit, "reason": episode.reason}
 
 
 def _send(
-    line: Line, kind: str, id: str, at: int, data: dict[str, Any], cause: str, rules: Rules,
-    out: list[Outgoing],
+    line: Line, kind: str, id: str, at: int, data: dict[str, Any], cause: str,
+    out: list[Outgoing], dated: int | None = None,
 ) -> None:  # fmt: skip
-    zone = period_at(line.periods, line.period, at).zone
-    posted = at if at >= line.furthest else line.watermark
-    told = [cause], 1, instant.date(at, zone), instant.date(posted, zone)
+    """Send a record; `dated` is the instant whose date it has, where that isn't its time."""
+    dated = at if dated is None else dated
+    zone = period_at(line.periods, line.period, dated).zone
+    posted = dated if dated >= line.furthest else line.watermark
+    told = [cause], 1, instant.date(dated, zone), instant.date(posted, zone)
     data.update(zip(COMMON, told, strict=True))
     if line.known is not None and (line.known.places or line.known.items):
         unit = data["work_unit"] if kind == NOTIFICATION else None

@@ -12,8 +12,8 @@ from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
 from tables.line import adding, closing, finals, ledger, sending
-from tables.line.downtime import learn
 from tables.line import kept as kept_
+from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
 from tables.line.line import Line
 from tables.line.periods import Period, base_period, period_at, timings_of
@@ -193,7 +193,9 @@ class Batch:
                     return True
             elif plan.is_stop and not refusing.stop_passes(self, number, line, oldest):
                 return True
-            if (plan.is_hold or self.known.requires) and not self._known_passes(plan, event, line, number):
+            if (plan.is_hold or self.known.requires) and not self._known_passes(
+                plan, event, line, number
+            ):
                 return True
         if line is None:
             decoded = self.events.decoded_at(number)
@@ -294,7 +296,11 @@ class Batch:
         """Add an accepted event to its line; what it sends at once leaves."""
         period = self._period_of(line, event.time)
         plan = period.plans[event.kind]
-        if plan.is_touched and self._may_hold_back(line) and self._is_held_back(line, period, event, number):
+        if (
+            plan.is_touched
+            and self._may_hold_back(line)
+            and self._is_held_back(line, period, event, number)
+        ):
             self._contribute(line, plan, period, event, _SUMMARIES)
         else:
             self._post(line, plan, period, event, number, _SUMMARIES)

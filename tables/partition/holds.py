@@ -10,8 +10,8 @@ from streams.contract.transactions import encode, row_text
 from streams.log.record import Outgoing
 from streams.values import instant, spans
 from tables.known.known import Known
-from tables.line.line import Line
 from tables.line import sending
+from tables.line.line import Line
 from tables.line.plans import Plan
 
 Touchable = tuple[str | None, str, str]

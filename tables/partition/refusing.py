@@ -11,8 +11,8 @@ from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record
 from streams.values.instant import text as instant_text
 from tables.line import episodes, ledger
-from tables.line.downtime import forget
 from tables.line.line import Line
+from tables.line.memory import forget_before
 from tables.line.rules import Rules
 
 
@@ -79,13 +79,9 @@ def stop_passes(batch: Judged, number: int, line: Line | None, oldest: int) -> b
     if line is None:
         return True
     event = batch.events.decoded_at(number)
-    name = event.data.episode
-    known = line.episodes.get(name)
-    if known is not None and episodes.last_known(known, batch.rules.episode_limit) < oldest:
-        forget(line, name, batch.rules)
+    if forget_before(line, event, oldest, batch.rules):
         batch.touch(line)
-        known = None
-    reason = episodes.conflict(known, event.time, event.data)
+    reason = episodes.conflict(line.episodes.get(event.data.episode), event)
     if reason is not None:
         reject(batch, number, "episode_conflict", reason)
     return reason is None

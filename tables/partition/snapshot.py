@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from tables.line import episodes
+from tables.line import episodes, memory
 from tables.line.closing import due_of
-from tables.line.downtime import forget
+from tables.line.downtime import take_over
 from tables.line.ledger import counts
 from tables.line.line import Line, counted_to
+from tables.line.maintenance import may_become_due
 from tables.line.rules import Rules
 from tables.partition import stored
 from tables.partition.cold import FOREVER
@@ -100,6 +101,7 @@ def _loading_first(partition: Partition) -> Iterator[None]:
         if number % LINES_AT_ONCE == 0:
             yield
         _recall(line, rules)
+        take_over(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
         partition.unsealed[line.key] = line
 
@@ -123,6 +125,8 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     for place, told in store.scan(prefix):
         stored.read_final(line, place[len(prefix) :], told)
     _recall(line, rules)
+    if line.old_layout:
+        take_over(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
     return line
@@ -185,9 +189,9 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
 
 def due(line: Line, rules: Rules) -> int:
     """Return the watermark at which something is to be done for a line, `FOREVER` if never."""
-    dues = [line.due, *line.pending.values()]
-    limit = rules.episode_limit
-    dues += [episodes.last_known(e, limit) + rules.retention + 1 for e in line.episodes.values()]
+    dues = [line.due]
+    if line.episodes:
+        dues.append(memory.forgotten_next(line, rules.episode_limit) + rules.retention + 1)
     if line.oldest_bucket < FOREVER:
         dues.append(max(line.oldest_bucket + rules.bucket + rules.retention, line.sweep_due))
     return min(dues, default=FOREVER)
@@ -215,9 +219,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     """
     rules = partition.rules
     oldest = line.watermark - rules.retention
-    limit = rules.episode_limit
-    for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
-        forget(line, name, rules)
+    memory.forget_all(line, oldest, rules)
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER
@@ -245,8 +247,9 @@ def _recall(line: Line, rules: Rules) -> None:
     for name, episode in line.episodes.items():
         if episode.start is None:
             continue
+        memory.place(line, name, episode, rules.episode_limit)
         if episodes.counted_until(episode, rules.episode_limit) > closed or episode.start >= closed:
             line.live.add(name)
-        if episode.end is None and not episode.planned and not episode.notified:
-            line.pending[name] = episode.start + rules.breakdown
+        if may_become_due(episode):
+            line.pending.add(name)
     line.due = due_of(line, rules)

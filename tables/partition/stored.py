@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import astuple
 
 from streams.values.sums import Sums
 from tables.known.known import Known
@@ -36,8 +37,15 @@ EXPIRING_BYTES: Final = 64 << 10
 PAGE_BYTES: Final = 6
 """Of a page's number in a key."""
 
+FIRST_EPISODE: Final = 7
+"""Members of an episode before contract v2."""
+
+FIRST_LINE: Final = 10
+"""Members of a line before contract v2, at most."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
+_UNTOLD = astuple(Episode(""))
 
 
 def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
@@ -51,7 +59,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.watermark,
         ticks,
         msgspec.Raw(sums_bytes(rules.kinds, line.accepted, line.emitted)),
-        line.forgotten_micros,
+        line.forgotten_open,
         line.accepted_events,
         line.late_events,
         line.state,
@@ -68,7 +76,9 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
 
     `floors` are `tables.partition.partition.Partition.floors`.
     """
-    plant, name, watermark, ticks, sums, forgotten, events, late, state, *more = _decode(stored)
+    plant, name, watermark, ticks, sums, forgotten_open, events, late, state, *more = _decode(
+        stored
+    )
     line = Line(plant, name, watermark, rules)
     line.known, line.timings = known, timings_of(rules, known, plant)
     line.furthest = watermark - line.timings.grace
@@ -81,13 +91,13 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             accepted, emitted = sums[kind.short]
             _put_sums(line.accepted, kind, accepted)
             _put_sums(line.emitted, kind, emitted)
-    line.forgotten_micros = forgotten
     line.accepted_events, line.late_events, line.state = events, late, state
     if more:
         line.closed_to = more[0]
     if len(more) > 1:
         furthest, boundaries, parked = more[1:4]
         line.parked = {where: int(amount) for where, amount in parked}
+        line.forgotten_open = forgotten_open
         line.furthest = max(line.furthest, furthest)
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
@@ -98,12 +108,11 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
 
 def read_first_line(stored: bytes, rules: Rules) -> Line:
     """Return a line of format 1 or 2."""
-    plant, name, watermark, accepted, emitted, forgotten, events, late, state = _decode(stored)
+    plant, name, watermark, accepted, emitted, _, events, late, state = _decode(stored)
     line = Line(plant, name, watermark, rules)
     for kind, one, other in zip(rules.kinds, accepted, emitted, strict=True):
         _put_sums(line.accepted, kind, one)
         _put_sums(line.emitted, kind, other)
-    line.forgotten_micros = forgotten
     line.accepted_events, line.late_events, line.state = events, late, state
     line.old_layout = True
     return line
@@ -151,11 +160,11 @@ def put_pages(made: Changes, line: Line, places: Places) -> None:
 def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) -> dict[RowKey, Row]:
     """Return the rows of a page; `key` is that of one which is or was on it.
 
-    Those of an `episodic` type may have gone one by one.
+    Those of an `episodic` type may have gone one by one, and come back on another page.
     """
     if page >= SHARED_PAGES:
         row = rows.get(key)
-        return {} if row is None else {key: row}
+        return {} if row is None or row.page != page else {key: row}
     if len(rows) <= PAGE_ROWS and not episodic and next(reversed(rows.values())).page == page:
         return rows  # pages come in order: none but this one
     shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
@@ -249,17 +258,11 @@ def read_expiring(stored: bytes) -> list[bytes]:
 
 
 def _episode_bytes(episode: Episode) -> bytes:
-    return _encode(
-        [
-            episode.work_unit,
-            episode.start,
-            episode.end,
-            episode.reason,
-            episode.planned,
-            episode.cause,
-            episode.notified,
-        ]
-    )
+    """Return an episode: as earlier versions have it, and what else there is to say of it."""
+    told = list(astuple(episode))
+    while len(told) > FIRST_EPISODE and told[-1] == _UNTOLD[len(told) - 1]:
+        del told[-1]
+    return _encode(told)
 
 
 def instant_bytes(instant: int) -> bytes:

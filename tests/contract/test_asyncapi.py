@@ -59,6 +59,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "order", "operation", "item", "uom", "good", "scrap", "rework", *SUMMARY,
     ),
     "summary.downtime.v1": ("work_unit", "reason", "planned", "seconds", "stops", *WINDOW),
+    "summary.availability.v1": ("work_unit", "down", "planned_down", *WINDOW),
     "summary.machine.v1": ("work_unit", "good", "scrap", *SUMMARY),
     "exception.raised.v1": (
         "class", "code", "reason", "topic", "partition", "offset", "key", "value", "headers",

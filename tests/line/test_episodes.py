@@ -6,12 +6,14 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from draws import seeds
-from runs import LASTING, START, Bench, consumed, ended, stamp, started
+from runs import LASTING, START, Bench, classified, consumed, ended, stamp, started
 from streams.values.instant import SECOND, parse
 from tables.line.conservation import balances
-from tables.line.episodes import Episode, learnt, overlaps
+from tables.line.episodes import Episode, Gained, learnt, overlaps
+from tables.line.memory import forgotten_open
 from tables.line.rules import Timing
 from tables.report import OVERLONG, WAITING, report
 
@@ -27,11 +29,6 @@ def seconds(left: list[dict[str, Any]]) -> list[tuple[int, str, str, int]]:
             at = parse(data["window_start"]) // SECOND - START
             found.append((at, data["seconds"], data["stops"], data["revision"]))
     return found
-
-
-def notes(left: list[dict[str, Any]]) -> list[str]:
-    """Return the keys of what left for the ERP."""
-    return [each["id"] for each in left if each["type"].startswith("erp.")]
 
 
 def sums(left: list[dict[str, Any]]) -> tuple[Decimal, int]:
@@ -72,24 +69,8 @@ def test_start_and_end_in_any_order_at_any_watermark_give_the_same_sums(seed: in
         ]
         assert not any(errors)
     (both,) = found
-    assert both[0] == min(DAY, Decimal(parse(stamp(end)) - parse(stamp(begin))) / SECOND)
+    assert both[0] == Decimal(parse(stamp(end)) - parse(stamp(begin))) / SECOND
     assert both[1] == 1
-
-
-@given(seeds)
-def test_a_breakdown_is_told_once_and_taken_back_at_most_once(seed: int) -> None:
-    """What stands in the end is what the episode was: unplanned, and that long."""
-    rng = Random(seed)
-    begin, planned = rng.randrange(1_000), rng.random() < 0.3
-    lasted = rng.choice([599, 600, 601, 50, 5_000])
-    values = [started(begin, planned=planned), ended(begin + lasted)]
-    values += [consumed(rng.random() * 3_000, id=f"e{number}") for number in range(5)]
-    rng.shuffle(values)
-    bench = Bench(timing=LASTING)
-    told = [key for value in values for key in notes(bench.send(value)) if "mn:" in key]
-    key = "mn:DE01/L1:EP1"
-    assert told in ([], [key], [key, f"rv:{key}"])
-    assert (told == [key]) == (not planned and lasted >= 600)
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 20), st.integers(1, 60))
@@ -102,14 +83,20 @@ def test_what_is_learnt_of_closed_windows_is_the_difference(
     at_start = learnt(None, running, closed, length, 10_000)
     at_end = learnt(running, over, closed, length, 10_000)
     at_once = learnt(None, over, closed, length, 10_000)
-    added = {
-        window: (
-            at_start.get(window, (0, 0))[0] + at_end.get(window, (0, 0))[0],
-            at_start.get(window, (0, 0))[1] + at_end.get(window, (0, 0))[1],
-        )
-        for window in at_start.keys() | at_end.keys()
-    }
-    assert {window: both for window, both in added.items() if both != (0, 0)} == at_once
+    assert together(at_start, at_end) == at_once
+    planned = replace(over, reason="clean", planned=True)
+    moved = learnt(over, planned, closed, length, 10_000)
+    assert together(at_once, moved) == learnt(None, planned, closed, length, 10_000)
+    assert together(moved, learnt(planned, over, closed, length, 10_000)) == {}
+
+
+def together(one: Gained, other: Gained) -> Gained:
+    found = {}
+    for where in one.keys() | other.keys():
+        (micros, stops), (more, others) = one.get(where, (0, 0)), other.get(where, (0, 0))
+        if (micros + more, stops + others) != (0, 0):
+            found[where] = micros + more, stops + others
+    return found
 
 
 # What counts where.
@@ -177,10 +164,20 @@ def test_a_lost_end_counts_for_a_day_and_no_longer() -> None:
     assert seconds(left)[-1] == (DAY, "30", "0", 0)
 
 
-def test_an_end_past_the_limit_adds_nothing_past_it() -> None:
-    bench = Bench(timing=Timing(episode_limit_seconds=100))
-    left = bench.send(started(0), ended(500)) + bench.tick(1_000)
-    assert seconds(left) == [(0, "60", "1", 0), (60, "40", "0", 0)]
+def test_an_end_that_is_known_counts_in_full_past_the_limit() -> None:
+    timing = Timing(episode_limit_seconds=100)
+    bench = Bench(timing=timing)
+    left = bench.send(started(0), ended(190)) + bench.tick(1_000)
+    assert seconds(left) == [
+        (0, "60", "1", 0), (60, "40", "0", 0), (120, "60", "0", 0), (60, "20", "0", 2),
+        (180, "10", "0", 0),
+    ]  # fmt: skip
+    bench = Bench(timing=timing)
+    left = bench.send(started(0)) + bench.tick(300) + bench.send(ended(190)) + bench.tick(1_000)
+    assert seconds(left) == [
+        (0, "60", "1", 0), (60, "40", "0", 0), (60, "20", "0", 4), (120, "60", "0", 3),
+        (180, "10", "0", 2),
+    ]  # fmt: skip
 
 
 def test_an_end_at_its_start_is_a_stop_of_no_length() -> None:
@@ -252,6 +249,75 @@ def test_episodes_of_two_lines_may_share_a_name() -> None:
     assert conflicts(started(0), started(0, id="b", line="L2", work_unit="U9")) == []
 
 
+def test_a_classification_of_another_work_unit_is_a_conflict() -> None:
+    (reason,) = conflicts(started(0), classified(5, work_unit="U2"))
+    assert "'U2'" in reason
+    assert conflicts(started(0), classified(5), classified(6, work_unit="U1")) == []
+    (reason,) = conflicts(classified(5, work_unit="U2"), started(0))
+    assert "work_unit is 'U1', but the episode is of 'U2'" in reason
+    assert conflicts(classified(5), started(0), ended(5)) == []
+
+
+# Classified.
+
+
+def moved(left: list[dict[str, Any]]) -> list[tuple[str, str, str, int]]:
+    """Return (row, seconds, stops, revision) of downtime rows."""
+    rows = [each for each in left if each["type"] == "summary.downtime.v1"]
+    return [
+        (row["id"].split(":")[3], row["data"]["seconds"], row["data"]["stops"], row["data"]["revision"])
+        for row in rows
+    ]  # fmt: skip
+
+
+def test_a_classification_moves_what_closed_windows_have() -> None:
+    bench = Bench()
+    bench.send(started(30), ended(75))
+    bench.tick(200)
+    bench.send(classified(201, reason="clean", planned=True))
+    assert moved(bench.tick(1_000)) == [
+        ("U1|clean|true", "30", "1", 3), ("U1|jam|false", "-30", "-1", 3),
+        ("U1|clean|true", "15", "0", 2), ("U1|jam|false", "-15", "0", 2),
+    ]  # fmt: skip
+
+
+def test_a_classification_in_an_open_window_leaves_no_trace_of_the_old_reason() -> None:
+    bench = Bench()
+    left = bench.send(started(0), classified(10, reason="tool"), ended(20)) + bench.tick(300)
+    assert moved(left) == [("U1|tool|false", "20", "1", 0)]
+
+
+def test_the_classification_that_was_accepted_last_holds_whenever_it_came() -> None:
+    told = [started(10), ended(40), classified(50, "late", reason="tool")]
+    for order in (told, [told[2], told[0], told[1]], [told[1], told[2], told[0]]):
+        bench = Bench(timing=LASTING)
+        assert moved(bench.send(*order) + bench.tick(300)) == [("U1|tool|false", "30", "1", 0)]
+    bench = Bench()
+    first, last = classified(50, "a", reason="tool"), classified(20, "b", reason="drive")
+    assert moved(bench.send(first, *told[:2], last) + bench.tick(300)) == [
+        ("U1|drive|false", "30", "1", 0)
+    ]
+
+
+def test_a_classification_that_says_nothing_new_moves_nothing() -> None:
+    bench = Bench()
+    bench.send(started(0), ended(20))
+    bench.tick(200)
+    bench.send(classified(201))
+    assert moved(bench.tick(1_000)) == []
+
+
+def test_a_row_that_goes_and_comes_again_in_one_step_is_stored_once() -> None:
+    """Of many rows each has a page of its own: it comes again on another one."""
+    bench = Bench()
+    bench.send(consumed(10_000))
+    bench.send(ended(9_000), started(0))  # 150 rows
+    bench.send(classified(1, planned=True), classified(2), classified(3, planned=True))
+    bench.send(classified(4))
+    bench.reopen()
+    assert sums(bench.tick(20_000)) == (9_000, 1)
+
+
 # Forgetting.
 
 
@@ -283,6 +349,55 @@ def test_a_waiting_end_is_forgotten_like_any() -> None:
     assert bench.send(started(999)) == []
 
 
+def test_a_classification_alone_is_forgotten_a_limit_after_its_time() -> None:
+    timing = Timing(mes_retention_seconds=1_000, episode_limit_seconds=600)
+    for later, known in ((1_600, True), (1_600.000001, False)):
+        bench = Bench(timing=timing)
+        bench.send(classified(0, reason="tool", work_unit="U9"), consumed(later))
+        assert bool(bench.send(started(later))) == known  # of another work unit
+
+
+def test_what_shares_time_with_a_remembered_episode_is_remembered() -> None:
+    """A and B are over, and B shares time with C, which isn't; D touches A, and shares none."""
+    timing = Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=1)
+    bench = Bench(timing=timing)
+    for name, begin, end in (("D", 0, 50), ("A", 50, 200), ("B", 150, 300), ("C", 290, 900)):
+        bench.send(started(begin, name, planned=True), ended(end, name))
+    bench.tick(1_310)
+    (line,) = bench.task.lines.values()
+    assert sorted(line.episodes) == ["A", "B", "C"]
+    assert conflicts_of(bench.send(started(1_310, "A", "again"))) == 1
+    assert conflicts_of(bench.send(started(1_310, "D", "again"))) == 0
+    bench.tick(1_900.000001)
+    assert sorted(line.episodes) == ["D"]
+
+
+def conflicts_of(left: list[dict[str, Any]]) -> int:
+    return sum(each["type"] == "exception.raised.v1" for each in left)
+
+
+def test_a_stop_of_no_length_and_one_of_another_work_unit_keep_nothing() -> None:
+    timing = Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=1)
+    bench = Bench(timing=timing)
+    bench.send(started(0, "A", planned=True), ended(900, "A"))
+    bench.send(started(10, "B", planned=True), ended(10, "B"))
+    bench.send(started(20, "C", planned=True, work_unit="U2"), ended(30, "C", work_unit="U2"))
+    bench.tick(1_100)
+    (line,) = bench.task.lines.values()
+    assert sorted(line.episodes) == ["A"]
+
+
+def test_what_was_counted_of_episodes_without_an_end_stays_known() -> None:
+    timing = Timing(mes_retention_seconds=1_000, episode_limit_seconds=600)
+    bench = Bench(timing=timing)
+    bench.send(started(0, "A"), started(700, "B"), started(800, "C"), ended(900, "C"))
+    for later, seconds_ in ((1_600, 0), (1_601, 600), (2_400, 1_200)):
+        bench.tick(later)
+        bench.reopen()
+        (line,) = bench.task.lines.values()
+        assert forgotten_open(line, bench.rules) == seconds_ * SECOND
+
+
 def test_the_memory_of_episodes_stays_bounded_and_their_sum_exact() -> None:
     timing = Timing(mes_retention_seconds=1_000, ledger_bucket_seconds=60)
     bench = Bench(timing=timing)
@@ -296,91 +411,6 @@ def test_the_memory_of_episodes_stays_bounded_and_their_sum_exact() -> None:
     left += bench.tick(50_000)
     assert sums(left) == (300 * 50, 300)
     assert not any(each.error for each in balances(line, bench.rules).values())
-
-
-# Maintenance.
-
-
-def test_a_breakdown_is_notified_when_the_watermark_reaches_it() -> None:
-    bench = Bench()
-    bench.send(started(0, reason="jam", id="s"))
-    assert notes(bench.tick(599.999999)) == []
-    (left,) = [each for each in bench.tick(600) if each["type"].startswith("erp.")]
-    assert left["type"] == "erp.maintenance_notification.v1"
-    assert left["id"] == "mn:DE01/L1:EP1"
-    assert left["time"] == stamp(600)
-    assert left["data"] == {
-        "episode": "EP1", "work_unit": "U1", "reason": "jam", "causes": ["s"], "cause_count": 1,
-        "posting_date": "2026-11-21",
-    }  # fmt: skip
-    assert notes(bench.tick(5_000)) == []
-
-
-def test_a_breakdown_is_notified_when_its_end_tells_that_it_was_one() -> None:
-    bench = Bench()
-    assert notes(bench.send(started(0), ended(600))) == ["mn:DE01/L1:EP1"]
-
-
-def test_a_breakdown_is_notified_when_its_late_start_tells_that_it_was_one() -> None:
-    bench = Bench()
-    assert notes(bench.send(ended(600), started(0))) == ["mn:DE01/L1:EP1"]
-    bench = Bench()
-    assert notes(bench.send(consumed(600), started(0))) == ["mn:DE01/L1:EP1"]
-
-
-def test_a_short_or_planned_episode_is_not_notified() -> None:
-    for values in (
-        [started(0), ended(599.999999)],
-        [started(0, planned=True), ended(5_000)],
-        [ended(599), started(0)],
-        [consumed(5_000), ended(599), started(0)],
-    ):
-        bench = Bench()
-        assert [key for key in notes(bench.send(*values) + bench.tick(9_000)) if "mn" in key] == []
-
-
-def test_an_end_that_shows_it_was_shorter_takes_the_notification_back() -> None:
-    bench = Bench()
-    bench.send(started(0))
-    assert notes(bench.tick(700)) == ["mn:DE01/L1:EP1"]
-    (left,) = [each for each in bench.send(ended(500, id="e")) if "erp" in each["type"]]
-    assert left["type"] == "erp.reversal.v1"
-    assert left["id"] == "rv:mn:DE01/L1:EP1"
-    assert left["time"] == stamp(500)
-    assert left["data"] == {
-        "reverses": "mn:DE01/L1:EP1", "causes": ["e"], "cause_count": 1,
-        "posting_date": "2026-11-21",
-    }  # fmt: skip
-
-
-def test_an_end_that_confirms_the_breakdown_says_nothing_more() -> None:
-    bench = Bench()
-    bench.send(started(0))
-    bench.tick(700)
-    assert notes(bench.send(ended(650))) == []
-
-
-def test_due_notifications_leave_by_start_then_episode_after_the_windows() -> None:
-    bench = Bench()
-    bench.send(started(10, "B"), started(10, "A"), started(5, "C"), consumed(20))
-    left = bench.send(consumed(5_000))
-    types = [each["type"] for each in left]
-    first = types.index("erp.maintenance_notification.v1")
-    assert set(types[first:]) == {"erp.maintenance_notification.v1"}
-    assert notes(left)[-3:] == ["mn:DE01/L1:C", "mn:DE01/L1:A", "mn:DE01/L1:B"]
-
-
-def test_an_end_that_raises_the_watermark_past_the_breakdown_comes_after_its_notice() -> None:
-    """The watermark is raised first: the notification leaves, and the end confirms it."""
-    bench = Bench()
-    bench.send(started(0, id="s"))
-    assert notes(bench.send(ended(5_000))) == ["mn:DE01/L1:EP1"]
-
-
-def test_a_close_makes_nothing_due() -> None:
-    bench = Bench()
-    bench.send(started(0), consumed(590))
-    assert notes(bench.close()) == ["gi:DE01/L1:1795241100:O1|0010|I1|||kg:0"]
 
 
 # What the report lists.
@@ -399,3 +429,20 @@ def test_the_report_lists_waiting_ends_and_overlong_episodes() -> None:
     assert {(each["episode"], each["problem"], each["time"]) for each in told.episodes} == {
         ("open", OVERLONG, stamp(0)), ("waiting", WAITING, stamp(10)),
     }  # fmt: skip
+
+
+def test_a_classification_alone_is_no_end_that_waits() -> None:
+    bench = Bench()
+    bench.send(classified(0))
+    told = report([bench.task])
+    assert (told.waiting_ends, told.overlong_episodes, told.episodes) == (0, 0, [])
+
+
+def test_the_report_knows_nothing_of_what_is_forgotten_by_now() -> None:
+    bench = Bench(timing=Timing(mes_retention_seconds=1_000, episode_limit_seconds=600))
+    bench.send(started(0, "open"), ended(10, "waiting"), consumed(1_600))
+    told = report([bench.task])
+    assert (told.waiting_ends, told.overlong_episodes) == (0, 1)
+    bench.send(consumed(1_600.000001))
+    told = report([bench.task])
+    assert (told.waiting_ends, told.overlong_episodes) == (0, 0)

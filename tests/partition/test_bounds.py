@@ -241,9 +241,10 @@ def test_a_backlog_of_short_stops_keeps_no_rows_and_learns_them_in_pieces() -> N
     assert len(steps) > 5
     assert max(len(step.changes) for step in steps) < 5_000
     (line,) = task.lines.values()
-    kept = sum(len(rows) for rows in line.windows[task.rules.downtime.index].values())
-    assert kept == sum(1 for _, value in task.store.scan(b"w") for row in decode(value)) - 2
-    assert kept <= 20 * 6
+    kinds = task.rules.downtime, task.rules.availability
+    kept = [row for each in kinds for rows in line.windows[each.index].values() for row in rows]
+    assert len(kept) == sum(1 for _, value in task.store.scan(b"w") for row in decode(value)) - 2
+    assert len(kept) <= 2 * 20 * 6
 
 
 def test_a_state_of_an_older_format_goes_on_in_the_latest_where_it_must_be_cut() -> None:
