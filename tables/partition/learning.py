@@ -19,14 +19,16 @@ def learn(batch: Any, told: Reference) -> None:
     partition = batch.partition
     known: Known = partition.known
     named = _named(known, told)
+    # Before it is known: what ticks have raised a line to goes by what held then.
+    lines = [*lines_of(partition, told.plant)] if told.kind in ("rules", "timing") else []
     if not known.learn(told):
         return
     if told.kind == "rules":
-        for line in lines_of(partition, told.plant):
+        for line in lines:
             rule(line, told)
             batch.touch(line)
     elif told.kind == "timing":
-        for line in lines_of(partition, told.plant):
+        for line in lines:
             time(line, timings_of(partition.rules, known, told.plant))
             batch.touch(line)
     partition.parking.free(known, [*named, *_named(known, told)])

@@ -81,10 +81,19 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
     )
     line = Line(plant, name, watermark, rules)
     line.known, line.timings = known, timings_of(rules, known, plant)
-    line.furthest = watermark - line.timings.grace
+    if len(more) > 1:
+        line.closed_to, line.furthest, boundaries, parked = more[:4]
+        line.forgotten_open = forgotten_open
+        line.parked = {where: int(amount) for where, amount in parked}
+        if boundaries:
+            set_boundaries(line, [Boundary(*each) for each in boundaries])
+    else:
+        line.old_layout, line.furthest = True, watermark - line.timings.grace
+        line.closed_to = more[0] if more else line.closed_to
     for number, time in floors:
         if number > ticks:
-            closing.raise_to(line, max(watermark, time - line.timings.idle_grace))
+            if time - line.timings.idle_grace > watermark:
+                closing.raise_to(line, time - line.timings.idle_grace)
             break  # those behind it are lower
     for kind in rules.kinds:
         if kind.short in sums:
@@ -92,17 +101,6 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             _put_sums(line.accepted, kind, accepted)
             _put_sums(line.emitted, kind, emitted)
     line.accepted_events, line.late_events, line.state = events, late, state
-    if more:
-        line.closed_to = more[0]
-    if len(more) > 1:
-        furthest, boundaries, parked = more[1:4]
-        line.parked = {where: int(amount) for where, amount in parked}
-        line.forgotten_open = forgotten_open
-        line.furthest = max(line.furthest, furthest)
-        if boundaries:
-            set_boundaries(line, [Boundary(*each) for each in boundaries])
-    else:
-        line.old_layout = True
     return line
 
 
