@@ -14,14 +14,7 @@ from streams.codec.document import (
 from streams.codec.measures import reader
 from streams.codec.ordinary import hides_nothing, printable, surely_shallow
 from streams.contract.checks import Code
-from streams.contract.events import (
-    REVERSIBLE,
-    TICK_TYPE,
-    TYPES,
-    AnyEvent,
-    Data,
-    Tick,
-)
+from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Tick
 from streams.contract.members import (
     NAME_CHARACTERS_MAX,
     PLACE_CHARACTERS_MAX,
@@ -31,6 +24,7 @@ from streams.contract.members import (
     text_problem,
 )
 from streams.contract.rejection import Rejection, shown
+from streams.contract.structs import Data
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
 from streams.values import instant

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from streams.contract.events import TYPES, Data
+from streams.contract.events import TYPES
 from streams.contract.members import members
 from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.structs import Data
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
