@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""From the text of an instant to microseconds: what `instant.py` parses, of ordinary form, inline."""
+"""From the text of an instant to microseconds: `instant.py` for text of ordinary form, inline."""
 
 from libc.stdint cimport int64_t
 
