@@ -104,7 +104,7 @@ def points_of(subject: str, options: argparse.Namespace) -> list[Point]:
     if base.events / base.lines / base.rate > EVENT_SECONDS_MAX:
         raise Failed(
             f"{subject}: {base.events:,} events are more than {EVENT_SECONDS_MAX // 3_600} h of "
-            "event time, and a ledger reaches back for 24 h: give it fewer --events"
+            "event time, and a ledger has to hold them all: give it fewer --events"
         )
     point = Point(value=0, plan=base, partitions=options.partitions)
     change = msgspec.structs.replace

@@ -37,7 +37,7 @@ KEYS_PER_EVENT = 0.86
 """Of the workload: all but telemetry, duplicates and bad values."""
 
 EVENT_SECONDS_MAX = 20 * 3_600
-"""Of event time: the ledger of machine events reaches back for 24 h, and has to hold them all."""
+"""Of event time: the ledger of machine events reaches back for 4 days, and has to hold them all."""
 
 GROUP = "bench-recovery"
 GUARANTEE = "at_least_once"

@@ -15,14 +15,7 @@ from streams.codec.measures import reader
 from streams.codec.ordinary import hides_nothing, printable, surely_shallow
 from streams.codec.reference import read_reference
 from streams.contract.checks import Code
-from streams.contract.events import (
-    REVERSIBLE,
-    TICK_TYPE,
-    TYPES,
-    AnyEvent,
-    Data,
-    Tick,
-)
+from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES, AnyEvent, Tick
 from streams.contract.members import (
     NAME_CHARACTERS_MAX,
     PLACE_CHARACTERS_MAX,
@@ -34,6 +27,7 @@ from streams.contract.members import (
 from streams.contract.reference import TYPES as REFERENCE_TYPES
 from streams.contract.reference import Reference
 from streams.contract.rejection import Rejection, shown
+from streams.contract.structs import Data
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.log.headers import is_binary
 from streams.values import instant

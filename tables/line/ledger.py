@@ -7,7 +7,8 @@ from xxhash import xxh3_128_digest
 
 from streams.codec import scanning
 from streams.codec.decode import Original, read_original
-from streams.contract.events import NAMES, AnyEvent, Data, TransactionReversed
+from streams.contract.events import NAMES, AnyEvent, TransactionReversed
+from streams.contract.structs import Data
 from streams.values import hashing, spans, writer
 from tables.line.plans import MEASURE, TEXT, Plan
 

@@ -488,6 +488,16 @@ def test_a_member_given_twice_in_what_is_read_is_malformed(
         assert _refusal(given_, topic=topic) == ("malformed", words)
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r"])
+def test_a_name_before_white_space_is_a_name(space: str) -> None:
+    spaced = consumed(0).decode()
+    for value in (spaced, json.dumps(json.loads(spaced), separators=(",", ":"))):
+        twice = value.replace('"uom"', f'"uom"{space}:"kg","uom"')
+        assert _refusal(twice.encode()) == ("malformed", "'uom' is there twice in data")
+        once = value.replace('"uom"', f'"uom"{space}')
+        assert same(decode(once.encode(), (), None), decode(consumed(0), (), None))
+
+
 @pytest.mark.parametrize(
     ("once", "twice", "words"),
     [('"time"', '"time": 1, "time"', "'time' is there twice in data.original"),

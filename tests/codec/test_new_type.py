@@ -16,11 +16,14 @@ BEFORE = "\nclass Tick(Struct,"
 
 NEW = """
 class SetupPerformedData(Data):
+    ABSENT: ClassVar[Mapping[str, str]] = {"extent": "whole"}
+
     order: Name
     seconds: Measure
     checked: bool
     spoilt: Measure | None = None
     warm: bool | None = None
+    extent: Literal["part", "whole"] | None = None
 
 
 class SetupPerformed(Event, tag="setup.performed.v1"):
@@ -76,6 +79,11 @@ CASES: list[tuple[dict[str, Any], Any]] = [
         {"seconds": -1.5, "checked": True, "spoilt": None, "warm": True},
         {"seconds": -3 * BILLION // 2, "checked": True, "warm": True},
     ),
+    (
+        {"seconds": 1, "checked": True, "extent": "part"},
+        {"seconds": BILLION, "checked": True, "extent": "part"},
+    ),
+    ({"seconds": 1, "checked": True, "extent": "none"}, "invalid"),
     ({"seconds": None, "checked": True}, "invalid"),
     ({"seconds": "12,5", "checked": True}, "invalid"),
     ({"seconds": 1, "checked": True, "spoilt": "many"}, "invalid"),
@@ -113,7 +121,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
 
 
 def wanted(found: Any) -> Any:
-    return {"order": "O1", **found} if isinstance(found, dict) else found
+    return {"order": "O1", "extent": "whole", **found} if isinstance(found, dict) else found
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))

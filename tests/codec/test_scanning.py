@@ -1,6 +1,7 @@
 """The compiled scanner: what it takes it reads as the plain decoder does, and it takes enough."""
 
 import json
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from random import Random
@@ -93,6 +94,40 @@ def test_the_scanner_sees_every_cut_and_every_changed_byte_of_an_event() -> None
             changed = value[:at] + bytes([byte]) + value[at + 1 :]
             found = scanned(changed, MES_EVENTS)
             assert found is None or found == plainly(changed, MES_EVENTS), changed
+
+
+WHOLE = (
+    '{"specversion":"1.0","type":"goods.received.v1","source":"/mes","id":"g-1","time":'
+    '"2026-11-21T06:00:00Z","plant":"P","line":"L","subject":"s","traceparent":"t","x":1,'
+    '"correlationid":null,"data":{"order":"O","item":"I","quantity":"1","uom":"kg","lot":null,'
+    '"storage":"S","product":"by_product","y":{"a":1},"z":[]}}'
+)
+
+
+@pytest.mark.parametrize("again", ["null", "1", '"kg"'])
+def test_the_scanner_leaves_whatever_has_a_member_twice(again: str) -> None:
+    assert scanned(WHOLE.encode(), MES_EVENTS) == plainly(WHOLE.encode(), MES_EVENTS) != None  # noqa: E711
+    names = re.findall(r'(?<=[{,])"(\w+)":', WHOLE)
+    assert len(names) == 22
+    for name in names:
+        twice = WHOLE.replace(f'"{name}":', f'"{name}":{again},"{name}":').encode()
+        taken = name == "a"  # that object isn't read
+        assert (plainly(twice, MES_EVENTS) is not None) == taken, name
+        assert (scanned(twice, MES_EVENTS) is not None) == taken, name
+    for one in names:  # at the end of its object
+        if one not in ("a", "data"):
+            last = "}}" if names.index(one) > names.index("data") else "}"
+            twice = f'{WHOLE.removesuffix(last)},"{one}":{again}{last}'.encode()
+            assert plainly(twice, MES_EVENTS) is scanned(twice, MES_EVENTS) is None, one
+
+
+def test_the_scanner_takes_some_unknown_attributes_and_leaves_very_many() -> None:
+    for many, taken in ((0, True), (10, True), (30, False)):
+        more = "".join(f'"more{number}":1,' for number in range(many))
+        value = WHOLE.replace('"x":1,', more).encode()
+        assert plainly(value, MES_EVENTS) is not None
+        assert scanned(value, MES_EVENTS) in (None, plainly(value, MES_EVENTS))
+        assert (scanned(value, MES_EVENTS) is not None) == taken
 
 
 def test_the_scanner_takes_what_a_factory_sends() -> None:

@@ -95,7 +95,7 @@ async def test_everything_is_made_and_fits(bare: Broker, cluster: Cluster) -> No
         name: 1 if name == CLOCK else 3 for name in NAMES
     }
     for topic in topics_of(GROUP):
-        ledger = {MES_EVENTS: 7, MACHINE_EVENTS: 1}.get(topic.name, 0) * 86_400
+        ledger = {MES_EVENTS: 7, MACHINE_EVENTS: 4}.get(topic.name, 0) * 86_400
         assert await settings(cluster, topic.name) == settings_of(topic, 1, ledger)
     assert await problems(cluster, GROUP) == []
     checked = topics("check", LINESIDE_BROKER=bare.url, LINESIDE_GROUP=GROUP)

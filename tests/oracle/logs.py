@@ -227,7 +227,7 @@ def _altered(rng: Random, event: dict[str, Any]) -> dict[str, Any]:
 
 def _broken(rng: Random, event: dict[str, Any]) -> bytes:
     line = json.dumps(event).encode()
-    match rng.randint(0, 7):
+    match rng.randint(0, 10):
         case 0:
             return line[: rng.randint(1, len(line) - 1)]
         case 1:
@@ -244,6 +244,17 @@ def _broken(rng: Random, event: dict[str, Any]) -> bytes:
             value = rng.choice([None, 5, "", "x" * 300, {}, [], True, "1_0", "Infinity"])
             return json.dumps({**event, "data": {**event["data"], member: value}}).encode()
         case 6:
+            twice = rng.choice([b'"id"', b'"line"', b'"data"', b'"uom"', b'"reason"'])
+            return line.replace(twice, twice + b': "x", ' + twice)
+        case 7:
+            name = rng.choice(["id", "source", "plant", "line"])
+            return json.dumps(
+                {**event, name: rng.choice([" a", "a\u00a0", "e\u0301", "*"])}
+            ).encode()
+        case 8:
+            time = rng.choice(["1999-12-31T23:59:59Z", "9999-01-01T00:00:00Z"])
+            return json.dumps({**event, "time": time}).encode()
+        case 9:
             return line.replace(b'"DE01"', rng.choice([b'"a/b"', b'"\\ud800"', b'""', b"1"]))
         case _:
             return rng.randbytes(rng.randint(1, 60)).replace(b"\n", b" ")
