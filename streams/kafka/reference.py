@@ -176,7 +176,7 @@ class KafkaReference:
             raise
 
 
-def parts_of(topic: str, pairs: Sequence[Pair]) -> Iterator[list[Outgoing]]:
+def parts_of(topic: str, pairs: Sequence[tuple[bytes | None, bytes]]) -> Iterator[list[Outgoing]]:
     """Yield pairs as records, in order, in parts that fit a RecordBatch."""
     records = [Outgoing(topic, key, "", "", value) for key, value in pairs]
     for _, part in grouped_plain(records, {}, lambda topic, _: (topic, 0), OUTPUT_BATCH_BYTES):
