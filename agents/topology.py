@@ -7,7 +7,13 @@
           │             one state for each input partition:
      tick_clock         ledger, windows, episodes, offset
 
+    erp.master.v1 ──▶ keep_reference ──▶ reference.v1 ──▶ spread_reference ──▶ mes.events.v1
+                             │                ▲
+                             ▼                │
+                       exceptions.v1    announce_plants
+
 Keys are `plant/line`, so a line's events are in one partition of each input topic, and in order.
+Master data are told once, on `erp.master.v1`, and copied into each partition that needs them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,11 +23,16 @@ import faust
 from faust.app.base import BootStrategy
 from faust.types import TP
 
+from agents.announce_plants import announce_plants
+from agents.keep_reference import keep_reference
 from agents.process_events import Job, process_events
+from agents.spread_reference import spread_reference
 from agents.tick_clock import Ticker, tick_clock
 from streams.contract.topics import INPUTS
 from streams.log.batches import BatchSchema
 from streams.log.owner import Owner, Tasks
+from streams.log.reference import ReferenceLog
+from tables.reference.keeping import Terms
 
 BATCHES_WAITING_MAX = 2
 """Batches on their way to an agent, which hands them on at once; the tasks bound what waits."""
@@ -53,11 +64,14 @@ def create_app(
     broker: str,
     data_dir: str,
     name: str = "lineside",
+    master: Callable[[], ReferenceLog] | None = None,
+    terms: Terms | None = None,
     **options: Any,
 ) -> App:
-    """Return the app: its agents, their topics, and the clock.
+    """Return the app: its agents, their topics, the clock, and the keeping of master data.
 
-    `broker` is the URL that names the transport: `embedded://` or `batches://`.
+    `broker` is the URL that names the transport: `embedded://` or `batches://`. `master` returns an
+    agent's way to master data; without it none is kept or copied.
     """
     app = App(
         name,
@@ -78,6 +92,10 @@ def create_app(
         app.agent(channel, name=f"process-{topic}")(process_events(job))
     if tick_seconds:
         app.task(tick_clock(ticker, tick_seconds))
+    if master is not None:
+        app.task(keep_reference(master(), terms or Terms()))
+        app.task(spread_reference(master()))
+        app.task(announce_plants(master(), lambda: job.partitions))
     return app
 
 

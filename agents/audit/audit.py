@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.audit.content import is_of_master
 from agents.audit.expected_outputs import ExpectedOutputs, Figures
 from agents.audit.findings import Differences, Place
 from agents.audit.outputs_alone import OutputsAlone
@@ -17,7 +18,7 @@ from agents.audit.reprocess import Head, ReprocessedPartition, read_head
 from agents.audit.totals import check_totals
 from agents.audit.verdict import EXIT_CODES, Audited, Evidence, judge
 from agents.provision.topics import partitions_of
-from streams.contract.topics import INPUTS, OUTPUTS, changelog
+from streams.contract.topics import EXCEPTIONS, INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.trouble import Trouble
@@ -137,6 +138,8 @@ async def _audit(
         checker = expected_outputs if by_input else OutputsAlone(differences, exactly_once)
         async for tp, records in _read(consumer, outputs, progress):
             for record in records:
+                if tp.topic == EXCEPTIONS and is_of_master(record.value):
+                    continue
                 place = Place(tp.topic, tp.partition, record.offset, record.key)
                 checker.find(place, record.value, record.headers)
         measures = 0

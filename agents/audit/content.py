@@ -2,10 +2,20 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.contract.rejection import shown
+from streams.contract.topics import ERP_MASTER
 from streams.log.headers import STRUCTURED, TRACE
+
+_OF_MASTER: Final = f'"id":"{ERP_MASTER}/'.encode()
+_BEGINNING_BYTES: Final = 128
+"""An exception's `id` lies within these."""
+
+
+def is_of_master(value: bytes | None) -> bool:
+    """Return whether an exception is of master data: it's no input that is processed again."""
+    return value is not None and _OF_MASTER in value[:_BEGINNING_BYTES]
 
 
 class Mismatch(NamedTuple):

@@ -1,4 +1,4 @@
-"""The command line: demo, worker, simulate, replay, audit, topics."""
+"""The command line: demo, worker, simulate, replay, audit, topics, reference."""
 
 import os
 import sys
@@ -21,6 +21,7 @@ from agents.cli.options import (
     settings_of,
     writing,
 )
+from agents.cli.reference import reference
 from agents.cli.simulate import simulate
 from agents.cli.topics import topics
 from agents.cli.worker import demo, worker
@@ -42,7 +43,7 @@ def main() -> None:
     """
 
 
-for command in (demo, worker, simulate, topics):
+for command in (demo, worker, simulate, topics, reference):
     main.add_command(command)
 
 

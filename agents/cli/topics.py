@@ -135,8 +135,8 @@ def acls_of_topics(
     """Print the rights that each role needs, as commands of kafka-acls.sh.
 
     Without ROLE, all roles are printed: worker, mes, machines, erp, steward, analyst, clerk,
-    auditor, operator. The command contacts no broker, and changes nothing. Without --principal, a role's
-    principal is User:ROLE.
+    auditor, operator. The command contacts no broker, and changes nothing. Without --principal,
+    a role's principal is User:ROLE.
     """
     import msgspec
 

@@ -16,6 +16,12 @@ FILE_VARIABLE: Final = "LINESIDE_CONFIG"
 NOT_SETTINGS: Final = frozenset({FILE_VARIABLE, "LINESIDE_CORE"})
 """Of the environment: the name of the TOML file, how the core was built."""
 
+OBJECTS: Final[Mapping[str, str]] = {
+    "time_zones": '{"DE01": "Europe/Berlin"}',
+    "owners": '{"item": {"lot_control": "/qms"}}',
+}
+"""Settings that are tables: in the environment they are JSON like this."""
+
 TESTS_PREFIX: Final = "LINESIDE_TEST_"
 """What the tests are told."""
 
@@ -98,11 +104,11 @@ def _name(text: str) -> str:
 def _from_text(name: str, variable: str, value: str) -> Any:
     if name == "plaintext_brokers":
         return [host.strip() for host in value.split(",") if host.strip()]
-    if name != "time_zones":
+    if name not in OBJECTS:
         return value
     try:
         return msgspec.json.decode(value)
     except (ValueError, RecursionError):
         raise SettingsError(
-            f'{variable} is {shown(value)}: not a JSON object like {{"DE01": "Europe/Berlin"}}'
+            f"{variable} is {shown(value)}: not a JSON object like {OBJECTS[name]}"
         ) from None

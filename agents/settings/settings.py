@@ -14,11 +14,14 @@ from agents.settings.given import SettingsError as SettingsError
 from agents.settings.given import given_settings, read_file
 from streams.address import is_name, read_servers
 from streams.contract.policy import PolicyError, default_policy, read_policy
+from streams.contract.reference import KINDS, told
+from streams.contract.reference_key import EXTRA
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
 from streams.secret import read_reference
 from tables.line.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
 from tables.partition.head import FORMATS
+from tables.reference.keeping import Terms
 
 PARTITIONS_MAX: Final = 1_024
 STANDBYS_MAX: Final = 3
@@ -101,6 +104,8 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A TOML file in place of the policy that ships with lineside."""
     time_zones: dict[str, str] = msgspec.field(default_factory=dict)
     """Posting dates are in the plant's time zone (IANA name); UTC unless named here."""
+    owners: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """By kind and member of master data, the source that says it; `deleted`: that may delete."""
 
 
 def read_settings(environment: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -125,6 +130,12 @@ def rules_of(settings: Settings) -> dict[str, Rules]:
     return {
         topic: rules_for(topic, settings, policy, zones, settings.state_format) for topic in INPUTS
     }
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return what the settings say of master data."""
+    shorter = min(settings.mes_retention_seconds, settings.machine_retention_seconds)
+    return Terms(owners=settings.owners, grace_max=min(shorter - 1, DAY_SECONDS))
 
 
 def _converted(given: dict[str, Any]) -> Settings:
@@ -176,7 +187,29 @@ def _problem(settings: Settings) -> str | None:
         )
     for plant, name in settings.time_zones.items():
         _zone(plant, name)
-    return _problem_of_security(settings) or settings.problem()
+    return (
+        _problem_of_owners(settings.owners) or _problem_of_security(settings) or settings.problem()
+    )
+
+
+def _problem_of_owners(owners: Mapping[str, Mapping[str, str]]) -> str | None:
+    """Return which member of master data can't be owned."""
+    for kind, members in owners.items():
+        if kind not in KINDS and kind not in EXTRA:
+            kinds = ", ".join((*KINDS, *EXTRA))
+            return f"owners has {shown(kind)}: no kind of master data ({kinds})"
+        for member, source in members.items():
+            if not source:
+                return f"owners.{kind}.{member} is empty: it must be a source, e.g. '/erp'"
+            if kind in EXTRA or member == "deleted":
+                continue
+            known = [each.name for each in told(KINDS[kind]) if each.name not in KINDS[kind].ID]
+            if member not in known:
+                return (
+                    f"owners.{kind} has {shown(member)}: no member of {kind} beside its id "
+                    f"({', '.join([*known, 'deleted'])})"
+                )
+    return None
 
 
 def _problem_of_security(settings: Settings) -> str | None:

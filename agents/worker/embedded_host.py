@@ -7,10 +7,11 @@ from faust.types import TP
 
 from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
-from agents.settings.settings import Settings, SettingsError
+from agents.settings.settings import Settings, SettingsError, terms_of
 from agents.topology import App, create_app
 from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.embedded.log import EmbeddedLog
+from streams.embedded.reference import LogReference
 from streams.embedded.transport import Broker, LogOwner, LogTicker, LogWriter
 from tables.store.binding import read_binding
 from tables.store.rocksdb import RocksStore
@@ -66,6 +67,8 @@ class EmbeddedHost:
             self._settings.tick_seconds,
             "embedded://",
             str(self._folder / "faust"),
+            master=(lambda: LogReference(self.broker)) if self._settings.tick_seconds else None,
+            terms=terms_of(self._settings),
             topic_partitions=self.broker.partitions,
         )
 

@@ -15,7 +15,7 @@ from faust.types import TP
 from agents.partition.opening import Opened, Progress
 from agents.process_events import Job
 from agents.settings.cluster import cluster_of
-from agents.settings.settings import Settings
+from agents.settings.settings import Settings, terms_of
 from agents.topology import App, create_app
 from agents.worker.kafka_ends import Ends
 from agents.worker.kafka_inputs import opened_input, same_input
@@ -25,6 +25,7 @@ from streams.kafka.clock import KafkaTicker
 from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.consumer import ClusterOwner
 from streams.kafka.producer import Outputs
+from streams.kafka.reference import KafkaReference
 from streams.kafka.writer import KafkaWriter
 from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
@@ -61,6 +62,7 @@ class KafkaHost:
         self._folder = Path(settings.data_dir) / "state"
         self.outputs = Outputs(cluster)
         self._ticker = KafkaTicker(cluster, self.outputs, settings.group, settings.tick_seconds)
+        self._masters: list[KafkaReference] = []
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
@@ -99,6 +101,8 @@ class KafkaHost:
             "batches://",
             str(Path(settings.data_dir) / "faust"),
             name=settings.group,
+            master=self._master if settings.tick_seconds else None,
+            terms=terms_of(settings),
             broker_session_timeout=settings.session_timeout_seconds,
             table_standby_replicas=settings.standbys,
             consumer_group_instance_id=settings.instance or None,
@@ -110,6 +114,18 @@ class KafkaHost:
         self._watch = Watch(settings.group, self._counts, job)
         self._ends = Ends(self.cluster, job.tasks.keys, self._watch.look)
         return app
+
+    def _master(self) -> KafkaReference:
+        """Return an agent's way to master data, which the worker that leads the clock keeps."""
+        made = KafkaReference(
+            self.cluster, self.outputs, self._settings.group, self._counts, self._leads
+        )
+        self._masters.append(made)
+        return made
+
+    def _leads(self) -> bool:
+        task = self._job.tasks.get(CLOCK_LEADER)
+        return task is not None and task.partition is not None
 
     async def open(self, tp: TP, progress: Progress) -> Opened:
         """Shut out earlier owners, recover the state from its changelog, find the next offset."""
@@ -178,8 +194,7 @@ class KafkaHost:
 
     async def tick(self, slot: int, value: bytes) -> None:
         """Write a tick if this worker leads the clock, that is, owns partition 0 of MES events."""
-        task = self._job.tasks.get(CLOCK_LEADER)
-        if task is None or task.partition is None:
+        if not self._leads():
             return
         try:
             await self._ticker.tick(slot, value)
@@ -235,6 +250,8 @@ class KafkaHost:
         """Stop the shared clients; leave the group, if Faust hasn't done so."""
         if self._ends is not None:
             await self._ends.close()
+        for master in self._masters:
+            await master.rest()
         await self.outputs.close()
         if self._app is not None:
             await self._app.consumer.leave()

@@ -51,8 +51,9 @@ CHECKS: Final = (
         "4",
         "tick",
         None,
-        "a tick: `invalid` if its `time` can't be read, `from_the_future` as in check 7",
-        "Nobody but lineside writes ticks.",
+        "a tick: `invalid` if its `time` can't be read, `from_the_future` as in check 7; or a "
+        "reference record: `invalid` if it can't be read",
+        "Nobody but lineside writes either.",
     ),
     Check(
         "5",

@@ -1,6 +1,7 @@
 """EDGE: the embedded log as a Faust transport: one process is broker, consumer and producer."""
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ from faust.transport import base, producer
 from faust.types import TP
 from faust.types.tuples import RecordMetadata
 
-from streams.contract.topics import CATALOGUE, INPUTS
+from streams.contract.topics import CATALOGUE, CLOCK, INPUTS, SINGLE
 from streams.embedded.log import EmbeddedLog, Entry
 from streams.log.batches import BatchConsumer
 from streams.log.headers import STRUCTURED, headers_of
@@ -33,19 +34,33 @@ class Broker:
         self.log = log
         self.partitions = partitions
         self._grown = asyncio.Event()
-        for topic in CATALOGUE:
-            self.create_topic(topic.name)
+        for topic in (*(topic.name for topic in CATALOGUE), CLOCK):
+            self.create_topic(topic)
 
     def create_topic(self, topic: str) -> None:
         """Make a topic's partitions."""
-        for number in range(self.partitions):
+        for number in range(self.partitions_of(topic)):
             self.log.partition(topic, number)
+
+    def partitions_of(self, topic: str) -> int:
+        """Return how many partitions a topic has."""
+        return 1 if topic in SINGLE else self.partitions
 
     def append(self, topic: str, partition: int, entries: Sequence[Entry]) -> int:
         """Append records and wake whoever waits for some; return the first offset."""
         offset = self.log.partition(topic, partition).append(entries)
         self.wake()
         return offset
+
+    def send(self, outputs: Sequence[Outgoing]) -> None:
+        """Append outputs to their topics, a frame for each partition, by their keys."""
+        timestamp = round(time() * 1e3) * 1000
+        grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+        for record in outputs:
+            at = record.topic, partition_of(record.key, self.partitions_of(record.topic))
+            grouped[at].append((timestamp, record.key, record.value, headers_of(record)))
+        for (topic, number), entries in grouped.items():
+            self.append(topic, number, entries)
 
     def wake(self) -> None:
         """Wake whoever waits for records."""
@@ -54,10 +69,10 @@ class Broker:
 
     async def wait(self, timeout: float) -> None:
         """Wait until the log grows, at most `timeout` seconds."""
-        try:
-            await asyncio.wait_for(self._grown.wait(), timeout)
-        except TimeoutError:
-            return
+        # Not `wait_for`: in Python 3.11 it swallows a cancellation that comes as the log grows.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._grown.wait()
 
 
 class LogWriter:
@@ -75,13 +90,7 @@ class LogWriter:
 
         Raises `LogError` if one can't be written.
         """
-        timestamp = round(time() * 1e3) * 1000
-        grouped: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
-        for record in outputs:
-            at = record.topic, partition_of(record.key, self._broker.partitions)
-            grouped[at].append((timestamp, record.key, record.value, headers_of(record)))
-        for (topic, number), entries in grouped.items():
-            self._broker.append(topic, number, entries)
+        self._broker.send(outputs)
 
     async def write(
         self, outputs: Sequence[Outgoing], changes: StateChanges

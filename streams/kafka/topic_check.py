@@ -30,6 +30,9 @@ BROKERS_TO_SPARE: Final = 3
 
 WAY_OUT: Final = "docs/topics.md#more-partitions"
 
+SAY_AGAIN: Final = "make it anew with one, and send what was in it again"
+CLOCK_ANEW: Final = "stop the workers, delete it, and let `lineside topics create` make it anew"
+
 UNLIMITED: Final = -1
 """Kafka's word for a retention without end."""
 
@@ -77,10 +80,9 @@ def problems_of(
             problems += _input(seen, ledger_seconds[topic.name])
         elif topic.direction == "out":
             problems += _output(seen)
-        elif topic.direction == "master":
-            problems += [*_single(seen), *_output(seen)]
-        elif topic.direction == "reference":
-            problems += [*_single(seen), *_reference(seen)]
+        elif topic.direction in ("master", "reference"):
+            problems += _single(seen, SAY_AGAIN)
+            problems += _output(seen) if topic.direction == "master" else _reference(seen)
         elif topic.direction == "changelog":
             problems += _changelog(seen)
         else:
@@ -182,33 +184,20 @@ def _changelog(seen: _Seen) -> Iterator[Problem]:
         yield seen.error("delete.retention.ms", about, TOMBSTONE_MS)
 
 
-def _single(seen: _Seen) -> Iterator[Problem]:
+def _single(seen: _Seen, what: str) -> Iterator[Problem]:
+    count = counted(seen.found.partitions, "partition")
     if seen.found.partitions != 1:
-        yield Problem(
-            "error",
-            f"topic {seen.name} has {counted(seen.found.partitions, 'partition')}, and must have "
-            "1, since the order of what is said of a thing decides: make it anew with one, and "
-            "send its records again",
-        )
+        yield Problem("error", f"topic {seen.name} has {count}, and must have 1: {what}")
 
 
 def _reference(seen: _Seen) -> Iterator[Problem]:
     if _policies(seen) != {"compact"}:
         about = "master data that doesn't change would be forgotten"
         yield seen.error("cleanup.policy", about, "compact")
-    if seen.below("max.message.bytes", OUTPUT_BATCH_BYTES_MIN):
-        about = "the broker would refuse a batch of lineside's"
-        yield seen.error("max.message.bytes", about, INPUT_BATCH_BYTES)
 
 
 def _clock(seen: _Seen) -> Iterator[Problem]:
-    if seen.found.partitions != 1:
-        yield Problem(
-            "error",
-            f"topic {seen.name} has {counted(seen.found.partitions, 'partition')}, and must have "
-            "1: stop the workers, delete it, and let `lineside topics create` make it anew; it "
-            "holds nothing but the last tick",
-        )
+    yield from _single(seen, CLOCK_ANEW)
     if _policies(seen) != {"compact"}:
         about = "the last tick would be forgotten while no worker runs"
         yield seen.warning("cleanup.policy", about, "compact")

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from streams.codec.master import Master, read_master
 from streams.contract.reference import ANYWHERE
+from streams.contract.reference_key import PROGRESS, key_of
 from streams.contract.rejection import Rejection, exception_data, exception_key
 from streams.contract.topics import ERP_MASTER, EXCEPTIONS, REFERENCE
 from streams.contract.transactions import EXCEPTION, SOURCE, encode
@@ -96,3 +97,29 @@ def _exception(record: Record, partition: int, cause: str, rejection: Rejection)
     data = exception_data(rejection, ERP_MASTER, partition, record)
     value = encode(EXCEPTION, cause, time, rejection.plant, rejection.line, data)
     return Outgoing(EXCEPTIONS, exception_key(record), cause, rejection.code, value)
+
+
+_PROGRESS: Final = key_of(PROGRESS, ANYWHERE, [ERP_MASTER])
+
+
+def progress_record(offset: int) -> Outgoing:
+    """Return the record that says: all of `erp.master.v1` before this offset has been read."""
+    kind, id = f"reference.{PROGRESS}.v1", f"{PREFIX}{PROGRESS}:{ERP_MASTER}/{offset}"
+    event = {
+        "specversion": "1.0",
+        "type": kind,
+        "source": SOURCE,
+        "id": id,
+        "plant": ANYWHERE,
+        "line": ANYWHERE,
+        "data": {"topic": ERP_MASTER, "offset": offset},
+    }
+    return Outgoing(REFERENCE, _PROGRESS, id, kind, msgspec.json.encode(event))
+
+
+def progress_of(key: bytes, value: bytes | None) -> int | None:
+    """Return the offset that such a record says, None of any other."""
+    if key != _PROGRESS or value is None:
+        return None
+    offset: int = msgspec.json.decode(value)["data"]["offset"]
+    return offset

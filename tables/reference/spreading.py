@@ -26,6 +26,8 @@ class Noted(Struct, frozen=True):
 
     offset: int = 0
     plants: frozenset[str] = frozenset()
+    topic: str = ""
+    """The id of `reference.v1`, empty where it isn't known: a topic made anew has another."""
 
 
 class Copy(Struct, frozen=True):
@@ -42,8 +44,9 @@ class Spreading:
     harm, so that a round that was cut off is simply done anew from what was noted.
     """
 
-    def __init__(self, partitions: int, noted: Mapping[int, Noted]) -> None:
+    def __init__(self, partitions: int, noted: Mapping[int, Noted], topic: str = "") -> None:
         self.partitions = partitions
+        self.topic = topic
         self.end = 0
         """All before this offset has been learnt."""
         self.at = 0
@@ -55,6 +58,11 @@ class Spreading:
     def seen(self) -> int:
         """The offset before which something has been copied, ever: `reference.v1` isn't shorter."""
         return max(had.offset for had in self._had)
+
+    def is_another(self, end: int) -> bool:
+        """Return whether what ends at `end` isn't what was copied, but a topic made anew."""
+        ids = {had.topic for had in self._had} | {self.topic}
+        return end < max(self.seen, self.end) or len(ids - {""}) > 1
 
     def learn(self, records: Iterable[Record], end: int) -> None:
         """Learn which partitions hold lines of which plants; all before `end` has been given."""
@@ -107,12 +115,12 @@ class Spreading:
         found = {}
         for number, (had, wanted) in enumerate(zip(self._had, self._wanted, strict=True)):
             offset = max(had.offset, self.at) if wanted <= had.plants else self.at
-            found[number] = Noted(offset, frozenset(wanted))
+            found[number] = Noted(offset, frozenset(wanted), self.topic)
         return found
 
     def finish(self) -> None:
         """End the round: all of it has been copied."""
-        self._had = [Noted(self.end, frozenset(wanted)) for wanted in self._wanted]
+        self._had = [Noted(self.end, frozenset(wanted), self.topic) for wanted in self._wanted]
 
 
 def with_seq(value: bytes, offset: int) -> bytes:

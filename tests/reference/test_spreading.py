@@ -136,6 +136,14 @@ def test_a_worker_that_takes_over_goes_on_where_the_last_one_was() -> None:
     assert [seq for _, seq in there.got[home("P", "L1")]] == [0, 1, 2]
 
 
+def test_a_copy_that_was_made_anew_is_another() -> None:
+    noted = {1: Noted(7, frozenset("P"), "id")}
+    assert Spreading(PARTITIONS, noted, "id").is_another(6)
+    assert not Spreading(PARTITIONS, noted, "id").is_another(7)
+    assert Spreading(PARTITIONS, noted, "other").is_another(100)
+    assert not Spreading(PARTITIONS, {}, "other").is_another(0)
+
+
 @given(st.integers(0, 2**32))
 def test_whatever_is_cut_off_nothing_is_missed_and_the_order_of_a_key_stays(seed: int) -> None:
     rng = Random(seed)

@@ -1,0 +1,128 @@
+"""The agent that keeps `reference.v1`: it checks and merges what comes on `erp.master.v1`."""
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from streams.contract.topics import ERP_MASTER, EXCEPTIONS, REFERENCE
+from streams.log.record import Outgoing, Record
+from streams.log.reference import ReferenceLog
+from streams.log.writing import Lost
+from tables.reference.keeping import Terms, kept, progress_of, progress_record
+from tables.reference.known import Known
+
+LOOK_SECONDS: Final = 0.5
+"""How often `erp.master.v1` is looked at."""
+
+TOGETHER_BYTES_MAX: Final = 4 << 20
+"""Records of one write have so many bytes, about."""
+
+log = logging.getLogger("lineside.reference")
+
+
+def keep_reference(reference: ReferenceLog, terms: Terms) -> Callable[[], Awaitable[None]]:
+    """Return the task that keeps it, as long as this process has the office."""
+
+    async def keep() -> None:
+        keeper: Keeper | None = None
+        while True:
+            try:
+                if reference.leads():
+                    keeper = keeper or await Keeper.begun(reference, terms)
+                    await keeper.round()
+                else:
+                    keeper = None
+                    await reference.rest()
+            except Lost as error:
+                log.warning("master data wasn't kept: %s", error)
+                keeper = None
+            await reference.grown(LOOK_SECONDS)
+
+    return keep
+
+
+class Keeper:
+    """What is known, and up to where `erp.master.v1` has been read.
+
+    Both are in `reference.v1`, and are written together: a record that was read leads to what it
+    leads to once. An exception may be written again, the same, where the log has no transactions.
+    """
+
+    def __init__(self, reference: ReferenceLog, terms: Terms) -> None:
+        self.known = Known()
+        self.offset = 0
+        """All before this offset of `erp.master.v1` has been read."""
+        self.counts: Counter[str] = Counter()
+        """Records that were kept, refused, or known already."""
+        self._reference = reference
+        self._terms = terms
+        self._learnt = 0
+
+    @classmethod
+    async def begun(cls, reference: ReferenceLog, terms: Terms) -> "Keeper":
+        """Take the office, and learn all that is known."""
+        keeper = cls(reference, terms)
+        await reference.take_office()
+        await keeper._learn()
+        log.debug("master data: %d records are known", len(keeper.known))
+        return keeper
+
+    async def round(self) -> None:
+        """Take what is new, if there is something."""
+        end = await self._reference.end(ERP_MASTER)
+        if end < self.offset:
+            log.warning(
+                "%s ends at %d, and was read up to %d: it was made anew, and is read from its "
+                "beginning",
+                ERP_MASTER, end, self.offset,
+            )  # fmt: skip
+            self.offset = 0
+        if end == self.offset:
+            return
+        await self._learn()  # holds are written by others
+        async for records in self._reference.read(ERP_MASTER, self.offset, end):
+            for part in _parted(records):
+                await self._take(part)
+        self.offset = end  # the end of a transaction has an offset, too
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        left: list[Outgoing] = []
+        for record in records:
+            each, _ = kept(record, 0, self.known, self._terms)
+            if each is None:
+                self.counts["known"] += 1
+                continue
+            self.counts["refused" if each.topic == EXCEPTIONS else "kept"] += 1
+            left.append(each)
+            if each.topic == REFERENCE:
+                assert each.key is not None  # it was made from what it is of
+                self.known.learn(each.key, each.value)
+        offset = records[-1].offset + 1
+        await self._reference.keep(
+            [each for each in left if each.topic == EXCEPTIONS],
+            [*(each for each in left if each.topic == REFERENCE), progress_record(offset)],
+        )
+        self.offset = offset
+
+    async def _learn(self) -> None:
+        end = await self._reference.end(REFERENCE)
+        async for records in self._reference.read(REFERENCE, self._learnt, end):
+            for record in records:
+                if record.key is not None:
+                    self.offset = max(self.offset, progress_of(record.key, record.value) or 0)
+                    self.known.learn(record.key, record.value)
+        self._learnt = end
+
+
+def _parted(records: Sequence[Record]) -> list[Sequence[Record]]:
+    parts: list[list[Record]] = []
+    room = 0
+    for record in records:
+        size = len(record.value or b"")
+        if size > room or not parts:
+            parts.append([])
+            room = TOGETHER_BYTES_MAX
+        parts[-1].append(record)
+        room -= size
+    return list(parts)

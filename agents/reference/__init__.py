@@ -1,0 +1,1 @@
+"""`lineside reference`: master data in files, and what is known."""

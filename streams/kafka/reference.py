@@ -1,0 +1,187 @@
+"""EDGE: what the agents of master data read and write through, on Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streams.contract.topics import CLOCK, ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.kafka.cluster import Cluster, bounds, read_to
+from streams.kafka.fetched import record_of
+from streams.kafka.identity import identity
+from streams.kafka.producer import Outputs, acknowledged, sent, started, stop, translated_errors
+from streams.kafka.writer import (
+    OUTPUT_BATCH_BYTES,
+    TRANSACTION_SECONDS_MAX,
+    WRITE_SECONDS_MAX,
+    grouped_plain,
+)
+from streams.log.record import TP, Outgoing, Record, partition_of
+from streams.log.reference import Pair, ReferenceLog
+from streams.log.writing import Lost
+
+READ_TOPICS: Final = (ERP_MASTER, REFERENCE)
+
+
+class KafkaReference:
+    """One agent's way to master data on a cluster; no two share one, since each has a position.
+
+    The keeper writes in transactions whose id all keepers of a group share: one that takes the
+    office shuts out the one before. Copies are written outside of transactions: to write one again
+    does no harm.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        outputs: Outputs,
+        group: str,
+        counts: Mapping[str, int],
+        leads: Callable[[], bool],
+    ) -> None:
+        """Take each topic's partition count, and what says whether this process has the office."""
+        self._cluster = cluster
+        self._outputs = outputs
+        self._id = f"{group}-reference"
+        self._copied = f"{group}/copied/".encode()
+        """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
+        self._counts = counts
+        self._leads = leads
+        self._reading = AsyncExitStack()
+        self._reader: AIOKafkaConsumer | None = None
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions `mes.events.v1` has."""
+        return self._counts[MES_EVENTS]
+
+    def leads(self) -> bool:
+        """Return whether master data is this process's office; another one may still think so."""
+        return self._leads()
+
+    async def rest(self) -> None:
+        """Let go of all connections; the next call makes new ones."""
+        reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
+        await reading.aclose()
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop(producer)
+
+    async def identity(self) -> str:
+        """Return the id of the topic `reference.v1`."""
+        async with self._asking() as reader:
+            return (await identity(reader, TopicPartition(REFERENCE, 0))).id.hex()
+
+    async def grown(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    async def end(self, topic: str) -> int:
+        """Return the offset after a topic's last record, committed or not yet."""
+        tp = TopicPartition(topic, 0)
+        async with self._asking() as reader:
+            end: int = (await reader.end_offsets([tp]))[tp]
+            return end
+
+    async def read(self, topic: str, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        """Yield committed records; open transactions before `end` are waited for."""
+        tp = TopicPartition(topic, 0)
+        async with self._asking() as reader:
+            begin = (await reader.beginning_offsets([tp]))[tp]
+            if start >= end or begin >= end:
+                return
+            reader.seek(tp, max(start, begin))
+            async for _, records in read_to(reader, {tp: end}):
+                yield [record_of(record) for record in records]
+
+    async def take_office(self) -> None:
+        """Start a producer: the last keeper's is fenced, and what it had begun is aborted."""
+        with translated_errors():
+            if self._producer is not None:
+                producer, self._producer = self._producer, None
+                await stop(producer)
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                self._producer = await started(
+                    self._cluster.producer(
+                        self._id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
+                    )
+                )
+
+    async def keep(self, exceptions: Sequence[Outgoing], records: Sequence[Outgoing]) -> None:
+        """Write exceptions and records in one transaction."""
+        producer = self._producer
+        assert producer is not None  # the office was taken
+        with translated_errors():
+            async with asyncio.timeout(WRITE_SECONDS_MAX), producer.transaction():
+                await acknowledged(await sent(producer, self._grouped([*exceptions, *records])))
+
+    async def noted(self) -> dict[int, bytes]:
+        """Return the last note on each partition."""
+        tp = TopicPartition(CLOCK, 0)
+        notes: dict[int, bytes] = {}
+        with translated_errors():
+            async with self._cluster.reader() as consumer:
+                consumer.assign([tp])
+                begin, end = (await bounds(consumer, [tp]))[tp]
+                consumer.seek(tp, begin)
+                async for _, records in read_to(consumer, {tp: end}):
+                    for record in records:
+                        if record.key is not None and record.key.startswith(self._copied):
+                            number = int(record.key.removeprefix(self._copied))
+                            notes[number] = record.value
+        return notes
+
+    async def note(self, notes: Mapping[int, bytes]) -> None:
+        """Write notes beside the last tick."""
+        pairs = [(self._copied + b"%d" % number, note) for number, note in notes.items()]
+        await self._send([((CLOCK, 0), pairs)])
+
+    async def copy(self, copies: Mapping[int, Sequence[Pair]]) -> None:
+        """Write copies into partitions of `mes.events.v1`."""
+        await self._send([((MES_EVENTS, number), pairs) for number, pairs in copies.items()])
+
+    async def tell(self, records: Sequence[Pair]) -> None:
+        """Write notes to `reference.v1`."""
+        await self._send([((REFERENCE, 0), records)])
+
+    async def _send(self, placed: Sequence[tuple[TP, Sequence[Pair]]]) -> None:
+        with translated_errors():
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                await self._outputs.send(
+                    (place, part) for place, pairs in placed for part in parts_of(place[0], pairs)
+                )
+
+    def _grouped(self, records: Sequence[Outgoing]) -> list[tuple[TP, list[Outgoing]]]:
+        return grouped_plain(records, {}, self._place, OUTPUT_BATCH_BYTES)
+
+    def _place(self, topic: str, key: bytes | None) -> TP:
+        return topic, partition_of(key, self._counts[topic]) if topic == EXCEPTIONS else 0
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[AIOKafkaConsumer]:
+        """Yield the reader, started when first used; after an error the next use starts another."""
+        try:
+            with translated_errors():
+                if self._reader is None:
+                    reader = await self._reading.enter_async_context(self._cluster.reader())
+                    reader.assign([TopicPartition(topic, 0) for topic in READ_TOPICS])
+                    self._reader = reader
+                yield self._reader
+        except Lost:
+            reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
+            await reading.aclose()
+            raise
+
+
+def parts_of(topic: str, pairs: Sequence[tuple[bytes | None, bytes]]) -> Iterator[list[Outgoing]]:
+    """Yield pairs as records, in order, in parts that fit a RecordBatch."""
+    records = [Outgoing(topic, key, "", "", value) for key, value in pairs]
+    for _, part in grouped_plain(records, {}, lambda topic, _: (topic, 0), OUTPUT_BATCH_BYTES):
+        yield part
+
+
+if TYPE_CHECKING:
+    _log: type[ReferenceLog] = KafkaReference
