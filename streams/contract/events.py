@@ -119,6 +119,10 @@ class ReworkDeclared(Event, tag="rework.declared.v1"):
 
 
 class LaborBookedData(Data):
+    ORDER: ClassVar[tuple[str, ...]] = (
+        "order", "operation", "person", "seconds", "activity", "work_unit",
+    )  # fmt: skip
+
     order: Name
     operation: Name
     seconds: Measure

@@ -38,6 +38,11 @@ class Data(Struct, gc=False, omit_defaults=True):
 
     ABSENT: ClassVar[Mapping[str, str]] = {}
     """What a member is read as that is absent."""
+    ORDER: ClassVar[tuple[str, ...]] = ()
+    """The order in which a fingerprint has the members, where it isn't that of the struct.
+
+    A ledger lasts: its fingerprints have to stay equal though a struct gains members.
+    """
 
 
 class Event(Struct, kw_only=True, gc=False, tag_field="type"):

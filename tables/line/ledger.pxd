@@ -6,13 +6,13 @@ from streams.values cimport hashing, spans, writer
 from tables.line.plans cimport Plan
 
 cdef writer.Writer _to
-cdef int _TEXT, _MEASURE, _PARKED, _FREED
+cdef int _TEXT, _MEASURE, _NO_FIELD, _PARKED, _FREED
 cdef list _FLAGS
 
 @cython.locals(to=writer.Writer)
 cdef bytes identity_of(const scanning.Event* event)
 
-@cython.locals(to=writer.Writer, index=int, kind=int, count=int)
+@cython.locals(to=writer.Writer, index=int, kind=int, count=int, usual=bint)
 cdef bytes fingerprint_of(Plan plan, const scanning.Event* event)
 
 @cython.locals(to=writer.Writer)

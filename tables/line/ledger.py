@@ -1,6 +1,6 @@
 """Transaction keys seen: identities, fingerprints, and what a ledger entry says."""
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from xxhash import xxh3_128_digest
@@ -10,7 +10,7 @@ from streams.codec.decode import Original, read_original
 from streams.contract.events import NAMES, AnyEvent, TransactionReversed
 from streams.contract.structs import Data
 from streams.values import hashing, spans, writer
-from tables.line.plans import MEASURE, TEXT, Plan
+from tables.line.plans import MEASURE, NO_FIELD, TEXT, Plan
 
 PREFIX: Final = "l"
 """Every ledger key begins with it, so that a store can hold other things too."""
@@ -22,7 +22,7 @@ _FLAGS = [bytes([flags]) for flags in range(16)]
 
 _encode = msgspec.msgpack.Encoder().encode
 _to = writer.Writer()
-_TEXT, _MEASURE = TEXT, MEASURE
+_TEXT, _MEASURE, _NO_FIELD = TEXT, MEASURE, NO_FIELD
 
 
 def identity(plant: str, line: str, source: str, id: str) -> bytes:
@@ -60,12 +60,15 @@ def fingerprint_of(plan: Plan, event: scanning.Event) -> bytes:
     writer.begin(to)
     writer.put(to, plan.packed)
     writer.pack_number(to, event.time)
-    count = 0
-    for index in range(len(plan.field_kinds)):
+    usual = plan.usual_field != _NO_FIELD and spans.is_same(
+        scanning.span_at(event, plan.usual_field), plan.usual
+    )
+    count = -1 if usual else 0
+    for index in plan.print_fields:
         count += scanning.has(event, index)
     writer.pack_map(to, count)
-    for index in range(len(plan.field_kinds)):
-        if not scanning.has(event, index):
+    for index in plan.print_fields:
+        if not scanning.has(event, index) or (usual and index == plan.usual_field):
             continue
         writer.put(to, plan.field_names[index])
         kind = plan.field_kinds[index]
@@ -86,10 +89,7 @@ def fingerprint(event: AnyEvent) -> bytes:
     """
     if event.__class__ is TransactionReversed:
         return _reversal_fingerprint(event)
-    try:
-        return xxh3_128_digest(_encode((NAMES[event.__class__], event.time, event.data)))
-    except OverflowError:
-        return _digest(NAMES[event.__class__], event.time, event.data)
+    return _digest(NAMES[event.__class__], event.time, event.data)
 
 
 def _reversal_fingerprint(event: TransactionReversed) -> bytes:
@@ -105,11 +105,22 @@ def original_fingerprint(original: Original) -> bytes:
 
 
 def _digest(kind: str, time: int, data: Data) -> bytes:
+    told = _told(data) if data.ORDER or data.ABSENT else data
     try:
-        return xxh3_128_digest(_encode((kind, time, data)))
+        return xxh3_128_digest(_encode((kind, time, told)))
     except OverflowError:
         # A measure past 64 bits of billionths (18 thousand million units): its decimal text does.
-        return xxh3_128_digest(repr((kind, time, data)).encode())
+        return xxh3_128_digest(repr((kind, time, told)).encode())
+
+
+def _told(data: Data) -> dict[str, Any]:
+    """Return the members of `data` that tell one event from another, in their order."""
+    told = {name: getattr(data, name) for name in data.ORDER or data.__struct_fields__}
+    return {
+        name: value
+        for name, value in told.items()
+        if value is not None and value != data.ABSENT.get(name)
+    }
 
 
 def entry_bytes(time: int, fingerprint: bytes, flags: int = 0, more: int = 0) -> bytes:

@@ -50,6 +50,9 @@ cdef class Plan:
     cdef readonly int serial_field
     cdef readonly int final_field
     cdef readonly bytes field_kinds
+    cdef readonly bytes print_fields
+    cdef readonly int usual_field
+    cdef readonly bytes usual
     cdef readonly list field_names
     cdef readonly bytes key_fields
     cdef readonly list contributions

@@ -111,6 +111,13 @@ class Plan:
         self.is_reversal = struct is TransactionReversed
         self.is_stop = struct in (DowntimeStarted, DowntimeEnded, DowntimeClassified)
         self.state_field = numbers["state"] if struct is MachineState else NO_FIELD
+        data = struct.__annotations__["data"]
+        self.print_fields = bytes(numbers[name] for name in data.ORDER or numbers)
+        """The fields in the order in which a fingerprint has them."""
+        usual = next(iter(data.ABSENT), None)
+        self.usual_field = NO_FIELD if usual is None else numbers[usual]
+        """A text that isn't part of a fingerprint where it is `usual`: as it's read where absent."""
+        self.usual = b"" if usual is None else data.ABSENT[usual].encode()
         self.field_kinds = bytes([KINDS.index(member.kind) for member in each])
         self.field_names = [_packed(member.name) for member in each]
         self.is_hold = struct in (HoldPlaced, HoldReleased)
