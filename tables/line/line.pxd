@@ -13,6 +13,7 @@ cdef class Line:
     cdef public Known known
     cdef public int64_t watermark
     cdef public int64_t furthest
+    cdef public int64_t reach
     cdef public int64_t due
     cdef public tuple windows
     cdef public sums.Sums accepted

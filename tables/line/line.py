@@ -42,6 +42,8 @@ class Line:
         self.watermark = watermark
         self.furthest = watermark - self.timings.grace
         """How far watermark - grace has ever been: windows that end here or before have closed."""
+        self.reach = LONG_AGO
+        """The ledger reaches back so far only, for the line was written with a shorter retention."""
         self.due = FOREVER
         """The watermark at which something leaves."""
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])

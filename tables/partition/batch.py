@@ -171,7 +171,7 @@ class Batch:
             return True
         entry = known = fingerprint = None
         if plan.transaction:
-            oldest = _NEVER if line is None else line.watermark - self.retention
+            oldest = _NEVER if line is None else max(line.watermark - self.retention, line.reach)
             if at < oldest:
                 refusing.reject(self, number, "too_old", refusing.too_old(at, oldest))
                 return True

@@ -14,7 +14,7 @@ from tables.known.known import Known
 from tables.line.line import Line
 from tables.line.pieces import close_all
 from tables.line.rules import Rules
-from tables.partition import freeing, learning, snapshot
+from tables.partition import freeing, learning, snapshot, stored
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
 from tables.partition.head import NEVER, shape_of
@@ -120,6 +120,9 @@ class Partition:
 
         The numbers rise, and the times fall: a tick that is later replaces those before it.
         """
+        self.earlier: stored.Earlier = {}
+        """The rows that record types had when the state was written, or before."""
+        self.retention_before = rules.retention
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
         self.known = Known(self._stored)

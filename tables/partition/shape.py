@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.values.instant import SECOND
 from tables.line.rules import Rules
@@ -21,6 +22,8 @@ class KindShape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True
     length: int
     row: tuple[str, ...]
     measures: tuple[str, ...]
+    earlier: tuple[tuple[str, ...], ...] = ()
+    """Rows that it had before: stored rows of such a length lack the members that came since."""
 
 
 class Shape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +37,8 @@ class Shape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     gone: tuple[KindShape, ...] = ()
     """Record types that the policy no longer has. Their shorts stay theirs: lines that haven't been
     written since still have sums under them, and posting keys begin with them."""
+    by_window: tuple[str, ...] | None = None
+    """Record types for the ERP that go by window in the settings; None: those of `kinds`."""
 
 
 class Words(Struct, frozen=True):
@@ -72,6 +77,7 @@ def shape_of(rules: Rules) -> Shape:
         episode_limit=rules.episode_limit,
         retention=rules.retention,
         bucket=rules.bucket,
+        by_window=tuple(sorted(rules.by_window)),
     )
 
 
@@ -84,6 +90,7 @@ def differences(before: Shape, now: Shape, words: Words) -> list[Difference]:
         *_lengths(before, now, words),
         *_windows(before, now, words),
         *_kinds(before, now, words),
+        *_whens(before, now, words),
     ]
 
 
@@ -91,7 +98,37 @@ def grown(before: Shape, now: Shape) -> Shape:
     """Return the shape of a state that goes on with new rules: `now`, and what is gone."""
     shorts = {kind.short for kind in now.kinds}
     gone = tuple(kind for kind in (*before.gone, *before.kinds) if kind.short not in shorts)
-    return Shape(now.kinds, now.grace, now.episode_limit, now.retention, now.bucket, gone)
+    was = {kind.short: kind for kind in (*before.gone, *before.kinds)}
+    kinds = tuple(_with_earlier(was.get(kind.short), kind) for kind in now.kinds)
+    return replace(now, kinds=kinds, gone=gone)
+
+
+def _whens(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
+    # What left at once would be reversed by a row, or the other way round.
+    by_window = before.by_window
+    if by_window is None:
+        by_window = tuple(kind.record for kind in before.kinds if kind.record in words.posting)
+    for record in sorted(words.posting):
+        was, is_ = record in by_window, record in (now.by_window or ())
+        if was != is_:
+            told = "by window (now at once" if was else "at once (now by window"
+            yield _refused(f"a policy with {record} {told}: a reference.rules.v1 can change that)")
+
+
+def rows_before(shape: Shape) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Return the rows that record types have in a state, by short and number of members."""
+    return {
+        (kind.short, len(row)): row
+        for kind in (*shape.gone, *shape.kinds)
+        for row in (*kind.earlier, kind.row)
+    }
+
+
+def _with_earlier(was: KindShape | None, now: KindShape) -> KindShape:
+    if was is None:
+        return now
+    rows = was.earlier if was.row == now.row else (*was.earlier, was.row)
+    return replace(now, earlier=rows)
 
 
 def _lengths(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
@@ -100,11 +137,15 @@ def _lengths(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
     for name, was, is_ in (
         ("grace", before.grace, now.grace),
         ("episode_limit", before.episode_limit, now.episode_limit),
-        (f"{words.source}_retention", before.retention, now.retention),
         ("ledger_bucket", before.bucket, now.bucket),
     ):
         if was != is_:
-            yield _refused(f"{name}_seconds {_seconds(was)} (now {_seconds(is_)})")
+            more = ": a reference.timing.v1 can change that" if name == "grace" else ""
+            yield _refused(f"{name}_seconds {_seconds(was)} (now {_seconds(is_)}{more})")
+    if before.retention != now.retention:
+        name, was, is_ = f"{words.source}_retention", before.retention, now.retention
+        told = f"{name}_seconds {_seconds(was)} (now {_seconds(is_)})"
+        yield Difference(told, "allowed") if was < is_ else _refused(told)
 
 
 def _windows(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
@@ -144,9 +185,14 @@ def _kind(was: KindShape, now: KindShape) -> Iterator[Difference]:
         yield _refused(f"a policy with {was.record} as {was.short!r} (now {now.record})")
         return
     if was.row != now.row:
-        yield _refused(
-            f"a policy with the row {_listed(was.row)} of {was.record} (now {_listed(now.row)})"
-        )
+        if _is_grown(was.row, now.row):
+            for member in now.row:
+                if member not in was.row:
+                    yield Difference(f"a policy without {member} in {was.record}", "allowed")
+        else:
+            yield _refused(
+                f"a policy with the row {_listed(was.row)} of {was.record} (now {_listed(now.row)})"
+            )
     if was.measures != now.measures[: len(was.measures)]:
         yield _refused(
             f"a policy with the measures {_listed(was.measures)} of {was.record} "
@@ -155,6 +201,11 @@ def _kind(was: KindShape, now: KindShape) -> Iterator[Difference]:
     else:
         for measure in now.measures[len(was.measures) :]:
             yield Difference(f"a policy without the measure {measure} of {was.record}", "allowed")
+
+
+def _is_grown(was: tuple[str, ...], now: tuple[str, ...]) -> bool:
+    """Return whether a row has gained members, and has the others in their order."""
+    return len(was) < len(now) and tuple(name for name in now if name in was) == was
 
 
 def _refused(text: str) -> Difference:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from tables.line import episodes, memory
 from tables.line.closing import due_of
 from tables.line.downtime import take_over
@@ -22,6 +24,7 @@ from tables.partition.head import (
     read_head,
     shape_to_go_on_with,
 )
+from tables.partition.shape import Shape, rows_before
 from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, WINDOW
 from tables.store.store import HEAD, Change, Changes
 
@@ -50,6 +53,8 @@ def loading(partition: Partition) -> Iterator[None]:
     partition.shape = shape_to_go_on_with(
         head, partition.rules, partition.topic, where, open_shorts
     )
+    before = msgspec.convert(head.shape, Shape)
+    partition.earlier, partition.retention_before = rows_before(before), before.retention
     partition.offset = head.offset
     partition.ticks, partition.floors = head.ticks, [*head.floors]
     if format_ == PAGED:  # its floors are watermarks
@@ -96,11 +101,14 @@ def _loading_first(partition: Partition) -> Iterator[None]:
         if number % LINES_AT_ONCE == 0:
             yield
         line_key, rest = key[1:].split(b"\0", 1)
-        stored.read_rows(partition.lines[line_key], rest, value, rules.kinds_by_short)
+        stored.read_rows(
+            partition.lines[line_key], rest, value, rules.kinds_by_short, partition.earlier
+        )
     for number, line in enumerate(partition.lines.values(), 1):
         if number % LINES_AT_ONCE == 0:
             yield
         _recall(line, rules)
+        stored.set_reach(line, line.watermark, partition.retention_before)
         take_over(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
         partition.unsealed[line.key] = line
@@ -120,12 +128,13 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
         line.episodes[name] = episode
     prefix = WINDOW + key + b"\0"
     for place, told in store.scan(prefix):
-        stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short)
+        stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short, partition.earlier)
     prefix = FINAL + key + b"\0"
     for place, told in store.scan(prefix):
         stored.read_final(line, place[len(prefix) :], told)
     _recall(line, rules)
     if line.old_layout:
+        stored.set_reach(line, line.watermark, partition.retention_before)
         take_over(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])

@@ -43,6 +43,9 @@ FIRST_EPISODE: Final = 7
 FIRST_LINE: Final = 10
 """Members of a line before contract v2, at most."""
 
+Earlier = Mapping[tuple[str, int], tuple[str, ...]]
+"""The names of the rows that a record type had before, by its short and their number."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _UNTOLD = astuple(Episode(""))
@@ -65,6 +68,8 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.state,
         line.closed_to,
         line.furthest,
+        rules.retention,
+        line.reach,
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
         [[where, str(amount)] for where, amount in line.parked.items() if amount],
     ]
@@ -82,7 +87,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
     line = Line(plant, name, watermark, rules)
     line.known, line.timings = known, timings_of(rules, known, plant)
     if len(more) > 1:
-        line.closed_to, line.furthest, boundaries, parked = more[:4]
+        line.closed_to, line.furthest, retention, line.reach, boundaries, parked = more[:6]
+        set_reach(line, watermark, retention)
         line.forgotten_open = forgotten_open
         line.parked = {where: int(amount) for where, amount in parked}
         if boundaries:
@@ -102,6 +108,12 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             _put_sums(line.emitted, kind, emitted)
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
+
+
+def set_reach(line: Line, watermark: int, retention: int) -> None:
+    """Note how far back the ledger reaches of a line that was written with another retention."""
+    if retention < line.rules.retention:
+        line.reach = max(line.reach, watermark - retention)
 
 
 def read_first_line(stored: bytes, rules: Rules) -> Line:
@@ -185,7 +197,9 @@ def read_final(line: Line, key: bytes, stored: bytes) -> None:
     line.finals.setdefault(end, {})[key[8:].decode()] = waiting
 
 
-def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]) -> None:
+def read_rows(
+    line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind], earlier: Earlier
+) -> None:
     """Put the rows of a stored page, or of a whole window, into their line; pages come in order.
 
     `key` is what follows the line's key and its zero byte.
@@ -198,6 +212,8 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
     page = int.from_bytes(place[8:], "big")
     rows = line.windows[kind.index].setdefault(carrier, {})
     for start, members, measures, count, causes in _decode(stored):
+        if len(members) != len(kind.row):
+            members = _with_new(members, kind, earlier)
         row = Row(_grown(measures, kind), count, causes)
         if paged:
             row.page = page
@@ -207,6 +223,13 @@ def read_rows(line: Line, key: bytes, stored: bytes, kinds: Mapping[bytes, Kind]
             row.page = line.next_page
         line.next_page = max(line.next_page, row.page + 1)
         rows[start, tuple(members)] = row
+
+
+def _with_new(members: list[Any], kind: Kind, earlier: Earlier) -> list[Any]:
+    """Return the members of a row that was written before its type had gained some: absent ones."""
+    names = earlier[kind.short, len(members)]
+    told = dict(zip(names, members, strict=True))
+    return [told.get(name) for name in kind.row]
 
 
 def window_short(key: bytes) -> str:
