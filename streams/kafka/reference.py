@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.contract.topics import CLOCK, ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.kafka.identity import identity
@@ -21,8 +21,6 @@ from streams.kafka.writer import (
 from streams.log.record import TP, Outgoing, Record, partition_of
 from streams.log.reference import Pair, ReferenceLog
 from streams.log.writing import Lost
-
-READ_TOPICS: Final = (ERP_MASTER, REFERENCE)
 
 
 class KafkaReference:
@@ -93,6 +91,7 @@ class KafkaReference:
             begin = (await reader.beginning_offsets([tp]))[tp]
             if start >= end or begin >= end:
                 return
+            reader.assign([tp])
             reader.seek(tp, max(start, begin))
             async for _, records in read_to(reader, {tp: end}):
                 yield [record_of(record) for record in records]
@@ -166,9 +165,7 @@ class KafkaReference:
         try:
             with translated_errors():
                 if self._reader is None:
-                    reader = await self._reading.enter_async_context(self._cluster.reader())
-                    reader.assign([TopicPartition(topic, 0) for topic in READ_TOPICS])
-                    self._reader = reader
+                    self._reader = await self._reading.enter_async_context(self._cluster.reader())
                 yield self._reader
         except Lost:
             reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
