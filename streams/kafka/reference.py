@@ -38,8 +38,12 @@ class KafkaReference:
         group: str,
         counts: Mapping[str, int],
         leads: Callable[[], bool],
+        same_log: bool = False,
     ) -> None:
-        """Take each topic's partition count, and what says whether this process has the office."""
+        """Take each topic's partition count, and what says whether this process has the office.
+
+        With `same_log` a `reference.v1` of another id is taken for a copy of the one before.
+        """
         self._cluster = cluster
         self._outputs = outputs
         self._id = f"{group}-reference"
@@ -47,6 +51,7 @@ class KafkaReference:
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
         self._counts = counts
         self._leads = leads
+        self._same_log = same_log
         self._reading = AsyncExitStack()
         self._reader: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -69,7 +74,9 @@ class KafkaReference:
             await stop(producer)
 
     async def identity(self) -> str:
-        """Return the id of the topic `reference.v1`."""
+        """Return the id of the topic `reference.v1`, nothing where another one may be a copy."""
+        if self._same_log:
+            return ""
         async with self._asking() as reader:
             return (await identity(reader, TopicPartition(REFERENCE, 0))).id.hex()
 

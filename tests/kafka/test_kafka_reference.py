@@ -196,6 +196,13 @@ async def test_copies_reach_their_partitions_though_the_broker_was_away(log: Log
     assert b'"offset":8,"plants":["P"],"topic":"01010101' in notes[0]
 
 
+async def test_a_topic_of_another_id_is_copied_only_if_it_is_said_to_be_the_same(log: Log) -> None:
+    assert await way(log).identity() == "01" * 16
+    cluster: Any = log
+    same = KafkaReference(cluster, cluster, "g", COUNTS, lambda: True, same_log=True)
+    assert await same.identity() == ""
+
+
 async def test_an_error_of_the_broker_is_a_loss_and_the_next_call_begins_anew(log: Log) -> None:
     reference = way(log)
     log.broken = 1
