@@ -57,12 +57,11 @@ class Seen:
             number: self._lines[number] if self._is_of(number, each) else (each, set(), set())
             for number, each in own.items()
         }
-        for number, (partition, keys, plants) in self._lines.items():
+        for number, (partition, keys, plants) in list(self._lines.items()):
             new = partition.lines.keys() - keys
-            keys |= new
             named = {key.decode().partition("/")[0] for key in new}
             fresh += [seen_record(plant, number) for plant in sorted(named - plants)]
-            plants |= named
+            self._lines[number] = partition, set(partition.lines), plants | named
         return fresh
 
     def _is_of(self, number: int, partition: Partition) -> bool:

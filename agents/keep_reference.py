@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from streams.contract.rejection import Rejection
 from streams.contract.topics import ERP_MASTER, EXCEPTIONS, REFERENCE
 from streams.log.record import Outgoing, Record
 from streams.log.reference import ReferenceLog
@@ -88,14 +89,17 @@ class Keeper:
 
     async def _take(self, records: Sequence[Record]) -> None:
         left: list[Outgoing] = []
+        refused: list[Rejection] = []
         for record in records:
-            each, _ = kept(record, 0, self.known, self._terms)
+            each, read = kept(record, 0, self.known, self._terms)
             if each is None:
                 self.counts["known"] += 1
                 continue
             self.counts["refused" if each.topic == EXCEPTIONS else "kept"] += 1
             left.append(each)
-            if each.topic == REFERENCE:
+            if isinstance(read, Rejection):
+                refused.append(read)
+            else:
                 assert each.key is not None  # it was made from what it is of
                 self.known.learn(each.key, each.value)
         offset = records[-1].offset + 1
@@ -104,6 +108,11 @@ class Keeper:
             [*(each for each in left if each.topic == REFERENCE), progress_record(offset)],
         )
         self.offset = offset
+        if refused:
+            log.warning(
+                "%d records of %s were refused, the first as %s: %s",
+                len(refused), ERP_MASTER, refused[0].code, refused[0].reason,
+            )  # fmt: skip
 
     async def _learn(self) -> None:
         end = await self._reference.end(REFERENCE)

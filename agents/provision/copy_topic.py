@@ -14,6 +14,7 @@ from msgspec import Struct
 from agents.provision.topics import configs, make_topics, partitions_of
 from streams.codec.decode import decode
 from streams.contract.events import Tick
+from streams.contract.reference import Reference
 from streams.contract.topics import changelog
 from streams.kafka.cluster import BrokerError, Cluster, bounds, read_to
 from streams.kafka.topic_check import command_to_set
@@ -125,9 +126,15 @@ def targets_of(
     all of them, so for each line it stays between the same events. It changes nothing for other
     lines in these partitions: source partitions are copied one after the other, so for lines copied
     before, the tick is in the past.
+
+    A reference record goes to all partitions: any may hold lines of its plant. One that comes again
+    from another source partition changes nothing.
     """
-    if is_tick(value, headers):
+    read = decode(value, headers, None)
+    if isinstance(read, Tick):
         return sorted(used)
+    if isinstance(read, Reference):
+        return range(partitions)
     number = partition_of(key, partitions)
     used.add(number)
     return (number,)

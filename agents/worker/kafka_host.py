@@ -117,8 +117,9 @@ class KafkaHost:
 
     def _master(self) -> KafkaReference:
         """Return an agent's way to master data, which the worker that leads the clock keeps."""
+        settings = self._settings
         made = KafkaReference(
-            self.cluster, self.outputs, self._settings.group, self._counts, self._leads
+            self.cluster, self.outputs, settings.group, self._counts, self._leads, settings.same_log
         )
         self._masters.append(made)
         return made

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streams.contract.topics import CLOCK, ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.fetched import record_of
 from streams.kafka.identity import identity
@@ -21,8 +21,6 @@ from streams.kafka.writer import (
 from streams.log.record import TP, Outgoing, Record, partition_of
 from streams.log.reference import Pair, ReferenceLog
 from streams.log.writing import Lost
-
-READ_TOPICS: Final = (ERP_MASTER, REFERENCE)
 
 
 class KafkaReference:
@@ -40,8 +38,12 @@ class KafkaReference:
         group: str,
         counts: Mapping[str, int],
         leads: Callable[[], bool],
+        same_log: bool = False,
     ) -> None:
-        """Take each topic's partition count, and what says whether this process has the office."""
+        """Take each topic's partition count, and what says whether this process has the office.
+
+        With `same_log` a `reference.v1` of another id is taken for a copy of the one before.
+        """
         self._cluster = cluster
         self._outputs = outputs
         self._id = f"{group}-reference"
@@ -49,6 +51,7 @@ class KafkaReference:
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
         self._counts = counts
         self._leads = leads
+        self._same_log = same_log
         self._reading = AsyncExitStack()
         self._reader: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -71,7 +74,9 @@ class KafkaReference:
             await stop(producer)
 
     async def identity(self) -> str:
-        """Return the id of the topic `reference.v1`."""
+        """Return the id of the topic `reference.v1`, nothing where another one may be a copy."""
+        if self._same_log:
+            return ""
         async with self._asking() as reader:
             return (await identity(reader, TopicPartition(REFERENCE, 0))).id.hex()
 
@@ -93,6 +98,7 @@ class KafkaReference:
             begin = (await reader.beginning_offsets([tp]))[tp]
             if start >= end or begin >= end:
                 return
+            reader.assign([tp])
             reader.seek(tp, max(start, begin))
             async for _, records in read_to(reader, {tp: end}):
                 yield [record_of(record) for record in records]
@@ -166,9 +172,7 @@ class KafkaReference:
         try:
             with translated_errors():
                 if self._reader is None:
-                    reader = await self._reading.enter_async_context(self._cluster.reader())
-                    reader.assign([TopicPartition(topic, 0) for topic in READ_TOPICS])
-                    self._reader = reader
+                    self._reader = await self._reading.enter_async_context(self._cluster.reader())
                 yield self._reader
         except Lost:
             reading, self._reading, self._reader = self._reading, AsyncExitStack(), None

@@ -107,7 +107,9 @@ async def test_what_a_source_says_is_in_its_plants_partitions_within_two_seconds
     ) == {key: offsets[key] for key in (b"line|P|L1", b"item|P|I")}
 
 
-async def test_a_refused_record_is_one_exception_and_the_others_go_on(broker: Broker) -> None:
+async def test_a_refused_record_is_one_exception_and_the_others_go_on(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
     log = LogReference(broker)
     say(broker, b"{", master("line", line="L1"), master("work_unit", line="L9", work_unit="W"))
     async with running(keep_reference(log, Terms())):
@@ -117,6 +119,8 @@ async def test_a_refused_record_is_one_exception_and_the_others_go_on(broker: Br
     assert [json.loads(record.value or b"")["id"] for record in found] == [
         "erp.master.v1/0/0", "erp.master.v1/0/2",
     ]  # fmt: skip
+    (said,) = caplog.messages
+    assert said.startswith("2 records of erp.master.v1 were refused, the first as malformed: ")
 
 
 async def test_all_of_the_master_data_said_again_changes_nothing(broker: Broker) -> None:

@@ -136,3 +136,10 @@ def test_a_tick_goes_where_its_lines_have_gone_and_nowhere_else() -> None:
     second = targets_of(b"DE01/L2", b"{}", (), 8, used)[0]
     assert first != second
     assert list(targets_of(None, tick, (), 8, used)) == sorted([first, second])
+
+
+def test_a_reference_record_goes_to_every_partition() -> None:
+    known = b'{"type":"reference.line.v1","source":"/lineside","plant":"P","data":{"line":"L"}}'
+    used: set[int] = set()
+    assert list(targets_of(b"line|P|L", known, (), 8, used)) == list(range(8))
+    assert used == set()

@@ -4,7 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from masters import known_after, master, refusal, take
+from masters import data_of, known_after, master, refusal, take
+from streams.codec.decode import decode
+from streams.contract.reference import Item, Reference
+from streams.contract.rejection import Rejection
+from streams.contract.topics import MES_EVENTS
 from tables.reference.keeping import Terms
 from tables.reference.known import Known
 
@@ -59,3 +63,24 @@ def test_the_reasons_of_the_page_are_those_that_are_given() -> None:
     ]
     assert [refusal(each) for each in given] == told
     assert take(master("line", **unit), Known()) is not None
+
+
+def test_the_worked_example_of_the_contract_is_what_happens() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "contract.md").read_text("utf-8")
+    known_everywhere = text.partition("\n## What is known everywhere\n")[2].partition("\n## ")[0]
+    (told,) = re.findall(r"```json\n(.*?)```", known_everywhere, re.DOTALL)
+    read = decode(told.encode(), (), MES_EVENTS)
+    assert isinstance(read, Reference)
+    assert (read.plant, read.id, read.seq) == ("DE01", ("M-100",), 4711)
+    assert isinstance(read.data, Item)
+    lines = [line for line in section("In five minutes").splitlines() if line.startswith("{")]
+    known = Known()
+    data_of(take(lines[0].encode(), known))
+    data_of(take(lines[1].encode(), known))
+    assert take(lines[1].encode(), known) is None
+    wrong = json.loads(lines[1])
+    wrong["data"]["conversions"] = {"g": 0}
+    assert refusal(take(json.dumps(wrong).encode(), known))
+    forged = decode(told.replace("/lineside", "/mes").encode(), (), MES_EVENTS)
+    assert isinstance(forged, Rejection)
+    assert f"exception `{forged.code}`: `{forged.reason}`" in known_everywhere
