@@ -3,7 +3,7 @@
 import re
 import tomllib
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -15,7 +15,24 @@ from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, OUTPUTS
 from streams.contract.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WINDOW, REVERSAL
 
 DOWNTIME: Final = "summary.downtime.v1"
-"""The summary that episodes feed."""
+MACHINE_STATE: Final = "summary.machine_state.v1"
+
+
+class Lasting(NamedTuple):
+    """A summary of what lasts: no event feeds it by itself. `event` is one that has its row."""
+
+    event: str
+    row: tuple[str, ...]
+    measures: tuple[str, ...]
+
+
+LASTING: Final = {
+    DOWNTIME: Lasting(
+        "downtime.started.v1", ("work_unit", "reason", "planned"), ("seconds", "stops")
+    ),
+    MACHINE_STATE: Lasting("machine.state.v1", ("work_unit", "state"), ("seconds",)),
+}
+"""The summaries that episodes feed, and that timelines of machine states do."""
 
 MEASURES_MAX: Final = 4
 """Of a row: compiled code keeps so many sums in each, and four are what any row has needed."""
@@ -99,11 +116,13 @@ def read_policy(toml: str) -> Policy:
     for name in policy.summaries:
         if name not in OUTPUTS or name == ERP_TRANSACTIONS:
             raise PolicyError(f"summary {name!r} has no topic of its name")
-    downtime = policy.summaries.get(DOWNTIME)
-    if downtime is None or downtime.inputs or downtime.measures != ("seconds", "stops"):
-        raise PolicyError(f"{DOWNTIME} must be there, without inputs, with seconds and stops")
-    if downtime.row != ("work_unit", "reason", "planned"):
-        raise PolicyError(f"{DOWNTIME}: the row must be work_unit, reason, planned")
+    for name, lasting in LASTING.items():
+        fed = policy.summaries.get(name)
+        if fed is None or fed.inputs or fed.measures != lasting.measures:
+            told = " and ".join(lasting.measures)
+            raise PolicyError(f"{name} must be there, without inputs, with {told}")
+        if fed.row != lasting.row:
+            raise PolicyError(f"{name}: the row must be {', '.join(lasting.row)}")
     return policy
 
 

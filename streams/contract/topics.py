@@ -14,6 +14,7 @@ SUMMARY_SCRAP: Final = "summary.scrap.v1"
 SUMMARY_PRODUCTION: Final = "summary.production.v1"
 SUMMARY_DOWNTIME: Final = "summary.downtime.v1"
 SUMMARY_MACHINE: Final = "summary.machine.v1"
+SUMMARY_MACHINE_STATE: Final = "summary.machine_state.v1"
 ERP_MASTER: Final = "erp.master.v1"
 REFERENCE: Final = "reference.v1"
 
@@ -189,6 +190,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
             (SUMMARY_PRODUCTION, "good, scrap, rework, by window"),
             (SUMMARY_DOWNTIME, "downtime and stops, by window"),
             (SUMMARY_MACHINE, "machine counts, by window"),
+            (SUMMARY_MACHINE_STATE, "how long machines were in each state, by window"),
         )
     ),
     Topic(

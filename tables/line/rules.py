@@ -7,7 +7,15 @@ from msgspec import Struct, field
 
 from streams.contract.events import TYPES
 from streams.contract.members import members
-from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import (
+    DOWNTIME,
+    LASTING,
+    MACHINE_STATE,
+    Policy,
+    Summary,
+    Transaction,
+    default_policy,
+)
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
@@ -126,6 +134,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     idle_grace: int
     breakdown: int
     episode_limit: int
+    state_limit: int
     future_max: int
     retention: int
     shorter_retention: int
@@ -139,6 +148,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     finals_place: int
     """Where final confirmations stand among equal ends: behind what goes to the ERP by window."""
     downtime: Kind
+    states: Kind
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -176,6 +186,7 @@ def rules_for(
         idle_grace=timing.idle_grace_seconds * SECOND,
         breakdown=timing.breakdown_seconds * SECOND,
         episode_limit=timing.episode_limit_seconds * SECOND,
+        state_limit=timing.state_limit_seconds * SECOND,
         future_max=timing.future_seconds_max * SECOND,
         retention=retention * SECOND,
         shorter_retention=min(timing.mes_retention_seconds, timing.machine_retention_seconds)
@@ -189,6 +200,7 @@ def rules_for(
         ),
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
+        states=next(kind for kind in kinds if kind.record == MACHINE_STATE),
         plans={
             struct: Plan(
                 event=event,
@@ -223,7 +235,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         row=entry.row,
         measures=entry.measures,
         erp=erp,
-        episodic=name == DOWNTIME,
+        episodic=name in LASTING,
         data=windowed_data(name, entry.row, entry.measures, erp),
     )
 

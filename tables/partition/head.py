@@ -25,9 +25,6 @@ the head; 4 has windows by their ends, and what contract v2 knows. See docs/upgr
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""
 
-FIRST_SHAPE: Final = 5
-"""Members of a shape in formats 1 and 2, which know of nothing that is gone."""
-
 NEVER: Final = -(2**63)
 """Before every instant."""
 
@@ -159,6 +156,6 @@ def _words(rules: Rules, topic: str) -> Words:
 
 
 def _stored(shape: Shape) -> list[Any]:
-    """Return a shape as lists; what is gone is left out where nothing is."""
+    """Return a shape as lists."""
     told: list[Any] = msgspec.to_builtins(shape)
-    return told if shape.gone else told[:FIRST_SHAPE]
+    return told

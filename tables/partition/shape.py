@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.values.instant import SECOND
 from tables.line.rules import Rules
@@ -34,6 +35,8 @@ class Shape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     gone: tuple[KindShape, ...] = ()
     """Record types that the policy no longer has. Their shorts stay theirs: lines that haven't been
     written since still have sums under them, and posting keys begin with them."""
+    state_limit: int = 0
+    """0: of a state that knows no timelines of machine states."""
 
 
 class Words(Struct, frozen=True):
@@ -72,6 +75,7 @@ def shape_of(rules: Rules) -> Shape:
         episode_limit=rules.episode_limit,
         retention=rules.retention,
         bucket=rules.bucket,
+        state_limit=rules.state_limit,
     )
 
 
@@ -91,7 +95,7 @@ def grown(before: Shape, now: Shape) -> Shape:
     """Return the shape of a state that goes on with new rules: `now`, and what is gone."""
     shorts = {kind.short for kind in now.kinds}
     gone = tuple(kind for kind in (*before.gone, *before.kinds) if kind.short not in shorts)
-    return Shape(now.kinds, now.grace, now.episode_limit, now.retention, now.bucket, gone)
+    return replace(now, gone=gone)
 
 
 def _lengths(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
@@ -100,6 +104,7 @@ def _lengths(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
     for name, was, is_ in (
         ("grace", before.grace, now.grace),
         ("episode_limit", before.episode_limit, now.episode_limit),
+        ("state_limit", before.state_limit or now.state_limit, now.state_limit),
         (f"{words.source}_retention", before.retention, now.retention),
         ("ledger_bucket", before.bucket, now.bucket),
     ):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from tables.line import episodes
+from streams.contract.topics import MACHINE_EVENTS
+from tables.line import episodes, states
 from tables.line.closing import due_of
 from tables.line.downtime import forget
 from tables.line.ledger import counts
@@ -21,7 +22,7 @@ from tables.partition.head import (
     read_head,
     shape_to_go_on_with,
 )
-from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, WINDOW
+from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, POINTS, WINDOW
 from tables.store.store import HEAD, Change, Changes
 
 if TYPE_CHECKING:
@@ -122,6 +123,10 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     prefix = FINAL + key + b"\0"
     for place, told in store.scan(prefix):
         stored.read_final(line, place[len(prefix) :], told)
+    if partition.topic == MACHINE_EVENTS:
+        prefix = POINTS + key + b"\0"
+        for place, told in store.scan(prefix):
+            stored.read_points(line, place[len(prefix) :], told, rules)
     _recall(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
@@ -162,6 +167,8 @@ def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         line.changed_episodes.clear()
         line.changed_pages.clear()
         line.changed_finals.clear()
+        if line.timelines is not None:
+            line.timelines.changed.clear()
     return made
 
 
@@ -188,6 +195,9 @@ def due(line: Line, rules: Rules) -> int:
     dues = [line.due, *line.pending.values()]
     limit = rules.episode_limit
     dues += [episodes.last_known(e, limit) + rules.retention + 1 for e in line.episodes.values()]
+    first = states.forgotten_next(line, rules)
+    if first < FOREVER:
+        dues.append(max(first + rules.retention + 1, line.sweep_due))
     if line.oldest_bucket < FOREVER:
         dues.append(max(line.oldest_bucket + rules.bucket + rules.retention, line.sweep_due))
     return min(dues, default=FOREVER)
@@ -206,6 +216,7 @@ def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Pl
     stored.put_pages(made, line, places)
     made.update(stored.episode_changes(line, line.changed_episodes))
     made.update(stored.final_changes(line))
+    made.update(stored.point_changes(line))
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
@@ -218,6 +229,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     limit = rules.episode_limit
     for name in [n for n, e in line.episodes.items() if episodes.last_known(e, limit) < oldest]:
         forget(line, name, rules)
+    states.forget(line, oldest, rules)
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER
