@@ -129,6 +129,15 @@ def forget(line: Line, oldest: int, rules: Rules) -> None:
             del timelines.units[work_unit]
 
 
+def written(line: Line) -> None:
+    """Note that the points are in the store as they are."""
+    timelines: Timelines | None = line.timelines
+    if timelines is not None:
+        timelines.changed.clear()
+        if not timelines.units:
+            line.timelines = None
+
+
 def forgotten_next(line: Line, rules: Rules) -> int:
     """Return the end of the state whose point goes first, `FOREVER` where there is none."""
     timelines: Timelines | None = line.timelines

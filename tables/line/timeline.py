@@ -79,6 +79,19 @@ class Timeline:
         for block in self.blocks:
             yield from zip(block.times, block.codes, strict=True)
 
+    def remembered(self, oldest: int, limit: int) -> Iterator[Point]:
+        """Yield the points whose state doesn't end before `oldest`."""
+        points = self.points()
+        point = next(points, None)
+        while point is not None:
+            following = next(points, None)
+            end = point[0] + limit
+            if following is not None:
+                end = min(end, following[0])
+            if end >= oldest:
+                yield point
+            point = following
+
     def around(self, at: int) -> tuple[Point | None, int]:
         """Return the last point at or before an instant, and the time of the first one past it."""
         which, place = self._place(at)
@@ -117,7 +130,7 @@ class Timeline:
         if not self.blocks:
             self.blocks.append(Block(at, array("q", [at]), bytearray([code])))
             return {at}
-        which = max(bisect_right(self.blocks, at, key=_base) - 1, 0)
+        which = self._block_for(at)
         block = self.blocks[which]
         times = block.times
         if at > times[-1] and len(times) >= BLOCK_POINTS and which + 1 == len(self.blocks):
@@ -176,8 +189,14 @@ class Timeline:
         """Return the block that an instant falls to, and how many of its points aren't past it."""
         if not self.blocks:
             return -1, 0
-        which = max(bisect_right(self.blocks, at, key=_base) - 1, 0)
+        which = self._block_for(at)
         return which, bisect_right(self.blocks[which].times, at)
+
+    def _block_for(self, at: int) -> int:
+        """Return the block that an instant falls to; most often it's the last one."""
+        if at >= self.blocks[-1].base:
+            return len(self.blocks) - 1
+        return max(bisect_right(self.blocks, at, key=_base) - 1, 0)
 
 
 class Timelines:

@@ -167,8 +167,7 @@ def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         line.changed_episodes.clear()
         line.changed_pages.clear()
         line.changed_finals.clear()
-        if line.timelines is not None:
-            line.timelines.changed.clear()
+        states.written(line)
     return made
 
 
