@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
@@ -26,6 +27,8 @@ from tables.report import conservation_check
 from tables.store.store import MemoryStore
 
 DAY = 86_400
+
+ROOT = Path(__file__).parents[2]
 
 Row = tuple[int, str, str, int]
 """(window start, state, seconds, revision)"""
@@ -183,6 +186,22 @@ def test_closing_everything_counts_to_the_end_of_the_window_that_holds_the_water
     assert rows(one.close()) == [
         (0, "Execute", "60", 0), (60, "Execute", "10", 0), (60, "Held", "50", 0),
     ]  # fmt: skip
+
+
+def test_the_example_of_the_contract_page_leads_to_what_it_says() -> None:
+    log = (ROOT / "docs" / "examples" / "machine-states.ndjson").read_bytes().splitlines()
+    one = bench()
+    assert [rows(one.send(each)) for each in log] == [
+        [],
+        [(0, "Execute", "40", 0)],
+        [(60, "Execute", "60", 0), (120, "Idle", "60", 0), (180, "Idle", "60", 0)],
+        [],
+        [
+            (60, "Execute", "-30", 3), (60, "Held", "30", 3),
+            (240, "Execute", "30", 0), (240, "Idle", "30", 0),
+        ],
+    ]  # fmt: skip
+    assert rows(one.close()) == [(300, "Execute", "30", 0), (300, "Stopped", "30", 0)]
 
 
 def test_rows_of_states_leave_behind_all_others_of_the_same_end() -> None:
