@@ -36,8 +36,10 @@ def learn(line: Line, work_unit: str, at: int, state: str, rules: Rules) -> None
             if before[1] == code:
                 begin = max(at, end)
             else:
-                _add(line, work_unit, before[1], at, end, -1, carrier, rules)
-        _add(line, work_unit, code, begin, upto, 1, carrier, rules)
+                for start, micros in overlaps(at, end, length):
+                    _add(line, (work_unit, STATES[before[1]]), start, -micros, carrier, rules)
+        for start, micros in overlaps(begin, upto, length):
+            _add(line, (work_unit, state), start, micros, carrier, rules)
         line.late_events += 1
     timelines.changed.update([(work_unit, base) for base in timeline.put(at, code)])
     timelines.until = max(timelines.until, at + limit)
@@ -53,25 +55,27 @@ def count(line: Line, opened: int, closed: int, rules: Rules) -> None:
     timelines: Timelines | None = line.timelines
     if timelines is None or closed <= opened or timelines.until <= opened:
         return
+    length = rules.states.length
     for work_unit, timeline in timelines.units.items():
-        if timeline.last + rules.state_limit > opened:
-            for begin, end, code in timeline.stretches(opened, closed, rules.state_limit):
-                _add(line, work_unit, code, begin, end, 1, None, rules)
+        if timeline.last + rules.state_limit <= opened:
+            continue
+        lasted: dict[tuple[int, int], int] = {}
+        for begin, end, code in timeline.stretches(opened, closed, rules.state_limit):
+            for start, micros in overlaps(begin, end, length):
+                lasted[start, code] = lasted.get((start, code), 0) + micros
+        for (start, code), micros in lasted.items():
+            _add(line, (work_unit, STATES[code]), start, micros, start + length, rules)
 
 
 def _add(
-    line: Line, work_unit: str, code: int, begin: int, end: int, sign: int, carrier: int | None,
-    rules: Rules,
-) -> None:  # fmt: skip
-    """Add a state's seconds to its rows; `carrier` None: each window carries its own."""
+    line: Line, members: tuple[str, str], start: int, micros: int, carrier: int, rules: Rules
+) -> None:
+    """Add to the row of a work unit and a state, of the window that begins at `start`."""
     kind = rules.states
-    members = work_unit, STATES[code]
-    where = sum_of(kind, 0)
-    for start, micros in overlaps(begin, end, kind.length):
-        row = row_of(line, kind.index, carrier or start + kind.length, (start, members), 1)
-        amount = sign * micros * BILLIONTHS_PER_MICRO
-        row.add(0, amount)
-        line.accepted[where] += amount
+    row = row_of(line, kind.index, carrier, (start, members), len(kind.measures))
+    amount = micros * BILLIONTHS_PER_MICRO
+    row.add(0, amount)
+    line.accepted[sum_of(kind, 0)] += amount
 
 
 def next_end(line: Line, opened: int, closed: int, rules: Rules) -> int:
