@@ -1,5 +1,6 @@
 """Compares a state stored in a changelog with the state that reprocessing gives."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,14 +17,14 @@ from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 from tables.partition.head import NEVER
 from tables.partition.partition import Counts, Partition
-from tables.partition.stored import EPISODE, WINDOW
+from tables.partition.stored import EPISODE, POINTS, WINDOW
 from tables.store.store import Store
 
 OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 
 Kind = Literal["counts", "state", "ledger"]
 
-OF_LINES: Final = (EPISODE, WINDOW)
+OF_LINES: Final = (EPISODE, WINDOW, POINTS)
 """Prefixes of keys in which the key of a line follows."""
 
 UNREADABLE: Final = (
@@ -124,7 +125,22 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
                     name += f" carried by {instant.text(carrier)}"
                 contents[name] = [*map(quantity.text, row.measures), row.count, *row.causes]
     contents.update(_episodes(line, rules))
+    contents.update(_timelines(line, rules))
     return contents
+
+
+def _timelines(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
+    """Yield how many points a work unit's machine states have that count, and a digest of them."""
+    units = {} if line.timelines is None else line.timelines.units
+    oldest = line.watermark - rules.retention
+    for unit, timeline in units.items():
+        points = hashlib.sha256()
+        count = 0
+        for point in timeline.remembered(oldest, rules.state_limit):
+            points.update(repr(point).encode())
+            count += 1
+        if count:
+            yield f"machine states of {unit}", f"{count}, {points.hexdigest()[:16]}"
 
 
 def _episodes(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:

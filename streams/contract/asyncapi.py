@@ -9,7 +9,7 @@ from streams.contract import reference_schemas, schemas
 from streams.contract.checks import CLASSES, remedies
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import Member, members
-from streams.contract.policy import OF_EPISODES, Policy, Summary, Transaction, default_policy
+from streams.contract.policy import LASTING, Policy, Summary, Transaction, default_policy
 from streams.contract.reference import KINDS
 from streams.contract.reference_key import EXTRA
 from streams.contract.schemas import NAME, PLACE, TIME, TIME_OUT, Schema, mapping
@@ -252,8 +252,8 @@ def _data(struct: type[Struct], entry: Transaction | Summary) -> Schema:
         if windowed and name in entry.measures:
             properties[name] = schemas.MEASURE_OUT
         elif name in schemas.ABOUT:
-            if name == "count" and struct.__name__ in OF_EPISODES:
-                continue  # seconds of episodes are no count of events
+            if name == "count" and struct.__name__ in LASTING:
+                continue  # seconds of what lasts are no count of events
             properties[name] = schemas.ABOUT[name]
         elif name == "event":
             if isinstance(entry, Transaction) and not entry.event:
@@ -271,7 +271,8 @@ def _sources(entry: Transaction | Summary) -> dict[str, list[Member]]:
     """Return what a member is in each of the events that have it, by its name."""
     left_out = entry.leave_out if isinstance(entry, Transaction) else ()
     found: dict[str, list[Member]] = {}
-    for event in entry.inputs or ("downtime.started.v1",):  # summaries of episodes
+    lasting = [each.event for each in LASTING.values() if each.row == entry.row]
+    for event in entry.inputs or lasting:  # a summary of what lasts has no inputs
         for member in members(TYPES[event].__annotations__["data"]):
             if member.name not in left_out:
                 found.setdefault(member.name, []).append(member)

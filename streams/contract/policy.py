@@ -3,7 +3,7 @@
 import re
 import tomllib
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -16,12 +16,25 @@ from streams.contract.transactions import COMMON, EXCEPTION, NOTIFICATION, OF_WI
 
 DOWNTIME: Final = "summary.downtime.v1"
 AVAILABILITY: Final = "summary.availability.v1"
+MACHINE_STATE: Final = "summary.machine_state.v1"
 
-OF_EPISODES: Final = {
-    DOWNTIME: (("work_unit", "reason", "planned"), ("seconds", "stops")),
-    AVAILABILITY: (("work_unit",), ("down", "planned_down")),
+
+class Lasting(NamedTuple):
+    """A summary of what lasts: no event feeds it by itself. `event` is one that has its row."""
+
+    event: str
+    row: tuple[str, ...]
+    measures: tuple[str, ...]
+
+
+LASTING: Final = {
+    DOWNTIME: Lasting(
+        "downtime.started.v1", ("work_unit", "reason", "planned"), ("seconds", "stops")
+    ),
+    AVAILABILITY: Lasting("downtime.started.v1", ("work_unit",), ("down", "planned_down")),
+    MACHINE_STATE: Lasting("machine.state.v1", ("work_unit", "state"), ("seconds",)),
 }
-"""The summaries that episodes feed, and no event by itself: their rows and measures."""
+"""The summaries that episodes feed, and those that timelines of machine states do."""
 
 MEASURES_MAX: Final = 4
 """Of a row: compiled code keeps so many sums in each, and four are what any row has needed."""
@@ -105,13 +118,13 @@ def read_policy(toml: str) -> Policy:
     for name in policy.summaries:
         if name not in OUTPUTS or name == ERP_TRANSACTIONS:
             raise PolicyError(f"summary {name!r} has no topic of its name")
-    for name, (row, measures) in OF_EPISODES.items():
+    for name, lasting in LASTING.items():
         fed = policy.summaries.get(name)
-        if fed is None or fed.inputs or fed.measures != measures:
-            told = " and ".join(measures)
+        if fed is None or fed.inputs or fed.measures != lasting.measures:
+            told = " and ".join(lasting.measures)
             raise PolicyError(f"{name} must be there, without inputs, with {told}")
-        if fed.row != row:
-            raise PolicyError(f"{name}: the row must be {', '.join(row)}")
+        if fed.row != lasting.row:
+            raise PolicyError(f"{name}: the row must be {', '.join(lasting.row)}")
     return policy
 
 

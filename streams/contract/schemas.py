@@ -79,6 +79,7 @@ ABOUT: Final[dict[str, Schema]] = {
     "count": {"type": "integer", "description": "accepted events; a reversal counts -1"},
     "causes": {"type": "array", "items": NAME, "minItems": 1, "maxItems": CAUSES_MAX},
     "cause_count": {"type": "integer", "minimum": 1},
+    "document_date": DATE_OUT,
     "posting_date": DATE_OUT,
 }
 """What outgoing records say of themselves, beside the members of events: each is always there."""

@@ -15,6 +15,7 @@ SUMMARY_PRODUCTION: Final = "summary.production.v1"
 SUMMARY_DOWNTIME: Final = "summary.downtime.v1"
 SUMMARY_AVAILABILITY: Final = "summary.availability.v1"
 SUMMARY_MACHINE: Final = "summary.machine.v1"
+SUMMARY_MACHINE_STATE: Final = "summary.machine_state.v1"
 ERP_MASTER: Final = "erp.master.v1"
 REFERENCE: Final = "reference.v1"
 
@@ -191,6 +192,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
             (SUMMARY_DOWNTIME, "downtime and stops, by window"),
             (SUMMARY_AVAILABILITY, "how long work units stood still, by window"),
             (SUMMARY_MACHINE, "machine counts, by window"),
+            (SUMMARY_MACHINE_STATE, "how long machines were in each state, by window"),
         )
     ),
     Topic(

@@ -9,7 +9,7 @@ from streams.contract.transactions import SOURCE
 from streams.log.record import Outgoing
 from streams.values import instant, sums, writer
 from streams.values.cache import keep
-from tables.line import windows
+from tables.line import states, windows
 from tables.line.downtime import count_live_episodes
 from tables.line.enriching import more_of
 from tables.line.finals import send_finals
@@ -56,10 +56,11 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
     if watermark < line.due:
         return
     furthest = line.furthest
-    if line.live:
+    if line.live or line.timelines is not None:
         length = rules.downtime.length
         opened = max(before - before % length, line.closed_to)
         count_live_episodes(line, opened, furthest - furthest % length, rules)
+        states.count(line, opened, furthest - furthest % length, rules)
     closing = []
     kinds, every = rules.kinds, line.windows
     for index in range(len(kinds)):
@@ -109,6 +110,8 @@ def next_due(line: Line, rules: Rules) -> int:
         length = rules.downtime.length
         counted = max(line.furthest, line.closed_to)
         due = min(due, counted - counted % length + length)
+    if line.timelines is not None:
+        due = min(due, states.next_due(line, rules))
     return due if due == windows.FOREVER else due + line.timings.grace
 
 

@@ -34,6 +34,7 @@ cdef class Line:
     cdef public int64_t refused_events
     cdef public int64_t corrections
     cdef public str state
+    cdef public object timelines
     cdef public int64_t next_page
     cdef public tuple leaving
     cdef public dict changed_pages

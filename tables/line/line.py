@@ -11,6 +11,7 @@ from tables.line.kept import Kept
 from tables.line.periods import Boundary, Period, Timings, base_period, base_timings, periods_of
 from tables.line.rules import SHARED_PAGES, Kind, Rules
 from tables.line.standstill import Standstill
+from tables.line.timeline import Timelines
 from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
@@ -18,7 +19,7 @@ STATE: Final = (
     "emitted",
     "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
-    "state", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
+    "state", "timelines", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip
 """The members of a line that tell one from another."""
 
@@ -77,6 +78,8 @@ class Line:
         opened: they are for people to look at, and aren't stored."""
         self.state = ""
         """The last machine state heard, for people to look at; no total depends on it."""
+        self.timelines: Timelines | None = None
+        """The machine states of its work units; None: none is known."""
         self.next_page = SHARED_PAGES
         """The page of the next row that gets one of its own."""
         self.leaving: tuple[tuple[int, int], list[RowKey]] = ((-1, 0), [])

@@ -5,7 +5,7 @@ from itertools import islice
 
 from streams.contract.transactions import row_text, windowed_key
 from streams.log.record import Outgoing
-from tables.line import episodes, windows
+from tables.line import episodes, states, windows
 from tables.line.closing import close
 from tables.line.downtime import count_live_episodes
 from tables.line.finals import send_finals, send_first_finals
@@ -24,8 +24,9 @@ def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
             if end <= furthest:
                 rows += len(each)
     rows += sum(len(each) for end, each in line.finals.items() if end <= furthest)
-    if line.live:
+    if line.live or line.timelines is not None:
         opened, closed = _downtime_between(line, furthest, rules)
+        rows += states.rows_to_come(line, opened, closed, rules, rows_max)
         rows += 2 * episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
 
@@ -51,14 +52,16 @@ def close_some(
     while rows_max > 0:
         next_ends = [*islice(to_come, 1)]
         next_ends += episodes.next_end(line.episodes, line.live, opened, closed, rules)
-        if not next_ends:
-            return
+        next_ends.append(states.next_end(line, opened, closed, rules))
         end = min(next_ends)
+        if end == windows.FOREVER:
+            return
         if to_come and to_come[0] == end:
             to_come.popleft()
-        if line.live and opened < end:
+        if (line.live or line.timelines is not None) and opened < end:
             upto = min(end - end % kind.length, closed)
             count_live_episodes(line, opened, upto, rules)
+            states.count(line, opened, upto, rules)
             line.closed_to = opened = max(opened, upto)
         for each in rules.kinds:
             if each.place > rules.finals_place and end in line.finals:
@@ -106,13 +109,14 @@ def _downtime_between(line: Line, furthest: int, rules: Rules) -> tuple[int, int
 def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     """Close every window that is open, as at the end of a replay; nothing else becomes due.
 
-    Nothing lies past the windows that hold the watermark; an episode that is still open counts up
-    to the end of that window.
+    Nothing lies past the windows that hold the watermark; an episode or a machine state that still
+    lasts counts up to the end of that window.
     """
     length = rules.downtime.length
     opened = counted_to(line, rules.downtime)
     closed = line.closed_to = line.watermark - line.watermark % length + length
     count_live_episodes(line, opened, closed, rules)
+    states.count(line, opened, closed, rules)
     closing: list[tuple[int, int, Kind | None]] = [
         (end, kind.place, kind)
         for kind, carried in zip(rules.kinds, line.windows, strict=True)

@@ -10,7 +10,8 @@ from streams.contract.members import members
 from streams.contract.policy import (
     AVAILABILITY,
     DOWNTIME,
-    OF_EPISODES,
+    LASTING,
+    MACHINE_STATE,
     Policy,
     Summary,
     Transaction,
@@ -134,6 +135,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     idle_grace: int
     breakdown: int
     episode_limit: int
+    state_limit: int
     future_max: int
     retention: int
     shorter_retention: int
@@ -148,6 +150,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Where final confirmations stand among equal ends: behind what goes to the ERP by window."""
     downtime: Kind
     availability: Kind
+    states: Kind
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -185,6 +188,7 @@ def rules_for(
         idle_grace=timing.idle_grace_seconds * SECOND,
         breakdown=timing.breakdown_seconds * SECOND,
         episode_limit=timing.episode_limit_seconds * SECOND,
+        state_limit=timing.state_limit_seconds * SECOND,
         future_max=timing.future_seconds_max * SECOND,
         retention=retention * SECOND,
         shorter_retention=min(timing.mes_retention_seconds, timing.machine_retention_seconds)
@@ -199,6 +203,7 @@ def rules_for(
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
         availability=next(kind for kind in kinds if kind.record == AVAILABILITY),
+        states=next(kind for kind in kinds if kind.record == MACHINE_STATE),
         plans={
             struct: Plan(
                 event=event,
@@ -233,7 +238,7 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         row=entry.row,
         measures=entry.measures,
         erp=erp,
-        episodic=name in OF_EPISODES,
+        episodic=name in LASTING,
         data=windowed_data(name, entry.row, entry.measures, erp),
     )
 

@@ -11,7 +11,7 @@ from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
-from tables.line import adding, closing, finals, ledger, sending
+from tables.line import adding, closing, finals, ledger, sending, states
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
@@ -315,9 +315,10 @@ class Batch:
             self.out.append(holds.outgoing_of(line, held, told))
             learning.learn(self, told)
         elif plan.state_field != _NO_FIELD:
-            state = scanning.span_at(event, plan.state_field)
-            if not spans.is_text(state, line.state):
-                line.state = spans.text_of(state)
+            line.state = spans.text_of(scanning.span_at(event, plan.state_field))
+            unit = spans.text_of(scanning.span_at(event, plan.work_unit_field))
+            states.learn(line, unit, event.time, line.state, self.rules)
+            self.changed = max(self.changed, len(line.changed_pages))
 
     def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
         """Return whether an accepted event sends nothing to the ERP, or not yet: then it's parked."""
@@ -493,7 +494,7 @@ class Batch:
                 rows += len(each)
         for waiting in line.finals.values():
             rows += len(waiting)
-        if rows <= self.rows_max and not line.live:
+        if rows <= self.rows_max and not line.live and line.timelines is None:
             return False
         return crowded(line, watermark, self.rules, self.rows_max)
 

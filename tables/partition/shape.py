@@ -39,6 +39,8 @@ class Shape(Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
     written since still have sums under them, and posting keys begin with them."""
     by_window: tuple[str, ...] | None = None
     """Record types for the ERP that go by window in the settings; None: those of `kinds`."""
+    state_limit: int = 0
+    """0: of a state that knows no timelines of machine states."""
 
 
 class Words(Struct, frozen=True):
@@ -78,6 +80,7 @@ def shape_of(rules: Rules) -> Shape:
         retention=rules.retention,
         bucket=rules.bucket,
         by_window=tuple(sorted(rules.by_window)),
+        state_limit=rules.state_limit,
     )
 
 
@@ -137,6 +140,7 @@ def _lengths(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
     for name, was, is_ in (
         ("grace", before.grace, now.grace),
         ("episode_limit", before.episode_limit, now.episode_limit),
+        ("state_limit", before.state_limit or now.state_limit, now.state_limit),
         ("ledger_bucket", before.bucket, now.bucket),
     ):
         if was != is_:

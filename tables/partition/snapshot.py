@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tables.line import episodes, memory
+from streams.contract.topics import MACHINE_EVENTS
+from tables.line import episodes, memory, states
 from tables.line.closing import due_of
 from tables.line.downtime import take_over
 from tables.line.ledger import counts
@@ -25,7 +26,7 @@ from tables.partition.head import (
     shape_to_go_on_with,
 )
 from tables.partition.shape import Shape, rows_before
-from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, WINDOW
+from tables.partition.stored import EPISODE, EXPIRY, FINAL, LINE, POINTS, WINDOW
 from tables.store.store import HEAD, Change, Changes
 
 if TYPE_CHECKING:
@@ -132,6 +133,10 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     prefix = FINAL + key + b"\0"
     for place, told in store.scan(prefix):
         stored.read_final(line, place[len(prefix) :], told)
+    if partition.topic == MACHINE_EVENTS:
+        prefix = POINTS + key + b"\0"
+        for place, told in store.scan(prefix):
+            stored.read_points(line, place[len(prefix) :], told, rules)
     _recall(line, rules)
     if line.old_layout:
         stored.set_reach(line, line.watermark, partition.retention_before)
@@ -175,6 +180,7 @@ def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         line.changed_episodes.clear()
         line.changed_pages.clear()
         line.changed_finals.clear()
+        states.written(line)
     return made
 
 
@@ -201,6 +207,9 @@ def due(line: Line, rules: Rules) -> int:
     dues = [line.due]
     if line.episodes:
         dues.append(memory.forgotten_next(line, rules.episode_limit) + rules.retention + 1)
+    first = states.forgotten_next(line, rules)
+    if first < FOREVER:
+        dues.append(max(first + rules.retention + 1, line.sweep_due))
     if line.oldest_bucket < FOREVER:
         dues.append(max(line.oldest_bucket + rules.bucket + rules.retention, line.sweep_due))
     return min(dues, default=FOREVER)
@@ -219,6 +228,7 @@ def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Pl
     stored.put_pages(made, line, places)
     made.update(stored.episode_changes(line, line.changed_episodes))
     made.update(stored.final_changes(line))
+    made.update(stored.point_changes(line))
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
@@ -229,6 +239,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     rules = partition.rules
     oldest = line.watermark - rules.retention
     memory.forget_all(line, oldest, rules)
+    states.forget(line, oldest, rules)
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from tables.line.packed import rows_bytes, sums_bytes
 from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
+from tables.line.timeline import Block, Timeline, Timelines
 from tables.line.windows import RowKey
 from tables.store.store import Change, Changes
 
@@ -27,9 +29,10 @@ EPISODE: Final = b"e"
 WINDOW: Final = b"w"
 FINAL: Final = b"f"
 EXPIRY: Final = b"x"
-"""Prefixes: lines, episodes, windows, final confirmations that wait, and which ledger entries
-expire when. A line's keys go on
-with its Kafka key and a zero byte. The head has a key, the ledger a prefix of its own."""
+POINTS: Final = b"m"
+"""Prefixes: lines, episodes, windows, final confirmations that wait, which ledger entries expire
+when, and points of machine states. A line's keys go on with its Kafka key and a zero byte. The head
+has a key, the ledger a prefix of its own."""
 
 EXPIRING_BYTES: Final = 64 << 10
 """So many bytes of keys that expire are one value, about."""
@@ -195,6 +198,38 @@ def read_final(line: Line, key: bytes, stored: bytes) -> None:
     end = instant_of(key[:8])
     waiting = msgspec.msgpack.decode(stored, type=Kept)
     line.finals.setdefault(end, {})[key[8:].decode()] = waiting
+
+
+def point_changes(line: Line) -> Iterator[Change]:
+    """Yield what is to be stored of the blocks of machine states that have changed.
+
+    A block: [times, each the distance to the one before it, and their states].
+    """
+    if line.timelines is None:
+        return
+    for unit, base in line.timelines.changed:
+        timeline = line.timelines.units.get(unit)
+        block = None if timeline is None else timeline.block(base)
+        key = POINTS + line.key + b"\0" + unit.encode() + b"\0" + instant_bytes(base)
+        if block is None:
+            yield key, None
+        else:
+            times = [0, *block.times]
+            yield key, _encode([[b - a for a, b in pairwise(times)], bytes(block.codes)])
+
+
+def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:
+    """Put a block of points into its line; they come in order.
+
+    `key` is what follows the line's key and its zero byte.
+    """
+    distances, codes = _decode(stored)
+    if line.timelines is None:
+        line.timelines = Timelines()
+    timeline = line.timelines.units.setdefault(key[:-9].decode(), Timeline())
+    times = array("q", accumulate(distances))
+    timeline.blocks.append(Block(instant_of(key[-8:]), times, bytearray(codes)))
+    line.timelines.until = max(line.timelines.until, times[-1] + rules.state_limit)
 
 
 def read_rows(

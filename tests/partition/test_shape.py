@@ -19,7 +19,7 @@ from departed import Records, by_line
 from draws import logs, timings
 from logs import random_log
 from runs import At, Bench, Taken, confirmed, consumed, new_task, placed, value_of, watched
-from streams.contract.policy import OF_EPISODES, Policy, default_policy
+from streams.contract.policy import LASTING, Policy, default_policy
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Outgoing, Record
 from tables.line.conservation import balances
@@ -234,7 +234,7 @@ def policy_without(records: Sequence[str], rework: bool = True) -> Policy:
     return replace(policy, summaries=summaries, transactions=transactions)
 
 
-MAY_BE_NEW = [kind.record for kind in rules_for(MES_EVENTS).kinds if kind.record not in OF_EPISODES]
+MAY_BE_NEW = [kind.record for kind in rules_for(MES_EVENTS).kinds if kind.record not in LASTING]
 
 
 def fed_by(policy: Policy, sums: Counter[rows.Row]) -> Counter[rows.Row]:

@@ -1,0 +1,217 @@
+"""The points of one work unit's machine states, by time, in blocks that are stored one by one."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import Final
+
+from tables.line.windows import FOREVER, LONG_AGO
+
+STATES: Final = (
+    "Stopped", "Starting", "Idle", "Suspended", "Execute", "Stopping", "Aborting", "Aborted",
+    "Holding", "Held", "Unholding", "Suspending", "Unsuspending", "Resetting", "Completing",
+    "Complete", "Clearing",
+)  # fmt: skip
+"""By their codes, in memory and in stores: a new state goes to the end."""
+
+CODES: Final = {name: code for code, name in enumerate(STATES)}
+
+BLOCK_POINTS: Final = 128
+"""Of a block at most: a new point writes its block again, some 700 bytes."""
+
+Point = tuple[int, int]
+"""(time, code of the state)"""
+
+
+class Block:
+    """Points that follow one another: 9 bytes each.
+
+    `base` tells the blocks of a timeline apart. None of its points lies before it, and none at or
+    past the base of the next block.
+    """
+
+    __slots__ = ("base", "codes", "times")
+
+    def __init__(self, base: int, times: array[int], codes: bytearray) -> None:
+        self.base = base
+        self.times = times
+        self.codes = codes
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Block):
+            return NotImplemented
+        return self.times == other.times and self.codes == other.codes
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+
+_base = attrgetter("base")
+
+
+class Timeline:
+    """Points by time, one at an instant; there is always one, but while it's made."""
+
+    __slots__ = ("blocks",)
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Timeline):
+            return NotImplemented
+        return [*self.points()] == [*other.points()]
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __len__(self) -> int:
+        return sum(len(block.times) for block in self.blocks)
+
+    @property
+    def last(self) -> int:
+        """The time of the last point."""
+        return self.blocks[-1].times[-1]
+
+    def points(self) -> Iterator[Point]:
+        """Yield the points."""
+        for block in self.blocks:
+            yield from zip(block.times, block.codes, strict=True)
+
+    def remembered(self, oldest: int, limit: int) -> Iterator[Point]:
+        """Yield the points whose state doesn't end before `oldest`."""
+        points = self.points()
+        point = next(points, None)
+        while point is not None:
+            following = next(points, None)
+            end = point[0] + limit
+            if following is not None:
+                end = min(end, following[0])
+            if end >= oldest:
+                yield point
+            point = following
+
+    def around(self, at: int) -> tuple[Point | None, int]:
+        """Return the last point at or before an instant, and the time of the first one past it."""
+        which, place = self._place(at)
+        if which < 0:
+            return None, FOREVER
+        block = self.blocks[which]
+        before = (block.times[place - 1], block.codes[place - 1]) if place else None
+        if place < len(block.times):
+            return before, block.times[place]
+        following = self.blocks[which + 1 : which + 2]
+        return before, following[0].times[0] if following else FOREVER
+
+    def stretches(self, begin: int, end: int, limit: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (from, to, code) for each state that lasts between two instants.
+
+        A state lasts until the next point, for `limit` at most.
+        """
+        which, place = self._place(begin)
+        place = max(place - 1, 0)
+        while 0 <= which < len(self.blocks):
+            block, which = self.blocks[which], which + 1
+            times = block.times
+            following = self.blocks[which].times[0] if which < len(self.blocks) else FOREVER
+            for index in range(place, len(times)):
+                start = times[index]
+                if start >= end:
+                    return
+                until = times[index + 1] if index + 1 < len(times) else following
+                since, upto = max(start, begin), min(until, start + limit, end)
+                if since < upto:
+                    yield since, upto, block.codes[index]
+            place = 0
+
+    def put(self, at: int, code: int) -> set[int]:
+        """Add a point, or replace that at its time; return the bases of the blocks that change."""
+        if not self.blocks:
+            self.blocks.append(Block(at, array("q", [at]), bytearray([code])))
+            return {at}
+        which = self._block_for(at)
+        block = self.blocks[which]
+        times = block.times
+        if at > times[-1] and len(times) >= BLOCK_POINTS and which + 1 == len(self.blocks):
+            self.blocks.append(Block(at, array("q", [at]), bytearray([code])))
+            return {at}
+        changed = {block.base}
+        place = bisect_left(times, at)
+        if place < len(times) and times[place] == at:
+            block.codes[place] = code
+            return changed
+        times.insert(place, at)
+        block.codes.insert(place, code)
+        if at < block.base:
+            block.base = at
+            changed.add(at)
+        if len(times) > BLOCK_POINTS:
+            half = BLOCK_POINTS // 2
+            later = Block(times[half], times[half:], block.codes[half:])
+            del times[half:], block.codes[half:]
+            self.blocks.insert(which + 1, later)
+            changed.add(later.base)
+        return changed
+
+    def first_end(self, limit: int) -> int:
+        """Return the end of the first point's state."""
+        first = self.blocks[0].times[0]
+        return min(self.around(first)[1], first + limit)
+
+    def forget(self, oldest: int, limit: int) -> set[int]:
+        """Drop the points whose state ends before `oldest`; return the bases of what changes."""
+        changed = set()
+        while self.blocks and self.first_end(limit) < oldest:
+            block = self.blocks[0]
+            changed.add(block.base)
+            times = block.times
+            following = self.blocks[1].times[0] if len(self.blocks) > 1 else FOREVER
+            gone = 0
+            for index, start in enumerate(times):
+                until = times[index + 1] if index + 1 < len(times) else following
+                if min(until, start + limit) >= oldest:
+                    break
+                gone += 1
+            del times[:gone], block.codes[:gone]
+            if not times:
+                del self.blocks[0]
+        return changed
+
+    def block(self, base: int) -> Block | None:
+        """Return the block that a base tells of."""
+        which = bisect_left(self.blocks, base, key=_base)
+        if which < len(self.blocks) and self.blocks[which].base == base:
+            return self.blocks[which]
+        return None
+
+    def _place(self, at: int) -> tuple[int, int]:
+        """Return the block that an instant falls to, and how many of its points aren't past it."""
+        if not self.blocks:
+            return -1, 0
+        which = self._block_for(at)
+        return which, bisect_right(self.blocks[which].times, at)
+
+    def _block_for(self, at: int) -> int:
+        """Return the block that an instant falls to; most often it's the last one."""
+        if at >= self.blocks[-1].base:
+            return len(self.blocks) - 1
+        return max(bisect_right(self.blocks, at, key=_base) - 1, 0)
+
+
+class Timelines:
+    """The timelines of a line's work units."""
+
+    __slots__ = ("changed", "units", "until")
+
+    def __init__(self) -> None:
+        self.units: dict[str, Timeline] = {}
+        self.until = LONG_AGO
+        """No state lasts longer than to here."""
+        self.changed: set[tuple[str, int]] = set()
+        """(work unit, base) of the blocks that differ from the store."""
+
+    def __eq__(self, other: object) -> bool:
+        return self.units == other.units if isinstance(other, Timelines) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
