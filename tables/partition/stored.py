@@ -90,7 +90,7 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]]) -> Lin
 
 def is_first_line(stored: bytes) -> bool:
     """Return whether a line of format 3 was written before contract v2."""
-    return len(_decode(stored)) <= FIRST_LINE
+    return stored[0] & 0x0F <= FIRST_LINE  # a short list of MessagePack begins with its length
 
 
 def first_line_bytes(line: Line, rules: Rules) -> bytes:
