@@ -144,7 +144,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     lengths: tuple[int, ...]
     kinds: tuple[Kind, ...]
     downtime: Kind
-    availability: Kind
+    availability: Kind | None
+    """None where a policy doesn't send it"""
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -189,7 +190,7 @@ def rules_for(
         kinds=kinds,
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
-        availability=next(kind for kind in kinds if kind.record == AVAILABILITY),
+        availability=next((kind for kind in kinds if kind.record == AVAILABILITY), None),
         plans={
             struct: Plan(
                 event=event,

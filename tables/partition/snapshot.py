@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from tables.line import episodes, memory
-from tables.line.downtime import closed_to, take_over
+from tables.line.downtime import accept_rows, closed_to, take_over_standstill
 from tables.line.ledger import entry_time
 from tables.line.line import Line
 from tables.line.maintenance import may_become_due, next_due
@@ -126,7 +126,8 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
         stored.read_rows(line, place[len(prefix) :], told, rules.kinds_by_short)
     _recall(line, rules)
     if stored.is_first_line(value):
-        take_over(line, rules)
+        accept_rows(line, rules)
+    take_over_standstill(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
     return line

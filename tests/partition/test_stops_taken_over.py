@@ -3,8 +3,10 @@
 from typing import Any
 
 from msgspec.msgpack import decode, encode
+from msgspec.structs import replace
 
 from runs import START, Bench, classified, consumed, ended, event, started
+from streams.contract.policy import AVAILABILITY, default_policy
 from tables.line.conservation import balances
 from tables.line.rules import Timing
 from tables.partition.stored import EPISODE, FIRST_EPISODE, FIRST_LINE, LINE, WINDOW
@@ -94,6 +96,19 @@ def test_what_was_told_under_the_key_of_that_time_is_taken_back_under_it() -> No
         (left,) = bench.send(event_)
         assert left["id"] == "rv:mn:DE01/L1:EP1"
         assert left["data"]["reverses"] == "mn:DE01/L1:EP1"
+
+
+def test_a_policy_without_availability_goes_on_and_may_take_it_up_later() -> None:
+    policy = default_policy()
+    summaries = {name: one for name, one in policy.summaries.items() if name != AVAILABILITY}
+    bench = Bench(policy=replace(policy, summaries=summaries))
+    left = bench.send(started(30), ended(70)) + bench.tick(200)
+    assert of(left, "downtime") == [(0, "30", "1"), (0, "10", "0")]
+    assert of(left, "availability") == []
+    later = Bench()
+    later.store, later.sent = bench.store, bench.sent
+    later.reopen()
+    assert of(later.tick(1_000), "availability") == [(3, "30", "0"), (2, "10", "0")]
 
 
 def test_a_stop_in_windows_of_a_line_that_was_silent_since_is_no_loss() -> None:
