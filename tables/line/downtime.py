@@ -21,7 +21,8 @@ def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
     stops = episodes.learnt(before, after, closed, kind.length, limit)
     stood = _stood_learnt(line, name, before, after, closed, rules)
     _carry(line, kind, stops, quantity.SCALE)
-    _carry(line, rules.availability, stood, BILLIONTHS_PER_MICRO)
+    if rules.availability is not None:
+        _carry(line, rules.availability, stood, BILLIONTHS_PER_MICRO)
     line.late_events += bool(stops or stood)
     line.episodes[name] = after
     line.changed_episodes.add(name)
@@ -57,7 +58,7 @@ def _stood_learnt(
         for other in (around.between(since, upto) if around is not None else ())
         if other != name
     ]
-    length = rules.availability.length
+    length = rules.downtime.length
     old, new = (standstill.standing([*others, span], length) for span in spans)
     gained: Gained = {}
     for window in sorted(old.keys() | new.keys()):
@@ -108,14 +109,15 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
             stood.setdefault(episode.work_unit, []).append(span)
         if until <= closed and start < closed:
             line.live.discard(name)
+    if rules.availability is not None:
+        _count_standing(line, stood, rules.availability)
+
+
+def _count_standing(line: Line, stood: dict[str, list[Span]], kind: Kind) -> None:
     for work_unit, spans in stood.items():
-        _count_standing(line, work_unit, spans, rules.availability)
-
-
-def _count_standing(line: Line, work_unit: str, spans: list[Span], kind: Kind) -> None:
-    for window, (down, planned) in standstill.standing(spans, kind.length).items():
-        down, planned = down * BILLIONTHS_PER_MICRO, planned * BILLIONTHS_PER_MICRO
-        _add(line, kind, window + kind.length, (window, (work_unit,)), down, planned)
+        for window, (down, planned) in standstill.standing(spans, kind.length).items():
+            down, planned = down * BILLIONTHS_PER_MICRO, planned * BILLIONTHS_PER_MICRO
+            _add(line, kind, window + kind.length, (window, (work_unit,)), down, planned)
 
 
 def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
@@ -146,22 +148,29 @@ def _add(
     line.accepted[sum_of(kind, 1)] += second
 
 
-def take_over(line: Line, rules: Rules) -> None:
-    """Give a line that was written before contract v2 what it lacks.
-
-    Downtime is accepted by what is added to rows. The closed windows of the episodes that are
-    remembered gain how long their work units stood still.
-    """
-    kind, closed = rules.downtime, counted_to(line, rules.downtime)
+def accept_rows(line: Line, rules: Rules) -> None:
+    """Accept what has been added to rows of downtime: before contract v2 it wasn't noted."""
+    kind = rules.downtime
     rows = [row for carried in line.windows[kind.index].values() for row in carried.values()]
     for slot in range(len(kind.measures)):
         sum_ = sum_of(kind, slot)
         line.accepted[sum_] = line.emitted[sum_] + sum(row.measures[slot] for row in rows)
+
+
+def take_over_standstill(line: Line, rules: Rules) -> None:
+    """Let closed windows gain how long work units stood still, if that was never counted.
+
+    So it is where an earlier version, or another policy, has counted the episodes that are
+    remembered. What was counted of any is above 0.
+    """
+    kind, closed = rules.availability, counted_to(line, rules.downtime)
+    if kind is None or any(line.accepted[sum_of(kind, slot)] for slot in range(len(kind.measures))):
+        return
     for work_unit, around in line.standstills.items():
         spans = [
             _clipped(line.episodes[name], start, closed, rules.episode_limit)
             for start, name in around.names
         ]
-        stood = standstill.standing(spans, rules.availability.length)
+        stood = standstill.standing(spans, kind.length)
         gained: Gained = {(window, (work_unit,)): lasted for window, lasted in stood.items()}
-        _carry(line, rules.availability, gained, BILLIONTHS_PER_MICRO)
+        _carry(line, kind, gained, BILLIONTHS_PER_MICRO)

@@ -149,8 +149,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     finals_place: int
     """Where final confirmations stand among equal ends: behind what goes to the ERP by window."""
     downtime: Kind
-    availability: Kind
-    states: Kind
+    availability: Kind | None
+    states: Kind | None
+    """None where a policy doesn't send it, as before it"""
     plans: dict[type, Plan]
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
@@ -202,8 +203,8 @@ def rules_for(
         ),
         kinds_by_short={kind.short.encode(): kind for kind in kinds},
         downtime=next(kind for kind in kinds if kind.record == DOWNTIME),
-        availability=next(kind for kind in kinds if kind.record == AVAILABILITY),
-        states=next(kind for kind in kinds if kind.record == MACHINE_STATE),
+        availability=next((kind for kind in kinds if kind.record == AVAILABILITY), None),
+        states=next((kind for kind in kinds if kind.record == MACHINE_STATE), None),
         plans={
             struct: Plan(
                 event=event,

@@ -10,7 +10,7 @@ import msgspec
 from streams.contract.topics import MACHINE_EVENTS
 from tables.line import episodes, memory, states
 from tables.line.closing import due_of
-from tables.line.downtime import take_over
+from tables.line.downtime import accept_rows, take_over_standstill
 from tables.line.ledger import counts
 from tables.line.line import Line, counted_to
 from tables.line.maintenance import may_become_due
@@ -110,7 +110,8 @@ def _loading_first(partition: Partition) -> Iterator[None]:
             yield
         _recall(line, rules)
         stored.set_reach(line, line.watermark, partition.retention_before)
-        take_over(line, rules)
+        accept_rows(line, rules)
+        take_over_standstill(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
         partition.unsealed[line.key] = line
 
@@ -140,7 +141,8 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     _recall(line, rules)
     if line.old_layout:
         stored.set_reach(line, line.watermark, partition.retention_before)
-        take_over(line, rules)
+        accept_rows(line, rules)
+    take_over_standstill(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])
     return line

@@ -125,7 +125,7 @@ def test_every_type_leaves_as_the_contract_says_and_telemetry_and_states_never()
 
 def test_equal_ends_close_in_the_order_of_the_table() -> None:
     kinds = [kind.short for kind in rules_for(MES_EVENTS).kinds]
-    assert kinds == ["gi", "sp", "lc", "sc", "ss", "su", "sd", "sm"]
+    assert kinds == ["gi", "sp", "lc", "sc", "ss", "su", "sd", "sa", "sm"]
 
 
 def test_at_once_a_transaction_carries_its_members_and_its_reversal_its_key() -> None:

@@ -241,7 +241,7 @@ def test_a_backlog_of_short_stops_keeps_no_rows_and_learns_them_in_pieces() -> N
     assert len(steps) > 5
     assert max(len(step.changes) for step in steps) < 5_000
     (line,) = task.lines.values()
-    kinds = task.rules.downtime, task.rules.availability
+    kinds = [kind for kind in task.rules.kinds if kind.episodic]
     kept = [row for each in kinds for rows in line.windows[each.index].values() for row in rows]
     assert len(kept) == sum(1 for _, value in task.store.scan(b"w") for row in decode(value)) - 2
     assert len(kept) <= 2 * 20 * 6
