@@ -51,6 +51,8 @@ class _Form:
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
     """Raise the watermark: windows it has reached close, then breakdowns due are notified."""
     before = line.furthest
+    if line.timelines is not None:
+        states.settle(line, rules)
     raise_to(line, watermark)
     if watermark < line.due:
         return
@@ -92,7 +94,8 @@ def raise_to(line: Line, watermark: int) -> None:
 
 def due_of(line: Line, rules: Rules) -> int:
     """Return the watermark at which something leaves: a window closes, or a breakdown is due."""
-    return min(next_due(line, rules), min(line.pending.values(), default=windows.FOREVER))
+    due = min(next_due(line, rules), min(line.pending.values(), default=windows.FOREVER))
+    return due if line.timelines is None else min(due, states.settling_due(line, rules))
 
 
 def next_due(line: Line, rules: Rules) -> int:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from streams.values import quantity
-from tables.line import episodes
+from tables.line import episodes, states
 from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.line import Line, counted_to, sum_of
 from tables.line.rules import Rules
@@ -46,6 +46,10 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
     _add_downtime(found, line, rules)
+    learnt_late = states.untold(line, rules)
+    seconds = found[rules.states.record, "seconds"]
+    seconds.accepted += learnt_late
+    seconds.open += learnt_late
     return found
 
 
