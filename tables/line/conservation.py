@@ -2,7 +2,14 @@
 
 from msgspec import Struct
 
+<<<<<<< HEAD
 from tables.line.line import Line, sum_of
+=======
+from streams.values import quantity
+from tables.line import episodes, states
+from tables.line.downtime import BILLIONTHS_PER_MICRO
+from tables.line.line import Line, counted_to, sum_of
+>>>>>>> v2state-sim
 from tables.line.rules import Rules
 
 
@@ -42,6 +49,14 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
                 parked=line.parked.get(sum_of(kind, slot), 0),
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
+<<<<<<< HEAD
+=======
+    _add_downtime(found, line, rules)
+    learnt_late = states.untold(line, rules)
+    seconds = found[rules.states.record, "seconds"]
+    seconds.accepted += learnt_late
+    seconds.open += learnt_late
+>>>>>>> v2state-sim
     return found
 
 

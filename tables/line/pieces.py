@@ -26,6 +26,7 @@ def crowded(line: Line, watermark: int, rules: Rules, rows_max: int) -> bool:
     rows += sum(len(each) for end, each in line.finals.items() if end <= furthest)
     if line.live or line.timelines is not None:
         opened, closed = _downtime_between(line, furthest, rules)
+        rows += states.rows_late(line, rules)
         rows += states.rows_to_come(line, opened, closed, rules, rows_max)
         rows += 2 * episodes.windows_to_come(line.episodes, line.live, opened, closed, rules)
     return rows > rows_max
@@ -44,6 +45,8 @@ def close_some(
     on from here, after a crash too, sends the others, and none twice.
     """
     kind = rules.downtime
+    if states.settle(line, rules, rows_max) >= rows_max:
+        return
     furthest = _furthest(line, watermark)
     opened, closed = _downtime_between(line, furthest, rules)
     ends = {end for end, _ in windows.closable(line.windows, rules.kinds, furthest)}
@@ -112,6 +115,7 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     Nothing lies past the windows that hold the watermark; an episode or a machine state that still
     lasts counts up to the end of that window.
     """
+    states.settle(line, rules)
     length = rules.downtime.length
     opened = counted_to(line, rules.downtime)
     closed = line.closed_to = line.watermark - line.watermark % length + length

@@ -5,19 +5,25 @@ next point, for the setting `state_limit_seconds` at most. Of two points with th
 that is accepted later holds.
 """
 
+from typing import Final
+
 from streams.values import instant, quantity
 from tables.line.adding import row_of
 from tables.line.episodes import overlaps
 from tables.line.line import Line, counted_to, fall_due, sum_of
 from tables.line.rules import Rules
-from tables.line.timeline import CODES, STATES, Timeline, Timelines
+from tables.line.timeline import CODES, NEW, STATES, Late, Timeline, Timelines, copied
 from tables.line.windows import FOREVER
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
 
+POINTS_AT_ONCE: Final = 1_000
+"""Late points that windows are told of in one go, over so many windows: besides these it is those
+of a limit that one step adds to."""
+
 
 def learn(line: Line, work_unit: str, at: int, state: str, rules: Rules) -> None:
-    """Fold a state: what it says of closed windows is a difference, carried as late."""
+    """Fold a state. What it says of closed windows is told to them later: see `settle`."""
     limit, length, code = rules.state_limit, rules.states.length, CODES[state]
     if line.timelines is None:
         line.timelines = Timelines()
@@ -26,25 +32,99 @@ def learn(line: Line, work_unit: str, at: int, state: str, rules: Rules) -> None
     if timeline is None:
         timeline = timelines.units[work_unit] = Timeline()
     closed = counted_to(line, rules.states)
-    if at < closed:
-        before, following = timeline.around(at)
-        upto = min(at + limit, following, closed)
-        carrier = line.watermark - line.watermark % length + length
-        begin = at
-        if before is not None:
-            end = min(before[0] + limit, upto)
-            if before[1] == code:
-                begin = max(at, end)
-            else:
-                for start, micros in overlaps(at, end, length):
-                    _add(line, (work_unit, STATES[before[1]]), start, -micros, carrier, rules)
-        for start, micros in overlaps(begin, upto, length):
-            _add(line, (work_unit, state), start, micros, carrier, rules)
+    late = at < closed
+    if late:
+        timelines.note_late(work_unit, at, at)
+        fall_due(line, _carrier(line, rules))
         line.late_events += 1
-    timelines.changed.update([(work_unit, base) for base in timeline.put(at, code)])
+    timelines.changed.update([(work_unit, base) for base in timeline.put(at, code, late)])
     timelines.until = max(timelines.until, at + limit)
     if timelines.until > closed:
         fall_due(line, closed + length + line.timings.grace)
+
+
+def settle(line: Line, rules: Rules, rows_max: int = FOREVER) -> int:
+    """Tell closed windows what was learnt late, and let the window of the watermark carry it.
+
+    That is the difference, per row. It is added up for all that was learnt while one window held
+    the watermark, since a machine that was cut off for days tells each of its states late: each by
+    itself would add to, and take from, all windows up to the limit. Past `rows_max` rows it ends
+    early. Return how many were added to.
+    """
+    timelines: Timelines | None = line.timelines
+    if timelines is None:
+        return 0
+    rows, span_max = 0, POINTS_AT_ONCE * rules.states.length
+    for work_unit in sorted(timelines.late):
+        timeline = timelines.units[work_unit]
+        while (late := timeline.late(POINTS_AT_ONCE, span_max)) is not None:
+            if rows >= rows_max:
+                return rows
+            rows += _tell(line, work_unit, late, rules)
+            upto = late.points[-1][0]
+            bases = timeline.settle(upto)
+            timelines.changed.update([(work_unit, base) for base in bases])
+            timelines.late[work_unit] = upto, timelines.late[work_unit][1]
+        del timelines.late[work_unit]
+    return rows
+
+
+def rows_late(line: Line, rules: Rules) -> int:
+    """Return how many rows `settle` adds to, at most but for states within one window."""
+    timelines: Timelines | None = line.timelines
+    if timelines is None or not timelines.late:
+        return 0
+    closed, length = counted_to(line, rules.states), rules.states.length
+    return sum(
+        2 * ((min(last + rules.state_limit, closed) - first) // length + 2)
+        for first, last in timelines.late.values()
+    )
+
+
+def untold(line: Line, rules: Rules) -> int:
+    """Return the seconds that `settle` will add, less those that it takes, in billionths."""
+    timelines: Timelines | None = line.timelines
+    if timelines is None or not timelines.late:
+        return 0
+    micros = 0
+    for work_unit in timelines.late:
+        timeline = copied(timelines.units[work_unit])
+        while (late := timeline.late(POINTS_AT_ONCE, FOREVER)) is not None:
+            micros += sum(_difference(line, late, rules).values())
+            timeline.settle(late.points[-1][0])
+    return micros * BILLIONTHS_PER_MICRO
+
+
+def _tell(line: Line, work_unit: str, late: Late, rules: Rules) -> int:
+    carrier, rows = _carrier(line, rules), 0
+    for (start, code), micros in _difference(line, late, rules).items():
+        if micros:
+            _add(line, (work_unit, STATES[code]), start, micros, carrier, rules)
+            rows += 1
+    return rows
+
+
+def _difference(line: Line, late: Late, rules: Rules) -> dict[tuple[int, int], int]:
+    """Return by (window start, code) what late points add to closed windows, in microseconds."""
+    begin, last = late.points[0][0], late.points[-1][0]
+    end = min(late.following, last + rules.state_limit, counted_to(line, rules.states))
+    before = [] if late.before is None else [late.before]
+    now = before + [(at, code) for at, _, code in late.points]
+    told = before + [(at, code) for at, code, _ in late.points if code != NEW]
+    gained: dict[tuple[int, int], int] = {}
+    for points, sign in ((told, -1), (now, 1)):
+        for index, (at, code) in enumerate(points):
+            upto = points[index + 1][0] if index + 1 < len(points) else end
+            lasted = max(at, begin), min(upto, at + rules.state_limit, end)
+            for start, micros in overlaps(*lasted, rules.states.length):
+                gained[start, code] = gained.get((start, code), 0) + sign * micros
+    return gained
+
+
+def _carrier(line: Line, rules: Rules) -> int:
+    """Return the end of the window that holds the watermark."""
+    length = rules.states.length
+    return line.watermark - line.watermark % length + length
 
 
 def count(line: Line, opened: int, closed: int, rules: Rules) -> None:
@@ -112,6 +192,12 @@ def rows_to_come(line: Line, opened: int, closed: int, rules: Rules, rows_max: i
     return rows
 
 
+def settling_due(line: Line, rules: Rules) -> int:
+    """Return the watermark at which `settle` is due: its window mustn't hold it any more."""
+    timelines: Timelines | None = line.timelines
+    return FOREVER if timelines is None or not timelines.late else _carrier(line, rules)
+
+
 def next_due(line: Line, rules: Rules) -> int:
     """Return the end of the next window that may get a state, `FOREVER` where none does."""
     timelines: Timelines | None = line.timelines
@@ -131,6 +217,7 @@ def forget(line: Line, oldest: int, rules: Rules) -> None:
         timelines.changed.update([(work_unit, base) for base in gone])
         if not timeline.blocks:
             del timelines.units[work_unit]
+            timelines.late.pop(work_unit, None)
 
 
 def written(line: Line) -> None:

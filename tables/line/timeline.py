@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from tables.line.windows import FOREVER, LONG_AGO
 
@@ -22,28 +22,46 @@ CODES: Final = {name: code for code, name in enumerate(STATES)}
 BLOCK_POINTS: Final = 128
 """Of a block at most: a new point writes its block again, some 700 bytes."""
 
+NEW: Final = 255
+"""In place of a code: closed windows haven't been told of the point."""
+
 Point = tuple[int, int]
 """(time, code of the state)"""
+
+
+class Late(NamedTuple):
+    """Points one after the other that closed windows haven't been told of as they are now."""
+
+    before: Point | None
+    """The point before them."""
+    points: list[tuple[int, int, int]]
+    """(time, code that windows were told or `NEW`, code)"""
+    following: int
+    """The time of the next point that windows were told of."""
 
 
 class Block:
     """Points that follow one another: 9 bytes each.
 
     `base` tells the blocks of a timeline apart. None of its points lies before it, and none at or
-    past the base of the next block.
+    past the base of the next block. `told` are the codes that closed windows were told of, `NEW`
+    for none; None where they are those of the block.
     """
 
-    __slots__ = ("base", "codes", "times")
+    __slots__ = ("base", "codes", "times", "told")
 
-    def __init__(self, base: int, times: array[int], codes: bytearray) -> None:
+    def __init__(
+        self, base: int, times: array[int], codes: bytearray, told: bytearray | None = None
+    ) -> None:
         self.base = base
         self.times = times
         self.codes = codes
+        self.told = told
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Block):
             return NotImplemented
-        return self.times == other.times and self.codes == other.codes
+        return (self.times, self.codes, self.told) == (other.times, other.codes, other.told)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
@@ -125,24 +143,36 @@ class Timeline:
                     yield since, upto, block.codes[index]
             place = 0
 
-    def put(self, at: int, code: int) -> set[int]:
-        """Add a point, or replace that at its time; return the bases of the blocks that change."""
+    def put(self, at: int, code: int, late: bool = False) -> set[int]:
+        """Add a point, or replace that at its time; return the bases of the blocks that change.
+
+        A `late` one is to be told to closed windows: see `late`.
+        """
+        told = bytearray([NEW]) if late else None
         if not self.blocks:
-            self.blocks.append(Block(at, array("q", [at]), bytearray([code])))
+            self.blocks.append(Block(at, array("q", [at]), bytearray([code]), told))
             return {at}
         which = self._block_for(at)
         block = self.blocks[which]
         times = block.times
         if at > times[-1] and len(times) >= BLOCK_POINTS and which + 1 == len(self.blocks):
-            self.blocks.append(Block(at, array("q", [at]), bytearray([code])))
+            self.blocks.append(Block(at, array("q", [at]), bytearray([code]), told))
             return {at}
         changed = {block.base}
+        if late and block.told is None:
+            block.told = bytearray(block.codes)
         place = bisect_left(times, at)
         if place < len(times) and times[place] == at:
             block.codes[place] = code
+            if block.told is not None and not late:
+                block.told[place] = code
+            if block.told == block.codes:
+                block.told = None
             return changed
         times.insert(place, at)
         block.codes.insert(place, code)
+        if block.told is not None:
+            block.told.insert(place, NEW if late else code)
         if at < block.base:
             block.base = at
             changed.add(at)
@@ -150,6 +180,9 @@ class Timeline:
             half = BLOCK_POINTS // 2
             later = Block(times[half], times[half:], block.codes[half:])
             del times[half:], block.codes[half:]
+            if block.told is not None:
+                later.told = block.told[half:]
+                del block.told[half:]
             self.blocks.insert(which + 1, later)
             changed.add(later.base)
         return changed
@@ -167,6 +200,8 @@ class Timeline:
             changed.add(block.base)
             times = block.times
             following = self.blocks[1].times[0] if len(self.blocks) > 1 else FOREVER
+            if block.told is not None:  # once windows have been told
+                break
             gone = 0
             for index, start in enumerate(times):
                 until = times[index + 1] if index + 1 < len(times) else following
@@ -176,6 +211,51 @@ class Timeline:
             del times[:gone], block.codes[:gone]
             if not times:
                 del self.blocks[0]
+        return changed
+
+    def late(self, count_max: int, span_max: int) -> Late | None:
+        """Return the first late points, `count_max` of them at most; None: there are none.
+
+        They lie `span_max` apart at most.
+        """
+        before: Point | None = None
+        points: list[tuple[int, int, int]] = []
+        cut = False
+        for number, block in enumerate(self.blocks):
+            if block.told is None:
+                if points:
+                    return Late(before, points, block.times[0])
+                continue
+            if not points and number:
+                one = self.blocks[number - 1]
+                before = one.times[-1], one.codes[-1]
+            for at, told, code in zip(block.times, block.told, block.codes, strict=True):
+                if points and told != NEW and (told == code or cut):
+                    return Late(before, points, at)
+                if told == code:
+                    before = at, code
+                elif not cut:
+                    cut = bool(points) and (
+                        len(points) >= count_max or at - points[0][0] > span_max
+                    )
+                    if not cut:
+                        points.append((at, told, code))
+                    elif told != NEW:
+                        return Late(before, points, at)
+        return Late(before, points, FOREVER) if points else None
+
+    def settle(self, upto: int) -> set[int]:
+        """Note that windows have been told of the points up to an instant; return what changes."""
+        changed = set()
+        for block in self.blocks:
+            if block.base > upto:
+                break
+            if block.told is not None:
+                place = bisect_right(block.times, upto)
+                block.told[:place] = block.codes[:place]
+                if block.told == block.codes:
+                    block.told = None
+                changed.add(block.base)
         return changed
 
     def block(self, base: int) -> Block | None:
@@ -202,7 +282,7 @@ class Timeline:
 class Timelines:
     """The timelines of a line's work units."""
 
-    __slots__ = ("changed", "units", "until")
+    __slots__ = ("changed", "late", "units", "until")
 
     def __init__(self) -> None:
         self.units: dict[str, Timeline] = {}
@@ -210,8 +290,25 @@ class Timelines:
         """No state lasts longer than to here."""
         self.changed: set[tuple[str, int]] = set()
         """(work unit, base) of the blocks that differ from the store."""
+        self.late: dict[str, tuple[int, int]] = {}
+        """Work units with late points: they lie between these instants."""
+
+    def note_late(self, unit: str, first: int, last: int) -> None:
+        """Note that a work unit has late points between two instants."""
+        known = self.late.get(unit, (first, last))
+        self.late[unit] = min(first, known[0]), max(last, known[1])
 
     def __eq__(self, other: object) -> bool:
         return self.units == other.units if isinstance(other, Timelines) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # it changes
+
+
+def copied(timeline: Timeline) -> Timeline:
+    """Return a timeline whose `settle` leaves the other as it is."""
+    made = Timeline()
+    made.blocks = [
+        Block(each.base, each.times, each.codes, None if each.told is None else each.told[:])
+        for each in timeline.blocks
+    ]
+    return made

@@ -203,7 +203,8 @@ def read_final(line: Line, key: bytes, stored: bytes) -> None:
 def point_changes(line: Line) -> Iterator[Change]:
     """Yield what is to be stored of the blocks of machine states that have changed.
 
-    A block: [times, each the distance to the one before it, and their states].
+    A block: [times, each the distance to the one before it, their states, and of what windows were
+    told, if that isn't the same].
     """
     if line.timelines is None:
         return
@@ -215,7 +216,9 @@ def point_changes(line: Line) -> Iterator[Change]:
             yield key, None
         else:
             times = [0, *block.times]
-            yield key, _encode([[b - a for a, b in pairwise(times)], bytes(block.codes)])
+            told = [] if block.told is None else [bytes(block.told)]
+            distances = [b - a for a, b in pairwise(times)]
+            yield key, _encode([distances, bytes(block.codes), *told])
 
 
 def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:
@@ -223,12 +226,17 @@ def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:
 
     `key` is what follows the line's key and its zero byte.
     """
-    distances, codes = _decode(stored)
+    distances, codes, *told = _decode(stored)
     if line.timelines is None:
         line.timelines = Timelines()
-    timeline = line.timelines.units.setdefault(key[:-9].decode(), Timeline())
+    unit = key[:-9].decode()
+    timeline = line.timelines.units.setdefault(unit, Timeline())
     times = array("q", accumulate(distances))
-    timeline.blocks.append(Block(instant_of(key[-8:]), times, bytearray(codes)))
+    late = bytearray(told[0]) if told else None
+    timeline.blocks.append(Block(instant_of(key[-8:]), times, bytearray(codes), late))
+    if late is not None:
+        pending = [at for at, one, other in zip(times, late, codes, strict=True) if one != other]
+        line.timelines.note_late(unit, pending[0], pending[-1])
     line.timelines.until = max(line.timelines.until, times[-1] + rules.state_limit)
 
 

@@ -17,7 +17,12 @@ from streams.contract.events import MachineStateName
 from streams.contract.topics import MACHINE_EVENTS, SUMMARY_MACHINE_STATE
 from streams.log.record import Outgoing, Record
 from streams.values.instant import SECOND, parse
+from streams.values.quantity import SCALE
+from tables.line import states
+from tables.line.closing import advance
 from tables.line.conservation import balances
+from tables.line.line import Line
+from tables.line.pieces import close_some, crowded
 from tables.line.rules import Timing, rules_for
 from tables.line.timeline import BLOCK_POINTS, STATES, Timeline
 from tables.partition.head import OtherRulesError
@@ -405,3 +410,28 @@ def test_a_state_with_another_limit_is_refused(limit: int) -> None:
             MACHINE_EVENTS, 0, rules_for(MACHINE_EVENTS, Timing(state_limit_seconds=limit)),
             one.store,
         )  # fmt: skip
+
+
+def test_a_backlog_of_days_is_told_to_windows_once_not_state_by_state() -> None:
+    """A machine that was cut off tells each state late; one window carries the sum of it."""
+    rules = rules_for(MACHINE_EVENTS)
+    now = parse("2026-11-21T06:00:10Z")
+    line = Line("P", "L", now, rules)
+    begin = now - 2 * 86_400 * SECOND
+    for number in range(2_000):
+        state = "Held" if number % 2 else "Execute"
+        states.learn(line, "W", begin + number * 5 * SECOND, state, rules)
+        assert line.windows[rules.states.index] == {}
+    carrier = parse("2026-11-21T06:01:00Z")
+    assert line.due == carrier
+    out: list[Outgoing] = []
+    pieces = 0
+    while crowded(line, carrier, rules, 100):
+        close_some(line, carrier, rules, out, 100)
+        pieces += 1
+    assert 2 <= pieces < 100
+    advance(line, carrier, rules, out)
+    assert not out
+    (rows,) = line.windows[rules.states.index].values()
+    assert sum(row.measures[0] for row in rows.values()) == (9_995 + 86_400) * SCALE
+    assert not any(each.error for each in balances(line, rules).values())
