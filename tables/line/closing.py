@@ -51,13 +51,9 @@ class _Form:
 
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
     """Raise the watermark: windows it has reached close, then breakdowns due are notified."""
-<<<<<<< HEAD
     raised_from, before = line.watermark, line.furthest
-=======
-    before = line.furthest
     if line.timelines is not None:
         states.settle(line, rules)
->>>>>>> v2state-sim
     raise_to(line, watermark)
     if watermark < line.due:
         return
@@ -99,12 +95,8 @@ def raise_to(line: Line, watermark: int) -> None:
 
 def due_of(line: Line, rules: Rules) -> int:
     """Return the watermark at which something leaves: a window closes, or a breakdown is due."""
-<<<<<<< HEAD
-    return min(next_due(line, rules), next_notification(line))
-=======
-    due = min(next_due(line, rules), min(line.pending.values(), default=windows.FOREVER))
+    due = min(next_due(line, rules), next_notification(line))
     return due if line.timelines is None else min(due, states.settling_due(line, rules))
->>>>>>> v2state-sim
 
 
 def next_due(line: Line, rules: Rules) -> int:

@@ -2,14 +2,8 @@
 
 from msgspec import Struct
 
-<<<<<<< HEAD
+from tables.line import states
 from tables.line.line import Line, sum_of
-=======
-from streams.values import quantity
-from tables.line import episodes, states
-from tables.line.downtime import BILLIONTHS_PER_MICRO
-from tables.line.line import Line, counted_to, sum_of
->>>>>>> v2state-sim
 from tables.line.rules import Rules
 
 
@@ -49,14 +43,11 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
                 parked=line.parked.get(sum_of(kind, slot), 0),
                 open=sum(row.measures[slot] for rows in carried.values() for row in rows.values()),
             )
-<<<<<<< HEAD
-=======
-    _add_downtime(found, line, rules)
-    learnt_late = states.untold(line, rules)
-    seconds = found[rules.states.record, "seconds"]
-    seconds.accepted += learnt_late
-    seconds.open += learnt_late
->>>>>>> v2state-sim
+    if rules.states is not None:
+        learnt_late = states.untold(line, rules)
+        seconds = found[rules.states.record, "seconds"]
+        seconds.accepted += learnt_late
+        seconds.open += learnt_late
     return found
 
 
