@@ -37,6 +37,8 @@ WITH_SOURCES: Final = (
     "tables.line.plans",
     "tables.line.ledger",
     "tables.line.adding",
+    "tables.line.timeline",
+    "tables.line.states",
     "tables.line.sending",
     "tables.line.kept",
     "tables.line.finals",

@@ -135,14 +135,17 @@ def count(line: Line, opened: int, closed: int, rules: Rules) -> None:
     timelines: Timelines | None = line.timelines
     if timelines is None or closed <= opened or timelines.until <= opened:
         return
-    length = rules.states.length
+    length, limit = rules.states.length, rules.state_limit
     for work_unit, timeline in timelines.units.items():
-        if timeline.last + rules.state_limit <= opened:
+        if timeline.last + limit <= opened:
             continue
         lasted: dict[tuple[int, int], int] = {}
-        for begin, end, code in timeline.stretches(opened, closed, rules.state_limit):
-            for start, micros in overlaps(begin, end, length):
-                lasted[start, code] = lasted.get((start, code), 0) + micros
+        for begin, end, code in timeline.stretches(opened, closed, limit):
+            while begin < end:
+                start = begin - begin % length
+                upto = min(end, start + length)
+                lasted[start, code] = lasted.get((start, code), 0) + upto - begin
+                begin = upto
         for (start, code), micros in lasted.items():
             _add(line, (work_unit, STATES[code]), start, micros, start + length, rules)
 

@@ -48,8 +48,6 @@ class Block:
     for none; None where they are those of the block.
     """
 
-    __slots__ = ("base", "codes", "times", "told")
-
     def __init__(
         self, base: int, times: array[int], codes: bytearray, told: bytearray | None = None
     ) -> None:
@@ -71,8 +69,6 @@ _base = attrgetter("base")
 
 class Timeline:
     """Points by time, one at an instant; there is always one, but while it's made."""
-
-    __slots__ = ("blocks",)
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -152,6 +148,8 @@ class Timeline:
         if not self.blocks:
             self.blocks.append(Block(at, array("q", [at]), bytearray([code]), told))
             return {at}
+        if not late and self._follow(at, code):
+            return {self.blocks[-1].base}
         which = self._block_for(at)
         block = self.blocks[which]
         times = block.times
@@ -186,6 +184,17 @@ class Timeline:
             self.blocks.insert(which + 1, later)
             changed.add(later.base)
         return changed
+
+    def _follow(self, at: int, code: int) -> bool:
+        """Add a point behind all others; return whether it was, as nearly all are."""
+        block = self.blocks[-1]
+        if at <= block.times[-1] or len(block.times) >= BLOCK_POINTS:
+            return False
+        block.times.append(at)
+        block.codes.append(code)
+        if block.told is not None:
+            block.told.append(code)
+        return True
 
     def first_end(self, limit: int) -> int:
         """Return the end of the first point's state."""
@@ -281,8 +290,6 @@ class Timeline:
 
 class Timelines:
     """The timelines of a line's work units."""
-
-    __slots__ = ("changed", "late", "units", "until")
 
     def __init__(self) -> None:
         self.units: dict[str, Timeline] = {}

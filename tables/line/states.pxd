@@ -1,0 +1,19 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+from tables.line.line cimport Line
+from tables.line.timeline cimport Timeline, Timelines
+
+cdef int64_t BILLIONTHS_PER_MICRO
+
+@cython.locals(
+    timelines=Timelines, timeline=Timeline, limit=int64_t, length=int64_t, closed=int64_t,
+    late=bint,
+)
+cpdef learn(Line line, str work_unit, int64_t at, str state, rules)
+
+@cython.locals(
+    timelines=Timelines, timeline=Timeline, length=int64_t, limit=int64_t, begin=int64_t,
+    end=int64_t, start=int64_t, upto=int64_t, lasted=dict,
+)
+cpdef count(Line line, int64_t opened, int64_t closed, rules)
