@@ -79,7 +79,7 @@ def check(file: Path, as_json: bool, config: Path | None) -> None:
     if as_json:
         _print_json({"file": str(file), "what": what, "records": records, "faults": faults})
     elif not faults:
-        of = f"{records:,} {what}" if records else what
+        of = f"{records:,} {what[:-1] if records == 1 else what}" if records else what
         click.echo(f"{file} is right: {of}")
     for fault in [] if as_json else faults:
         click.echo(f"{file}: {told_of(fault)}")

@@ -1,4 +1,4 @@
-"""What would become of one event, and by which rule: the fold is asked, and tells where it stopped."""
+"""What would become of one event, and by which rule: the fold is asked where it stopped."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -101,7 +101,7 @@ def explain(given: Given, rules: Mapping[str, Rules], told: Sequence[Reference])
         ) if was != now
     )  # fmt: skip
     refusal = _refusal(out)
-    checks = _checks(given, outcome, refusal, after, before)
+    checks = _checks(given, outcome, refusal, before)
     code, reason = (None, None) if refusal is None else refusal
     line = after.line(given.topic, given.record.key)
     found = Explained(
@@ -139,7 +139,7 @@ def _refusal(out: Sequence[Outgoing]) -> tuple[Code, str] | None:
 
 
 def _checks(
-    given: Given, outcome: str, refusal: tuple[Code, str] | None, after: World, before: World
+    given: Given, outcome: str, refusal: tuple[Code, str] | None, before: World
 ) -> list[Step]:
     stopped = _stopped(given, outcome, refusal)
     steps = []

@@ -1,14 +1,15 @@
 """What `lineside policy` prints for people: which rules hold, and what becomes of an event."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from agents.policy.explaining import WHOLE, Explained, Leaving, RowTold, Step
 from agents.policy.showing import LINE, PlantRules
 
-LEAVES = {
+LEAVES: Final = {
     "at once": "leaves at once",
     "by window": "leaves by window",
-    "waits": "waits as a final confirmation",
+    "waits": "waits, since it is final, and leaves",
     "parked": "is parked; if it were freed now",
 }
 
@@ -82,7 +83,7 @@ def _lines_of_row(row: RowTold) -> Iterator[str]:
 
 
 def _lines_of_record(record: Leaving) -> Iterator[str]:
-    until = "" if record.until is None else f", when the window to {record.until} closes"
+    until = "" if record.until is None else f" when the window to {record.until} closes"
     cadence = "" if record.cadence is None else f" ({record.cadence})"
     yield f"  {record.type} {LEAVES[record.leaves]}{cadence}{until}"
     yield f"      {record.id}"
