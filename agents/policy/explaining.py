@@ -9,33 +9,20 @@ from msgspec import Struct
 
 from agents.policy.running import Given, World
 from agents.policy.showing import lengths, rule_of, told_cadence
-from streams.contract.checks import CHECKS, Code, remedies
-from streams.contract.events import NAMES
+from agents.policy.stopping import Step, refusal_of, steps_of
+from streams.contract.checks import remedies
 from streams.contract.reference import HoldRelease, Order, Reference
-from streams.contract.rejection import Rejection
-from streams.contract.topics import EXCEPTIONS
 from streams.log.record import Outgoing
 from streams.values import instant, quantity
 from tables.line import ledger, windows
 from tables.line.line import Line
-from tables.line.periods import base_period, period_at
+from tables.line.periods import period_at
 from tables.line.rules import Kind, Rules
-from tables.partition.partition import Partition
 
-Came = Literal["passed", "stopped here", "does not apply", "not reached"]
 Leaves = Literal["at once", "by window", "waits", "parked"]
 
 WHOLE: Final = ("document_date", "posting_date", "cost_center", "base_uom", "base_quantity")
 """Members of a record that are told beside its posting key."""
-
-
-class Step(Struct, frozen=True):
-    """One check of the contract, and what came of it."""
-
-    number: str
-    outcome: str
-    came: Came
-    told: str
 
 
 class RowTold(Struct, frozen=True):
@@ -100,8 +87,8 @@ def explain(given: Given, rules: Mapping[str, Rules], told: Sequence[Reference])
             msgspec.structs.astuple(partition.counts)[:4], strict=True,
         ) if was != now
     )  # fmt: skip
-    refusal = _refusal(out)
-    checks = _checks(given, outcome, refusal, before)
+    refusal = refusal_of(out)
+    checks = steps_of(given, outcome, refusal, before)
     code, reason = (None, None) if refusal is None else refusal
     line = after.line(given.topic, given.record.key)
     found = Explained(
@@ -128,102 +115,6 @@ def _world(given: Given, rules: Mapping[str, Rules], told: Iterable[Reference]) 
     world = World(rules, told)
     world.take(given.before)
     return world
-
-
-def _refusal(out: Sequence[Outgoing]) -> tuple[Code, str] | None:
-    for each in out:
-        if each.topic == EXCEPTIONS:
-            data = json.loads(each.value)["data"]
-            return data["code"], data["reason"]
-    return None
-
-
-def _checks(
-    given: Given, outcome: str, refusal: tuple[Code, str] | None, before: World
-) -> list[Step]:
-    stopped = _stopped(given, outcome, refusal)
-    steps = []
-    reached = True
-    for check in CHECKS:
-        came: Came = "passed"
-        told = ""
-        if check.number == stopped:
-            came = "stopped here"
-            told = check.outcome if refusal is None else refusal[1]
-        elif not reached:
-            came = "not reached"
-        elif (why := _why_not(check.number, given, before)) is not None:
-            came, told = "does not apply", why
-        steps.append(Step(check.number, check.outcome, came, told))
-        reached = reached and check.number != stopped
-    return steps
-
-
-def _stopped(given: Given, outcome: str, refusal: tuple[Code, str] | None) -> str:
-    """Return the number of the check at which the fold stopped."""
-    if refusal is None:
-        return next(check.number for check in CHECKS if check.outcome == outcome)
-    code, _ = refusal
-    kind = _type_of(given)
-    if code == "invalid" and not isinstance(kind, str):
-        return "2"
-    if code in ("invalid", "from_the_future") and _is_own(kind):
-        return "4"
-    if code == "invalid":
-        return "5"
-    return next(check.number for check in CHECKS if check.outcome == code)
-
-
-def _type_of(given: Given) -> Any:
-    for name, value in given.record.headers:
-        if name.lower() == "ce_type" and value is not None:
-            return value.decode("utf-8", "replace")
-    try:
-        document = json.loads((given.record.value or b"").decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return document.get("type") if isinstance(document, dict) else None
-
-
-def _is_own(kind: object) -> bool:
-    """Return whether a type is one that only lineside writes."""
-    return isinstance(kind, str) and kind.startswith(("clock.", "reference."))
-
-
-def _why_not(number: str, given: Given, world: World) -> str | None:
-    """Return why a check has nothing to look at, None if it has."""
-    event: Any = given.decoded
-    if isinstance(event, Rejection) or event.__class__ not in NAMES:
-        return "neither a tick nor a reference record" if number == "4" else None
-    partition = world.partitions[given.topic]
-    plans = base_period(partition.rules, event.plant).plans
-    plan = next(each for each in plans if each.event == NAMES[event.__class__])
-    if number == "4":
-        return "neither a tick nor a reference record"
-    if number == "7" and given.record.timestamp is None:
-        return "the record has no timestamp"
-    if number in ("8", "9", "10") and not plan.transaction:
-        return "telemetry is in no ledger"
-    if number in ("11", "12", "13", "14") and not plan.is_reversal:
-        return "no reversal"
-    if number == "15" and not plan.is_stop:
-        return "no stop"
-    if number == "15a" and not plan.is_hold:
-        return "no hold"
-    if number in ("16", "17"):
-        return _not_required(number, partition, plan.is_checked, event.plant)
-    return None
-
-
-def _not_required(number: str, partition: Partition, checked: bool, plant: str) -> str | None:
-    own = partition.known.plants.get(plant)
-    if not checked:
-        return "its type is not held against what is known"
-    if own is None or not own.require:
-        return f"no plant record requires anything of {plant}"
-    if number == "17" and "order" not in own.require:
-        return f"{plant} doesn't require order"
-    return None
 
 
 def _accepted(

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from agents.policy.explaining import WHOLE, Explained, Leaving, RowTold, Step
+from agents.policy.explaining import WHOLE, Explained, Leaving, RowTold
 from agents.policy.showing import LINE, PlantRules
+from agents.policy.stopping import Step
 
 LEAVES: Final = {
     "at once": "leaves at once",
