@@ -32,6 +32,8 @@ def faults_of(file: Path, terms: Terms, now: int) -> tuple[str, int, list[Fault]
         return "policy", 0, [Fault(None, _with_way(problem)) for problem in policy_problems(text)]
     read = read_records(text, file.suffix.lower() == ".csv", terms, now)
     faults = [each for each in read if isinstance(each, Fault)]
+    if not read:
+        faults = [Fault(None, "there is no record in it that says anything; give one on a line")]
     return "reference records", len(read) - len(faults), faults
 
 

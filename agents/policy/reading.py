@@ -80,7 +80,11 @@ def read_records(text: str, as_csv: bool, terms: Terms, now: int) -> list[Refere
 def _values(text: str, as_csv: bool, now: int) -> Iterator[tuple[int, bytes | Fault]]:
     """Yield (number, the record of a line or row, or why there is none)."""
     if as_csv or text.lstrip("\ufeff \t\r\n").startswith("["):
-        for row in read_rows(text, as_csv, None, None):
+        try:
+            rows = read_rows(text, as_csv, None, None)
+        except RecursionError:
+            raise FileError("the file isn't JSON: it is nested too deep") from None
+        for row in rows:
             yield row.number, _of_row(row, now)
         return
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
@@ -101,16 +105,18 @@ def _values(text: str, as_csv: bool, now: int) -> Iterator[tuple[int, bytes | Fa
 def _of_row(row: Row, now: int) -> bytes | Fault:
     if row.problem is not None:
         return Fault(row.number, f"{row.problem}; say kind, plant and data as an export does")
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "type": f"reference.{row.kind}.v1",
-            "source": ROWS,
-            "id": f"{now}-{row.number}",
-            "plant": row.plant,
-            "data": _plain(row.data),
-        }
-    )
+    record = {
+        "specversion": "1.0",
+        "type": f"reference.{row.kind}.v1",
+        "source": ROWS,
+        "id": f"{now}-{row.number}",
+        "plant": row.plant,
+        "data": _plain(row.data),
+    }
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return Fault(row.number, "a lone surrogate is in it: give text that is UTF-8")
 
 
 def _plain(value: Any) -> Any:

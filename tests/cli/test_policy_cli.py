@@ -247,6 +247,34 @@ def test_each_fault_of_reference_records_is_a_sentence_with_its_way_out(folder: 
     assert (done.exit_code, done.output) == (1, f"Error: {first}\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "FILE: there is no record in it that says anything; give one on a line"),
+        ("5\n", "FILE: line 1: the value is 5: not a JSON object; "),
+        ("[" * 5_000, "Error: the file isn't JSON: it is nested too deep"),
+        ('{"a":' * 5_000, "FILE: line 1: the line isn't JSON: "),
+        (
+            json.dumps({"kind": "reason", "plant": "*", "data": {"reason": "\ud800"}}),
+            "FILE: line 1: a lone surrogate is in it: give text that is UTF-8",
+        ),
+        (
+            json.dumps({"type": "clock.tick.v1", "source": "/lineside",
+                        "time": "2026-11-21T06:00:00Z"}),
+            "FILE: line 1: type is no reference record: give reference.<kind>.v1",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_something_else_is_told_in_a_sentence(
+    folder: Path, text: str, sentence: str
+) -> None:
+    Path("FILE").write_text(text)
+    done = policy("check", "FILE")
+    assert done.exit_code == 1
+    assert done.output.startswith(sentence)
+    assert done.output.count("\n") == 1
+
+
 def test_all_faults_of_a_policy_are_told_at_once(folder: Path) -> None:
     right = policy("check", str(POLICY))
     assert (right.exit_code, right.output) == (0, f"{POLICY} is right: policy\n")
