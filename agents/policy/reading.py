@@ -80,11 +80,7 @@ def read_records(text: str, as_csv: bool, terms: Terms, now: int) -> list[Refere
 def _values(text: str, as_csv: bool, now: int) -> Iterator[tuple[int, bytes | Fault]]:
     """Yield (number, the record of a line or row, or why there is none)."""
     if as_csv or text.lstrip("\ufeff \t\r\n").startswith("["):
-        try:
-            rows = read_rows(text, as_csv, None, None)
-        except RecursionError:
-            raise FileError("the file isn't JSON: it is nested too deep") from None
-        for row in rows:
+        for row in read_rows(text, as_csv, None, None):
             yield row.number, _of_row(row, now)
         return
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):

