@@ -1,4 +1,4 @@
-"""The command line: demo, worker, simulate, replay, audit, topics, reference."""
+"""The command line: demo, worker, simulate, replay, audit, topics, reference, policy."""
 
 import os
 import sys
@@ -21,6 +21,7 @@ from agents.cli.options import (
     settings_of,
     writing,
 )
+from agents.cli.policy import policy
 from agents.cli.reference import reference
 from agents.cli.simulate import simulate
 from agents.cli.topics import topics
@@ -43,7 +44,7 @@ def main() -> None:
     """
 
 
-for command in (demo, worker, simulate, topics, reference):
+for command in (demo, worker, simulate, topics, reference, policy):
     main.add_command(command)
 
 

@@ -40,7 +40,10 @@ def judged_rows(
 def _judged(row: Row, known: Known, terms: Terms, source: str, now: int) -> Judged:
     if row.problem is not None:
         return Judged(row, "refused", row.problem)
-    value = _record(row, source, now)
+    try:
+        value = _record(row, source, now)
+    except UnicodeEncodeError:
+        return Judged(row, "refused", "a lone surrogate is in it: that is no text")
     left, read = kept(Record(row.number, now, None, value), 0, known, terms)
     if isinstance(read, Rejection):
         return Judged(row, "refused", read.reason)

@@ -53,7 +53,7 @@ def read_rows(
     """
     try:
         rows = list(_rows_of_csv(text, kind, whole) if as_csv else _rows_of_json(text))
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise FileError(f"the file isn't {'CSV' if as_csv else 'JSON'}: {error}") from None
     given = [_checked(*row, kind, plant) for row in rows]
     kept = [row for row in given if not row.data.get("deleted")]

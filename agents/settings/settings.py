@@ -13,7 +13,7 @@ from msgspec import structs
 from agents.settings.given import SettingsError as SettingsError
 from agents.settings.given import given_settings, read_file
 from streams.address import is_name, read_servers
-from streams.contract.policy import PolicyError, default_policy, read_policy
+from streams.contract.policy import Policy, PolicyError, default_policy, read_policy
 from streams.contract.reference import KINDS, told
 from streams.contract.reference_key import EXTRA
 from streams.contract.rejection import shown
@@ -117,15 +117,20 @@ def read_settings(environment: Mapping[str, str], file: Path | None = None) -> S
     return settings
 
 
+def policy_of(settings: Settings) -> Policy:
+    """Return the policy: that of the settings' file, or the one that ships with lineside."""
+    if not settings.policy:
+        return default_policy()
+    text = read_file(Path(settings.policy), f"policy {settings.policy!r}")
+    try:
+        return read_policy(text)
+    except PolicyError as error:
+        raise SettingsError(f"policy {settings.policy!r}: {error}") from None
+
+
 def rules_of(settings: Settings) -> dict[str, Rules]:
     """Return the rules for each input topic."""
-    policy = default_policy()
-    if settings.policy:
-        text = read_file(Path(settings.policy), f"policy {settings.policy!r}")
-        try:
-            policy = read_policy(text)
-        except PolicyError as error:
-            raise SettingsError(f"policy {settings.policy!r}: {error}") from None
+    policy = policy_of(settings)
     zones = {plant: _zone(plant, name) for plant, name in settings.time_zones.items()}
     return {
         topic: rules_for(topic, settings, policy, zones, settings.state_format) for topic in INPUTS

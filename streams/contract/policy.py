@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Final, Literal, NamedTuple
 
@@ -99,11 +100,28 @@ def default_policy() -> Policy:
 
 
 def read_policy(toml: str) -> Policy:
-    """Return the policy in `toml`, or raise `PolicyError` naming what is wrong."""
+    """Return the policy in `toml`, or raise `PolicyError` naming what is wrong first."""
+    policy, problems = _read(toml)
+    problem = next(problems, None)
+    if policy is None or problem is not None:
+        raise PolicyError(problem)
+    return policy
+
+
+def policy_problems(toml: str) -> list[str]:
+    """Return all that is wrong with the policy in `toml`, a sentence each."""
+    return list(_read(toml)[1])
+
+
+def _read(toml: str) -> tuple[Policy | None, Iterator[str]]:
     try:
         policy = msgspec.convert(tomllib.loads(toml), Policy)
     except (ValueError, RecursionError) as error:  # also: an integer of thousands of digits
-        raise PolicyError(f"the policy can't be read: {error}") from None
+        return None, iter([f"the policy can't be read: {error}"])
+    return policy, _problems(policy)
+
+
+def _problems(policy: Policy) -> Iterator[str]:
     shorts: set[str] = {"mn", "rv"}
     entries: list[tuple[str, Transaction | Summary]] = [
         *policy.transactions.items(),
@@ -111,78 +129,79 @@ def read_policy(toml: str) -> Policy:
     ]
     for name, entry in entries:
         if not (entry.short.isascii() and entry.short.isalnum()) or entry.short in shorts:
-            raise PolicyError(f"{name}: short {entry.short!r} is taken or not alphanumeric")
+            yield f"{name}: short {entry.short!r} is taken or not alphanumeric"
         shorts.add(entry.short)
-        _check_entry(name, entry)
-    _check_numbers(entries)
+        yield from _entry_problems(name, entry)
+    yield from _number_problems(entries)
     for name in policy.summaries:
         if name not in OUTPUTS or name == ERP_TRANSACTIONS:
-            raise PolicyError(f"summary {name!r} has no topic of its name")
+            yield f"summary {name!r} has no topic of its name"
     for name, lasting in LASTING.items():
         fed = policy.summaries.get(name)
         if fed is None and name != DOWNTIME:
             continue  # policies of earlier versions don't name it
         if fed is None or fed.inputs or fed.measures != lasting.measures:
             told = " and ".join(lasting.measures)
-            raise PolicyError(f"{name} must be there, without inputs, with {told}")
-        if fed.row != lasting.row:
-            raise PolicyError(f"{name}: the row must be {', '.join(lasting.row)}")
-    return policy
+            yield f"{name} must be there, without inputs, with {told}"
+        elif fed.row != lasting.row:
+            yield f"{name}: the row must be {', '.join(lasting.row)}"
 
 
 def _windowed(entry: Transaction | Summary) -> bool:
     return isinstance(entry, Summary) or entry.when == "window"
 
 
-def _check_numbers(entries: list[tuple[str, Transaction | Summary]]) -> None:
+def _number_problems(entries: list[tuple[str, Transaction | Summary]]) -> Iterator[str]:
     """Refuse what has more than there is room for, in the plain core as in the compiled one."""
     windowed = [(name, entry) for name, entry in entries if _windowed(entry)]
     if len(windowed) > KINDS_MAX:
-        raise PolicyError(f"{len(windowed)} record types go by window: at most {KINDS_MAX} may")
+        yield f"{len(windowed)} record types go by window: at most {KINDS_MAX} may"
     for name, entry in windowed:
         if len(entry.measures) > MEASURES_MAX:
-            raise PolicyError(
+            yield (
                 f"{name} has {len(entry.measures)} measures: at most {MEASURES_MAX}; make it two "
                 "record types"
             )
     for kind in TYPES:
         fed = [name for name, entry in windowed if kind in entry.inputs]
         if len(fed) > CONTRIBUTIONS_MAX:
-            raise PolicyError(
+            yield (
                 f"{kind} feeds {len(fed)} record types that go by window: at most "
                 f"{CONTRIBUTIONS_MAX}"
             )
 
 
-def _check_names(name: str, entry: Transaction | Summary) -> None:
+def _name_problems(name: str, entry: Transaction | Summary) -> Iterator[str]:
     if not RECORD.fullmatch(name) or name in OWN_RECORDS:
-        raise PolicyError(
+        yield (
             f"record type {shown(name)} must be 1 to 100 letters, digits, '.', '_' or '-', and "
             f"none of {', '.join(sorted(OWN_RECORDS))}"
         )
     names = [*entry.row, *entry.measures]
     twice = [one for one in names if names.count(one) > 1]
     if twice:
-        raise PolicyError(f"{name}: {shown(twice[0])} is twice in its row and measures")
+        yield f"{name}: {shown(twice[0])} is twice in its row and measures"
     for measure in entry.measures:
         if not MEASURE.fullmatch(measure) or measure in OWN_MEMBERS:
-            raise PolicyError(
+            yield (
                 f"{name}: measure {shown(measure)} must be small letters, digits or '_', and none "
                 f"of {', '.join(sorted(OWN_MEMBERS))}"
             )
 
 
-def _check_where(name: str, kind: str, member: Member | None, member_name: str, value: str) -> None:
+def _where_problems(
+    name: str, kind: str, member: Member | None, member_name: str, value: str
+) -> Iterator[str]:
     """Refuse a condition that no event of the type meets."""
     if member is None:
-        raise PolicyError(f"{name}: {kind} has no member {member_name!r} to look at")
+        yield f"{name}: {kind} has no member {member_name!r} to look at"
+        return
     if member.kind != "text":
-        raise PolicyError(
-            f"{name}: {member_name!r} of {kind} is no text, so where can't look at it"
-        )
+        yield f"{name}: {member_name!r} of {kind} is no text, so where can't look at it"
+        return
     problem = member_problem(member, value)
     if problem is not None:
-        raise PolicyError(
+        yield (
             f"{name}: {member_name!r} of {kind} is never {shown(value)}, as where asks: {problem}"
         )
 
@@ -191,35 +210,38 @@ def _members(kind: str) -> tuple[Member, ...]:
     return members(TYPES[kind].__annotations__["data"])
 
 
-def _check_entry(name: str, entry: Transaction | Summary) -> None:
+def _entry_problems(name: str, entry: Transaction | Summary) -> Iterator[str]:
     windowed = _windowed(entry)
-    _check_names(name, entry)
+    yield from _name_problems(name, entry)
     if windowed and not (entry.row and entry.measures):
-        raise PolicyError(f"{name} goes by window, so it needs a row and measures")
+        yield f"{name} goes by window, so it needs a row and measures"
     for kind, measures in entry.inputs.items():
         if kind not in TYPES:
-            raise PolicyError(f"{name}: no input type {kind!r}")
+            yield f"{name}: no input type {kind!r}"
+            continue
         if not windowed and TYPES[kind].TOPIC == MACHINE_EVENTS:
-            raise PolicyError(f"{name}: {kind} is a machine event: none goes to the ERP by itself")
+            yield f"{name}: {kind} is a machine event: none goes to the ERP by itself"
         known = {member.name: member for member in _members(kind)}
         missing = [member for member in entry.row if member not in known]
         if windowed and missing:
-            raise PolicyError(f"{name}: {kind} has no member {missing[0]!r} for its row")
-        odd = [one for one in entry.row if windowed and known[one].kind not in ("text", "flag")]
-        if odd:
-            raise PolicyError(f"{name}: {odd[0]!r} of {kind} is no text or flag, so no row member")
+            yield f"{name}: {kind} has no member {missing[0]!r} for its row"
+        there = [known[member] for member in entry.row if member in known]
+        odd = [one.name for one in there if one.kind not in ("text", "flag")]
+        if windowed and odd:
+            yield f"{name}: {odd[0]!r} of {kind} is no text or flag, so no row member"
         for measure, member in measures.items():
             if measure not in entry.measures:
-                raise PolicyError(f"{name}: {measure!r} of {kind} is none of its measures")
+                yield f"{name}: {measure!r} of {kind} is none of its measures"
             if member not in known or known[member].kind != "measure":
-                raise PolicyError(f"{name}: {kind} has no measure {member!r}")
+                yield f"{name}: {kind} has no measure {member!r}"
         for member, value in entry.where.get(kind, {}).items():
-            _check_where(name, kind, known.get(member), member, value)
+            yield from _where_problems(name, kind, known.get(member), member, value)
         if windowed and isinstance(entry, Transaction) and not measures:
-            raise PolicyError(f"{name}: {kind} feeds none of its measures, so it would never leave")
+            yield f"{name}: {kind} feeds none of its measures, so it would never leave"
     for kind in entry.where:
         if kind not in entry.inputs:
-            raise PolicyError(f"{name}: where names {kind!r}, which is none of its inputs")
+            yield f"{name}: where names {kind!r}, which is none of its inputs"
     for member in entry.leave_out if isinstance(entry, Transaction) else ():
-        if not any(member == one.name for kind in entry.inputs for one in _members(kind)):
-            raise PolicyError(f"{name}: none of its inputs has {shown(member)}, to be left out")
+        inputs = [kind for kind in entry.inputs if kind in TYPES]
+        if not any(member == one.name for kind in inputs for one in _members(kind)):
+            yield f"{name}: none of its inputs has {shown(member)}, to be left out"

@@ -100,6 +100,10 @@ def test_problems_are_told_in_a_sentence(folder: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_bytes(b"\xff")
     assert "isn't UTF-8" in reference(folder, "import", str(bad)).output
+    bad.write_text("[" * 5_000)
+    assert reference(folder, "import", str(bad)).output.startswith("Error: the file isn't JSON: ")
+    bad.write_text('[{"kind":"reason","plant":"*","data":{"reason":"\\ud800"}}]')
+    assert "row 1: a lone surrogate is in it" in reference(folder, "import", str(bad)).output
     unknown = reference(folder, "show", "item", "DE01", "X")
     assert (unknown.exit_code, unknown.output) == (1, "no item X of plant DE01 is known\n")
     words = ["reference", "list", "--data-dir", str(tmp_path / "none")]

@@ -1,0 +1,1 @@
+"""Which rules hold, whether a file of rules is right, and what becomes of an event by them."""
