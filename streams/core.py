@@ -37,6 +37,7 @@ WITH_SOURCES: Final = (
     "tables.line.plans",
     "tables.line.ledger",
     "tables.line.adding",
+    "tables.line.singles",
     "tables.line.sending",
     "tables.line.kept",
     "tables.line.finals",

@@ -1,10 +1,15 @@
-"""The conservation law of a line: accepted = emitted + open + parked, exactly."""
+"""The conservation law of a line, exactly.
+
+Of rows: accepted = emitted + open + parked. Of what leaves singly: accepted = left + waiting +
+parked + taken out.
+"""
 
 from msgspec import Struct
 
 from tables.line import states
-from tables.line.line import Line, sum_of
+from tables.line.line import SIDES, Line, sum_of
 from tables.line.rules import Rules
+from tables.line.singles import ACCEPTED, LEFT, PARKED, TAKEN_OUT
 
 
 class Balance(Struct):
@@ -54,3 +59,54 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
 def open_windows(line: Line) -> int:
     """Return how many windows of a line hold rows that haven't left."""
     return sum(len(carried) for carried in line.windows)
+
+
+class Single(Struct):
+    """How many events leave singly as one record type, and what has become of them."""
+
+    accepted: int = 0
+    left: int = 0
+    waiting: int = 0
+    parked: int = 0
+    taken_out: int = 0
+
+    def add(self, other: "Single", sign: int = 1) -> None:
+        """Add another, or take it away."""
+        self.accepted += sign * other.accepted
+        self.left += sign * other.left
+        self.waiting += sign * other.waiting
+        self.parked += sign * other.parked
+        self.taken_out += sign * other.taken_out
+
+    @property
+    def error(self) -> int:
+        """How many are missing on the right side: 0, or there is a bug."""
+        return self.accepted - self.left - self.waiting - self.parked - self.taken_out
+
+
+def singles(line: Line, rules: Rules) -> dict[str, Single]:
+    """Return what leaves a line singly, by record type; those of which there is something.
+
+    `waiting` is counted among the final confirmations that wait, the others as they happen.
+    """
+    found = {}
+    waiting = [key.split(":", 1)[0] for each in line.finals.values() for key in each]
+    for kind in rules.kinds:
+        if not kind.erp:
+            continue
+        told = [line.singles[SIDES * kind.index + side] for side in range(SIDES)]
+        one = Single(
+            accepted=told[ACCEPTED],
+            left=told[LEFT],
+            waiting=waiting.count(kind.short),
+            parked=told[PARKED],
+            taken_out=told[TAKEN_OUT],
+        )
+        if one != Single():
+            found[kind.record] = one
+    return found
+
+
+def waiting_finals(line: Line) -> int:
+    """Return how many final confirmations of a line wait."""
+    return sum(len(waiting) for waiting in line.finals.values())

@@ -18,6 +18,7 @@ cdef class Line:
     cdef public tuple windows
     cdef public sums.Sums accepted
     cdef public sums.Sums emitted
+    cdef public sums.Sums singles
     cdef public dict finals
     cdef public dict parked
     cdef public list boundaries

@@ -17,11 +17,14 @@ from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 STATE: Final = (
     "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
     "emitted",
-    "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
+    "singles", "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "timelines", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip
 """The members of a line that tell one from another."""
+
+SIDES: Final = 4
+"""Of the conservation law of what leaves singly that a line counts: see `tables.line.singles`."""
 
 
 class Line:
@@ -50,6 +53,8 @@ class Line:
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])
         self.accepted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.emitted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
+        self.singles = sums.Sums(SIDES * sum(kind.erp for kind in rules.kinds))
+        """What leaves singly, `SIDES` counts of each record type for the ERP by its index."""
         self.finals: dict[int, dict[str, Kept]] = {}
         """Final confirmations that wait, by the end of the window that they wait for, and by key."""
         self.parked: dict[int, int] = {}

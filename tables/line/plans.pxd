@@ -18,6 +18,7 @@ cdef class AtOnce:
     cdef readonly bytes short_bytes
     cdef readonly bint event
     cdef readonly list where
+    cdef readonly int number
     cdef readonly bytes fields
     cdef readonly list names
 

@@ -4,7 +4,8 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
-from tables.line.conservation import Balance, balances
+from tables.line import memory
+from tables.line.conservation import Balance, Single, balances, singles, waiting_finals
 from tables.line.line import Line
 from tables.line.rules import Rules
 
@@ -28,7 +29,11 @@ class Cold:
         """By record type and measure."""
         self.errors: dict[tuple[str, str], int] = {}
         """The sizes of the lines' errors, added up."""
-        self.late_events = self.open_windows = 0
+        self.singles: dict[str, Single] = {}
+        """By record type."""
+        self.single_errors: dict[str, int] = {}
+        self.late_events = self.open_windows = self.waiting_finals = 0
+        self.forgotten_open = 0
         self._due: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
 
@@ -68,3 +73,10 @@ class Cold:
                 continue
             self.balances.setdefault(name, Balance()).add(each, sign)
             self.errors[name] = self.errors.get(name, 0) + sign * abs(each.error)
+        self.waiting_finals += sign * waiting_finals(line)
+        self.forgotten_open += sign * memory.forgotten_open(line, rules)
+        for record, single in singles(line, rules).items():
+            self.singles.setdefault(record, Single()).add(single, sign)
+            self.single_errors[record] = (
+                self.single_errors.get(record, 0) + sign * abs(single.error)
+            )

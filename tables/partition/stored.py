@@ -15,7 +15,7 @@ from tables.known.known import Known
 from tables.line import closing
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
-from tables.line.line import Line, set_boundaries, sum_of
+from tables.line.line import SIDES, Line, set_boundaries, sum_of
 from tables.line.packed import rows_bytes, sums_bytes
 from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
@@ -75,6 +75,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         line.reach,
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
         [[where, str(amount)] for where, amount in line.parked.items() if amount],
+        singles_told(line, rules),
     ]
     return _encode(told)
 
@@ -94,6 +95,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
         set_reach(line, watermark, retention)
         line.forgotten_open = forgotten_open
         line.parked = {where: int(amount) for where, amount in parked}
+        for short, *counts in more[6] if len(more) > 6 else ():
+            put_singles(line, rules, short, counts)
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
     else:
@@ -111,6 +114,25 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             _put_sums(line.emitted, kind, emitted)
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
+
+
+def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
+    """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
+    told: list[list[str | int]] = []
+    for kind in rules.kinds:
+        if kind.erp:
+            counts = [line.singles[SIDES * kind.index + side] for side in range(SIDES)]
+            if any(counts):
+                told.append([kind.short, *counts])
+    return told
+
+
+def put_singles(line: Line, rules: Rules, short: str, counts: list[int]) -> None:
+    """Put stored counts of what leaves singly to a line's."""
+    kind = rules.kinds_by_short.get(short.encode())
+    if kind is not None and kind.erp:
+        for side, count in enumerate(counts):
+            line.singles[SIDES * kind.index + side] = count
 
 
 def set_reach(line: Line, watermark: int, retention: int) -> None:
