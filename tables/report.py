@@ -11,7 +11,7 @@ from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
 from tables.known.known import Known
 from tables.line import conservation, episodes, memory
-from tables.line.conservation import Balance, Single
+from tables.line.conservation import Balance, Measured, Single
 from tables.line.line import Line
 from tables.line.rules import Rules
 from tables.partition.cold import Cold
@@ -191,7 +191,7 @@ class Holds:
 
 
 def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
-    """Return accepted, emitted, open, parked and error by record type and measure."""
+    """Return accepted, emitted, open, parked and error by record type, measure and unit."""
     sums = Sums()
     for partition in partitions:
         for line in partition.lines.values():
@@ -208,14 +208,14 @@ class Sums:
     """
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str], Balance] = {}
-        self._errors: Counter[tuple[str, str]] = Counter()
+        self._sums: dict[Measured, Balance] = {}
+        self._errors: Counter[Measured] = Counter()
         self._singles: dict[str, Single] = {}
         self._single_errors: Counter[str] = Counter()
 
     def add(self, line: Line, rules: Rules) -> None:
         """Add a line."""
-        for name, balance in conservation.balances(line, rules).items():
+        for name, balance in conservation.balances_by_unit(line, rules).items():
             self._sums.setdefault(name, Balance()).add(balance)
             self._errors[name] += abs(balance.error)
         for record, single in conservation.singles(line, rules).items():
@@ -232,7 +232,7 @@ class Sums:
         self._single_errors.update(cold.single_errors)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the sums as decimal strings, by record type and measure; and counts of singles."""
+        """Return the sums as decimal strings, by record type, measure and unit; and counts of singles."""
         error = self._errors.total() + self._single_errors.total() * quantity.SCALE
         return {
             "error": quantity.text(error),
@@ -240,13 +240,14 @@ class Sums:
                 {
                     "type": kind,
                     "measure": measure,
+                    **({"uom": uom} if uom else {}),
                     "accepted": quantity.text(balance.accepted),
                     "emitted": quantity.text(balance.emitted),
                     "open": quantity.text(balance.open),
                     "parked": quantity.text(balance.parked),
-                    "error": quantity.text(self._errors[kind, measure]),
+                    "error": quantity.text(self._errors[kind, measure, uom]),
                 }
-                for (kind, measure), balance in sorted(self._sums.items())
+                for (kind, measure, uom), balance in sorted(self._sums.items())
                 if balance != Balance()
             ],
             "singles": [

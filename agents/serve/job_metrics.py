@@ -166,12 +166,13 @@ class ConservationErrors:
 
     def look_at_cold(self, cold: Cold) -> None:
         """Look at the lines that are in the store only."""
-        self._errors.update(cold.errors)
+        for (kind, measure, _), error in cold.errors.items():
+            self._errors[kind, measure] += error
 
     def look(self, line: Line, rules: Rules) -> None:
         """Look at a line."""
-        for name, balance in conservation.balances(line, rules).items():
-            self._errors[name] += abs(balance.error)
+        for (kind, measure, _), balance in conservation.balances_by_unit(line, rules).items():
+            self._errors[kind, measure] += abs(balance.error)
 
     def add(self, families: Families) -> None:
         """Add what was seen."""

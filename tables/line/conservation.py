@@ -7,9 +7,13 @@ parked + taken out.
 from msgspec import Struct
 
 from tables.line import states
-from tables.line.line import SIDES, Line, sum_of
-from tables.line.rules import Rules
+from tables.line.line import SIDES, Line, Unit, sum_of
+from tables.line.rules import Kind, Rules
 from tables.line.singles import ACCEPTED, LEFT, PARKED, TAKEN_OUT
+
+
+Measured = tuple[str, str, str]
+"""(record type, measure, unit of measure)"""
 
 
 class Balance(Struct):
@@ -34,7 +38,7 @@ class Balance(Struct):
 
 
 def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
-    """Return the balance of each (record type, measure) of a line.
+    """Return the balance of each (record type, measure) of a line, over all units.
 
     `accepted` comes from the events, `emitted` from the records, `open` from the windows: three
     sums that are kept apart. What episodes add to rows is accepted when they add it.
@@ -54,6 +58,44 @@ def balances(line: Line, rules: Rules) -> dict[tuple[str, str], Balance]:
         seconds.accepted += learnt_late
         seconds.open += learnt_late
     return found
+
+
+def balances_by_unit(line: Line, rules: Rules) -> dict[Measured, Balance]:
+    """Return the balance of each (record type, measure, unit) of a line.
+
+    The unit is "" of types whose rows name none, and of what isn't told apart by unit: see
+    `tables.line.units`. What there is nothing of is left out.
+    """
+    found: dict[Measured, Balance] = {}
+    totals = balances(line, rules)
+    for kind, carried in zip(rules.kinds, line.windows, strict=True):
+        if kind.uom < 0 or not line.units:
+            continue
+        of_kind = [(uom, _of_unit(kind, unit)) for uom, unit in line.units.items()]
+        by_unit = dict(of_kind)
+        for rows in carried.values():
+            for (_, members), row in rows.items():
+                for each, amount in zip(
+                    by_unit.get(str(members[kind.uom]), ()), row.measures, strict=False
+                ):
+                    each.open += amount
+        for uom, each_measure in of_kind:
+            for measure, balance in zip(kind.measures, each_measure, strict=True):
+                totals[kind.record, measure].add(balance, -1)
+                found[kind.record, measure, uom] = balance
+    found |= {(*name, ""): balance for name, balance in totals.items()}
+    return {name: balance for name, balance in found.items() if balance != Balance()}
+
+
+def _of_unit(kind: Kind, unit: Unit) -> list[Balance]:
+    """Return what a unit has of each measure of a record type, but for open rows."""
+    first = kind.first_unit_sum
+    return [
+        Balance(
+            accepted=unit.accepted[place], emitted=unit.emitted[place], parked=unit.parked[place]
+        )
+        for place in range(first, first + len(kind.measures))
+    ]
 
 
 def open_windows(line: Line) -> int:

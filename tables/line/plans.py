@@ -61,16 +61,18 @@ class Contribution:
     """What one event adds to one row of one windowed record type: see `rules.Contribution`."""
 
     def __init__(
-        self, given: rules_.Contribution, row: rules_.Row, numbers: dict[str, int]
+        self, given: rules_.Contribution, kind: rules_.Kind, numbers: dict[str, int]
     ) -> None:
         self.kind = given.kind_index
         self.width = given.width
         self.erp = given.erp
-        self.row_fields = bytes([numbers[name] for name in row])
+        self.row_fields = bytes([numbers[name] for name in kind.row])
         self.where = _conditions(given.where, numbers)
         self.slots = bytes([slot for slot, _ in given.slots])
         self.slot_fields = bytes([numbers[member] for _, member in given.slots])
         self.first_sum = given.kind_index * MEASURES_MAX
+        self.uom = kind.uom
+        self.first_unit_sum = kind.first_unit_sum
 
 
 class AtOnce:
@@ -142,8 +144,8 @@ class Plan:
         self.serial_field = numbers.get("serial", NO_FIELD)
         self.final_field = numbers.get("final", NO_FIELD)
         self.contributions = [
-            Contribution(contribution, row, numbers)
-            for contribution, row in zip(given.contributions, given.rows, strict=True)
+            Contribution(contribution, rules.kinds[contribution.kind_index], numbers)
+            for contribution in given.contributions
             if not contribution.erp or rules.kinds[contribution.kind_index].record in by_window
         ]
         """To rows of windows: of summaries, and of what goes to the ERP by window."""

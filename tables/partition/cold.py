@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from tables.line import memory
-from tables.line.conservation import Balance, Single, balances, singles, waiting_finals
+from tables.line.conservation import (
+    Balance,
+    Measured,
+    Single,
+    balances_by_unit,
+    singles,
+    waiting_finals,
+)
 from tables.line.line import Line
 from tables.line.rules import Rules
 
@@ -25,9 +32,9 @@ class Cold:
 
     def __init__(self) -> None:
         self.count = 0
-        self.balances: dict[tuple[str, str], Balance] = {}
-        """By record type and measure."""
-        self.errors: dict[tuple[str, str], int] = {}
+        self.balances: dict[Measured, Balance] = {}
+        """By record type, measure and unit."""
+        self.errors: dict[Measured, int] = {}
         """The sizes of the lines' errors, added up."""
         self.singles: dict[str, Single] = {}
         """By record type."""
@@ -68,9 +75,7 @@ class Cold:
         self.count += sign
         self.late_events += sign * line.late_events
         self.open_windows += sign * sum(len(carried) for carried in line.windows)
-        for name, each in balances(line, rules).items():
-            if each == Balance():
-                continue
+        for name, each in balances_by_unit(line, rules).items():
             self.balances.setdefault(name, Balance()).add(each, sign)
             self.errors[name] = self.errors.get(name, 0) + sign * abs(each.error)
         self.waiting_finals += sign * waiting_finals(line)

@@ -15,8 +15,8 @@ from tables.known.known import Known
 from tables.line import closing
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
-from tables.line.line import SIDES, Line, set_boundaries, sum_of
-from tables.line.packed import rows_bytes, sums_bytes
+from tables.line.line import SIDES, Line, Unit, set_boundaries, sum_of
+from tables.line.packed import rows_bytes, sums_bytes, unit_bytes
 from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
@@ -76,6 +76,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
         [[where, str(amount)] for where, amount in line.parked.items() if amount],
         singles_told(line, rules),
+        [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
     ]
     return _encode(told)
 
@@ -97,6 +98,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
         line.parked = {where: int(amount) for where, amount in parked}
         for short, *counts in more[6] if len(more) > 6 else ():
             put_singles(line, rules, short, counts)
+        for uom, told in more[7] if len(more) > 7 else ():
+            line.units[uom] = _read_unit(told, rules)
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
     else:
@@ -133,6 +136,17 @@ def put_singles(line: Line, rules: Rules, short: str, counts: list[int]) -> None
     if kind is not None and kind.erp:
         for side, count in enumerate(counts):
             line.singles[SIDES * kind.index + side] = count
+
+
+def _read_unit(told: Mapping[str, list[list[int | str]]], rules: Rules) -> Unit:
+    unit = Unit(rules.unit_sums)
+    for short, sides in told.items():
+        kind = rules.kinds_by_short.get(short.encode())
+        if kind is not None and kind.uom >= 0:
+            for sums, stored in zip((unit.accepted, unit.emitted, unit.parked), sides, strict=True):
+                for slot, number in enumerate(stored):
+                    sums[kind.first_unit_sum + slot] = int(number)
+    return unit
 
 
 def set_reach(line: Line, watermark: int, retention: int) -> None:

@@ -39,10 +39,19 @@ def check(log: list[bytes], partitions: int = 1, close: bool = False) -> dict[st
         *((each, "released, but its placing isn't known") for each in told["releases_without_hold"]),
     }
     assert own["conservation"]["error"] == "0"
+    assert own["conservation"]["rows"] == rows_of(told)
     assert own["conservation"]["singles"] == told["conservation"]["singles"]
     waiting = sum(each["waiting"] for each in told["conservation"]["singles"])
     assert own["waiting_finals"] == waiting
     return own
+
+
+def rows_of(told: dict[str, Any]) -> list[dict[str, str]]:
+    """Return the rows of a report in which there is something."""
+    names = ("accepted", "emitted", "open", "parked")
+    return [
+        row for row in told["conservation"]["rows"] if any(row[name] != "0" for name in names)
+    ]
 
 
 def instant_of(text: str | None) -> int | None:
