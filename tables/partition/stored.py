@@ -74,7 +74,7 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         rules.retention,
         line.reach,
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
-        [[where, str(amount)] for where, amount in line.parked.items() if amount],
+        parked_told(line, rules),
         singles_told(line, rules),
         [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
     ]
@@ -95,7 +95,7 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
         line.closed_to, line.furthest, retention, line.reach, boundaries, parked = more[:6]
         set_reach(line, watermark, retention)
         line.forgotten_open = forgotten_open
-        line.parked = {where: int(amount) for where, amount in parked}
+        put_parked(line, rules, parked)
         for short, *counts in more[6] if len(more) > 6 else ():
             put_singles(line, rules, short, counts)
         for uom, told in more[7] if len(more) > 7 else ():
@@ -117,6 +117,24 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             _put_sums(line.emitted, kind, emitted)
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
+
+
+def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
+    """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
+    return [
+        [kind.short, slot, str(amount)]
+        for kind in rules.kinds
+        for slot in range(len(kind.measures))
+        if (amount := line.parked.get(sum_of(kind, slot)))
+    ]
+
+
+def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> None:
+    """Put what is parked to a line."""
+    for short, slot, amount in parked:
+        kind = rules.kinds_by_short.get(short.encode())
+        if kind is not None:
+            line.parked[sum_of(kind, slot)] = int(amount)
 
 
 def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
