@@ -67,7 +67,8 @@ METRICS: Final = (
     Described("parked_events", "gauge", PARTITION,
         "Accepted events that a hold, or an order that is held, keeps from the ERP"),
     Described("parked_oldest_timestamp_seconds", "gauge", PARTITION,
-        "The earliest time of the parked events, in seconds since the epoch; absent if none is parked"),
+        "The earliest time of the parked events, in seconds since the epoch; absent if there are "
+        "none"),
     Described("lines", "gauge", PARTITION, "Lines of the partition"),
     Described("consumer_lag_records", "gauge", PARTITION,
         "Records whose outputs and state aren't written yet; absent while the end isn't known"),

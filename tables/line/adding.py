@@ -200,9 +200,7 @@ def _cell_of(line: Line, plan: Plan, event: scanning.Event, parts: int) -> Cell:
 def _new_cell(line: Line, plan: Plan, event: scanning.Event, parts: int) -> Cell:
     return Cell(
         [
-            Place(
-                line, part, tuple([_member_of(plan, event, index) for index in part.row_fields])
-            )
+            Place(line, part, tuple([_member_of(plan, event, index) for index in part.row_fields]))
             for part in plan.contributions
             if parts & (_POSTINGS if part.erp else _SUMMARIES) and applies(part.where, event)
         ]

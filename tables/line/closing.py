@@ -145,7 +145,9 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
         if form.uom >= 0 and members[form.uom] is not uom:
             uom = members[form.uom]
             unit = line.units.get(uom)
-        if not _emit(emitted, first_sum, row, unit, form.first_unit_sum) and not (form.counted and row.count):
+        if not _emit(emitted, first_sum, row, unit, form.first_unit_sum) and not (
+            form.counted and row.count
+        ):
             continue
         if start != before:
             before = start
@@ -216,9 +218,7 @@ def _place_of(line: Line) -> tuple[bytes, bytes]:
     return found
 
 
-def _emit(
-    emitted: sums.Sums, first: int, row: Row, unit: Unit | None, first_of_unit: int
-) -> bool:
+def _emit(emitted: sums.Sums, first: int, row: Row, unit: Unit | None, first_of_unit: int) -> bool:
     """Add the measures of a row to what was emitted; return whether one isn't zero."""
     some = False
     for slot in range(row.width):

@@ -11,7 +11,6 @@ from tables.line.line import SIDES, Line, Unit, sum_of
 from tables.line.rules import Kind, Rules
 from tables.line.singles import ACCEPTED, LEFT, PARKED, TAKEN_OUT
 
-
 Measured = tuple[str, str, str]
 """(record type, measure, unit of measure)"""
 

@@ -16,8 +16,8 @@ from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
     "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
-    "emitted",
-    "singles", "units", "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
+    "emitted", "singles", "units",
+    "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "timelines", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip

@@ -78,9 +78,7 @@ class Contribution:
 class AtOnce:
     """A record that one event causes at once: see `rules.AtOnce`."""
 
-    def __init__(
-        self, given: rules_.AtOnce, numbers: dict[str, int], rules: rules_.Rules
-    ) -> None:
+    def __init__(self, given: rules_.AtOnce, numbers: dict[str, int], rules: rules_.Rules) -> None:
         self.record = given.record
         self.record_bytes = given.record.encode()
         self.short = given.short

@@ -82,6 +82,6 @@ class Cold:
         self.forgotten_open += sign * memory.forgotten_open(line, rules)
         for record, single in singles(line, rules).items():
             self.singles.setdefault(record, Single()).add(single, sign)
-            self.single_errors[record] = (
-                self.single_errors.get(record, 0) + sign * abs(single.error)
+            self.single_errors[record] = self.single_errors.get(record, 0) + sign * abs(
+                single.error
             )
