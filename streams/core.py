@@ -39,6 +39,7 @@ WITH_SOURCES: Final = (
     "tables.line.adding",
     "tables.line.timeline",
     "tables.line.states",
+    "tables.line.singles",
     "tables.line.sending",
     "tables.line.kept",
     "tables.line.finals",

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
+from tables.known.known import Known
 from tables.line import conservation, episodes, memory
-from tables.line.conservation import Balance
+from tables.line.conservation import Balance, Measured, Single
 from tables.line.line import Line
 from tables.line.rules import Rules
 from tables.partition.cold import Cold
@@ -17,6 +19,9 @@ from tables.partition.partition import Partition
 
 LISTED_EPISODES_MAX: Final = 100
 """So many episodes are named; all are counted."""
+
+LISTED_HOLDS_MAX: Final = 100
+"""So many holds are named; all are counted."""
 
 
 class Report(Struct, kw_only=True):
@@ -30,9 +35,17 @@ class Report(Struct, kw_only=True):
     passed_over: int = 0
     lines: int = 0
     open_windows: int = 0
+    waiting_finals: int = 0
+    parked: int = 0
+    parked_since: str | None = None
+    """The earliest time of the parked events."""
     waiting_ends: int = 0
     overlong_episodes: int = 0
+    forgotten_open_seconds: str = "0"
     episodes: list[dict[str, str]] = field(default_factory=list)
+    idle_holds: int = 0
+    releases_without_hold: int = 0
+    holds: list[dict[str, str]] = field(default_factory=list)
     conservation: dict[str, Any] = field(default_factory=dict)
 
 
@@ -44,7 +57,7 @@ def report(partitions: Iterable[Partition], passed_over: int = 0) -> Report:
     for partition in partitions:
         for line in partition.lines.values():
             totals.add(line, partition.rules)
-        totals.add_cold(partition.cold)
+        totals.add_partition(partition)
     return Report(
         counts=counts_of(partitions),
         exceptions=codes,
@@ -83,13 +96,18 @@ class Totals:
 
     def __init__(self) -> None:
         self._late = self._open_windows = self._waiting = self._overlong = 0
+        self._waiting_finals = self._parked = self._forgotten_open = 0
+        self._since: list[int] = []
         self._episodes: list[dict[str, str]] = []
+        self._holds = Holds()
         self._sums = Sums()
 
     def add(self, line: Line, rules: Rules) -> None:
         """Add a line."""
         self._late += line.late_events
         self._open_windows += conservation.open_windows(line)
+        self._waiting_finals += conservation.waiting_finals(line)
+        self._forgotten_open += memory.forgotten_open(line, rules)
         self._sums.add(line, rules)
         for name, problem in _odd_episodes(line, rules):
             self._waiting += problem == WAITING
@@ -97,26 +115,83 @@ class Totals:
             if len(self._episodes) < LISTED_EPISODES_MAX:
                 self._episodes.append(_listed(line, name, problem))
 
-    def add_cold(self, cold: Cold) -> None:
-        """Add the lines of a partition that are in its store only; their episodes aren't listed."""
+    def add_partition(self, partition: Partition) -> None:
+        """Add what a partition has beside the lines in memory.
+
+        Of the lines that are in its store only the episodes aren't listed.
+        """
+        cold = partition.cold
         self._late += cold.late_events
         self._open_windows += cold.open_windows
+        self._waiting_finals += cold.waiting_finals
+        self._forgotten_open += cold.forgotten_open
         self._sums.add_cold(cold)
+        self._parked += partition.parking.count
+        since = partition.parking.since()
+        if since is not None:
+            self._since.append(since)
+        self._holds.add(partition.known)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sums, by their names in a report."""
         return {
             "late": self._late,
             "open_windows": self._open_windows,
+            "waiting_finals": self._waiting_finals,
+            "parked": self._parked,
+            "parked_since": instant.text(min(self._since)) if self._since else None,
             "waiting_ends": self._waiting,
             "overlong_episodes": self._overlong,
+            "forgotten_open_seconds": quantity.text(
+                self._forgotten_open * (quantity.SCALE // instant.SECOND)
+            ),
             "episodes": self._episodes,
+            **self._holds.as_dict(),
             "conservation": self._sums.as_dict(),
         }
 
 
+IDLE: Final = "has touched nothing"
+UNPLACED: Final = "released, but its placing isn't known"
+
+
+class Holds:
+    """Holds that have touched nothing on any of the partitions, and releases without a hold."""
+
+    def __init__(self) -> None:
+        self._idle: set[tuple[str, str]] = set()
+        self._unplaced: set[tuple[str, str]] = set()
+        self._others: list[Known] = []
+
+    def add(self, known: Known) -> None:
+        """Add what is known on a partition: a hold that is known on several may touch on one."""
+        self._others.append(known)
+        for plant, own in known.plants.items():
+            self._idle.update((plant, name) for name in own.idle)
+            self._unplaced.update((plant, name) for name in own.unplaced)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return how many there are, and a list of the first."""
+        idle = sorted(each for each in self._idle if not self._any(each, touched=True))
+        unplaced = sorted(each for each in self._unplaced if not self._any(each, touched=False))
+        named = [(*each, UNPLACED) for each in unplaced] + [(*each, IDLE) for each in idle]
+        return {
+            "idle_holds": len(idle),
+            "releases_without_hold": len(unplaced),
+            "holds": [
+                {"plant": plant, "hold": hold, "problem": problem}
+                for plant, hold, problem in named[:LISTED_HOLDS_MAX]
+            ],
+        }
+
+    def _any(self, each: tuple[str, str], touched: bool) -> bool:
+        """Return whether a hold is known on any partition, or has touched something there."""
+        facts = [known.fact("hold", each[0], (each[1],)) for known in self._others]
+        return any(fact.touched if touched else fact.data is not None for fact in facts)
+
+
 def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
-    """Return accepted, emitted, open, parked and error by record type and measure."""
+    """Return accepted, emitted, open, parked and error by record type, measure and unit."""
     sums = Sums()
     for partition in partitions:
         for line in partition.lines.values():
@@ -128,41 +203,57 @@ def conservation_check(partitions: Iterable[Partition]) -> dict[str, Any]:
 class Sums:
     """Adds up the balances of lines.
 
-    `error` is the sum over lines of the size of each error, so that two can't cancel out.
+    `error` is the sum over lines of the size of each error, so that two can't cancel out. An event
+    too many or too few among what leaves singly counts as 1.
     """
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str], Balance] = {}
-        self._errors: Counter[tuple[str, str]] = Counter()
+        self._sums: dict[Measured, Balance] = {}
+        self._errors: Counter[Measured] = Counter()
+        self._singles: dict[str, Single] = {}
+        self._single_errors: Counter[str] = Counter()
 
     def add(self, line: Line, rules: Rules) -> None:
         """Add a line."""
-        for name, balance in conservation.balances(line, rules).items():
+        for name, balance in conservation.balances_by_unit(line, rules).items():
             self._sums.setdefault(name, Balance()).add(balance)
             self._errors[name] += abs(balance.error)
+        for record, single in conservation.singles(line, rules).items():
+            self._singles.setdefault(record, Single()).add(single)
+            self._single_errors[record] += abs(single.error)
 
     def add_cold(self, cold: Cold) -> None:
         """Add the lines of a partition that are in its store only."""
         for name, balance in cold.balances.items():
             self._sums.setdefault(name, Balance()).add(balance)
         self._errors.update(cold.errors)
+        for record, single in cold.singles.items():
+            self._singles.setdefault(record, Single()).add(single)
+        self._single_errors.update(cold.single_errors)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the sums as decimal strings, by record type and measure."""
+        """Return sums as decimal strings by record type, measure and unit, and counts of singles."""
+        error = self._errors.total() + self._single_errors.total() * quantity.SCALE
         return {
-            "error": quantity.text(self._errors.total()),
+            "error": quantity.text(error),
             "rows": [
                 {
                     "type": kind,
                     "measure": measure,
+                    **({"uom": uom} if uom else {}),
                     "accepted": quantity.text(balance.accepted),
                     "emitted": quantity.text(balance.emitted),
                     "open": quantity.text(balance.open),
                     "parked": quantity.text(balance.parked),
-                    "error": quantity.text(self._errors[kind, measure]),
+                    "error": quantity.text(self._errors[kind, measure, uom]),
                 }
-                for (kind, measure), balance in sorted(self._sums.items())
+                for (kind, measure, uom), balance in sorted(self._sums.items())
                 if balance != Balance()
+            ],
+            "singles": [
+                {"type": record, **asdict(single), "error": self._single_errors[record]}
+                for record, single in sorted(self._singles.items())
+                if single != Single()
             ],
         }
 

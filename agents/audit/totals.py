@@ -59,10 +59,12 @@ def check_totals(partitions: Iterable[Partition], found: Sums, differences: Diff
             right = [billionths(row[name]) for name in ("emitted", "open", "parked")]
             sides = row["accepted"], quantity.text(sum(right))
             differences.note(findings.totals(row["type"], row["measure"], *sides))
-    emitted = {(row["type"], row["measure"]): billionths(row["emitted"]) for row in rows}
+    emitted = Sums()
+    for row in rows:
+        emitted[row["type"], row["measure"]] += billionths(row["emitted"])
     for kind, measure in sorted(emitted.keys() | found.keys()):
-        expected, sum_ = emitted.get((kind, measure), 0), found[kind, measure]
+        expected, sum_ = emitted[kind, measure], found[kind, measure]
         if expected != sum_:
             sides = quantity.text(expected), quantity.text(sum_)
             differences.note(findings.totals(kind, measure, *sides))
-    return len(rows)
+    return len({(row["type"], row["measure"]) for row in rows})

@@ -27,6 +27,9 @@ from tables.line.line import Line
 from tables.line.rules import Rules
 from tables.partition.cold import Cold
 
+RECORDS: Final = "records"
+"""In place of a measure: how many records leave singly."""
+
 SLICE_LINES: Final = 50
 """Lines that are read at a time: a few milliseconds."""
 
@@ -98,6 +101,10 @@ class JobMetrics:
         if end is not None:
             families.add("consumer_lag_records", max(end - task.lasting, 0), *where)
         families.add("changelog_lag_records", partition.offset + 1 - task.lasting, *where)
+        families.add("parked_events", partition.parking.count, *where)
+        since = partition.parking.since()
+        if since is not None:
+            families.add("parked_oldest_timestamp_seconds", since / instant.SECOND, *where)
         families.add("lines", len(partition.lines) + partition.cold.count, *where)
         if partition.lines:
             oldest = min(line.watermark for line in partition.lines.values())
@@ -138,6 +145,7 @@ class LineGauges:
         self._meter = meter
         self._watermarks: dict[tuple[str, str, str], int] = {}
         self._open: Counter[tuple[str, str, str]] = Counter()
+        self._finals: Counter[tuple[str, str, str]] = Counter()
 
     def look(self, line: Line, topic: str) -> None:
         """Look at a line."""
@@ -145,16 +153,18 @@ class LineGauges:
         before = self._watermarks.get(where, line.watermark)
         self._watermarks[where] = min(before, line.watermark)
         self._open[where] += conservation.open_windows(line)
+        self._finals[where] += conservation.waiting_finals(line)
 
     def add(self, families: Families) -> None:
         """Add what was seen."""
         for where, watermark in self._watermarks.items():
             families.add("watermark_timestamp_seconds", watermark / instant.SECOND, *where)
             families.add("open_windows", self._open[where], *where)
+            families.add("waiting_finals", self._finals[where], *where)
 
 
 class ConservationErrors:
-    """The conservation error of every record type and measure."""
+    """The conservation error of every record type and measure; `RECORDS` of what leaves singly."""
 
     def __init__(self) -> None:
         self._errors: Counter[tuple[str, str]] = Counter()
@@ -162,16 +172,22 @@ class ConservationErrors:
     def expect(self, rules: Rules) -> None:
         """Report these types and measures, even if no line has any of them."""
         for kind in rules.kinds:
-            self._errors.update({(kind.record, measure): 0 for measure in kind.measures})
+            measures = [*kind.measures, RECORDS] if kind.erp else kind.measures
+            self._errors.update({(kind.record, measure): 0 for measure in measures})
 
     def look_at_cold(self, cold: Cold) -> None:
         """Look at the lines that are in the store only."""
-        self._errors.update(cold.errors)
+        for (kind, measure, _), error in cold.errors.items():
+            self._errors[kind, measure] += error
+        for record, count in cold.single_errors.items():
+            self._errors[record, RECORDS] += count * quantity.SCALE
 
     def look(self, line: Line, rules: Rules) -> None:
         """Look at a line."""
-        for name, balance in conservation.balances(line, rules).items():
-            self._errors[name] += abs(balance.error)
+        for (kind, measure, _), balance in conservation.balances_by_unit(line, rules).items():
+            self._errors[kind, measure] += abs(balance.error)
+        for record, single in conservation.singles(line, rules).items():
+            self._errors[record, RECORDS] += abs(single.error) * quantity.SCALE
 
     def add(self, families: Families) -> None:
         """Add what was seen."""

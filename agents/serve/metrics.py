@@ -62,6 +62,13 @@ METRICS: Final = (
     Described("watermark_lag_seconds", "gauge", PARTITION,
         "Now minus the oldest watermark of the partition's lines"),
     Described("open_windows", "gauge", LINE, "Windows with rows that haven't left"),
+    Described("waiting_finals", "gauge", LINE,
+        "Final confirmations that wait for their window to close"),
+    Described("parked_events", "gauge", PARTITION,
+        "Accepted events that a hold, or an order that is held, keeps from the ERP"),
+    Described("parked_oldest_timestamp_seconds", "gauge", PARTITION,
+        "The earliest time of the parked events, in seconds since the epoch; absent if there are "
+        "none"),
     Described("lines", "gauge", PARTITION, "Lines of the partition"),
     Described("consumer_lag_records", "gauge", PARTITION,
         "Records whose outputs and state aren't written yet; absent while the end isn't known"),
@@ -85,7 +92,8 @@ METRICS: Final = (
     Described("ledger_keys", "gauge", PARTITION,
         "Entries of the ledger; absent while they are counted after an opening"),
     Described("conservation_error", "gauge", ("type", "measure"),
-        "Size of accepted - emitted - open - parked, summed over lines: any value but 0 is a bug"),
+        "Size of accepted - emitted - open - parked, of the measure records: of accepted - left - "
+        "waiting - parked - taken out; summed over lines and units: any value but 0 is a bug"),
     Described("no_progress_seconds", "gauge", (),
         "The longest time that a partition with lag has stood still; /livez checks it"),
     Described("ready", "gauge", (),

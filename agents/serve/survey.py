@@ -45,8 +45,10 @@ class Survey(Struct, frozen=True, kw_only=True):
 
 NOT_LISTED: Final[dict[str, Any]] = {"lines": [], "line_count": None, "line_states": None}
 NOT_ADDED_UP: Final[dict[str, Any]] = {
-    "surveyed": None, "late": None, "open_windows": None, "waiting_ends": None,
-    "overlong_episodes": None, "episodes": [], "conservation": None,
+    "surveyed": None, "late": None, "open_windows": None, "waiting_finals": None, "parked": None,
+    "parked_since": None, "waiting_ends": None, "overlong_episodes": None,
+    "forgotten_open_seconds": None, "episodes": [], "idle_holds": None,
+    "releases_without_hold": None, "holds": [], "conservation": None,
 }  # fmt: skip
 """The survey's part of the status until the first survey has ended."""
 
@@ -147,5 +149,5 @@ def _add_up(partitions: Sequence[Partition]) -> Work[dict[str, Any]]:
         for line, partition in found[1]:
             totals.add(line, partition.rules)
     for partition in partitions:
-        totals.add_cold(partition.cold)
+        totals.add_partition(partition)
     return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.as_dict()}

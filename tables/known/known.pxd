@@ -3,6 +3,7 @@ from streams.values cimport lookup
 cdef class Fact:
     cdef readonly object seq
     cdef readonly object data
+    cdef public bint touched
 
 cdef class Known:
     cdef object get_stored

@@ -36,9 +36,11 @@ Get = Callable[[bytes], bytes | None]
 class Fact:
     """A reference record that is known, or was: then `data` is None. `seq` is None without one."""
 
-    def __init__(self, seq: int | None, data: Any) -> None:
+    def __init__(self, seq: int | None, data: Any, touched: bool = False) -> None:
         self.seq = seq
         self.data = data
+        self.touched = touched
+        """Of a hold: whether it has kept an event from the ERP."""
 
 
 UNKNOWN: Final = Fact(None, None)
@@ -54,6 +56,10 @@ class OfPlant:
         """By `valid_from`."""
         self.holds: dict[tuple[str, str], dict[str, str | None]] = {}
         """The active ones, by (scope, value): the item that they name, by hold."""
+        self.idle: set[str] = set()
+        """Holds that have touched nothing, released ones too."""
+        self.unplaced: set[str] = set()
+        """Releases of which no hold is known."""
 
 
 class Known:
@@ -77,7 +83,7 @@ class Known:
         for kind in ("order", "item", "line", "work_unit"):
             if next(scan(FACT + LETTERS[kind]), None) is not None:
                 self._note_kind(kind)
-        for kind in ("plant", "timing", "rules", "hold"):
+        for kind in ("plant", "timing", "rules", "hold", "hold_release"):
             for key, value in scan(FACT + LETTERS[kind]):
                 self._note(key, read_fact(kind, value))
 
@@ -112,11 +118,20 @@ class Known:
         before = self.found(told.kind, key)
         if told.seq is not None and before.seq is not None and told.seq <= before.seq:
             return False
-        fact = Fact(before.seq if told.seq is None else told.seq, told.data)
+        seq = before.seq if told.seq is None else told.seq
+        fact = Fact(seq, told.data, before.touched)
         lookup.keep(self.cached, key, fact)
         self.changed[key] = fact_bytes(fact)
         self._note(key, fact)
         return bool(before.data != fact.data)
+
+    def touch(self, plant: str, hold: str) -> None:
+        """Note that a known hold has kept an event from the ERP."""
+        key = fact_key("hold", plant, (hold,))
+        fact = self.found("hold", key)
+        fact.touched = True
+        self.changed[key] = fact_bytes(fact)
+        self.plants[plant].idle.discard(hold)
 
     def written(self) -> Changes:
         """Return what is to be written; of what the store has, too much is dropped from memory."""
@@ -159,8 +174,15 @@ class Known:
             del own.holds[touched][name]
             if not own.holds[touched]:
                 del own.holds[touched]
-        hold = self.data("hold", plant, name)
-        if hold is not None and self.data("hold_release", plant, name) is None:
+        fact, release = self.fact("hold", plant, (name,)), self.data("hold_release", plant, name)
+        hold = fact.data
+        own.idle.discard(name)
+        own.unplaced.discard(name)
+        if hold is None:
+            own.unplaced.add(name)
+        elif not fact.touched:
+            own.idle.add(name)
+        if hold is not None and release is None:
             own.holds.setdefault((hold.scope, hold.value), {})[name] = hold.item
         self.holds = any(each.holds for each in self.plants.values())
 
@@ -189,13 +211,15 @@ def fact_bytes(fact: Fact) -> bytes:
     """Return a fact as the store has it."""
     if fact.data is None:
         return _encode([fact.seq, None])
-    return _encode([fact.seq, _plain(fact.data)])
+    touched = [True] if fact.touched else []
+    return _encode([fact.seq, _plain(fact.data), *touched])
 
 
 def read_fact(kind: str, stored: bytes) -> Fact:
     """Return a stored fact."""
-    seq, data = _decode(stored)
-    return Fact(seq, None if data is None else KINDS[kind](**_typed(kind, data)))
+    seq, data, *touched = _decode(stored)
+    told = None if data is None else KINDS[kind](**_typed(kind, data))
+    return Fact(seq, told, bool(touched))
 
 
 def _plain(data: Any) -> dict[str, Any]:

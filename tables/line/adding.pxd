@@ -5,7 +5,7 @@ from streams.codec cimport scanning
 from streams.values cimport cycles, lookup, spans, sums, writer
 from streams.values.wide cimport wide
 from tables.line cimport windows
-from tables.line.line cimport Line, fall_due
+from tables.line.line cimport Line, Unit, fall_due
 from tables.line.periods cimport Period
 from tables.line.plans cimport Condition, Contribution, Plan
 from tables.line.rows cimport Row
@@ -18,6 +18,7 @@ cdef writer.Writer _to
 cdef class Place:
     cdef readonly Contribution contribution
     cdef readonly tuple members
+    cdef readonly Unit unit
     cdef readonly Row row
     cdef int64_t start
     cdef int64_t carrier
@@ -40,14 +41,14 @@ cdef int contribute(
     int64_t batch,
 ) except -1
 
-@cython.locals(part=Contribution, index=Py_ssize_t, amount=wide, where=int)
+@cython.locals(part=Contribution, unit=Unit, index=Py_ssize_t, amount=wide, where=int)
 cdef int park(Line line, Plan plan, const scanning.Event* event, int sign) except -1
 
 @cython.locals(to=writer.Writer, index=int, kind=int, found=Cell)
 cdef Cell _cell_of(Line line, Plan plan, const scanning.Event* event, int parts)
 
 @cython.locals(part=Contribution)
-cdef Cell _new_cell(Plan plan, const scanning.Event* event, int parts)
+cdef Cell _new_cell(Line line, Plan plan, const scanning.Event* event, int parts)
 
 @cython.locals(index=int)
 cdef _member_of(Plan plan, const scanning.Event* event, int index)

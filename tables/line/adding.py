@@ -5,8 +5,8 @@ from typing import Final
 from streams.codec import scanning
 from streams.contract.transactions import CAUSES_MAX
 from streams.values import cycles, lookup, spans, sums, writer
-from tables.line import windows
-from tables.line.line import Line, fall_due
+from tables.line import units, windows
+from tables.line.line import Line, Unit, fall_due
 from tables.line.periods import Period
 from tables.line.plans import (
     FLAG,
@@ -35,9 +35,13 @@ _to = writer.Writer()
 class Place:
     """The row of one record type that events of one type, with the same members, go to by now."""
 
-    def __init__(self, contribution: Contribution, members: RowMembers) -> None:
+    def __init__(self, line: Line, contribution: Contribution, members: RowMembers) -> None:
         self.contribution = contribution
         self.members = members
+        self.unit: Unit | None = None
+        """The sums of the unit that its members name, None where none are kept."""
+        if contribution.uom >= 0:
+            self.unit = units.unit_of(line, members[contribution.uom])  # type: ignore[arg-type]
         self.row: Row | None = None
         self.start = NEVER
         self.carrier = NEVER
@@ -91,6 +95,8 @@ def contribute(
             amount = sign * scanning.number_at(event, part.slot_fields[index])
             row.sums[slot] += amount
             sums.add_to(line.accepted, part.first_sum + slot, amount)
+            if place.unit is not None:
+                sums.add_to(place.unit.accepted, part.first_unit_sum + slot, amount)
         if not part.erp:
             row.count += sign
             continue
@@ -115,11 +121,18 @@ def park(line: Line, plan: Plan, event: scanning.Event, sign: int) -> None:
     for part in plan.contributions:
         if not part.erp or not applies(part.where, event):
             continue
+        unit = None
+        if part.uom >= 0:
+            unit = units.unit_of(line, spans.text_of(scanning.span_at(event, plan.uom_field)))
         for index in range(len(part.slots)):
             amount = sign * scanning.number_at(event, part.slot_fields[index])
             where = part.first_sum + part.slots[index]
             sums.add_to(line.accepted, where, amount)
             line.parked[where] = line.parked.get(where, 0) + amount
+            if unit is not None:
+                where = part.first_unit_sum + part.slots[index]
+                sums.add_to(unit.accepted, where, amount)
+                sums.add_to(unit.parked, where, amount)
 
 
 def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row:
@@ -179,15 +192,15 @@ def _cell_of(line: Line, plan: Plan, event: scanning.Event, parts: int) -> Cell:
             writer.pack_constant(to, bool(scanning.flag_at(event, index)))
     found: Cell | None = lookup.found_written(line.cells, to)
     if found is None:
-        found = _new_cell(plan, event, parts)
+        found = _new_cell(line, plan, event, parts)
         lookup.keep(line.cells, writer.taken(to), found)
     return found
 
 
-def _new_cell(plan: Plan, event: scanning.Event, parts: int) -> Cell:
+def _new_cell(line: Line, plan: Plan, event: scanning.Event, parts: int) -> Cell:
     return Cell(
         [
-            Place(part, tuple([_member_of(plan, event, index) for index in part.row_fields]))
+            Place(line, part, tuple([_member_of(plan, event, index) for index in part.row_fields]))
             for part in plan.contributions
             if parts & (_POSTINGS if part.erp else _SUMMARIES) and applies(part.where, event)
         ]

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 
 from streams.values cimport sums, writer
 from tables.line cimport windows
-from tables.line.line cimport Line
+from tables.line.line cimport Line, Unit
 from tables.line.periods cimport Period, period_at
 from tables.line.rows cimport Row
 from tables.line.sending cimport put_more
@@ -22,6 +22,8 @@ cdef class _Form:
     cdef bint erp
     cdef bint counted
     cdef int quantity
+    cdef int uom
+    cdef int first_unit_sum
     cdef list members
     cdef list measures
 
@@ -30,6 +32,7 @@ cdef class _Form:
     where=bytes, records=list, row_key=tuple, rows=dict, row=Row, members=tuple, period=Period,
     cadence=Cadence, start=int64_t, before=int64_t, page=int64_t, revision=int64_t,
     corrections=int64_t, time=bytes, window=bytes, dates=bytes, id=str, to=writer.Writer,
+    uom=object, unit=Unit,
 )
 cpdef close(Line line, kind, int64_t carrier, list out)
 
@@ -54,7 +57,9 @@ cdef _Form _form_of(kind)
 cdef tuple _place_of(Line line)
 
 @cython.locals(slot=int, some=bint)
-cdef bint _emit(sums.Sums emitted, int first, Row row) except -1
+cdef bint _emit(
+    sums.Sums emitted, int first, Row row, Unit unit, int first_of_unit
+) except -1
 
 @cython.locals(index=Py_ssize_t)
 cdef str _id_of(

@@ -13,7 +13,7 @@ from tables.line import states, windows
 from tables.line.downtime import count_live_episodes
 from tables.line.enriching import more_of
 from tables.line.finals import send_finals
-from tables.line.line import Line
+from tables.line.line import Line, Unit
 from tables.line.maintenance import next_notification, notify_overdue
 from tables.line.periods import period_at
 from tables.line.rows import Row
@@ -44,6 +44,8 @@ class _Form:
         self.quantity = (*kind.measures, "quantity").index("quantity")
         if self.quantity == len(kind.measures):
             self.quantity = -1
+        self.uom = kind.uom
+        self.first_unit_sum = kind.first_unit_sum
         self.counted = not kind.erp and not kind.episodic
         self.members = [f'"{name}":'.encode() for name in kind.row]
         self.measures = [f'"{name}":"'.encode() for name in kind.measures]
@@ -133,13 +135,19 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
     records = []
     before, page, corrections, revision = windows.LONG_AGO, -1, 0, 0
     time = window = dates = b""
+    uom, unit = None, None
     rows = line.windows[index].pop(carrier)
     for row_key, row in rows.items():
         start, members = row_key
         if row.page != page:
             page = row.page
             changed_pages[index, carrier, page] = row_key
-        if not _emit(emitted, first_sum, row) and not (form.counted and row.count):
+        if form.uom >= 0 and members[form.uom] is not uom:
+            uom = members[form.uom]
+            unit = line.units.get(uom)
+        if not _emit(emitted, first_sum, row, unit, form.first_unit_sum) and not (
+            form.counted and row.count
+        ):
             continue
         if start != before:
             before = start
@@ -210,12 +218,14 @@ def _place_of(line: Line) -> tuple[bytes, bytes]:
     return found
 
 
-def _emit(emitted: sums.Sums, first: int, row: Row) -> bool:
+def _emit(emitted: sums.Sums, first: int, row: Row, unit: Unit | None, first_of_unit: int) -> bool:
     """Add the measures of a row to what was emitted; return whether one isn't zero."""
     some = False
     for slot in range(row.width):
         if row.sums[slot]:
             sums.add_to(emitted, first + slot, row.sums[slot])
+            if unit is not None:
+                sums.add_to(unit.emitted, first_of_unit + slot, row.sums[slot])
             some = True
     return some
 

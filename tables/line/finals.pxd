@@ -2,11 +2,13 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from streams.codec cimport scanning
-from tables.line cimport kept, sending, windows
+from tables.line cimport kept, sending, singles, windows
 from tables.line.line cimport Line
 from tables.line.periods cimport Period
 from tables.line.plans cimport AtOnce, Plan
 from tables.line.windows cimport Cadence
+
+cdef int _LEFT
 
 @cython.locals(cadence=Cadence, start=int64_t, end=int64_t, carrier=int64_t, each=AtOnce)
 cdef int wait(

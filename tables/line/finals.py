@@ -2,12 +2,15 @@
 
 from streams.codec import scanning
 from streams.log.record import Outgoing
-from tables.line import kept, sending, windows
+from tables.line import kept, sending, singles, windows
 from tables.line.kept import Kept
 from tables.line.line import Line, fall_due
 from tables.line.periods import Period, period_at
 from tables.line.plans import AtOnce, Plan
+from tables.line.singles import LEFT
 from tables.line.windows import Cadence
+
+_LEFT = LEFT
 
 
 def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Kept) -> None:
@@ -83,3 +86,5 @@ def _send(line: Line, key: str, waiting: Kept, out: list[Outgoing]) -> None:
             sending.send_singly(
                 line, plan, each, event, period.zone, posted, kept.trace_of(waiting), out
             )
+            if each.number >= 0:
+                singles.count(line, each, _LEFT, 1)

@@ -4,6 +4,11 @@ from streams.values cimport cycles, lookup, sums
 from tables.known.known cimport Known
 from tables.line.periods cimport Period, Timings
 
+cdef class Unit:
+    cdef public sums.Sums accepted
+    cdef public sums.Sums emitted
+    cdef public sums.Sums parked
+
 cdef class Line:
     cdef public str plant
     cdef public str line
@@ -18,8 +23,10 @@ cdef class Line:
     cdef public tuple windows
     cdef public sums.Sums accepted
     cdef public sums.Sums emitted
+    cdef public sums.Sums singles
     cdef public dict finals
     cdef public dict parked
+    cdef public dict units
     cdef public list boundaries
     cdef public dict episodes
     cdef public object forgotten_open

@@ -16,12 +16,38 @@ from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
     "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
-    "emitted",
+    "emitted", "singles", "units",
     "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
     "state", "timelines", "next_page", "leaving", "changed_pages", "changed_episodes", "expiring",
 )  # fmt: skip
 """The members of a line that tell one from another."""
+
+SIDES: Final = 4
+"""Of the conservation law of what leaves singly that a line counts: see `tables.line.singles`."""
+
+
+class Unit:
+    """The sums of a line's rows in one unit of measure: see `tables.line.units`.
+
+    Those of a record type begin at `Kind.first_unit_sum`.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.accepted = sums.Sums(count)
+        self.emitted = sums.Sums(count)
+        self.parked = sums.Sums(count)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Unit):
+            return NotImplemented
+        return (
+            self.accepted == other.accepted
+            and self.emitted == other.emitted
+            and self.parked == other.parked
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
 
 class Line:
@@ -50,10 +76,14 @@ class Line:
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])
         self.accepted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
         self.emitted = sums.Sums(len(rules.kinds) * MEASURES_MAX)
+        self.singles = sums.Sums(SIDES * sum(kind.erp for kind in rules.kinds))
+        """What leaves singly, `SIDES` counts of each record type for the ERP by its index."""
         self.finals: dict[int, dict[str, Kept]] = {}
         """Final confirmations that wait, by the end of the window that they wait for, and by key."""
         self.parked: dict[int, int] = {}
         """What is parked, in billionths, by where a sum is: see `sum_of`."""
+        self.units: dict[str, Unit] = {}
+        """What of all that is in which unit of measure."""
         self.boundaries: list[Boundary] = []
         """From which instants on other rules of the plant hold; see `set_boundaries`."""
         self.episodes: dict[str, Episode] = {}

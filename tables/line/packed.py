@@ -3,6 +3,7 @@
 from streams.contract.policy import MEASURES_MAX
 from streams.values import sums as sums_
 from streams.values import wide, writer
+from tables.line.line import Unit
 from tables.line.rows import Row
 from tables.line.rules import Kind
 from tables.line.windows import RowKey
@@ -55,6 +56,19 @@ def sums_bytes(kinds: tuple[Kind, ...], accepted: sums_.Sums, emitted: sums_.Sum
     return writer.taken(_to)
 
 
+def unit_bytes(kinds: tuple[Kind, ...], unit: Unit) -> bytes:
+    """Return {short name: [accepted, emitted, parked]} of a unit, of record types that name it."""
+    some = [kind for kind in kinds if kind.uom >= 0]
+    writer.begin(_to)
+    writer.pack_map(_to, len(some))
+    for kind in some:
+        writer.pack_text(_to, kind.short)
+        writer.pack_list(_to, 3)
+        for sums in (unit.accepted, unit.emitted, unit.parked):
+            _pack_numbers(sums, kind.first_unit_sum, len(kind.measures))
+    return writer.taken(_to)
+
+
 def numbers_bytes(kinds: tuple[Kind, ...], sums: sums_.Sums) -> bytes:
     """Return the sums of all record types, a list of each."""
     writer.begin(_to)
@@ -65,8 +79,10 @@ def numbers_bytes(kinds: tuple[Kind, ...], sums: sums_.Sums) -> bytes:
 
 
 def _pack_sums(kind: Kind, sums: sums_.Sums) -> None:
-    begin = kind.index * MEASURES_MAX
-    count = len(kind.measures)
+    _pack_numbers(sums, kind.index * MEASURES_MAX, len(kind.measures))
+
+
+def _pack_numbers(sums: sums_.Sums, begin: int, count: int) -> None:
     writer.pack_list(_to, count)
     for place in range(begin, begin + count):
         number = sums_.at(sums, place)

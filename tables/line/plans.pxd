@@ -9,6 +9,8 @@ cdef class Contribution:
     cdef readonly bytes slots
     cdef readonly bytes slot_fields
     cdef readonly int first_sum
+    cdef readonly int uom
+    cdef readonly int first_unit_sum
 
 cdef class AtOnce:
     cdef readonly str record
@@ -18,6 +20,7 @@ cdef class AtOnce:
     cdef readonly bytes short_bytes
     cdef readonly bint event
     cdef readonly list where
+    cdef readonly int number
     cdef readonly bytes fields
     cdef readonly list names
 

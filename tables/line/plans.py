@@ -28,6 +28,7 @@ KINDS: Final = ("text", "measure", "flag", "json", "object")
 TEXT, MEASURE, FLAG = 0, 1, 2
 
 NO_FIELD: Final = -1
+NO_NUMBER: Final = -1
 
 TOUCHED: Final = frozenset({"production.confirmed.v1", "material.consumed.v1", "scrap.declared.v1"})
 """The event types that a hold keeps from the ERP."""
@@ -60,22 +61,24 @@ class Contribution:
     """What one event adds to one row of one windowed record type: see `rules.Contribution`."""
 
     def __init__(
-        self, given: rules_.Contribution, row: rules_.Row, numbers: dict[str, int]
+        self, given: rules_.Contribution, kind: rules_.Kind, numbers: dict[str, int]
     ) -> None:
         self.kind = given.kind_index
         self.width = given.width
         self.erp = given.erp
-        self.row_fields = bytes([numbers[name] for name in row])
+        self.row_fields = bytes([numbers[name] for name in kind.row])
         self.where = _conditions(given.where, numbers)
         self.slots = bytes([slot for slot, _ in given.slots])
         self.slot_fields = bytes([numbers[member] for _, member in given.slots])
         self.first_sum = given.kind_index * MEASURES_MAX
+        self.uom = kind.uom
+        self.first_unit_sum = kind.first_unit_sum
 
 
 class AtOnce:
     """A record that one event causes at once: see `rules.AtOnce`."""
 
-    def __init__(self, given: rules_.AtOnce, numbers: dict[str, int]) -> None:
+    def __init__(self, given: rules_.AtOnce, numbers: dict[str, int], rules: rules_.Rules) -> None:
         self.record = given.record
         self.record_bytes = given.record.encode()
         self.short = given.short
@@ -85,6 +88,10 @@ class AtOnce:
         self.short_bytes = f"{given.short}:".encode()
         self.event = given.event
         self.where = _conditions(given.where, numbers)
+        self.number = next(
+            (kind.index for kind in rules.kinds if kind.record == given.record), NO_NUMBER
+        )
+        """Where `Line.singles` counts it, `NO_NUMBER` if it never goes by window."""
         self.fields = bytes([numbers[name] for name in given.names])
         self.names = [f'"{name}":'.encode() for name in given.names]
 
@@ -135,12 +142,12 @@ class Plan:
         self.serial_field = numbers.get("serial", NO_FIELD)
         self.final_field = numbers.get("final", NO_FIELD)
         self.contributions = [
-            Contribution(contribution, row, numbers)
-            for contribution, row in zip(given.contributions, given.rows, strict=True)
+            Contribution(contribution, rules.kinds[contribution.kind_index], numbers)
+            for contribution in given.contributions
             if not contribution.erp or rules.kinds[contribution.kind_index].record in by_window
         ]
         """To rows of windows: of summaries, and of what goes to the ERP by window."""
-        singly = [AtOnce(record, numbers) for record in given.singly]
+        singly = [AtOnce(record, numbers, rules) for record in given.singly]
         self.at_once = [record for record in singly if record.record not in by_window]
         self.by_window = [record for record in singly if record.record in by_window]
         """What one with a serial leaves as, and a final one."""

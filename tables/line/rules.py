@@ -32,9 +32,6 @@ SHARED_PAGES: Final = 4
 """Rows of one window are written in pages, so that a change writes little: the first 64 rows share
 four pages, each further row has one of its own. A window of ordinary size is one page."""
 
-Row = tuple[str, ...]
-"""The names of a row's members."""
-
 RowMembers = tuple[str | bool | None, ...]
 
 
@@ -87,6 +84,10 @@ class Kind(Struct, frozen=True, kw_only=True):
     measures: tuple[str, ...]
     erp: bool
     episodic: bool
+    uom: int
+    """Where its row has the unit of its measures, -1 if it has none."""
+    first_unit_sum: int
+    """Where its first measure is in the sums of a unit."""
     data: type[Struct]
     """what a record of a row carries"""
 
@@ -121,8 +122,6 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     event: str
     contributions: tuple[Contribution, ...]
-    rows: tuple[Row, ...]
-    """the names of each contribution's row members"""
     singly: tuple[AtOnce, ...]
     """What an event is posted as where it goes at once; where it goes by window, one with a serial
     or a final one is"""
@@ -144,6 +143,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     posting: int
     """The length of a posting window."""
     kinds: tuple[Kind, ...]
+    unit_sums: int
+    """How many sums a unit has: measures of the record types whose rows name it."""
     by_window: frozenset[str]
     """The record types for the ERP that go by window, as far as no rules of a plant say else."""
     finals_place: int
@@ -181,8 +182,10 @@ def rules_for(
         (name, entry, posting) for name, entry in policy.transactions.items() if entry.row
     ]
     entries += [(name, entry, summary) for name, entry in policy.summaries.items()]
+    in_units = [len(entry.measures) if "uom" in entry.row else 0 for _, entry, _ in entries]
     kinds = tuple(
-        _kind(index, name, entry, seconds) for index, (name, entry, seconds) in enumerate(entries)
+        _kind(index, name, entry, seconds, sum(in_units[:index]))
+        for index, (name, entry, seconds) in enumerate(entries)
     )
     return Rules(
         grace=timing.grace_seconds * SECOND,
@@ -197,6 +200,7 @@ def rules_for(
         bucket=timing.ledger_bucket_seconds * SECOND,
         posting=posting * SECOND,
         kinds=kinds,
+        unit_sums=sum(in_units),
         finals_place=2 * sum(kind.erp for kind in kinds) - 1,
         by_window=frozenset(
             name for name, entry in policy.transactions.items() if entry.when == "window"
@@ -213,7 +217,6 @@ def rules_for(
                     for kind, (_, entry, _) in zip(kinds, entries, strict=True)
                     if event in entry.inputs
                 ),
-                rows=tuple(entry.row for _, entry, _ in entries if event in entry.inputs),
                 singly=tuple(
                     _at_once(name, entry, event)
                     for name, entry in policy.transactions.items()
@@ -227,7 +230,9 @@ def rules_for(
     )
 
 
-def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> Kind:
+def _kind(
+    index: int, name: str, entry: Transaction | Summary, seconds: int, first_unit_sum: int
+) -> Kind:
     erp = isinstance(entry, Transaction)
     return Kind(
         index=index,
@@ -240,6 +245,8 @@ def _kind(index: int, name: str, entry: Transaction | Summary, seconds: int) -> 
         measures=entry.measures,
         erp=erp,
         episodic=name in LASTING,
+        uom=entry.row.index("uom") if "uom" in entry.row else -1,
+        first_unit_sum=first_unit_sum,
         data=windowed_data(name, entry.row, entry.measures, erp),
     )
 

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 from streams.codec cimport scanning
 from streams.values cimport lookup, spans
 from tables.known.known cimport Known
-from tables.line cimport adding, closing, finals, ledger, sending
+from tables.line cimport adding, closing, finals, ledger, sending, singles
 from tables.line cimport kept as kept_
 from tables.line.line cimport Line
 from tables.line.periods cimport Period, period_at
@@ -12,7 +12,7 @@ from tables.line.plans cimport AtOnce, Plan
 from tables.partition cimport holds, required
 
 cdef int64_t NO_TIMESTAMP, _NEVER
-cdef int _NO_FIELD, _SUMMARIES, _POSTINGS
+cdef int _NO_FIELD, _SUMMARIES, _POSTINGS, _ACCEPTED, _LEFT, _PARKED, _TAKEN_OUT
 cdef Py_ssize_t _WAITED
 
 cdef class Batch:
@@ -77,7 +77,9 @@ cdef class Batch:
     @cython.locals(period=Period, plan=Plan, state=spans.Span, begin=Py_ssize_t)
     cdef int _fold(self, Line line, const scanning.Event* event, Py_ssize_t number) except -1
 
-    @cython.locals(plan=Plan, key=bytes, entry=bytes, flags=int, more=int64_t, touchable=tuple)
+    @cython.locals(
+        plan=Plan, key=bytes, entry=bytes, flags=int, more=int64_t, touchable=tuple, single=bint,
+    )
     cdef bint _is_held_back(
         self, Line line, Period period, const scanning.Event* event, Py_ssize_t number
     ) except -1
@@ -86,6 +88,10 @@ cdef class Batch:
     cdef bint _may_hold_back(self, Line line) except -1
 
     cdef bint _is_single(self, Plan plan, const scanning.Event* event) except -1
+
+    cdef int _count_parked(
+        self, Line line, Plan plan, const scanning.Event* event, bint single, int amount
+    ) except -1
 
     @cython.locals(event=scanning.EventAt, period=Period, plan=Plan, key=bytes, at=int64_t)
     cpdef int go_on(self, Line line, waiting) except -1
@@ -114,7 +120,7 @@ cdef class Batch:
 
     @cython.locals(
         plan=Plan, period=Period, original=scanning.EventAt, entry=bytes, flags=int,
-        more=int64_t, at=int64_t,
+        more=int64_t, at=int64_t, single=bint, touchable=tuple,
     )
     cdef int _take_back(self, Line line, Py_ssize_t number) except -1
 

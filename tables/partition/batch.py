@@ -11,7 +11,7 @@ from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
-from tables.line import adding, closing, finals, ledger, sending, states
+from tables.line import adding, closing, finals, ledger, sending, singles, states
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
@@ -19,6 +19,7 @@ from tables.line.line import Line
 from tables.line.periods import Period, base_period, period_at, timings_of
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
+from tables.line.singles import ACCEPTED, LEFT, PARKED, TAKEN_OUT
 from tables.partition import freeing, holds, learning, refusing, required, ticking
 from tables.partition.head import NEVER
 from tables.store.store import Changes
@@ -33,6 +34,7 @@ NO_BOUND: Final = 2**62
 NO_TIMESTAMP = scanning.NO_TIMESTAMP
 _NO_FIELD, _NEVER = NO_FIELD, NEVER
 _SUMMARIES, _POSTINGS = SUMMARIES, POSTINGS
+_ACCEPTED, _LEFT, _PARKED, _TAKEN_OUT = ACCEPTED, LEFT, PARKED, TAKEN_OUT
 
 
 class Batch:
@@ -303,6 +305,7 @@ class Batch:
         ):
             self._contribute(line, plan, period, event, _SUMMARIES)
         else:
+            singles.count_event(line, plan, event, self._is_single(plan, event), _ACCEPTED, 1)
             self._post(line, plan, period, event, number, _SUMMARIES)
         if plan.is_stop:
             begin = len(self.out)
@@ -335,9 +338,12 @@ class Batch:
             if not holds.is_touched(self.known, line.plant, touchable):
                 return False
             flags = ledger.PARKED
-            more = self.parking.park(line.key, touchable, kept(self.events.record_at(number)))
-            if not self._is_single(plan, event):
-                adding.park(line, plan, event, 1)
+            holds.note_touched(self.known, line.plant, touchable)
+            told = kept(self.events.record_at(number))
+            more = self.parking.park(line.key, touchable, event.time, told)
+            single = self._is_single(plan, event)
+            singles.count_event(line, plan, event, single, _ACCEPTED, 1)
+            self._count_parked(line, plan, event, single, 1)
         fingerprint = ledger.entry_fingerprint(entry)
         self.fresh[key] = ledger.entry_bytes(event.time, fingerprint, flags, more)
         return True
@@ -356,14 +362,21 @@ class Batch:
         """Return whether an event leaves by itself though others like it go by window."""
         return sending.has(event, plan.final_field) or sending.has(event, plan.serial_field)
 
+    def _count_parked(
+        self, line: Line, plan: Plan, event: scanning.Event, single: bool, amount: int
+    ) -> None:
+        """Count an event as parked, or with -1 as parked no longer, for the conservation law."""
+        singles.count_event(line, plan, event, single, _PARKED, amount)
+        if not single:
+            adding.park(line, plan, event, amount)
+
     def go_on(self, line: Line, waiting: Kept) -> None:
         """Post an event that was parked, by the late rules."""
         event = kept_.event_of(waiting)
         period = self._period_of(line, event.time)
         plan = period.plans[event.kind]
         self.touch(line)
-        if not self._is_single(plan, event):
-            adding.park(line, plan, event, -1)
+        self._count_parked(line, plan, event, self._is_single(plan, event), -1)
         self.waiting = waiting
         self._post(line, plan, period, event, _WAITED, 0)
         key = ledger.identity_of(event)
@@ -409,6 +422,8 @@ class Batch:
             if adding.applies(record.where, event):
                 trace = self._trace_of(number)
                 sending.send_at_once(line, plan, record, event, period.zone, trace, self.out)
+                if record.number >= 0:
+                    singles.count(line, record, _LEFT, 1)
 
     def _period_of(self, line: Line, at: int) -> Period:
         """Return what holds for events of a time."""
@@ -431,9 +446,11 @@ class Batch:
         flags, more = ledger.entry_flags(entry), ledger.entry_more(entry)
         self._add_back(line, plan, period, original, reversal.id, _SUMMARIES)
         if flags & ledger.PARKED:
-            self.parking.take_out(line.key, holds.touchable_of(plan, original), more)
-            if not self._is_single(plan, original):
-                adding.park(line, plan, original, -1)
+            touchable = holds.touchable_of(plan, original)
+            self.parking.take_out(line.key, touchable, original.time, more)
+            single = self._is_single(plan, original)
+            self._count_parked(line, plan, original, single, -1)
+            singles.count_event(line, plan, original, single, _TAKEN_OUT, 1)
             flags, more = ledger.FREED, line.watermark
         elif not flags & ledger.SILENT:
             self._take_back_posted(line, plan, period, original, number)
@@ -455,6 +472,7 @@ class Batch:
         if sending.has(original, plan.final_field):
             where = line.place, reversal.source, reversal.data.reverses
             if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):
+                singles.count_event(line, plan, original, True, _TAKEN_OUT, 1)
                 records = []
         elif not sending.has(original, plan.serial_field):
             self._add_back(line, plan, period, original, reversal.id, _POSTINGS)

@@ -4,7 +4,15 @@ import heapq
 from collections.abc import Iterator
 from typing import Final
 
-from tables.line.conservation import Balance, balances
+from tables.line import memory
+from tables.line.conservation import (
+    Balance,
+    Measured,
+    Single,
+    balances_by_unit,
+    singles,
+    waiting_finals,
+)
 from tables.line.line import Line
 from tables.line.rules import Rules
 
@@ -24,11 +32,15 @@ class Cold:
 
     def __init__(self) -> None:
         self.count = 0
-        self.balances: dict[tuple[str, str], Balance] = {}
-        """By record type and measure."""
-        self.errors: dict[tuple[str, str], int] = {}
+        self.balances: dict[Measured, Balance] = {}
+        """By record type, measure and unit."""
+        self.errors: dict[Measured, int] = {}
         """The sizes of the lines' errors, added up."""
-        self.late_events = self.open_windows = 0
+        self.singles: dict[str, Single] = {}
+        """By record type."""
+        self.single_errors: dict[str, int] = {}
+        self.late_events = self.open_windows = self.waiting_finals = 0
+        self.forgotten_open = 0
         self._due: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
 
@@ -63,8 +75,13 @@ class Cold:
         self.count += sign
         self.late_events += sign * line.late_events
         self.open_windows += sign * sum(len(carried) for carried in line.windows)
-        for name, each in balances(line, rules).items():
-            if each == Balance():
-                continue
+        for name, each in balances_by_unit(line, rules).items():
             self.balances.setdefault(name, Balance()).add(each, sign)
             self.errors[name] = self.errors.get(name, 0) + sign * abs(each.error)
+        self.waiting_finals += sign * waiting_finals(line)
+        self.forgotten_open += sign * memory.forgotten_open(line, rules)
+        for record, single in singles(line, rules).items():
+            self.singles.setdefault(record, Single()).add(single, sign)
+            self.single_errors[record] = self.single_errors.get(record, 0) + sign * abs(
+                single.error
+            )

@@ -60,6 +60,18 @@ def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
     return told is not None and told.status == "held"
 
 
+def note_touched(known: Known, plant: str, touchable: Touchable) -> None:
+    """Note which holds keep an event from the ERP: they have touched something."""
+    own = known.plants.get(plant)
+    if own is None:
+        return
+    lot, item, order = touchable
+    for scope, value in (("item", item), ("order", order), ("lot", lot)):
+        for name, of_item in own.holds.get((scope, value), {}).items():  # type: ignore[arg-type]
+            if name in own.idle and (scope != "lot" or of_item is None or of_item == item):
+                known.touch(plant, name)
+
+
 def is_backflushed(known: Known, plant: str, item: str, at: int) -> bool:
     """Return whether the ERP itself books what is consumed of an item at an instant."""
     told = known.of_all("item", plant, item)

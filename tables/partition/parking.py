@@ -13,6 +13,10 @@ import msgspec
 from tables.known.known import Changes, Get, Known, Scan
 from tables.line.kept import Kept
 from tables.partition.holds import Touchable, is_touched
+from tables.partition.stored import instant_bytes, instant_of
+
+AT_BYTES: Final = 8
+"""Of a parked event's time, before the event."""
 
 PARKED: Final = b"p"
 GROUP: Final = b"g"
@@ -32,12 +36,17 @@ _read = msgspec.msgpack.Decoder(Kept).decode
 class Group:
     """The parked events of a line with the same lot, item and order."""
 
-    def __init__(self, line: bytes, number: int, touchable: Touchable, count: int = 0) -> None:
+    def __init__(
+        self, line: bytes, number: int, touchable: Touchable, count: int = 0,
+        since: int | None = None,
+    ) -> None:  # fmt: skip
         self.line = line
         self.number = number
         """That of its first event."""
         self.touchable = touchable
         self.count = count
+        self.since = since
+        """The earliest of its events' times, None if that has to be looked for."""
 
     def key(self, prefix: bytes, number: int | None = None) -> bytes:
         """Return a key of the store: of the group, or with its number of an event."""
@@ -88,8 +97,8 @@ class Parking:
         """Take up what the store has, and find what was going on when it was written."""
         for key, value in self._scan(GROUP):
             line = key[1:-9]
-            number, touchable, count, following = _decode(value)
-            self._add(Group(line, number, tuple(touchable), count))
+            number, touchable, count, following, *since = _decode(value)
+            self._add(Group(line, number, tuple(touchable), count, *since))
             self.count += count
             self.next = max(self.next, following)
         self.free(known)
@@ -99,21 +108,26 @@ class Parking:
         changed, self.changed = self.changed, {}
         return changed
 
-    def park(self, line: bytes, touchable: Touchable, kept: Kept) -> int:
-        """Park an event of a line; return its number."""
+    def park(self, line: bytes, touchable: Touchable, at: int, kept: Kept) -> int:
+        """Park an event of a line and an instant; return its number."""
         number = self.next
         self.next += 1
         group = self.groups.get(line, {}).get(touchable)
         if group is None:
-            group = Group(line, number, touchable)
+            group = Group(line, number, touchable, since=at)
             self._add(group)
-        self.changed[group.key(PARKED, number)] = _encode(kept)
+        elif group.since is not None:
+            group.since = min(group.since, at)
+        self.changed[group.key(PARKED, number)] = instant_bytes(at) + _encode(kept)
         self._count(group, 1)
         return number
 
-    def take_out(self, line: bytes, touchable: Touchable, number: int) -> None:
-        """Let go of one event, by the number that `park` gave."""
-        self.let_go(self.groups[line][touchable], number)
+    def take_out(self, line: bytes, touchable: Touchable, at: int, number: int) -> None:
+        """Let go of one event of an instant, by the number that `park` gave."""
+        group = self.groups[line][touchable]
+        if group.since == at:
+            group.since = None
+        self.let_go(group, number)
 
     def let_go(self, group: Group, number: int) -> Kept:
         """Return an event, which is parked no longer."""
@@ -123,7 +137,7 @@ class Parking:
             raise RuntimeError(f"the parked event {number} of {group.line!r} isn't in the store")
         self.changed[key] = None
         self._count(group, -1)
-        return _read(found)
+        return _read(found[AT_BYTES:])
 
     def free(self, known: Known, named: list[Named] | None = None) -> None:
         """Find what nothing keeps from the ERP any more; `named` is what may free (None: all)."""
@@ -140,12 +154,16 @@ class Parking:
             if free:
                 self.freeing.append(Freed(line, free, self._seen))
 
-    def oldest(self, line: bytes) -> Kept | None:
-        """Return the event of a line that has been parked the longest, None if there is none."""
-        groups = self.groups.get(line, {}).values()
-        first = [next(iter(self._seen(group.key(PARKED))), None) for group in groups]
-        found = min([each for each in first if each], key=lambda one: one[0][-8:], default=None)
-        return None if found is None else _read(found[1])
+    def since(self) -> int | None:
+        """Return the earliest time of all parked events, None if there are none."""
+        groups = [group for each in self.groups.values() for group in each.values()]
+        return min([self._since(group) for group in groups], default=None)
+
+    def _since(self, group: Group) -> int:
+        if group.since is None:
+            times = (instant_of(told[:AT_BYTES]) for _, told in self._seen(group.key(PARKED)))
+            group.since = min(times)
+        return group.since
 
     def _seen(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield what the store will have under a prefix, unordered."""
@@ -166,7 +184,7 @@ class Parking:
     def _count(self, group: Group, more: int) -> None:
         self.count += more
         group.count += more
-        told = [group.number, group.touchable, group.count, self.next]
+        told = [group.number, group.touchable, group.count, self.next, group.since]
         self.changed[group.key(GROUP)] = _encode(told) if group.count else None
         if group.count:
             return

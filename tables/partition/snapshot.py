@@ -15,6 +15,7 @@ from tables.line.ledger import counts
 from tables.line.line import Line, counted_to
 from tables.line.maintenance import may_become_due
 from tables.line.rules import Rules
+from tables.line.units import take_over_units
 from tables.partition import stored
 from tables.partition.cold import FOREVER
 from tables.partition.head import (
@@ -111,6 +112,7 @@ def _loading_first(partition: Partition) -> Iterator[None]:
         _recall(line, rules)
         stored.set_reach(line, line.watermark, partition.retention_before)
         accept_rows(line, rules)
+        take_over_units(line, rules)
         take_over_standstill(line, rules)
         line.oldest_bucket = -FOREVER  # unknown: the first sweep looks
         partition.unsealed[line.key] = line
@@ -142,6 +144,7 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     if line.old_layout:
         stored.set_reach(line, line.watermark, partition.retention_before)
         accept_rows(line, rules)
+        take_over_units(line, rules)
     take_over_standstill(line, rules)
     first = next(store.scan(EXPIRY + key + b"\0"), None)
     line.oldest_bucket = FOREVER if first is None else stored.read_expiry(line, first[0])

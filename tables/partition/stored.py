@@ -15,8 +15,8 @@ from tables.known.known import Known
 from tables.line import closing
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
-from tables.line.line import Line, set_boundaries, sum_of
-from tables.line.packed import rows_bytes, sums_bytes
+from tables.line.line import SIDES, Line, Unit, set_boundaries, sum_of
+from tables.line.packed import rows_bytes, sums_bytes, unit_bytes
 from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
@@ -74,7 +74,9 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         rules.retention,
         line.reach,
         [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
-        [[where, str(amount)] for where, amount in line.parked.items() if amount],
+        parked_told(line, rules),
+        singles_told(line, rules),
+        [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
     ]
     return _encode(told)
 
@@ -93,7 +95,11 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
         line.closed_to, line.furthest, retention, line.reach, boundaries, parked = more[:6]
         set_reach(line, watermark, retention)
         line.forgotten_open = forgotten_open
-        line.parked = {where: int(amount) for where, amount in parked}
+        put_parked(line, rules, parked)
+        for short, *counts in more[6] if len(more) > 6 else ():
+            put_singles(line, rules, short, counts)
+        for uom, told in more[7] if len(more) > 7 else ():
+            line.units[uom] = _read_unit(told, rules)
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
     else:
@@ -111,6 +117,54 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             _put_sums(line.emitted, kind, emitted)
     line.accepted_events, line.late_events, line.state = events, late, state
     return line
+
+
+def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
+    """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
+    return [
+        [kind.short, slot, str(amount)]
+        for kind in rules.kinds
+        for slot in range(len(kind.measures))
+        if (amount := line.parked.get(sum_of(kind, slot)))
+    ]
+
+
+def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> None:
+    """Put what is parked to a line."""
+    for short, slot, amount in parked:
+        kind = rules.kinds_by_short.get(short.encode())
+        if kind is not None:
+            line.parked[sum_of(kind, slot)] = int(amount)
+
+
+def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
+    """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
+    told: list[list[str | int]] = []
+    for kind in rules.kinds:
+        if kind.erp:
+            counts = [line.singles[SIDES * kind.index + side] for side in range(SIDES)]
+            if any(counts):
+                told.append([kind.short, *counts])
+    return told
+
+
+def put_singles(line: Line, rules: Rules, short: str, counts: list[int]) -> None:
+    """Put stored counts of what leaves singly to a line's."""
+    kind = rules.kinds_by_short.get(short.encode())
+    if kind is not None and kind.erp:
+        for side, count in enumerate(counts):
+            line.singles[SIDES * kind.index + side] = count
+
+
+def _read_unit(told: Mapping[str, list[list[int | str]]], rules: Rules) -> Unit:
+    unit = Unit(rules.unit_sums)
+    for short, sides in told.items():
+        kind = rules.kinds_by_short.get(short.encode())
+        if kind is not None and kind.uom >= 0:
+            for sums, stored in zip((unit.accepted, unit.emitted, unit.parked), sides, strict=True):
+                for slot, number in enumerate(stored):
+                    sums[kind.first_unit_sum + slot] = int(number)
+    return unit
 
 
 def set_reach(line: Line, watermark: int, retention: int) -> None:

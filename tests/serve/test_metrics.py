@@ -33,6 +33,7 @@ from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.ledger import PREFIX as LEDGER
 from tables.line.rules import Timing
+from tables.line.singles import ACCEPTED
 from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
@@ -189,6 +190,23 @@ async def test_an_error_of_conservation_is_reported_where_it_is() -> None:
     kind = bench.rules.kinds[0]
     assert measured.pop((kind.record, kind.measures[0])) == 1e-9
     assert set(measured.values()) == {0.0}
+
+
+async def test_a_record_too_few_among_what_leaves_singly_is_an_error_of_1() -> None:
+    bench = Bench()
+    bench.send(consumed(10, "12.5"))
+    (line,) = bench.task.lines.values()
+    line.singles[ACCEPTED] += 1  # of the first record type
+    families, errors = Families(), ConservationErrors()
+    errors.expect(bench.rules)
+    errors.look(line, bench.rules)
+    errors.add(families)
+    wrong = [
+        (sample.labels["type"], sample.labels["measure"], sample.value)
+        for sample in families.all["conservation_error"].samples
+        if sample.value
+    ]
+    assert wrong == [(bench.rules.kinds[0].record, "records", 1.0)]
 
 
 # The ledger's size.

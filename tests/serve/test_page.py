@@ -105,6 +105,13 @@ def document(step: int = 0) -> dict[str, Any]:
         "transactions": {"erp.goods_issue.v1": 80_123 + step, "erp.reversal.v1": 2},
         "summaries": {"summary.scrap.v1": 99 + step},
         "open_windows": 17 + step,
+        "waiting_finals": 5 + step,
+        "parked": 7 + step,
+        "parked_since": "2026-11-20T05:30:00Z",
+        "forgotten_open_seconds": "86400",
+        "idle_holds": 1,
+        "releases_without_hold": 0,
+        "holds": [{"plant": "DE01", "hold": HOSTILE, "problem": "has touched nothing"}],
         "waiting_ends": 1 + step,
         "overlong_episodes": 2 + step,
         "episodes": [
@@ -137,7 +144,14 @@ def document(step: int = 0) -> dict[str, Any]:
             "rows": [
                 balance("erp.goods_issue.v1", f"{step}.5", f"{step}", "0.5"),
                 balance("erp.scrap_posting.v1", f"{DIGITS}.000000003", DIGITS, "0.000000003"),
-                balance("summary.scrap.v1", "-0.25", "0", "-0.25"),
+                balance("summary.scrap.v1", "-0.25", "0", "-0.25") | {"uom": "kg"},
+                balance("summary.scrap.v1", "3", "2", "1") | {"uom": "pc"},
+            ],
+            "singles": [
+                {
+                    "type": "erp.production_confirmation.v1", "accepted": 20 + step, "left": 8 + step,
+                    "waiting": 5, "parked": 4, "taken_out": 3, "error": 0,
+                },
             ],
         },
         "recent": {
@@ -530,7 +544,10 @@ async def test_numbers_on_the_page_equal_the_status(browser: Browser) -> None:
             async with ClientSession() as session, session.get(f"{page.url}api/status") as response:
                 status = orjson.loads(await response.read())
             by_path = await texts(page, "data-path")
-            for path in ("late", "open_windows", "waiting_ends", "overlong_episodes"):
+            for path in (
+                "late", "open_windows", "waiting_finals", "parked", "waiting_ends",
+                "overlong_episodes",
+            ):  # fmt: skip
                 assert by_path[path] == str(status[path])
             for path in ("counts", "exceptions", "transactions", "summaries"):
                 for name, count in status[path].items():
@@ -542,9 +559,21 @@ async def test_numbers_on_the_page_equal_the_status(browser: Browser) -> None:
             conservation = await rows(page, "conservation-table")
             assert len(conservation) == len(status["conservation"]["rows"])
             for row in status["conservation"]["rows"]:
-                drawn = conservation[f"{row['type']} {row['measure']}"]
+                names = (row["type"], row["measure"], row.get("uom"))
+                drawn = conservation[" ".join(name for name in names if name)]
                 for member in ("accepted", "emitted", "open", "parked", "error"):
                     assert drawn[member] == row[member]
+            singles = await rows(page, "singles-table")
+            for row in status["conservation"]["singles"]:
+                for member in ("accepted", "left", "waiting", "parked", "taken_out", "error"):
+                    assert singles[row["type"]][member] == str(row[member])
+            assert await page.locator("#held-note").inner_text() == (
+                f"Holds keep {7 + step} events from the ERP, the oldest of 2026-11-20 05:30:00."
+                f" Final confirmations that wait for their posting window to close: {5 + step}."
+                " Seconds counted for stops that never ended: 86400."
+            )
+            held = await rows(page, "holds-table")
+            assert held[f"DE01/{HOSTILE}"]["problem"] == "has touched nothing"
             lines = await rows(page, "lines-table")
             assert len(lines) == len(status["lines"])
             for row in status["lines"]:
@@ -660,6 +689,10 @@ async def test_the_page_adds_up_itself_to_the_last_of_any_number_of_digits(
         wrong["conservation"]["rows"][1]["emitted"] = DIGITS[:-1] + "1"
         await show_step(page, fake, wrong)
         assert await page.locator("#conservation[data-exact=false]").count() == 1
+        wrong = document(3)
+        wrong["conservation"]["singles"][0]["left"] += 1
+        await show_step(page, fake, wrong)
+        assert await page.locator("#singles-table tr[data-exact=false]").count() == 1
 
 
 @browser_test

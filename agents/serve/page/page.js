@@ -160,12 +160,16 @@ function addsUp({ accepted, emitted, open, parked }) {
 }
 
 const isExact = (row) => isZero(row.error) && addsUp(row);
+const measureOf = ({ type, measure, uom }) =>
+  `${shortType(type)} · ${measure}${uom === undefined ? "" : ` in ${uom}`}`;
+const isWhole = ({ accepted, left, waiting, parked, taken_out: out, error }) =>
+  error === 0 && accepted === left + waiting + parked + out;
 
 const drawConservationRows = tableOf(
   "conservation-table",
-  (row) => `${row.type} ${row.measure}`,
+  (row) => [row.type, row.measure, row.uom].filter(Boolean).join(" "),
   [
-    ["measure", (cell, row) => setText(cell, `${shortType(row.type)} · ${row.measure}`), "rowheader"],
+    ["measure", (cell, row) => setText(cell, measureOf(row)), "rowheader"],
     ["accepted", number, "number"],
     ["emitted", number, "number"],
     ["open", number, "number"],
@@ -178,12 +182,26 @@ const drawConservationRows = tableOf(
   },
 );
 
+const drawSingleRows = tableOf(
+  "singles-table",
+  (row) => row.type,
+  [
+    ["type", kind, "rowheader"],
+    ...["accepted", "left", "waiting", "parked", "taken_out", "error"].map((name) => [name, number, "number"]),
+  ],
+  (element, row) => {
+    setData(element, "exact", String(isWhole(row)));
+    if (element.title !== row.type) element.title = row.type;
+  },
+);
+
 function drawConservation(status) {
-  const { error = "–", rows = [] } = status.conservation ?? {};
+  const { error = "–", rows = [], singles = [] } = status.conservation ?? {};
   const none = status.share?.partitions === 0;
   const known = status.conservation != null && !none;
   const wrong = rows.filter((row) => !isExact(row)).length;
-  const exact = isZero(error) && wrong === 0;
+  const odd = singles.filter((row) => !isWhole(row)).length;
+  const exact = isZero(error) && wrong === 0 && odd === 0;
   setFixed("conservation.error", known ? error : null, known ? error : "–");
   setText(byId("formula"), `accepted ${exact || !known ? "=" : "≠"} emitted + open + parked`);
   setText(byId("outcome"), !known ? "not known yet" : exact ? "exact" : "NOT exact");
@@ -192,6 +210,7 @@ function drawConservation(status) {
     none ? "This worker has no partition now: others have them, or they are being handed out."
     : !known ? "The worker is looking at its lines."
     : wrong ? `Measures that don't add up: ${wrong} of ${rows.length}, marked below.`
+    : odd ? `Records that don't add up: ${odd} of ${singles.length} types, marked below.`
     : !exact ? "The worker reports an error that no row below shows."
     : rows.length
       ? `${rows.length} measures, added up again by this page at every update.${partText(status)}`
@@ -199,6 +218,8 @@ function drawConservation(status) {
   );
   setData(byId("conservation"), "exact", known ? String(exact) : "unknown");
   drawConservationRows(known ? rows : []);
+  drawSingleRows(known ? singles : []);
+  byId("singles").hidden = !known || singles.length === 0;
   return exact || !known;
 }
 
@@ -216,9 +237,10 @@ const COUNTS = ["accepted", "duplicate", "exception", "tick"];
 function drawCounters(status) {
   const counts = status.counts ?? {};
   for (const name of ["in", ...COUNTS]) setFixed(`counts.${name}`, counts[name]);
-  for (const name of ["late", "open_windows", "waiting_ends", "overlong_episodes"]) {
+  for (const name of ["late", "open_windows", "waiting_finals", "parked", "waiting_ends", "overlong_episodes"]) {
     setFixed(name, status[name]);
   }
+  setText(byId("held-note"), heldText(status));
   const of = isPart(status) ? ` Of this worker's ${shareText(status)} partitions.` : "";
   for (const element of document.querySelectorAll(".warn")) {
     setData(element, "some", String(!["0", "null"].includes(element.lastElementChild.dataset.value)));
@@ -235,6 +257,17 @@ function drawCounters(status) {
   drawKinds("summaries", "summaries-by-type", status.summaries, shortType);
   drawKinds("exceptions", "exceptions-by-code", status.exceptions, String);
 }
+
+// What was accepted and isn't in the ERP yet, in words.
+function heldText({ parked, parked_since: since, waiting_finals: finals, forgotten_open_seconds: lost, now }) {
+  const said = [];
+  if (parked) said.push(`Holds keep ${events(parked)} from the ERP, the oldest of ${timeOf(since, now)}.`);
+  if (finals) said.push(`Final confirmations that wait for their posting window to close: ${finals}.`);
+  if (lost != null && !isZero(lost)) said.push(`Seconds counted for stops that never ended: ${lost}.`);
+  return said.join(" ");
+}
+
+const events = (count) => `${count} event${count === 1 ? "" : "s"}`;
 
 function drawKinds(member, id, counts = {}, nameOf) {
   const body = byId(id);
@@ -541,6 +574,12 @@ const drawEpisodes = tableOf("episodes-table", (one) => `${placeOf(one)}/${one.e
   ["episode", text],
 ]);
 
+const drawHolds = tableOf("holds-table", (one) => `${one.plant}/${one.hold}`, [
+  ["problem", text, "rowheader"],
+  ["plant", text],
+  ["hold", text],
+]);
+
 // The whole page.
 
 let latest = null;
@@ -564,6 +603,8 @@ function draw(status) {
   drawPartitions(withStandbys(status));
   drawEpisodes(status.episodes ?? [], status.now);
   byId("episodes").hidden = !status.episodes?.length;
+  drawHolds(status.holds ?? [], status.now);
+  byId("holds").hidden = !status.holds?.length;
   setText(document.querySelector("title"), `${exact ? "" : "NOT EXACT: "}lineside ${status.job}`);
 }
 
