@@ -25,6 +25,7 @@ from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, StateChange, StateChanges
 from streams.trouble import Trouble
 from tables.known.known import Known
+from tables.line.line import counted_to
 from tables.line.rules import Timing, rules_for
 from tables.partition.head import read_head
 from tables.partition.snapshot import LINES_AT_ONCE
@@ -1038,6 +1039,7 @@ def content(store: MemoryStore) -> dict[bytes, object]:
             expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
         elif key.startswith(LINE):
             line = read_line(value, rules, floors, known)
+            line.closed_to = counted_to(line, rules.downtime)  # how far, not how it came to it
             told = [(each.begin, each.valid_from, each.zone, each.cadences) for each in line.boundaries]
             found[key] = line, line.parked, told
         elif key.startswith(WINDOW):
