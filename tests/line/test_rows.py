@@ -104,9 +104,8 @@ def test_rows_leave_as_the_library_spells_them(rng: Random, topic: str) -> None:
         cadence = cadence_of(line, kind)
         carrier_start = start_of(cadence, rng.choice(STARTS))
         carrier = end_of(cadence, carrier_start)
-        starts = [carrier_start, carrier_start]
-        for back in (1, 7):
-            starts.append(start_of(cadence, carrier_start - back * (carrier - carrier_start)))
+        length = carrier - carrier_start
+        starts = [start_of(cadence, carrier_start - back * length) for back in (0, 0, 1, 7)]
         rows = some_rows(rng, len(kind.measures), len(kind.row), starts)
         line.windows[kind.index][carrier] = rows
         wanted = leaving(line, kind, carrier)
