@@ -72,14 +72,12 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
 def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
     """Sum what left per row: revisions add up, a reversal takes its record away."""
     sums: Counter[Row] = Counter()
-    posted: dict[str, dict[str, Any]] = {}
     for output in left:
         record, sign = value_of(output), 1
         if record["type"] == "erp.reversal.v1":
             if record["data"]["reverses"].startswith("mn:"):
                 continue
-            record, sign = posted[record["data"]["reverses"]], -1
-        posted[record["id"]] = record
+            record, sign = record | {"type": record["data"]["reversed_type"]}, -1
         kind, data = record["type"], record["data"]
         if kind not in ROWS or kind == "summary.downtime.v1":
             continue
