@@ -111,13 +111,12 @@ def shape_to_go_on_with(
     rules: Rules,
     topic: str,
     where: str,
-    open_shorts: Callable[[], Container[str]] | None,
+    open_shorts: Callable[[], Container[str]],
 ) -> list[Any]:
     """Return the shape of a stored state that goes on with these rules.
 
     Raises `OtherRulesError` where it can't. `open_shorts` returns the record types that have open
-    windows, by their shorts; it is asked only where one is gone. None says that nothing may differ:
-    in formats 1 and 2 sums lie by their position.
+    windows, by their shorts; it is asked only where one is gone.
     """
     try:
         before = msgspec.convert(head.shape, Shape)
@@ -125,18 +124,11 @@ def shape_to_go_on_with(
         raise FormatError(f"{where} has a shape that can't be read: {error}") from None
     now = shapes.shape_of(rules)
     told = shapes.differences(before, now, _words(rules, topic))
-    if open_shorts is None:
-        refused = [each.text for each in told]
-        if not told and before.kinds != now.kinds:
-            refused.append("a policy with its record types in another order")
-    else:
-        refused = [each.text for each in told if each.verdict == "refused"]
-        gone = [each for each in told if each.verdict == "if_closed"]
-        if gone:
-            open_ = open_shorts()
-            refused += [
-                f"{each.text}, which has open windows" for each in gone if each.short in open_
-            ]
+    refused = [each.text for each in told if each.verdict == "refused"]
+    gone = [each for each in told if each.verdict == "if_closed"]
+    if gone:
+        open_ = open_shorts()
+        refused += [f"{each.text}, which has open windows" for each in gone if each.short in open_]
     if refused:
         raise OtherRulesError(f"{where} was made with {', '.join(refused)}")
     return _stored(shapes.grown(before, now))

@@ -103,19 +103,32 @@ def grown(before: Shape, now: Shape) -> Shape:
     gone = tuple(kind for kind in (*before.gone, *before.kinds) if kind.short not in shorts)
     was = {kind.short: kind for kind in (*before.gone, *before.kinds)}
     kinds = tuple(_with_earlier(was.get(kind.short), kind) for kind in now.kinds)
-    return replace(now, kinds=kinds, gone=gone)
+    by_window = now.by_window
+    if gone and by_window is not None:  # how they went is asked when they come back
+        went = _by_window(before)
+        by_window = tuple(sorted({*by_window, *(one.record for one in gone if one.record in went)}))
+    return replace(now, kinds=kinds, gone=gone, by_window=by_window)
+
+
+def _by_window(shape: Shape) -> tuple[str, ...]:
+    """Return the record types for the ERP that went by window; before contract v2 all of `kinds`."""
+    if shape.by_window is not None:
+        return shape.by_window
+    every = (*shape.gone, *shape.kinds)
+    return tuple(kind.record for kind in every if kind.record.startswith("erp."))
 
 
 def _whens(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
     # What left at once would be reversed by a row, or the other way round.
-    by_window = before.by_window
-    if by_window is None:
-        by_window = tuple(kind.record for kind in before.kinds if kind.record in words.posting)
+    by_window = _by_window(before)
+    told = {kind.record for kind in (*before.gone, *before.kinds)}
     for record in sorted(words.posting):
+        if before.by_window is not None and record not in told:
+            continue  # it is new
         was, is_ = record in by_window, record in (now.by_window or ())
         if was != is_:
-            told = "by window (now at once" if was else "at once (now by window"
-            yield _refused(f"a policy with {record} {told}: a reference.rules.v1 can change that)")
+            change = "by window (now at once" if was else "at once (now by window"
+            yield _refused(f"a policy with {record} {change}: a reference.rules.v1 can change that)")
 
 
 def rows_before(shape: Shape) -> dict[tuple[str, int], tuple[str, ...]]:

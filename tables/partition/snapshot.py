@@ -51,9 +51,8 @@ def loading(partition: Partition) -> Iterator[None]:
     where = f"the state of {partition.topic}/{partition.number}"
     head = read_head(found, where)
     format_ = format_of(found)
-    open_shorts = None if format_ < PAGED else lambda: _open_shorts(partition)
     partition.shape = shape_to_go_on_with(
-        head, partition.rules, partition.topic, where, open_shorts
+        head, partition.rules, partition.topic, where, lambda: _open_shorts(partition)
     )
     before = msgspec.convert(head.shape, Shape)
     partition.earlier, partition.retention_before = rows_before(before), before.retention
@@ -68,7 +67,7 @@ def loading(partition: Partition) -> Iterator[None]:
     told.left.update(head.left)
     partition.known.load(partition.store.scan)
     if format_ < PAGED:
-        yield from _loading_first(partition)
+        yield from _loading_first(partition, [kind.short for kind in before.kinds])
         return
     for number, (key, value) in enumerate(partition.store.scan(LINE), 1):
         if number % LINES_AT_ONCE == 0:
@@ -82,17 +81,17 @@ def loading(partition: Partition) -> Iterator[None]:
 
 
 def _open_shorts(partition: Partition) -> set[str]:
-    """Return the short names of the record types that have open windows, of format 3."""
+    """Return the short names of the record types that have open windows."""
     return {stored.window_short(key) for key, _ in partition.store.scan(WINDOW)}
 
 
-def _loading_first(partition: Partition) -> Iterator[None]:
-    """Read all lines of a state of format 1 or 2."""
+def _loading_first(partition: Partition, shorts: list[str]) -> Iterator[None]:
+    """Read all lines of a state of format 1 or 2, which has the sums of these record types."""
     rules, store = partition.rules, partition.store
     for number, (_, value) in enumerate(store.scan(LINE), 1):
         if number % LINES_AT_ONCE == 0:
             yield
-        line = stored.read_first_line(value, rules)
+        line = stored.read_first_line(value, rules, shorts, partition.known)
         partition.lines[line.key] = line
     for number, (key, value) in enumerate(store.scan(EPISODE), 1):
         if number % LINES_AT_ONCE == 0:

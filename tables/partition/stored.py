@@ -173,13 +173,16 @@ def set_reach(line: Line, watermark: int, retention: int) -> None:
         line.reach = max(line.reach, watermark - retention)
 
 
-def read_first_line(stored: bytes, rules: Rules) -> Line:
-    """Return a line of format 1 or 2."""
+def read_first_line(stored: bytes, rules: Rules, shorts: list[str], known: Known) -> Line:
+    """Return a line of format 1 or 2: its sums lie in the order of `shorts`, its record types."""
     plant, name, watermark, accepted, emitted, _, events, late, state = _decode(stored)
     line = Line(plant, name, watermark, rules)
-    for kind, one, other in zip(rules.kinds, accepted, emitted, strict=True):
-        _put_sums(line.accepted, kind, one)
-        _put_sums(line.emitted, kind, other)
+    line.known = known
+    for short, one, other in zip(shorts, accepted, emitted, strict=True):
+        kind = rules.kinds_by_short.get(short.encode())
+        if kind is not None:
+            _put_sums(line.accepted, kind, one)
+            _put_sums(line.emitted, kind, other)
     line.accepted_events, line.late_events, line.state = events, late, state
     line.old_layout = True
     return line

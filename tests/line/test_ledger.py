@@ -26,9 +26,15 @@ from streams.contract.events import AnyEvent, TransactionReversed
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
 from streams.values.instant import EARLIEST, LATEST, parse
 from tables.line.ledger import (
+    FREED,
+    PARKED,
+    REVERSED,
+    SILENT,
+    counts,
     entry_bytes,
     entry_fingerprint,
-    entry_reversed,
+    entry_flags,
+    entry_more,
     entry_time,
     fingerprint,
     identity,
@@ -48,12 +54,48 @@ def read(value: bytes) -> AnyEvent:
 # Laws.
 
 
-@given(st.integers(EARLIEST, LATEST), st.binary(min_size=16, max_size=16), st.booleans())
-def test_an_entry_says_what_was_put_in(time: int, print_: bytes, reversed: bool) -> None:
-    entry = entry_bytes(time, print_, reversed)
+@given(
+    st.integers(EARLIEST, LATEST),
+    st.binary(min_size=16, max_size=16),
+    st.sampled_from([0, PARKED, FREED]),
+    st.sampled_from([0, REVERSED]),
+    st.sampled_from([0, SILENT]),
+    st.integers(EARLIEST, LATEST),
+)
+def test_an_entry_says_what_was_put_in(
+    time: int, print_: bytes, held: int, reversed: int, silent: int, more: int
+) -> None:
+    flags = held | reversed | silent
+    entry = entry_bytes(time, print_, flags, more)
     assert entry_time(entry) == time
     assert entry_fingerprint(entry) == print_
-    assert entry_reversed(entry) == reversed
+    assert entry_flags(entry) == flags
+    if held:
+        assert entry_more(entry) == more
+
+
+@given(
+    st.integers(EARLIEST, LATEST),
+    st.sampled_from([0, PARKED, FREED]),
+    st.sampled_from([0, REVERSED | SILENT]),
+    st.integers(EARLIEST, LATEST),
+    st.integers(EARLIEST, LATEST),
+)
+def test_an_entry_counts_by_its_time_while_parked_and_once_freed_from_then_on(
+    time: int, held: int, more_flags: int, since: int, oldest: int
+) -> None:
+    entry = entry_bytes(time, bytes(16), held | more_flags, since)
+    wanted = {0: time >= oldest, PARKED: True, FREED: since >= oldest}[held]
+    assert counts(entry, oldest) == wanted
+
+
+def test_an_entry_of_a_state_of_contract_v1_is_read() -> None:
+    """It ended with a byte 1 where it was reversed, and with nothing where it wasn't."""
+    old = (2**63 + 5).to_bytes(8, "big") + bytes(range(16))
+    assert (entry_time(old), entry_fingerprint(old), entry_flags(old)) == (5, bytes(range(16)), 0)
+    assert entry_flags(old + b"\x01") == REVERSED
+    assert counts(old, 5)
+    assert not counts(old + b"\x01", 6)
 
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1)

@@ -73,7 +73,7 @@ def test_an_operator_leaves_with_no_record() -> None:
     assert "operator" not in {
         name
         for plan in rules_for("mes.events.v1", None, default_policy()).plans.values()
-        for record in plan.at_once
+        for record in plan.singly
         for name in record.names
     }
 

@@ -18,11 +18,12 @@ from streams.log.record import Outgoing
 from streams.values import instant, quantity
 from streams.values.sums import Sums
 from tables.line.closing import close
-from tables.line.line import Line, sum_of
+from tables.line.line import Line, set_boundaries, sum_of
 from tables.line.packed import numbers_bytes, rows_bytes, sums_bytes
+from tables.line.periods import Boundary
 from tables.line.rows import Row
-from tables.line.rules import Kind, Rules, rules_for
-from tables.line.windows import RowKey
+from tables.line.rules import Kind, rules_for
+from tables.line.windows import Cadence, RowKey, end_of, start_of
 
 SECOND = 1_000_000
 
@@ -43,6 +44,8 @@ MEASURES = [
     -(10**36),
 ]
 STARTS = [START * SECOND // (300 * SECOND) * 300 * SECOND, 0, -300 * SECOND, 10**17 // 3 * 3]
+ZONE = ZoneInfo("Australia/Lord_Howe")
+CADENCES = [("window", None), ("window", 60), ("hour", None), ("day", None)]
 
 
 def some_rows(rng: Random, width: int, members: int, starts: list[int]) -> dict[RowKey, Row]:
@@ -59,19 +62,29 @@ def some_rows(rng: Random, width: int, members: int, starts: list[int]) -> dict[
     }
 
 
-def leaving(line: Line, kind: Kind, carrier: int, rules: Rules) -> list[Outgoing]:
-    """Return what leaves when a carrier closes, spelt by msgspec."""
+def cadence_of(line: Line, kind: Kind) -> Cadence:
+    cadence = line.periods[-1].cadences[kind.index]
+    assert cadence is not None
+    return cadence
+
+
+def leaving(line: Line, kind: Kind, carrier: int) -> list[Outgoing]:
+    """Return what leaves when the carrier that ends at an instant closes, spelt by msgspec."""
+    cadence = cadence_of(line, kind)
+    carrier_start = start_of(cadence, carrier - 1)
+    unit = cadence.length or 60 * SECOND
     counted = not kind.erp and not kind.episodic
     made = []
     for (start, members), row in line.windows[kind.index][carrier].items():
         if not any(row.measures) and not (counted and row.count):
             continue
-        revision = (carrier - start) // kind.length
+        revision = (carrier_start - start) // unit
         id = windowed_key(kind.short, line.place, start, row_text(members), revision)
-        begin, end = instant.text(start), instant.text(start + kind.length)
+        begin, end = instant.text(start), instant.text(end_of(cadence, start))
         about: tuple[Any, ...] = ()
         if kind.erp:
-            about = row.causes, row.count, instant.date(start, rules.zones.get(line.plant))
+            dates = instant.date(start, ZONE), instant.date(carrier_start, ZONE)
+            about = row.causes, row.count, *dates
         elif counted:
             about = (row.count,)
         data = kind.data(*members, *map(quantity.text, row.measures), begin, end, revision, *about)
@@ -82,15 +95,20 @@ def leaving(line: Line, kind: Kind, carrier: int, rules: Rules) -> list[Outgoing
 
 @given(rngs, st.sampled_from([MES_EVENTS, MACHINE_EVENTS]))
 def test_rows_leave_as_the_library_spells_them(rng: Random, topic: str) -> None:
-    rules = rules_for(topic, zones={"DE01": ZoneInfo("Australia/Lord_Howe")})
+    rules = rules_for(topic)
     for kind in rules.kinds:
-        carrier = rng.choice(STARTS)
-        carrier -= carrier % kind.length
-        starts = [carrier - back * kind.length for back in (0, 0, 1, 7)]
-        line = Line(rng.choice(["DE01", "P|1:x%", 'Ü"3']), "L\\1", carrier, rules)
+        line = Line(rng.choice(["DE01", "P|1:x%", 'Ü"3']), "L\\1", STARTS[0], rules)
+        # By these rules all that may go by window does, from long ago on.
+        ruled = {each.record: rng.choice(CADENCES) for each in rules.kinds if each.erp}
+        set_boundaries(line, [Boundary(-(10**15), 0, ZONE.key, ruled)])
+        cadence = cadence_of(line, kind)
+        carrier_start = start_of(cadence, rng.choice(STARTS))
+        carrier = end_of(cadence, carrier_start)
+        length = carrier - carrier_start
+        starts = [start_of(cadence, carrier_start - back * length) for back in (0, 0, 1, 7)]
         rows = some_rows(rng, len(kind.measures), len(kind.row), starts)
         line.windows[kind.index][carrier] = rows
-        wanted = leaving(line, kind, carrier, rules)
+        wanted = leaving(line, kind, carrier)
         found: list[Outgoing] = []
         close(line, kind, carrier, found)
         assert found == wanted
@@ -104,7 +122,7 @@ def test_rows_leave_as_the_library_spells_them(rng: Random, topic: str) -> None:
             for (start, _), row in rows.items()
             if any(row.measures) or (not kind.erp and not kind.episodic and row.count)
         ]
-        assert line.corrections == sum(start < carrier for start in said)
+        assert line.corrections == sum(start < carrier_start for start in said)
 
 
 def stored(measure: int) -> int | str:

@@ -19,7 +19,7 @@ AT_ONCE: dict[str, tuple[str, str]] = {
         "erp.production_confirmation.v1",
         "order operation item lot uom",
     ),
-    "goods.received.v1": ("erp.goods_receipt.v1", "order item lot storage uom"),
+    "goods.received.v1": ("erp.goods_receipt.v1", "order item lot storage uom product"),
 }
 """The two that the contract posts at once and another policy by window: record type and row."""
 
@@ -27,6 +27,12 @@ ROWS: dict[str, str] = dict(AT_ONCE.values()) | {
     windowed.type: " ".join(windowed.row) for windowed in reference.WINDOWED
 }
 """The contract's rows (section 4), in the order of closing."""
+
+ROWS["erp.labor_confirmation.v1"] = "order operation work_unit activity"
+
+
+ABSENT = {"product": "main"}
+"""What an absent member is read as."""
 
 
 def _measures(type_: str) -> list[tuple[str, str, str]]:
@@ -57,7 +63,7 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
         for kind, measure, member in MEASURES.get(told["type"], []):
             if measure == "scrap" and data.get("kind", "operation") != "operation":
                 continue
-            row = tuple(data.get(name) for name in ROWS[kind].split())
+            row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
             where = given["plant"], given["line"], kind, row, measure
             sums[where] += sign * Decimal(str(data[member]))
     return sums
@@ -66,18 +72,16 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
 def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
     """Sum what left per row: revisions add up, a reversal takes its record away."""
     sums: Counter[Row] = Counter()
-    posted: dict[str, dict[str, Any]] = {}
     for output in left:
         record, sign = value_of(output), 1
         if record["type"] == "erp.reversal.v1":
             if record["data"]["reverses"].startswith("mn:"):
                 continue
-            record, sign = posted[record["data"]["reverses"]], -1
-        posted[record["id"]] = record
+            record, sign = record | {"type": record["data"]["reversed_type"]}, -1
         kind, data = record["type"], record["data"]
         if kind not in ROWS or kind == "summary.downtime.v1":
             continue
-        row = tuple(data.get(name) for name in ROWS[kind].split())
+        row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
         for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
             sums[record["plant"], record["line"], kind, row, measure] += sign * Decimal(
                 data[measure]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from json import loads
+from pathlib import Path
 from random import Random
 
 from hypothesis import given
@@ -17,10 +19,12 @@ from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
 from tables.line.conservation import balances
 from tables.line.rules import Timing, rules_for
-from tables.partition.head import FORMATS
+from tables.partition.head import FORMATS, format_of
 from tables.partition.partition import Bounds, Partition, Step
 from tables.store.overlay import Overlay
-from tables.store.store import MemoryStore, Store
+from tables.store.store import HEAD, MemoryStore, Store
+
+STATES = Path(__file__).parent / "states"
 
 STEPS_MAX = 200_000
 """More, and a record is taken up again and again for ever."""
@@ -47,9 +51,9 @@ def size_of(step: Step) -> int:
 
 def opened(
     at: At, timing: Timing | None, store: Store, bounds: Bounds = TIGHT,
-    lines_max: int | None = None, format_: int = 0,
+    lines_max: int | None = None,
 ) -> Partition:  # fmt: skip
-    rules = rules_for(at[0], timing, state_format=format_)
+    rules = rules_for(at[0], timing)
     return Partition(*at, rules, store, bounds=bounds, lines_max=lines_max)
 
 
@@ -248,11 +252,16 @@ def test_a_backlog_of_short_stops_keeps_no_rows_and_learns_them_in_pieces() -> N
 
 
 def test_a_state_of_an_older_format_goes_on_in_the_latest_where_it_must_be_cut() -> None:
+    told = loads((STATES / "mes-1.json").read_bytes())
     store = MemoryStore()
-    task = opened((MES_EVENTS, 0), None, store, Bounds(1 << 20, 100, 100), format_=1)
-    fill(task, [consumed(0, id=f"e{n}", item=f"I{n}") for n in range(50)])
-    task = opened((MES_EVENTS, 0), None, store, Bounds(1 << 20, 10, 100))
-    assert task.format == 1
-    left = [each for step in fill(task, [consumed(9_000, id="far")], 50) for each in step.outputs]
-    assert task.format == FORMATS[-1]
-    assert len({each.id for each in left}) == len(left) == 100
+    store.write([(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()])
+    (head,) = store.get_many([HEAD])
+    assert format_of(head or b"") == 1
+    task = opened((MES_EVENTS, 0), None, store, Bounds(1 << 20, 2, 100))
+    steps = fill(task, [consumed(9_000, id="far")], len(told["log"]))
+    left = [each for step in steps for each in step.outputs]
+    (head,) = store.get_many([HEAD])
+    assert format_of(head or b"") == FORMATS[-1]
+    assert len(steps) > 5
+    assert max(len(step.outputs) for step in steps) <= 3
+    assert len({each.id for each in left}) == len(left) > 10

@@ -24,6 +24,8 @@ from streams.log.batches import Batch
 from streams.log.record import Outgoing, Record
 from streams.log.writing import Fenced, Lost, StateChange, StateChanges
 from streams.trouble import Trouble
+from tables.known.known import Known
+from tables.line.line import counted_to
 from tables.line.rules import Timing, rules_for
 from tables.partition.head import read_head
 from tables.partition.snapshot import LINES_AT_ONCE
@@ -1028,6 +1030,7 @@ def content(store: MemoryStore) -> dict[bytes, object]:
     found: dict[bytes, object] = {}
     windows: defaultdict[bytes, list[object]] = defaultdict(list)
     rules = rules_for(MES_EVENTS)
+    known = Known(store.get_many)
     (head,) = store.get_many([HEAD])
     floors = read_head(head, MES_EVENTS).floors if head is not None else []
     expiries: defaultdict[bytes, set[bytes]] = defaultdict(set)
@@ -1035,7 +1038,10 @@ def content(store: MemoryStore) -> dict[bytes, object]:
         if key.startswith(EXPIRY):
             expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
         elif key.startswith(LINE):
-            found[key] = read_line(value, rules, floors)
+            line = read_line(value, rules, floors, known)
+            line.closed_to = counted_to(line, rules.downtime)  # how far, not how it came to it
+            told = [(each.begin, each.valid_from, each.zone, each.cadences) for each in line.boundaries]
+            found[key] = line, line.parked, told
         elif key.startswith(WINDOW):
             windows[key[:-PAGE_BYTES]] += msgspec.msgpack.decode(value)
         elif key not in (NOTE, BINDING):

@@ -1,5 +1,6 @@
 """A state may grow: what is new begins at nothing, and nothing that is there changes its meaning."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +39,8 @@ from tables.partition.shape import (
 from tables.store.rocksdb import RocksStore
 from tables.store.store import MemoryStore, Store
 
+STATES = Path(__file__).parent / "states"
+
 WORDS = Words(posting=frozenset({"erp.a.v1"}))
 
 names = st.lists(st.sampled_from("abcd"), min_size=1, max_size=3, unique=True).map(tuple)
@@ -55,8 +58,9 @@ def shapes_of(each: st.SearchStrategy[KindShape]) -> st.SearchStrategy[Shape]:
     unique = st.lists(each, max_size=4, unique_by=lambda kind: kind.short).map(tuple)
     lengths = st.sampled_from([1, 2])
     return st.builds(
-        Shape, kinds=unique, grace=lengths, episode_limit=lengths, retention=lengths, bucket=lengths
-    )
+        Shape, kinds=unique, grace=lengths, episode_limit=lengths, retention=lengths,
+        bucket=lengths, by_window=st.just(("erp.a.v1",)),
+    )  # fmt: skip
 
 
 shapes = shapes_of(kinds)
@@ -79,6 +83,17 @@ def growths(draw: st.DrawFn) -> tuple[Shape, Shape]:
 
 def verdicts(told: list[Difference]) -> set[str]:
     return {each.verdict for each in told}
+
+
+def keeps(was: KindShape, is_: KindShape) -> bool:
+    """Return whether what is stored of a record type means the same: it may gain members at most."""
+    gained = tuple(name for name in is_.row if name in was.row)
+    return (
+        (was.record, was.length) == (is_.record, is_.length)
+        and gained == was.row
+        and (len(is_.row) > len(was.row) or is_.row == was.row)
+        and is_.measures[: len(was.measures)] == was.measures
+    )
 
 
 # The checker.
@@ -129,9 +144,11 @@ def test_what_isnt_refused_keeps_the_meaning_of_all_that_is_there(
     told = differences(before, now, WORDS)
     after = {kind.short: kind for kind in now.kinds}
     kept = [(kind, after[kind.short]) for kind in before.kinds if kind.short in after]
-    same = all(
-        replace(is_, measures=is_.measures[: len(was.measures)]) == was for was, is_ in kept
-    ) and replace(before, kinds=()) == replace(now, kinds=())
+    same = (
+        all(keeps(was, is_) for was, is_ in kept)
+        and before.retention <= now.retention  # the ledger of each line says how far it reaches
+        and replace(before, kinds=(), retention=0) == replace(now, kinds=(), retention=0)
+    )
     assert ("refused" not in verdicts(told)) == same
     closed = {kind.short for kind in before.kinds} - after.keys()
     assert {each.short for each in told if each.verdict == "if_closed"} == closed
@@ -142,24 +159,29 @@ def test_what_is_gone_keeps_its_short_for_ever(before: Shape, now: Shape) -> Non
     without = replace(before, kinds=())
     told = differences(grown(before, without), replace(before, kinds=now.kinds), WORDS)
     was = {kind.short: kind for kind in before.kinds}
-    other = any(
-        kind.short in was
-        and replace(kind, measures=kind.measures[: len(was[kind.short].measures)])
-        != was[kind.short]
-        for kind in now.kinds
-    )
+    other = any(kind.short in was and not keeps(was[kind.short], kind) for kind in now.kinds)
     assert ("refused" in verdicts(told)) == other
 
 
 A = KindShape("a", "erp.a.v1", 300_000_000, ("order",), ("quantity", "scrap"))
-ALONE = Shape((A,), 30_000_000, 1, 1, 1)
+ALONE = Shape((A,), 30_000_000, 1, 1, 1, by_window=("erp.a.v1",))
 
 
 @pytest.mark.parametrize(
     ("now", "verdict", "told"),
     [
-        (replace(ALONE, grace=60_000_000), "refused", "grace_seconds 30 (now 60)"),
-        (replace(ALONE, retention=3_000_000), "refused", "mes_retention_seconds 1e-06 (now 3)"),
+        (
+            replace(ALONE, grace=60_000_000),
+            "refused",
+            "grace_seconds 30 (now 60: a reference.timing.v1 can change that)",
+        ),
+        (replace(ALONE, retention=3_000_000), "allowed", "mes_retention_seconds 1e-06 (now 3)"),
+        (replace(ALONE, retention=0), "refused", "mes_retention_seconds 1e-06 (now 0)"),
+        (
+            replace(ALONE, by_window=()),
+            "refused",
+            "a policy with erp.a.v1 by window (now at once: a reference.rules.v1 can change that)",
+        ),
         (
             replace(ALONE, kinds=(replace(A, length=60_000_000),)),
             "refused",
@@ -172,8 +194,13 @@ ALONE = Shape((A,), 30_000_000, 1, 1, 1)
         ),
         (
             replace(ALONE, kinds=(replace(A, row=("order", "lot")),)),
+            "allowed",
+            "a policy without lot in erp.a.v1",
+        ),
+        (
+            replace(ALONE, kinds=(replace(A, row=("lot",)),)),
             "refused",
-            "a policy with the row order of erp.a.v1 (now order, lot)",
+            "a policy with the row order of erp.a.v1 (now lot)",
         ),
         (
             replace(ALONE, kinds=(replace(A, measures=("scrap", "quantity")),)),
@@ -207,6 +234,27 @@ def test_what_went_by_window_cant_leave_at_once() -> None:
         (found,) = differences(before, replace(ALONE, kinds=()), words)
         assert found.verdict == "refused"
         assert found.text == "a policy with erp.a.v1 by window (now at once)"
+
+
+def test_what_was_gone_comes_back_only_as_it_went() -> None:
+    without = grown(ALONE, replace(ALONE, kinds=(), by_window=()))
+    assert without.by_window == ("erp.a.v1",)
+    assert verdicts(differences(without, ALONE, WORDS)) == {"allowed"}
+    (_, found) = differences(without, replace(ALONE, by_window=()), WORDS)
+    assert found.text.startswith("a policy with erp.a.v1 by window (now at once")
+
+
+def test_what_is_new_may_go_as_it_likes() -> None:
+    none = replace(ALONE, kinds=(), by_window=())
+    for now in (ALONE, replace(ALONE, by_window=())):
+        assert verdicts(differences(none, now, WORDS)) == {"allowed"}
+
+
+def test_a_shape_of_before_contract_v2_had_all_its_postings_by_window() -> None:
+    before = replace(ALONE, by_window=None)
+    assert differences(before, ALONE, WORDS) == []
+    (found,) = differences(before, replace(ALONE, by_window=()), WORDS)
+    assert found.verdict == "refused"
 
 
 def test_no_state_remembers_record_types_without_end() -> None:
@@ -348,8 +396,8 @@ def test_and_through_rocksdb(core: AbstractContextManager[None], new: str, tmp_p
 GONE = "erp.goods_issue.v1"
 
 
-def reopened(bench: Bench, policy: Policy | None = None, state_format: int = 0) -> None:
-    bench.rules = rules_for(MES_EVENTS, policy=policy, state_format=state_format)
+def reopened(bench: Bench, policy: Policy | None = None) -> None:
+    bench.rules = rules_for(MES_EVENTS, policy=policy)
     bench.reopen()
 
 
@@ -400,7 +448,7 @@ def test_its_short_name_is_never_given_to_something_else(other: dict[str, Any]) 
         reopened(bench, replace(shipped, transactions=shipped.transactions | {GONE: changed}))
 
 
-# Formats 1 and 2.
+# The order of record types.
 
 
 def in_another_order() -> Policy:
@@ -419,33 +467,37 @@ def test_from_format_3_on_the_order_of_record_types_may_change() -> None:
     assert all(each.error == 0 for each in balances(line, bench.rules).values())
 
 
-@pytest.mark.parametrize("state_format", [1, 2])
+@pytest.mark.parametrize("name", ["mes-1", "mes-2", "mes-3"])
 @pytest.mark.parametrize(
-    ("before", "now", "told"),
-    [
-        (policy_without([GONE]), None, f"a policy without {GONE}"),
-        (None, policy_without([GONE]), f"a policy with {GONE}"),
-        (policy_without([], rework=False), None, "a policy without the measure rework of"),
-        (None, in_another_order(), "a policy with its record types in another order"),
-    ],
+    "now", [None, in_another_order(), policy_without(["summary.scrap.v1"])], ids=["shipped", "order", "less"]
 )
-def test_a_state_of_an_earlier_format_stays_as_it_is(
-    state_format: int, before: Policy | None, now: Policy | None, told: str
+def test_a_state_of_an_earlier_format_goes_on_with_more_and_in_another_order(
+    name: str, now: Policy | None
 ) -> None:
+    """Formats 1 and 2 have sums in the order of their record types, 3 by their short names."""
+    told = json.loads((STATES / f"{name}.json").read_bytes())
     bench = Bench()
-    reopened(bench, before, state_format)
-    bench.send(confirmed(1_000))
-    for wanted in (state_format, 3):
-        with pytest.raises(OtherRulesError, match=told):
-            reopened(bench, now, wanted)
+    bench.store.write([(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()])
+    bench.sent = len(told["log"])
+    reopened(bench, now)
+    for number in range(2):
+        bench.send(consumed(710 + number, id=f"more {number}"))
+        for line in bench.task.lines.values():
+            assert not any(each.error for each in balances(line, bench.rules).values())
+        reopened(bench, now)
+    found = {line.line: balances(line, bench.rules) for line in bench.task.lines.values()}
+    issued = found["L2"]["erp.goods_issue.v1", "quantity"]
+    assert issued.accepted == 12 * 999_999_999_999_999_500_000_000
+    assert found["L1"]["erp.goods_issue.v1", "quantity"].accepted == 34 * 10**9
+    assert found["L1"]["summary.consumption.v1", "quantity"].accepted == 34 * 10**9
 
 
-def test_a_state_that_has_grown_and_lost_goes_back_to_an_earlier_format() -> None:
+def test_a_state_that_has_grown_and_lost_goes_on() -> None:
     bench = Bench()
     reopened(bench, policy_without(["summary.scrap.v1"]))
     bench.send(consumed(0, "2"), confirmed(1_000))
     without = policy_without([GONE])
-    for wanted in (0, 1, 0, 2, 3):
-        reopened(bench, without, wanted)
-        bench.send(confirmed(1_001 + wanted, id=f"at {bench.sent}"))
+    for number in range(5):
+        reopened(bench, without)
+        bench.send(confirmed(1_001 + number, id=f"at {bench.sent}"))
     assert bench.task.counts.accepted == 7

@@ -22,9 +22,9 @@ from runs import (
     stepped,
 )
 from streams.contract.topics import MES_EVENTS
+from tables.line.closing import due_of
 from tables.line.conservation import balances
 from tables.line.line import STATE
-from tables.line.maintenance import next_due
 from tables.line.rules import Timing, rules_for
 from tables.partition import snapshot
 from tables.partition.head import FormatError
@@ -60,7 +60,8 @@ def test_a_reopened_partition_equals_the_one_that_went_on(
                 if name not in UNSTORED:
                     assert getattr(found, name) == getattr(line, name), name
             assert found.oldest_bucket <= line.oldest_bucket
-            assert found.due <= next_due(found, again.rules)
+            assert found.parked == line.parked
+            assert found.due <= due_of(found, again.rules)
 
 
 @given(logs(), timings, rngs)
