@@ -226,6 +226,13 @@ def test_a_reference_record_goes_to_every_partition_of_mes_events(data: dict[str
     assert all(len(placed_.records) == 1 for placed_ in found.values())
 
 
+def test_a_refused_reference_record_keeps_the_key_of_its_plant_and_line() -> None:
+    """As any bare line does; `*` is what lineside writes for the line."""
+    line = event("reference.item.v1", 0, source="/lineside", line="*", item="I", base_uom=5)
+    (told,) = refused(line)
+    assert (told["data"]["code"], told["data"]["key"]) == ("invalid", "DE01/*")
+
+
 def test_a_line_of_a_plant_stays_on_its_partition() -> None:
     found, _ = read(b"\n".join(consumed(n, line=f"L{n % 50}") for n in range(200)), partitions=16)
     homes: dict[bytes | None, set[At]] = {}
