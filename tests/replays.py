@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from agents.replay.replay import replay
-from oracle_v2.values import parse_time
 from streams.contract.topics import INPUTS, OUTPUTS, REFERENCE
 from tables.line.rules import Timing, rules_for
 from tables.report import Report
@@ -80,6 +80,5 @@ def _comparable(record: dict[str, Any], partitions: int) -> dict[str, Any]:
     for told in (record := {**record, "data": data}, data):
         for name in TIMES:
             if name in told:
-                told[name] = parse_time(told[name])
-                assert told[name] is not None
+                told[name] = datetime.fromisoformat(told[name])
     return record
