@@ -336,7 +336,7 @@ def _state(task: Partition) -> dict[bytes, Any]:
             line.windows,
             line.finals,
             line.parked,
-            line.boundaries,
+            [(each.begin, each.valid_from) for each in line.boundaries],
             line.accepted,
             line.emitted,
             line.accepted_events,
