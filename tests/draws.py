@@ -1,10 +1,12 @@
 """What Hypothesis draws for whole-log tests: logs, timings, the randomness of cuts."""
 
+import json
 from random import Random
 
 from hypothesis import strategies as st
 
 from logs import random_log
+from oracle_v2.worlds import World, machine
 from tables.line.rules import Timing
 
 seeds = st.integers(0, 2**32)
@@ -32,6 +34,22 @@ def logs(draw: st.DrawFn) -> Log:
     return lines
 
 
+@st.composite
+def worlds(draw: st.DrawFn) -> Log:
+    """A log in which master data, rules, holds and finals have something to do, or machine states.
+
+    Perhaps with lines repeated anywhere later.
+    """
+    seed, size = draw(seeds), draw(st.sampled_from([3, 20, 100, 300]))
+    events = machine(seed, size) if draw(st.booleans()) and seed % 4 == 0 else World(seed).log(size)
+    lines = Log(json.dumps(event, ensure_ascii=False).encode() for event in events)
+    rng = draw(rngs)
+    for _ in range(draw(st.integers(0, 10))):
+        first = rng.randrange(len(lines))
+        lines.insert(rng.randint(first + 1, len(lines)), lines[first])
+    return lines
+
+
 timings = st.one_of(
     st.just(Timing()),
     st.builds(
@@ -42,8 +60,9 @@ timings = st.one_of(
         idle_grace_seconds=st.sampled_from([120, 0]),
         breakdown_seconds=st.sampled_from([600, 60]),
         episode_limit_seconds=st.sampled_from([86_400, 900]),
+        state_limit_seconds=st.sampled_from([86_400, 900]),
         mes_retention_seconds=st.sampled_from([604_800, 1_000, 20_000]),
-        machine_retention_seconds=st.sampled_from([86_400, 1_000, 20_000]),
+        machine_retention_seconds=st.sampled_from([345_600, 1_000, 20_000]),
         ledger_bucket_seconds=st.sampled_from([3_600, 60, 1]),
     ),
 )

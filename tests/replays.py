@@ -3,13 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import reference
 from agents.replay.replay import replay
 from streams.contract.topics import INPUTS, OUTPUTS, REFERENCE
 from tables.line.rules import Timing, rules_for
@@ -40,7 +40,8 @@ def replayed(
     with TemporaryDirectory() as folder:
         report = replay(BytesIO(log), Path(folder), rules, partitions, close)
         left = {
-            topic: read_lines((Path(folder) / f"{topic}.ndjson").read_bytes()) for topic in (*OUTPUTS, REFERENCE)
+            topic: read_lines((Path(folder) / f"{topic}.ndjson").read_bytes())
+            for topic in (*OUTPUTS, REFERENCE)
         }
         written = json.loads((Path(folder) / "report.json").read_bytes())
     return Replayed(left, report, written)
@@ -52,17 +53,23 @@ def read_lines(written: bytes) -> list[dict[str, Any]]:
 
 
 def by_line(records: Iterable[dict[str, Any]], partitions: int = 1) -> dict[Any, list[Any]]:
-    """Group records of a topic by plant and line, comparable."""
+    """Group records of a topic by plant and line, comparable.
+
+    What is for every line of a plant (`*`) is grouped by the line that wrote it: the second part of
+    its key. Lines of several partitions have no order among them.
+    """
     found: defaultdict[Any, list[Any]] = defaultdict(list)
     for record in records:
-        found[record.get("plant"), record.get("line")].append(_comparable(record, partitions))
+        line = record.get("line")
+        place = record["id"].split(":")[1] if line == "*" else line
+        found[record.get("plant"), place].append(_comparable(record, partitions))
     return dict(found)
 
 
 def _comparable(record: dict[str, Any], partitions: int) -> dict[str, Any]:
     """Return a record with its times as instants, an exception without its wording.
 
-    Where a key decides on one of several partitions, the reference hashes it in its own way.
+    Where a key decides on one of several partitions, the oracle hashes it in its own way.
     """
     data = dict(record["data"])
     if record["type"] == "exception.raised.v1":
@@ -73,6 +80,5 @@ def _comparable(record: dict[str, Any], partitions: int) -> dict[str, Any]:
     for told in (record := {**record, "data": data}, data):
         for name in TIMES:
             if name in told:
-                told[name] = reference.parse_time(told[name])
-                assert told[name] is not None
+                told[name] = datetime.fromisoformat(told[name])
     return record

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from replays import by_line, read_lines, replayed
-from streams.contract.topics import EXCEPTIONS, OUTPUTS
+from streams.contract.topics import EXCEPTIONS, OUTPUTS, REFERENCE
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.parent.name for path in GOLDEN.glob("*/log.ndjson"))
@@ -24,6 +24,7 @@ def test_the_pairs_are_there() -> None:
         "downtime",
         "late-and-carried",
         "machines",
+        "master-data",
         "quality",
         "reversals",
     ]
@@ -35,7 +36,7 @@ def test_a_replay_gives_what_must_leave(name: str, partitions: int) -> None:
     """Every topic in its order per line, the counts, the codes: no more and no less."""
     told = json.loads((GOLDEN / name / "expected" / "report.json").read_bytes())
     left, report, _ = replayed((GOLDEN / name / "log.ndjson").read_bytes(), partitions=partitions)
-    for topic in OUTPUTS:
+    for topic in (*OUTPUTS, REFERENCE):
         file = GOLDEN / name / "expected" / f"{topic}.ndjson"
         expected = read_lines(file.read_bytes()) if file.exists() else []
         assert by_line(left[topic], partitions) == by_line(expected, partitions), topic
@@ -51,7 +52,7 @@ def _bare_ticks(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_expected_side_is_what_the_reference_says(name: str) -> None:
+def test_the_expected_side_is_what_the_oracle_says(name: str) -> None:
     expected = make.expected(GOLDEN / name / "log.ndjson")
     folder = GOLDEN / name / "expected"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == expected
@@ -71,6 +72,7 @@ def test_the_pairs_show_every_code_and_every_type_of_record() -> None:
         "malformed", "invalid", "unknown_type", "key_mismatch", "from_the_future", "too_old",
         "key_conflict", "unknown_reversal", "not_reversible", "reversal_mismatch",
         "already_reversed", "episode_conflict",
+        "hold_conflict", "unknown_master", "order_closed",
     }  # fmt: skip
     assert types.keys() == {
         "erp.production_confirmation.v1", "erp.goods_receipt.v1", "erp.goods_issue.v1",
@@ -78,5 +80,6 @@ def test_the_pairs_show_every_code_and_every_type_of_record() -> None:
         "erp.quality_notification.v1", "erp.stock_status.v1",
         "erp.maintenance_notification.v1", "erp.reversal.v1", "exception.raised.v1",
         "summary.consumption.v1", "summary.scrap.v1", "summary.production.v1",
-        "summary.downtime.v1", "summary.machine.v1",
+        "summary.downtime.v1", "summary.availability.v1", "summary.machine.v1",
+        "summary.machine_state.v1", "reference.hold.v1", "reference.hold_release.v1",
     }  # fmt: skip

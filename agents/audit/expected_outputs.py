@@ -14,7 +14,7 @@ from agents.audit import findings
 from agents.audit.content import first_mismatch, header_mismatch
 from agents.audit.findings import Differences, Place
 from agents.audit.lanes import Lane, Series
-from agents.audit.totals import Sums, add_up, decoders
+from agents.audit.totals import Sums, add_up, decoders, is_of_a_window
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS
 from streams.log.headers import TRACE
 from streams.log.record import TP, Outgoing
@@ -93,10 +93,11 @@ class ExpectedOutputs:
             series.spooled.append(self._spooled)
             lines = b"%b\n%b\n" % (record.value, record.trace or b"")
             self._spooled += self._spool.write(lines)
-            alone = record.topic == ERP_TRANSACTIONS and record.type not in self._windowed
-            if alone and source[0] == MACHINE_EVENTS:
-                place = Place(record.topic, key=record.key)
-                self.differences.note(findings.single(place, record.id))
+            if source[0] == MACHINE_EVENTS and record.topic == ERP_TRANSACTIONS:
+                data = read_output_record(record.value).data
+                if not is_of_a_window(record.type, data, self._windowed):
+                    place = Place(record.topic, key=record.key)
+                    self.differences.note(findings.single(place, record.id))
 
     def due(self, source: TP) -> None:
         """Mark all records expected of an input partition so far as due: they must be there."""

@@ -10,22 +10,44 @@ from streams.contract.transactions import row_text
 from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
+from tables.known.known import FACT, read_key
 from tables.line import memory
 from tables.line.downtime import BILLIONTHS_PER_MICRO
-from tables.line.ledger import PREFIX, entry_fingerprint, entry_reversed, entry_time
+from tables.line.ledger import (
+    FREED,
+    PARKED,
+    PREFIX,
+    REVERSED,
+    SILENT,
+    counts,
+    entry_fingerprint,
+    entry_flags,
+    entry_more,
+    entry_time,
+)
 from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 from tables.partition.head import NEVER
+from tables.partition.parking import GROUP
+from tables.partition.parking import PARKED as PARKED_EVENT
 from tables.partition.partition import Counts, Partition
-from tables.partition.stored import EPISODE, POINTS, WINDOW
+from tables.partition.stored import EPISODE, FINAL, POINTS, WINDOW
 from tables.store.store import Store
 
 OUTCOMES: Final = ("accepted", "duplicate", "exception", "tick")
 
 Kind = Literal["counts", "state", "ledger"]
 
-OF_LINES: Final = (EPISODE, WINDOW, POINTS)
+OF_LINES: Final = (EPISODE, WINDOW, POINTS, FINAL, GROUP, PARKED_EVENT)
 """Prefixes of keys in which the key of a line follows."""
+
+FLAGS: Final = {
+    SILENT: "sent nothing",
+    REVERSED: "reversed",
+    PARKED: "parked",
+    FREED: "freed",
+}
+"""What an entry of the ledger says beside time and fingerprint."""
 
 UNREADABLE: Final = (
     ValueError, LookupError, TypeError, AttributeError, ArithmeticError, msgspec.MsgspecError,
@@ -64,6 +86,7 @@ def state_mismatches(
             yield from _mismatches(
                 "state", key, *(_line_contents(each, key) for each in (right, found))
             )
+        yield from _facts(right, stored)
         yield from _unknown_lines(right, stored)
         yield from _ledger(right, stored)
     except Trouble:
@@ -89,6 +112,19 @@ def _mismatches(
             yield StateMismatch(kind, key, member, expected.get(member), found.get(member))
 
 
+def _facts(right: Partition, stored: Store) -> Iterator[StateMismatch]:
+    """Yield the reference records that one side lacks, or has otherwise."""
+    ours, theirs = (dict(store.scan(FACT)) for store in (right.store, stored))
+    for key in sorted(ours.keys() | theirs.keys()):
+        if ours.get(key) != theirs.get(key):
+            kind, plant, id = read_key(key)
+            name = f"reference record {kind} {plant} {' '.join(map(str, id))}".rstrip()
+            sides = [
+                None if each is None else repr(each) for each in (ours.get(key), theirs.get(key))
+            ]
+            yield StateMismatch("state", None, name, *sides)
+
+
 def _unknown_lines(right: Partition, stored: Store) -> Iterator[StateMismatch]:
     """Yield keys of lines that no record has named: such a line would begin with their values."""
     for prefix in OF_LINES:
@@ -108,6 +144,7 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
         "plant": line.plant,
         "line": line.line,
         "watermark": instant.text(line.watermark),
+        "furthest close": line.furthest,
         "accepted events": line.accepted_events,
         "late events": line.late_events,
         "machine state": line.state,
@@ -118,15 +155,30 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
                 contents[f"{name} {measure} of {kind.record}"] = quantity.text(
                     sums[sum_of(kind, slot)]
                 )
+            if parked := line.parked.get(sum_of(kind, slot)):
+                contents[f"parked {measure} of {kind.record}"] = quantity.text(parked)
         for carrier, rows in line.windows[kind.index].items():
             for (start, members), row in rows.items():
-                name = f"row {row_text(members)} of {kind.record}, window {instant.text(start)}"
-                if carrier != start:
-                    name += f" carried by {instant.text(carrier)}"
+                name = (
+                    f"row {row_text(members)} of {kind.record}, window {instant.text(start)}, "
+                    f"carried until {instant.text(carrier)}"
+                )
                 contents[name] = [*map(quantity.text, row.measures), row.count, *row.causes]
+    for end, waiting in line.finals.items():
+        for id, final in waiting.items():
+            contents[f"final {id}"] = [instant.text(end), final.carrier, repr(final.value)]
+    for each in line.boundaries:
+        contents[f"rules valid from {each.valid_from}"] = [each.begin, each.zone, each.cadences]
+    contents.update(_parked(partition, key))
     contents.update(_episodes(line, rules))
     contents.update(_timelines(line, rules))
     return contents
+
+
+def _parked(partition: Partition, key: bytes) -> Iterator[tuple[str, Any]]:
+    """Yield how many events of a line are parked, by what a hold can name of them."""
+    for (lot, item, order), group in partition.parking.groups.get(key, {}).items():
+        yield f"parked events of lot {lot}, item {item}, order {order}", group.count
 
 
 def _timelines(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
@@ -176,10 +228,16 @@ def _counting(right: Partition, store: Store) -> Iterator[tuple[bytes, bytes]]:
     for key, entry in store.scan(PREFIX.encode()):
         line = right.lines.get(key[1:].partition(b"\0")[0])
         oldest = NEVER if line is None else line.watermark - right.rules.retention
-        if entry_time(entry) >= oldest:
-            yield key, entry
+        if counts(entry, oldest):
+            # A parked event's number is its process's own.
+            yield key, entry[:25] if entry_flags(entry) & PARKED else entry
 
 
 def _entry(entry: bytes) -> str:
-    reversed_ = ", reversed" if entry_reversed(entry) else ""
-    return f"{instant.text(entry_time(entry))} {entry_fingerprint(entry).hex()}{reversed_}"
+    flags = entry_flags(entry)
+    told = f"{instant.text(entry_time(entry))} {entry_fingerprint(entry).hex()}"
+    for flag, word in FLAGS.items():
+        told += f", {word}" if flags & flag else ""
+    if flags & FREED and not flags & PARKED:
+        told += f" at {instant.text(entry_more(entry))}"
+    return told

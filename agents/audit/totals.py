@@ -24,11 +24,24 @@ Decoders = Mapping[str, "msgspec.json.Decoder[Struct]"]
 
 
 def decoders(windowed: Mapping[str, Sequence[str]]) -> Decoders:
-    """Return a decoder of the measures for each windowed record type."""
+    """Return a decoder of the measures for each windowed record type.
+
+    Most transactions can leave singly, too: then they have no `revision`, and belong to no row.
+    """
     return {
-        kind: msgspec.json.Decoder(msgspec.defstruct("Measures", [(name, str) for name in names]))
+        kind: msgspec.json.Decoder(
+            msgspec.defstruct(
+                "Measures", [*((name, str) for name in names), ("revision", int | None, None)]
+            )
+        )
         for kind, names in windowed.items()
     }
+
+
+def is_of_a_window(kind: str, data: msgspec.Raw, by_type: Decoders) -> bool:
+    """Return whether a record is a row of a window; raises `ValueError` if it can't be read."""
+    decoder = by_type.get(kind)
+    return decoder is not None and getattr(decoder.decode(data), "revision", None) is not None
 
 
 def add_up(sums: Sums, kind: str, data: msgspec.Raw, by_type: Decoders) -> None:
@@ -36,7 +49,10 @@ def add_up(sums: Sums, kind: str, data: msgspec.Raw, by_type: Decoders) -> None:
     decoder = by_type.get(kind)
     if decoder is not None:
         measures = decoder.decode(data)
-        for name in measures.__struct_fields__:
+        *names, revision = measures.__struct_fields__
+        if getattr(measures, revision) is None:
+            return
+        for name in names:
             sums[kind, name] += billionths(getattr(measures, name))
 
 

@@ -189,7 +189,7 @@ def route(value: bytes) -> tuple[str | None, bytes | None, bool]:
     if kind.__class__ is str and kind == TICK_TYPE:
         return None, key, True
     if kind.__class__ is str and kind in REFERENCE_TYPES:
-        return MES_EVENTS, None, True
+        return MES_EVENTS, key, True
     machine = kind.__class__ is str and str(kind).startswith("machine.")
     return (MACHINE_EVENTS if machine else MES_EVENTS), key, False
 

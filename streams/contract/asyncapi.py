@@ -3,7 +3,7 @@
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from streams.contract import reference_schemas, schemas
 from streams.contract.checks import CLASSES, remedies
@@ -27,6 +27,7 @@ from streams.contract.transactions import (
     COMMON,
     EXCEPTION,
     NOTIFICATION,
+    OF_WINDOW,
     REVERSAL,
     SOURCE,
     at_once_data,
@@ -160,12 +161,15 @@ def _reference() -> dict[str, Message]:
 def _outputs(policy: Policy) -> dict[str, Message]:
     found = {}
     for name, entry in policy.transactions.items():
-        windowed = entry.when == "window"
-        found[name] = _erp(name, _id(entry), _data(_struct(name, entry), entry), windowed)
+        found[name] = _erp(name, *_transaction(name, entry))
     about: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
     found[NOTIFICATION] = _erp(NOTIFICATION, schemas.notification_key(), _told(about))
     about = {"reverses": {"type": "string", "minLength": 1, "description": "a posting key"}}
-    more = {"reversed_type": NAME, **dict.fromkeys(("episode", "work_unit", "reason"), NAME)}
+    more: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
+    for entry in policy.transactions.values():
+        sources = _sources(entry).items()
+        more.update((name, schemas.member_out(each)) for name, each in sources)
+    more["reversed_type"] = NAME
     found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about, more))
     for name, summary in policy.summaries.items():
         payload = _leaving(name, _id(summary), _data(_struct(name, summary), summary))
@@ -176,11 +180,47 @@ def _outputs(policy: Policy) -> dict[str, Message]:
     return found
 
 
-def _erp(name: str, id: Schema, data: Schema, windowed: bool = False) -> Message:
+def _transaction(name: str, entry: Transaction) -> tuple[Schema, Schema]:
+    """Return the schemas of the keys and of the `data` of records of a type.
+
+    One that has a row leaves by window or at once, as rules, serials and finals have it: each has
+    the members of its own way.
+    """
+    ways = [entry]
+    if entry.row:
+        ways = [replace(entry, when=when) for when in ("at_once", "window")]
+    keys = [_id(way) for way in ways]
+    told = [_data(_struct(name, way), way) for way in ways]
+    properties = {n: each for one in told for n, each in one["properties"].items()}
+    required = [n for n in told[0]["required"] if all(n in one["required"] for one in told)]
+    if len(ways) == 1:
+        return keys[0], told[0]
+    alone: Schema = {"not": {"anyOf": [{"required": [name]} for name in OF_WINDOW]}}
+    either: list[Schema] = [
+        {"required": told[0]["required"], **alone},
+        {"required": told[1]["required"]},
+    ]
+    return {"anyOf": keys}, {**mapping(properties, required), "anyOf": either}
+
+
+ENRICHED: Final[dict[str, Schema]] = {
+    "cost_center": NAME,
+    "base_uom": NAME,
+    "base_quantity": {
+        "type": "string",
+        "pattern": r"^-?[0-9]+(\.[0-9]{1,18})?$",
+        "description": "quantity in base_uom, exact",
+    },
+}
+"""What a transaction gets from master data, where that is known when it leaves."""
+
+
+def _erp(name: str, id: Schema, data: Schema) -> Message:
+    properties = data["properties"] | ENRICHED
     return Message(
         topics=(ERP_TRANSACTIONS,),
-        payload=_leaving(name, id, data),
-        headers=WRITTEN if windowed else TRACED,
+        payload=_leaving(name, id, {**data, "properties": properties}),
+        headers=TRACED,
         key=LINE_KEY,
     )
 

@@ -17,7 +17,7 @@ _EPOCH = instant.EPOCH.date()
 
 
 def hour_of(zone: tzinfo | None, at: int) -> tuple[int, int]:
-    """Return the instants between which the local clock shows one hour: from a full hour to the next.
+    """Return the instants between which a local clock shows one hour: full hour to full hour.
 
     Where the clock leaps over a full hour, the hour is as long as it takes to the next one.
     """

@@ -1,4 +1,4 @@
-"""Final confirmations wait for what belongs to them: an ERP refuses what comes after a final one."""
+"""Final confirmations wait for what belongs to them: an ERP refuses what comes after one."""
 
 from streams.codec import scanning
 from streams.log.record import Outgoing
@@ -14,7 +14,7 @@ _LEFT = LEFT
 
 
 def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Kept) -> None:
-    """Let a final confirmation wait until the last of the posting windows that hold its time closes.
+    """Let a final confirmation wait until the last posting window that holds its time closes.
 
     A late one waits for what carries that window.
     """

@@ -1,4 +1,4 @@
-"""Events that are accepted and wait: a final confirmation for its window, a held one to be freed."""
+"""Events that are accepted and wait: a final one for its window, a held one to be freed."""
 
 from msgspec import Struct
 

@@ -70,7 +70,7 @@ class Line:
         self.furthest = watermark - self.timings.grace
         """How far watermark - grace has ever been: windows that end here or before have closed."""
         self.reach = LONG_AGO
-        """The ledger reaches back so far only, for the line was written with a shorter retention."""
+        """The ledger reaches back so far only, as the line was written with a shorter retention."""
         self.due = FOREVER
         """The watermark at which something leaves."""
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])
@@ -79,7 +79,7 @@ class Line:
         self.singles = sums.Sums(SIDES * sum(kind.erp for kind in rules.kinds))
         """What leaves singly, `SIDES` counts of each record type for the ERP by its index."""
         self.finals: dict[int, dict[str, Kept]] = {}
-        """Final confirmations that wait, by the end of the window that they wait for, and by key."""
+        """Final confirmations that wait, by the end of the window they wait for, and by key."""
         self.parked: dict[int, int] = {}
         """What is parked, in billionths, by where a sum is: see `sum_of`."""
         self.units: dict[str, Unit] = {}

@@ -1,4 +1,4 @@
-"""What holds for events by their time: the rules of a plant, from one boundary of a line to the next.
+"""What holds for events by their time: rules of a plant, from one boundary of a line to the next.
 
 A line has at least one period. The first begins long ago, and holds what the settings say.
 """
@@ -84,7 +84,7 @@ def base_timings(rules: Rules) -> Timings:
 
 
 def timings_of(rules: Rules, known: Known, plant: str) -> Timings:
-    """Return the lengths of time of a plant; what its `timing` doesn't name is as in the settings."""
+    """Return the lengths of time of a plant; what `timing` doesn't name is as in the settings."""
     own = known.plants.get(plant)
     told = None if own is None else own.timing
     if told is None:

@@ -123,7 +123,7 @@ class Plan:
         """The fields in the order in which a fingerprint has them."""
         usual = next(iter(data.ABSENT), None)
         self.usual_field = NO_FIELD if usual is None else numbers[usual]
-        """A text that isn't part of a fingerprint where it is `usual`: as it's read where absent."""
+        """A text that isn't part of a fingerprint where it's `usual`: as it's read where absent."""
         self.usual = b"" if usual is None else data.ABSENT[usual].encode()
         self.field_kinds = bytes([KINDS.index(member.kind) for member in each])
         self.field_names = [_packed(member.name) for member in each]

@@ -324,7 +324,7 @@ class Batch:
             self.changed = max(self.changed, len(line.changed_pages))
 
     def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
-        """Return whether an accepted event sends nothing to the ERP, or not yet: then it's parked."""
+        """Return whether an accepted event sends nothing to the ERP, or not yet: it's parked."""
         plan = period.plans[event.kind]
         key = self.keys[number]
         assert key is not None  # it carries a transaction
@@ -490,7 +490,7 @@ class Batch:
             adding.contribute(line, plan, period, original, -1, cause, parts, self.number)
 
     def _future_max(self, number: int) -> int:
-        """Return how far the time of an event may be ahead of its record, on a line not seen yet."""
+        """Return how far an event's time may be ahead of its record, on a line not seen yet."""
         plant = self.events.decoded_at(number).plant
         return timings_of(self.rules, self.known, plant).future_max
 

@@ -18,9 +18,9 @@ from tables.partition import shape as shapes
 from tables.partition.shape import Shape, Words
 
 FORMATS: Final = (1, 2, 3, 4)
-"""What can be read; the last one is what is written. 2 says which version wrote it; 3 writes the rows
-of a window in pages, names sums and what the head tells, and keeps how far ticks have raised lines in
-the head; 4 has windows by their ends, and what contract v2 knows. See docs/upgrading.md."""
+"""What can be read; the last one is what is written. 2 says which version wrote it; 3 writes the
+rows of a window in pages, names sums and what the head tells, and keeps how far ticks have raised
+lines in the head; 4 has windows by their ends, and what contract v2 knows: docs/upgrading.md."""
 
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""

@@ -11,7 +11,7 @@ from logs import random_log
 from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
-from tables.line.ledger import entry_bytes, entry_time
+from tables.line.ledger import REVERSED, entry_bytes, entry_time
 from tables.line.rules import Timing, rules_for
 from tables.partition.partition import Partition
 from tables.store.store import HEAD, MemoryStore, Store
@@ -136,7 +136,7 @@ def test_a_ledger_entry_that_was_reversed_by_nobody_is_named(
     stored: Store, right: Partition
 ) -> None:
     (key, entry), *_ = stored.scan(b"l")
-    stored.write([(key, entry_bytes(entry_time(entry), entry[8:24], reversed=True))])
+    stored.write([(key, entry_bytes(entry_time(entry), entry[8:24], REVERSED))])
     (first,) = differing(stored, right)
     assert str(first.found).removesuffix(", reversed") == first.expected
 

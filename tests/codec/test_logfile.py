@@ -12,12 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import reference
 from agents.replay.replay import replay
 from agents.simulate.factory import Plan, arrivals
 from compiled import all_plain, needs_core
 from draws import logs, rngs, seeds
 from logs import random_log
+from oracle_v2.values import parse_json
 from runs import At, consumed, event, new_task, placed, value_of
 from streams.codec.decode import decode
 from streams.codec.document import VALUE_BYTES_MAX
@@ -146,7 +146,7 @@ def _changed(line: bytes, rng: Random) -> bytes:
 def _type_of(line: bytes) -> object:
     """Return the type of an event that is at least a JSON object, surrogates and all."""
     try:
-        document = reference.parse_json(line)
+        document = parse_json(line)
     except ValueError:
         return None
     return document.get("type") if isinstance(document, dict) else None
@@ -224,6 +224,13 @@ def test_a_reference_record_goes_to_every_partition_of_mes_events(data: dict[str
     found, _ = read(line, partitions=4)
     assert found.keys() == {(MES_EVENTS, number) for number in range(4)}
     assert all(len(placed_.records) == 1 for placed_ in found.values())
+
+
+def test_a_refused_reference_record_keeps_the_key_of_its_plant_and_line() -> None:
+    """As any bare line does; `*` is what lineside writes for the line."""
+    line = event("reference.item.v1", 0, source="/lineside", line="*", item="I", base_uom=5)
+    (told,) = refused(line)
+    assert (told["data"]["code"], told["data"]["key"]) == ("invalid", "DE01/*")
 
 
 def test_a_line_of_a_plant_stays_on_its_partition() -> None:
@@ -424,7 +431,9 @@ def test_a_replay_writes_every_topic_and_its_report_all_or_nothing(tmp_path: Pat
     assert rows == {("erp.goods_issue.v1", "1", "0"), ("summary.consumption.v1", "0", "1")}
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
-        "erp.transactions.v1.ndjson", "exceptions.v1.ndjson", "report.json",
-        "summary.consumption.v1.ndjson", "summary.downtime.v1.ndjson", "summary.machine.v1.ndjson",
-        "summary.production.v1.ndjson", "summary.scrap.v1.ndjson",
+        "erp.transactions.v1.ndjson", "exceptions.v1.ndjson", "reference.v1.ndjson", "report.json",
+        "summary.availability.v1.ndjson", "summary.consumption.v1.ndjson",
+        "summary.downtime.v1.ndjson", "summary.machine.v1.ndjson",
+        "summary.machine_state.v1.ndjson", "summary.production.v1.ndjson",
+        "summary.scrap.v1.ndjson",
     }  # fmt: skip

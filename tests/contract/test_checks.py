@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import pytest
 
-import reference
 from agents.partition.meter import Meter
 from agents.serve.job_metrics import _add_tally
+from oracle_v2 import replay
 from runs import START, confirmed, consumed, reversed_, run, started
 from streams.contract.asyncapi import document
 from streams.contract.checks import CHECKS, CLASSES, Code, remedies
@@ -98,9 +98,9 @@ def printed(value: str, key: str, timestamp: int = -1) -> bytes:
 BEFORE = [printed(value.decode(), "DE01/L1") for value in SETUP]
 
 
-def by_the_reference(lines: list[bytes]) -> Counter[str]:
-    done = reference.replay(lines, 1, False, SETTINGS)
-    return _outcomes(done.counts, done.codes)
+def by_the_oracle(lines: list[bytes]) -> Counter[str]:
+    done = replay(lines, 1, False, SETTINGS).report
+    return _outcomes(done["counts"], done["exceptions"])
 
 
 def by_the_job(lines: list[bytes]) -> Counter[str]:
@@ -115,7 +115,7 @@ def _outcomes(counts: Any, codes: Any) -> Counter[str]:
     return outcomes
 
 
-LOOPS = pytest.mark.parametrize("loop", [by_the_job, by_the_reference])
+LOOPS = pytest.mark.parametrize("loop", [by_the_job, by_the_oracle])
 Loop = Callable[[list[bytes]], Counter[str]]
 
 

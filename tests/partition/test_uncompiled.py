@@ -36,7 +36,7 @@ LOGS, EVENTS = 40, 300
 
 HERE = """
 import sys
-sys.path[:0] = ["tests", "tests/oracle", "tests/partition"]
+sys.path[:0] = ["tests", "tests/partition"]
 from streams.core import core_of
 assert core_of().name == "plain", core_of()
 from test_uncompiled import digests

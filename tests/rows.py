@@ -2,18 +2,29 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-import reference
+import msgspec
+
+from oracle_v2.tables import POSTED, WINDOWED
 from runs import Taken, value_of
 from streams.log.record import Outgoing
+from tables.line.kept import Kept
+from tables.partition.parking import PARKED
 from tables.partition.partition import Partition
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""
 
+<<<<<<< ours
+ROWS: dict[str, str] = {each.type: " ".join(each.row) for each in WINDOWED.values()}
+"""The contract's rows (section 4), in the order of closing (section 12)."""
+
+LASTING = ("summary.downtime.v1", "summary.availability.v1", "summary.machine_state.v1")
+"""What stops and states last is no sum of members."""
+=======
 AT_ONCE: dict[str, tuple[str, str]] = {
     "production.confirmed.v1": (
         "erp.production_confirmation.v1",
@@ -22,11 +33,16 @@ AT_ONCE: dict[str, tuple[str, str]] = {
     "goods.received.v1": ("erp.goods_receipt.v1", "order item lot storage uom product"),
 }
 """The two that the contract posts at once and another policy by window: record type and row."""
+>>>>>>> theirs
 
-ROWS: dict[str, str] = dict(AT_ONCE.values()) | {
-    windowed.type: " ".join(windowed.row) for windowed in reference.WINDOWED
+SUMMED: dict[str, list[tuple[str, str, str]]] = {
+    "production.confirmed.v1": [("su", "good", "quantity")],
+    "material.consumed.v1": [("sc", "quantity", "quantity")],
+    "scrap.declared.v1": [("ss", "quantity", "quantity"), ("su", "scrap", "quantity")],
+    "rework.declared.v1": [("su", "rework", "quantity")],
+    "machine.count.v1": [("sm", "good", "good"), ("sm", "scrap", "scrap")],
 }
-"""The contract's rows (section 4), in the order of closing."""
+"""Section 4, column "summary": input type -> (record, its measure, the input's member)."""
 
 ROWS["erp.labor_confirmation.v1"] = "order operation work_unit activity"
 
@@ -35,22 +51,23 @@ ABSENT = {"product": "main"}
 """What an absent member is read as."""
 
 
-def _measures(type_: str) -> list[tuple[str, str, str]]:
-    """Return what an event type feeds: the reference is asked with names in place of values."""
-    names = {name: name for name in reference.TYPES[type_][1]} | {"kind": "operation"}
-    fed = [(AT_ONCE[type_][0], "quantity", "quantity")] if type_ in AT_ONCE else []
-    for short, measures in reference.contributions(type_, names):
-        record = reference.WINDOWED[reference.INDEX[short]].type
-        fed += [(record, measure, str(member)) for measure, member in measures.items()]
-    return fed
+def _measures() -> dict[str, list[tuple[str, str, str]]]:
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for kind, short in POSTED.items():
+        (measure,) = WINDOWED[short].measures
+        found[kind] = [(WINDOWED[short].type, measure, measure)]
+    for kind, fed in SUMMED.items():
+        told = [(WINDOWED[short].type, measure, member) for short, measure, member in fed]
+        found[kind] = found.get(kind, []) + told
+    return found
 
 
-MEASURES = {type_: fed for type_ in reference.TYPES if (fed := _measures(type_))}
+MEASURES = _measures()
 """Input type -> (record type, its measure, the input's member)."""
 
 
 def accepted(seen: Iterable[Taken]) -> Counter[Row]:
-    """Sum the accepted events up per row, from the input's JSON alone; downtime aside."""
+    """Sum the accepted events up per row, from the input's JSON alone; stops and states aside."""
     sums: Counter[Row] = Counter()
     for taken in seen:
         if taken.outcome != "accepted":
@@ -59,6 +76,9 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
         told, sign = given, 1
         if given["type"] == "transaction.reversed.v1":
             told, sign = given["data"]["original"], -1
+<<<<<<< ours
+        _add(sums, given, told, sign)
+=======
         data = told["data"]
         for kind, measure, member in MEASURES.get(told["type"], []):
             if measure == "scrap" and data.get("kind", "operation") != "operation":
@@ -66,7 +86,23 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
             row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
             where = given["plant"], given["line"], kind, row, measure
             sums[where] += sign * Decimal(str(data[member]))
+>>>>>>> theirs
     return sums
+
+
+def _add(
+    sums: Counter[Row], event: dict[str, Any], told: dict[str, Any], sign: int, erp: bool = False
+) -> None:
+    """Add an event of this line, as it is `told`, to its rows; of the ERP only if `erp`."""
+    data = {"product": "main"} | {n: v for n, v in told["data"].items() if v is not None}
+    for kind, measure, member in MEASURES.get(told["type"], []):
+        if measure == "scrap" and data.get("kind", "operation") != "operation":
+            continue
+        if erp and not kind.startswith("erp."):
+            continue
+        row = tuple(data.get(name) for name in ROWS[kind].split())
+        where = event["plant"], event["line"], kind, row, measure
+        sums[where] += sign * Decimal(str(data[member]))
 
 
 def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
@@ -79,7 +115,7 @@ def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
                 continue
             record, sign = record | {"type": record["data"]["reversed_type"]}, -1
         kind, data = record["type"], record["data"]
-        if kind not in ROWS or kind == "summary.downtime.v1":
+        if kind not in ROWS or kind in LASTING:
             continue
         row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
         for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
@@ -90,7 +126,7 @@ def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
 
 
 def still_open(task: Partition) -> Counter[Row]:
-    """Sum the open windows up per row."""
+    """Sum up per row what hasn't left: open windows, finals that wait, and what is parked."""
     sums: Counter[Row] = Counter()
     for line in task.lines.values():
         for kind, carried in zip(task.rules.kinds, line.windows, strict=True):
@@ -98,7 +134,23 @@ def still_open(task: Partition) -> Counter[Row]:
                 for (_, row), sums_ in rows.items():
                     for measure, sum_ in zip(kind.measures, sums_.measures, strict=True):
                         sums[line.plant, line.line, kind.record, row, measure] += _decimal(sum_)
+    for waiting in kept(task):
+        event = _read(waiting.value)
+        _add(sums, event, event, 1, erp=True)
     return sums
+
+
+def kept(task: Partition) -> Iterator[Kept]:
+    """Yield the events that were accepted and wait: finals, and what holds keep from the ERP."""
+    for line in task.lines.values():
+        for waiting in line.finals.values():
+            yield from waiting.values()
+    for key, stored in task.store.scan(PARKED):
+        if key not in task.parking.changed:
+            yield msgspec.msgpack.decode(stored, type=Kept)
+    for key, changed in task.parking.changed.items():
+        if changed is not None and key.startswith(PARKED):
+            yield msgspec.msgpack.decode(changed, type=Kept)
 
 
 def _decimal(billionths: int) -> Decimal:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-import reference
 from logs import M_TYPES, random_log
+from oracle_v2 import tables
 from streams.codec.decode import decode
 from streams.contract.events import NAMES, REVERSIBLE, TYPES
 from streams.contract.members import Member, members
 from streams.contract.rejection import Rejection
 
-KINDS = {"text": "string", "flag": "bool", "json": "any", "object": "original"}
-"""What the reference calls the kinds of members; a text with choices has the name of the member."""
+KINDS = {"flag": "bool", "json": "any", "object": "original"}
+"""What the oracle calls the kinds of members; a text with choices has the name of the member."""
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +62,18 @@ def _state(data: dict[str, Any], member: Member) -> str:
     return "there" if data[member.name] is not None or member.kind == "json" else "null"
 
 
-def test_the_reference_knows_the_same_types_and_members() -> None:
+def test_the_oracle_knows_the_same_types_and_members() -> None:
     assert {
         kind: (struct.TOPIC, {member.name: _told(member) for member in _members(kind)})
         for kind, struct in TYPES.items()
-    } == reference.TYPES
+    } == tables.TYPES
     for kind in TYPES:
         for member in _members(kind):
-            assert set(member.choices) == reference.CHOICES.get(_told(member)[0], set())
+            assert set(member.choices) == tables.CHOICES.get(_told(member)[0], frozenset())
 
 
-def test_the_reference_takes_back_the_same_types() -> None:
-    assert REVERSIBLE == reference.REVERSIBLE
+def test_the_oracle_takes_back_the_same_types() -> None:
+    assert REVERSIBLE == tables.REVERSIBLE
 
 
 def _members(kind: str) -> tuple[Member, ...]:

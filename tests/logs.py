@@ -21,7 +21,7 @@ E_TYPES = [name for name, struct in TYPES.items() if struct.TOPIC == E]
 """All types of the contract; reversals are drawn apart, since they need something to reverse."""
 WHOLE = ["application/cloudevents+json", "Application/CloudEvents+JSON; charset=UTF-8"]
 """Content types that say: the value is the event."""
-DOWNTIME_TYPES = ["downtime.started.v1", "downtime.ended.v1"]
+DOWNTIME_TYPES = ["downtime.started.v1", "downtime.ended.v1", "downtime.classified.v1"]
 
 POOLS: dict[str, list[Any]] = {
     "order": ["O1", "O:2"],
@@ -33,6 +33,9 @@ POOLS: dict[str, list[Any]] = {
     "episode": [f"EP{number}" for number in range(1, 13)],
     "reason": ["jam", "no material"],
     "planned": [True, False, False],
+    "hold": ["H1", "H2", "H3", "H4"],
+    "scope": ["lot", "order", "item"],
+    "value": ["LOT1", "O1", "I1", "LOT2"],
 }
 """What members are drawn from, by name: so few that rows and episodes meet."""
 
@@ -89,7 +92,7 @@ def _printed(rng: Random, lines: Iterable[bytes], partitions: int) -> Iterator[b
         targets = [(topic, crc32(key.encode()) % partitions)]
         if event.get("type") == "clock.tick.v1":
             targets = [(each, number) for each in (M, E) for number in range(partitions)]
-        early = rng.choice([0, 0, 0, 3_599, 3_600, 3_601, 90_000])
+        early = rng.choice([0, 0, 0, 599, 600, 601, 90_000])
         record = {
             "ts": rng.choice([-1, None, round((_seconds(event) - early) * 1000)]),
             "headers": rng.choice(
