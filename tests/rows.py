@@ -18,22 +18,11 @@ from tables.partition.partition import Partition
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""
 
-<<<<<<< ours
 ROWS: dict[str, str] = {each.type: " ".join(each.row) for each in WINDOWED.values()}
 """The contract's rows (section 4), in the order of closing (section 12)."""
 
 LASTING = ("summary.downtime.v1", "summary.availability.v1", "summary.machine_state.v1")
 """What stops and states last is no sum of members."""
-=======
-AT_ONCE: dict[str, tuple[str, str]] = {
-    "production.confirmed.v1": (
-        "erp.production_confirmation.v1",
-        "order operation item lot uom",
-    ),
-    "goods.received.v1": ("erp.goods_receipt.v1", "order item lot storage uom product"),
-}
-"""The two that the contract posts at once and another policy by window: record type and row."""
->>>>>>> theirs
 
 SUMMED: dict[str, list[tuple[str, str, str]]] = {
     "production.confirmed.v1": [("su", "good", "quantity")],
@@ -43,12 +32,6 @@ SUMMED: dict[str, list[tuple[str, str, str]]] = {
     "machine.count.v1": [("sm", "good", "good"), ("sm", "scrap", "scrap")],
 }
 """Section 4, column "summary": input type -> (record, its measure, the input's member)."""
-
-ROWS["erp.labor_confirmation.v1"] = "order operation work_unit activity"
-
-
-ABSENT = {"product": "main"}
-"""What an absent member is read as."""
 
 
 def _measures() -> dict[str, list[tuple[str, str, str]]]:
@@ -76,17 +59,7 @@ def accepted(seen: Iterable[Taken]) -> Counter[Row]:
         told, sign = given, 1
         if given["type"] == "transaction.reversed.v1":
             told, sign = given["data"]["original"], -1
-<<<<<<< ours
         _add(sums, given, told, sign)
-=======
-        data = told["data"]
-        for kind, measure, member in MEASURES.get(told["type"], []):
-            if measure == "scrap" and data.get("kind", "operation") != "operation":
-                continue
-            row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
-            where = given["plant"], given["line"], kind, row, measure
-            sums[where] += sign * Decimal(str(data[member]))
->>>>>>> theirs
     return sums
 
 
@@ -108,16 +81,18 @@ def _add(
 def emitted(left: Iterable[Outgoing]) -> Counter[Row]:
     """Sum what left per row: revisions add up, a reversal takes its record away."""
     sums: Counter[Row] = Counter()
+    posted: dict[str, dict[str, Any]] = {}
     for output in left:
         record, sign = value_of(output), 1
         if record["type"] == "erp.reversal.v1":
             if record["data"]["reverses"].startswith("mn:"):
                 continue
-            record, sign = record | {"type": record["data"]["reversed_type"]}, -1
+            record, sign = posted[record["data"]["reverses"]], -1
+        posted[record["id"]] = record
         kind, data = record["type"], record["data"]
         if kind not in ROWS or kind in LASTING:
             continue
-        row = tuple(data.get(name) or ABSENT.get(name) for name in ROWS[kind].split())
+        row = tuple(data.get(name) for name in ROWS[kind].split())
         for measure in {measure for fed in MEASURES.values() for k, measure, _ in fed if k == kind}:
             sums[record["plant"], record["line"], kind, row, measure] += sign * Decimal(
                 data[measure]
