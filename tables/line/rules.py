@@ -1,13 +1,11 @@
 """The rules of a partition: the contract's settings and its policy, ready to be followed."""
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
-from streams.contract.events import TYPES, Data
+from streams.contract.events import TYPES
 from streams.contract.members import members
 from streams.contract.policy import DOWNTIME, Policy, Summary, Transaction, default_policy
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
@@ -89,8 +87,6 @@ class Contribution(NamedTuple):
     width: int
     """how many measures a row has"""
     erp: bool
-    row_members: Callable[[Data], RowMembers] | None
-    """None: the row has the same members as the contribution before"""
     slots: tuple[tuple[int, str], ...]
     """(place of the measure in the row, the event's member that feeds it)"""
     where: dict[str, str]
@@ -107,10 +103,6 @@ class AtOnce(Struct, frozen=True, kw_only=True):
     """what the record carries"""
     names: tuple[str, ...]
     """the event's members that leave, in their order"""
-    members_of: Callable[[Data], RowMembers]
-    """their values"""
-    measures: tuple[int, ...]
-    """the places of measures among them"""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -183,12 +175,10 @@ def rules_for(
         plans={
             struct: Plan(
                 event=event,
-                contributions=_sharing_rows(
-                    [
-                        (_contribution(kind, entry, event), entry.row)
-                        for kind, (_, entry, _) in zip(kinds, entries, strict=True)
-                        if event in entry.inputs
-                    ]
+                contributions=tuple(
+                    _contribution(kind, entry, event)
+                    for kind, (_, entry, _) in zip(kinds, entries, strict=True)
+                    if event in entry.inputs
                 ),
                 rows=tuple(entry.row for _, entry, _ in entries if event in entry.inputs),
                 at_once=tuple(
@@ -226,29 +216,12 @@ def _contribution(kind: Kind, entry: Transaction | Summary, event: str) -> Contr
         length=kind.length,
         width=len(kind.measures),
         erp=kind.erp,
-        row_members=_row_getter(entry.row),
         slots=tuple(
             (entry.measures.index(measure), member)
             for measure, member in entry.inputs[event].items()
         ),
         where=entry.where.get(event, {}),
     )
-
-
-def _sharing_rows(contributions: Sequence[tuple[Contribution, Row]]) -> tuple[Contribution, ...]:
-    """Mark contributions that share the previous one's row, so that it is built once."""
-    shared = []
-    before: Row | None = None
-    for contribution, row in contributions:
-        same = row == before and not contribution.where
-        shared.append(contribution._replace(row_members=None) if same else contribution)
-        before = None if contribution.where else row
-    return tuple(shared)
-
-
-def _row_getter(names: tuple[str, ...]) -> Callable[[Data], RowMembers]:
-    getter: Callable[[Any], Any] = attrgetter(*names)
-    return getter if len(names) > 1 else lambda data: (getter(data),)
 
 
 def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
@@ -265,6 +238,4 @@ def _at_once(name: str, entry: Transaction, event: str) -> AtOnce:
         where=entry.where.get(event, {}),
         data=at_once_data(name, names),
         names=names,
-        members_of=_row_getter(names),
-        measures=tuple(i for i, member in enumerate(leaving) if member.kind == "measure"),
     )
