@@ -18,7 +18,7 @@ from streams.contract.events import (
 )  # fmt: skip
 from streams.contract.members import Member, members
 from streams.contract.policy import MEASURES_MAX
-from streams.contract.transactions import SOURCE
+from streams.contract.transactions import head_of
 from tables.line import rules as rules_
 
 KINDS: Final = ("text", "measure", "flag", "json", "object")
@@ -60,9 +60,7 @@ class AtOnce:
     def __init__(self, given: rules_.AtOnce, numbers: dict[str, int]) -> None:
         self.record = given.record
         self.short = given.short
-        self.head = (
-            f'{{"specversion":"1.0","type":"{given.record}","source":"{SOURCE}","id":'.encode()
-        )
+        self.head = head_of(given.record)
         self.short_bytes = f"{given.short}:".encode()
         self.event = given.event
         self.where = _conditions(given.where, numbers)
