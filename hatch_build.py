@@ -83,12 +83,13 @@ def compiled(root: Path) -> list[str]:
                     build_dir=str(build),
                     nthreads=os.cpu_count() or 1,
                     quiet=True,
+                    force=True,  # it knows not all that a *.pxd is read for, and sizes would differ
                     compiler_directives={"language_level": "3", "annotation_typing": False},
                 )
             }
         )
         command = distribution.get_command_obj("build_ext")
-        command.inplace = 1
+        command.inplace, command.force = 1, True
         command.build_temp = command.build_lib = str(build)
         command.parallel = os.cpu_count() or 1
         command.ensure_finalized()

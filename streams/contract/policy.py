@@ -41,7 +41,7 @@ MEASURES_MAX: Final = 4
 """Of a row: compiled code keeps so many sums in each, and four are what any row has needed."""
 
 KINDS_MAX: Final = 24
-"""Windowed record types: what compiled code has gained for each lies in every line."""
+"""Windowed record types: the sums of each lie in every line."""
 
 CONTRIBUTIONS_MAX: Final = 6
 """Windowed record types that one event type feeds."""

@@ -50,6 +50,11 @@ def encode(
     )
 
 
+def head_of(kind: str) -> bytes:
+    """Return what `encode` writes of a record before its id: for code that writes it itself."""
+    return f'{{"specversion":"1.0","type":"{kind}","source":"{SOURCE}","id":'.encode()
+
+
 def data_struct(name: str, *members: str) -> type[msgspec.Struct]:
     """Return a struct for the `data` of a record; a member that is None isn't written."""
     return msgspec.defstruct(

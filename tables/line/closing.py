@@ -5,7 +5,7 @@ from operator import attrgetter, itemgetter
 import msgspec
 
 from streams.contract.policy import MEASURES_MAX
-from streams.contract.transactions import SOURCE
+from streams.contract.transactions import head_of
 from streams.log.record import Outgoing
 from streams.values import instant, sums, writer
 from streams.values.cache import keep
@@ -36,9 +36,7 @@ class _Form:
         self.kind = kind
         self.topic = kind.topic
         self.record = kind.record
-        self.head = (
-            f'{{"specversion":"1.0","type":"{kind.record}","source":"{SOURCE}","id":'.encode()
-        )
+        self.head = head_of(kind.record)
         self.short = f"{kind.short}:".encode()
         self.erp = kind.erp
         self.quantity = (*kind.measures, "quantity").index("quantity")

@@ -21,7 +21,7 @@ from streams.contract.events import (
 )  # fmt: skip
 from streams.contract.members import Member, members
 from streams.contract.policy import MEASURES_MAX
-from streams.contract.transactions import SOURCE
+from streams.contract.transactions import head_of
 from tables.line import rules as rules_
 
 KINDS: Final = ("text", "measure", "flag", "json", "object")
@@ -82,9 +82,7 @@ class AtOnce:
         self.record = given.record
         self.record_bytes = given.record.encode()
         self.short = given.short
-        self.head = (
-            f'{{"specversion":"1.0","type":"{given.record}","source":"{SOURCE}","id":'.encode()
-        )
+        self.head = head_of(given.record)
         self.short_bytes = f"{given.short}:".encode()
         self.event = given.event
         self.where = _conditions(given.where, numbers)

@@ -417,7 +417,7 @@ def test_a_worker_takes_its_everyday_settings_as_options(tmp_path: Path) -> None
     done = lineside("worker", "--data-dir", data, "--port", 0, "--feed", log, "--until-drained")
     assert done.returncode == 0, done.stderr
     assert f"on the embedded log - data in {data}" in done.stderr
-    assert re.search(r"lineside\.worker: core: (compiled|partly|plain)", done.stderr)
+    assert re.search(r"lineside\.worker: core: (compiled|plain)", done.stderr)
     assert (data / "state").is_dir()
 
 
