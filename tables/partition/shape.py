@@ -128,7 +128,9 @@ def _whens(before: Shape, now: Shape, words: Words) -> Iterator[Difference]:
         was, is_ = record in by_window, record in (now.by_window or ())
         if was != is_:
             change = "by window (now at once" if was else "at once (now by window"
-            yield _refused(f"a policy with {record} {change}: a reference.rules.v1 can change that)")
+            yield _refused(
+                f"a policy with {record} {change}: a reference.rules.v1 can change that)"
+            )
 
 
 def rows_before(shape: Shape) -> dict[tuple[str, int], tuple[str, ...]]:

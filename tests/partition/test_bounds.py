@@ -254,7 +254,9 @@ def test_a_backlog_of_short_stops_keeps_no_rows_and_learns_them_in_pieces() -> N
 def test_a_state_of_an_older_format_goes_on_in_the_latest_where_it_must_be_cut() -> None:
     told = loads((STATES / "mes-1.json").read_bytes())
     store = MemoryStore()
-    store.write([(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()])
+    store.write(
+        [(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()]
+    )
     (head,) = store.get_many([HEAD])
     assert format_of(head or b"") == 1
     task = opened((MES_EVENTS, 0), None, store, Bounds(1 << 20, 2, 100))

@@ -14,7 +14,12 @@ def placed(seconds: float, hold: str = "H", **data: Any) -> bytes:
 
 def released(seconds: float, hold: str = "H", **data: Any) -> bytes:
     return event(
-        "quality.hold_released.v1", seconds, f"{hold} released", hold=hold, disposition="use", **data
+        "quality.hold_released.v1",
+        seconds,
+        f"{hold} released",
+        hold=hold,
+        disposition="use",
+        **data,
     )
 
 
@@ -42,7 +47,9 @@ def test_what_is_touched_is_parked_and_freed_in_the_order_of_acceptance() -> Non
 def test_lines_are_freed_in_the_order_of_their_bytes() -> None:
     bench = Bench()
     bench.send(placed(0))
-    bench.send(*(confirmed(n, id=line, line=line, lot="A") for n, line in enumerate(["Ü", "b", "B"])))
+    bench.send(
+        *(confirmed(n, id=line, line=line, lot="A") for n, line in enumerate(["Ü", "b", "B"]))
+    )
     assert posted(bench.send(released(10))) == ["B", "b", "Ü"]
 
 

@@ -1040,7 +1040,9 @@ def content(store: MemoryStore) -> dict[bytes, object]:
         elif key.startswith(LINE):
             line = read_line(value, rules, floors, known)
             line.closed_to = counted_to(line, rules.downtime)  # how far, not how it came to it
-            told = [(each.begin, each.valid_from, each.zone, each.cadences) for each in line.boundaries]
+            told = [
+                (each.begin, each.valid_from, each.zone, each.cadences) for each in line.boundaries
+            ]
             found[key] = line, line.parked, told
         elif key.startswith(WINDOW):
             windows[key[:-PAGE_BYTES]] += msgspec.msgpack.decode(value)

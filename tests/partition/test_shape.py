@@ -469,7 +469,9 @@ def test_from_format_3_on_the_order_of_record_types_may_change() -> None:
 
 @pytest.mark.parametrize("name", ["mes-1", "mes-2", "mes-3"])
 @pytest.mark.parametrize(
-    "now", [None, in_another_order(), policy_without(["summary.scrap.v1"])], ids=["shipped", "order", "less"]
+    "now",
+    [None, in_another_order(), policy_without(["summary.scrap.v1"])],
+    ids=["shipped", "order", "less"],
 )
 def test_a_state_of_an_earlier_format_goes_on_with_more_and_in_another_order(
     name: str, now: Policy | None
@@ -477,7 +479,9 @@ def test_a_state_of_an_earlier_format_goes_on_with_more_and_in_another_order(
     """Formats 1 and 2 have sums in the order of their record types, 3 by their short names."""
     told = json.loads((STATES / f"{name}.json").read_bytes())
     bench = Bench()
-    bench.store.write([(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()])
+    bench.store.write(
+        [(bytes.fromhex(key), bytes.fromhex(value)) for key, value in told["state"].items()]
+    )
     bench.sent = len(told["log"])
     reopened(bench, now)
     for number in range(2):

@@ -149,8 +149,13 @@ def document(step: int = 0) -> dict[str, Any]:
             ],
             "singles": [
                 {
-                    "type": "erp.production_confirmation.v1", "accepted": 20 + step, "left": 8 + step,
-                    "waiting": 5, "parked": 4, "taken_out": 3, "error": 0,
+                    "type": "erp.production_confirmation.v1",
+                    "accepted": 20 + step,
+                    "left": 8 + step,
+                    "waiting": 5,
+                    "parked": 4,
+                    "taken_out": 3,
+                    "error": 0,
                 },
             ],
         },
