@@ -18,9 +18,12 @@ from tables.partition import shape as shapes
 from tables.partition.shape import Shape, Words
 
 FORMATS: Final = (1, 2, 3, 4)
-"""What can be read; the last one is what is written. 2 says which version wrote it; 3 writes the
+"""What can be read. 2 says which version wrote it; 3 writes the
 rows of a window in pages, names sums and what the head tells, and keeps how far ticks have raised
 lines in the head; 4 has windows by their ends, and what contract v2 knows: docs/upgrading.md."""
+
+WRITTEN: Final = FORMATS[-1:]
+"""What can be written. A format that lies in `FORMATS` only was written by earlier versions."""
 
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""
@@ -67,8 +70,8 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 def head_bytes(head: Head) -> bytes:
-    """Return a head as it's stored, in the last of `FORMATS`."""
-    return _encode([FORMATS[-1], VERSION, head])
+    """Return a head as it's stored, in the last format that is `WRITTEN`."""
+    return _encode([WRITTEN[-1], VERSION, head])
 
 
 def format_of(stored: bytes) -> int:
