@@ -1,51 +1,38 @@
 """Each kind of key in a state has a prefix of its own, also beside what Kafka keeps there."""
 
+import ast
+from collections.abc import Iterator
 from itertools import permutations
+from pathlib import Path
 
-from runs import Bench, consumed
-from streams.kafka.writer import FENCE, ORIGIN, POSITION
+from streams.kafka.writer import ORIGIN
 from tables.known import known
-from tables.partition import parking, stored
-from tables.store.binding import BINDING
-from tables.store.store import HEAD
+from tables.line.ledger import PREFIX
 
-SINGLE = {"head": HEAD, "binding": BINDING, "position": POSITION, "origin": ORIGIN}
-"""Keys of one entry each."""
+ROOT = Path(__file__).parent.parent.parent
 
-PREFIXES = {
-    "fence": FENCE,
-    "ledger": b"l",
-    "line": stored.LINE,
-    "episode": stored.EPISODE,
-    "window": stored.WINDOW,
-    "final": stored.FINAL,
-    "expiry": stored.EXPIRY,
-    "points": stored.POINTS,
-    "parked": parking.PARKED,
-    "group": parking.GROUP,
-    **{f"fact {kind}": known.FACT + letter for kind, letter in known.LETTERS.items()},
-}
+
+def letters(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the constants of a module that are one byte, and their names."""
+    for node in ast.parse(path.read_text()).body:
+        value = node.value if isinstance(node, ast.AnnAssign | ast.Assign) else None
+        letter = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(letter, bytes) and len(letter) == 1:
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            yield ast.unparse(target), letter
 
 
 def test_no_key_of_one_kind_is_taken_for_another_kind() -> None:
-    for one, other in permutations(PREFIXES, 2):
-        assert not PREFIXES[one].startswith(PREFIXES[other]), (one, other)
-    for name, key in SINGLE.items():
-        for kind, prefix in PREFIXES.items():
-            assert not key.startswith(prefix), (name, kind)
-
-
-def test_every_prefix_is_told() -> None:
-    """A new one is a constant of a byte where the others are: it has to be added above."""
-    for module in (stored, parking, known):
-        told = {
-            value
-            for name, value in vars(module).items()
-            if name.isupper() and isinstance(value, bytes) and len(value) == 1
-        }
-        assert told <= {prefix[:1] for prefix in (*PREFIXES.values(), *SINGLE.values())}, module
-    bench = Bench()
-    bench.send(consumed(0))
-    begun = {key[:1] for key, _ in bench.store.scan(b"")}
-    assert begun <= {prefix[:1] for prefix in (*PREFIXES.values(), *SINGLE.values())}
-    assert PREFIXES["ledger"] in begun
+    paths = [ROOT / "streams/kafka/writer.py", *sorted((ROOT / "tables").rglob("*.py"))]
+    told = [each for path in paths for each in letters(path)]
+    names = dict(told)
+    assert len(names) == len(told)
+    assert {"HEAD", "BINDING", "LINE", "EPISODE", "WINDOW", "FINAL", "EXPIRY", "POINTS", "PARKED",
+            "GROUP", "FENCE", "POSITION"} <= names.keys()  # fmt: skip
+    assert (names.pop("ORIGIN"), names.pop("FACT")) == (ORIGIN, known.FACT)
+    names["PREFIX"] = PREFIX.encode()
+    # One key is a fact's first letter alone: a fact's second one says its kind.
+    names |= {f"FACT {kind}": known.FACT + letter for kind, letter in known.LETTERS.items()}
+    for one, other in permutations(names, 2):
+        assert not names[one].startswith(names[other]), (one, other)
+    assert not any(ORIGIN.startswith(prefix) for prefix in names.values())
