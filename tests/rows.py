@@ -12,7 +12,7 @@ from oracle_v2.tables import POSTED, WINDOWED
 from runs import Taken, value_of
 from streams.log.record import Outgoing
 from tables.line.kept import Kept
-from tables.partition.parking import PARKED
+from tables.partition.released import PARKED
 from tables.partition.partition import Partition
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
