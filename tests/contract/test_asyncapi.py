@@ -50,7 +50,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "erp.quality_notification.v1": ("event", *COMMON),
     "erp.stock_status.v1": ("hold", "event", *COMMON),
     "erp.maintenance_notification.v1": ("episode", "work_unit", "reason", *COMMON),
-    "erp.reversal.v1": ("reverses", *COMMON),
+    "erp.reversal.v1": ("reverses", "reversed_type", *COMMON),
     "summary.consumption.v1": ("order", "operation", "item", "uom", "quantity", *SUMMARY),
     "summary.scrap.v1": (
         "order", "operation", "item", "uom", "reason", "kind", "quantity", *SUMMARY,
