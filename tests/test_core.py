@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,6 +114,42 @@ def test_compiled_modules_are_loaded_in_one_place() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             if path.name != "core.py":
                 assert "except ImportError" not in path.read_text(), path
+
+
+def asks_in_vain(source: str) -> list[str]:
+    """Return what a module asks compiled modules for that only compiled code can see."""
+    tree = ast.parse(source)
+    compiled = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if f"{node.module}.{alias.name}" in WITH_SOURCES
+    }
+    return [
+        f"{compiled[node.value.id]} has no {node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in compiled
+        and not hasattr(import_module(compiled[node.value.id]), node.attr)
+    ]
+
+
+def test_plain_modules_ask_compiled_ones_for_what_python_can_see() -> None:
+    needs_core()
+    for folder in ("streams", "tables", "agents"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if not path.with_suffix(
+                ".pxd"
+            ).exists():  # its functions are compiled where they're used
+                assert asks_in_vain(path.read_text()) == [], path
+
+
+def test_what_only_compiled_code_can_see_is_found() -> None:
+    needs_core()
+    source = "from streams.values import sums\nsums.Sums(1)\nsums.add_to(each, 0, 1)\n"
+    assert asks_in_vain(source) == ["streams.values.sums has no add_to"]
 
 
 def test_a_core_that_is_whole_is_compiled() -> None:
