@@ -114,12 +114,12 @@ def shape_to_go_on_with(
     rules: Rules,
     topic: str,
     where: str,
-    open_shorts: Callable[[], Container[str]],
+    open_shorts: Callable[[], Container[str]] | None,
 ) -> list[Any]:
     """Return the shape of a stored state that goes on with these rules.
 
     Raises `OtherRulesError` where it can't. `open_shorts` returns the record types that have open
-    windows, by their shorts; it is asked only where one is gone.
+    windows, by their shorts; it is asked only where one is gone. None says that nothing may differ.
     """
     try:
         before = msgspec.convert(head.shape, Shape)
@@ -127,10 +127,12 @@ def shape_to_go_on_with(
         raise FormatError(f"{where} has a shape that can't be read: {error}") from None
     now = shapes.shape_of(rules)
     told = shapes.differences(before, now, _words(rules, topic))
-    refused = [each.text for each in told if each.verdict == "refused"]
-    gone = [each for each in told if each.verdict == "if_closed"]
-    if gone:
-        open_ = open_shorts()
+    if open_shorts is None:
+        refused = [each.text for each in told]
+    else:
+        refused = [each.text for each in told if each.verdict == "refused"]
+        gone = [each for each in told if each.verdict == "if_closed"]
+        open_ = open_shorts() if gone else ()
         refused += [f"{each.text}, which has open windows" for each in gone if each.short in open_]
     if refused:
         raise OtherRulesError(f"{where} was made with {', '.join(refused)}")

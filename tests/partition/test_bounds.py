@@ -206,6 +206,13 @@ def test_a_tick_that_touches_many_lines_is_taken_in_pieces() -> None:
     assert len(task.lines) + task.cold.count == 200
 
 
+def test_a_stop_that_ends_as_it_starts_leaves_memory_with_its_line() -> None:
+    task = opened((MES_EVENTS, 0), None, MemoryStore(), lines_max=1)
+    fill(task, [started(0, "EP1"), ended(0, "EP1"), consumed(1, id="e", line="X")])
+    assert task.cold.count == 1
+    assert task.counts.accepted == 3
+
+
 def test_a_tick_writes_nothing_of_lines_for_which_nothing_is_to_be_done() -> None:
     task = opened((MES_EVENTS, 0), None, MemoryStore(), Bounds(1 << 20, 100, 1_000))
     fill(task, [consumed(0, id="e")])
