@@ -531,7 +531,9 @@ def test_a_partition_that_doesnt_conserve_refutes_the_totals() -> None:
     differences = hold(expected_outputs, laid(done.outputs[M]))
     (line,) = done.tasks[M].lines.values()
     kinds = {kind.record: kind for kind in done.tasks[M].rules.kinds}
-    line.accepted[sum_of(kinds["erp.goods_issue.v1"], 0)] += 1
+    issues, (unit,) = kinds["erp.goods_issue.v1"], line.units.values()
+    line.accepted[sum_of(issues, 0)] += 1
+    unit.accepted[issues.first_unit_sum] += 1
     check_totals(done.tasks.values(), expected_outputs.sums, differences)
     first = only(differences, "totals")
     assert first.expected == "4.750000001"
