@@ -1,5 +1,6 @@
 """The agent that sends refused events again, once the master data that they lacked has come."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
@@ -18,6 +19,9 @@ LOOK_SECONDS: Final = 0.5
 
 TOGETHER_MAX: Final = 1_000
 """Events of one write."""
+
+SLICE_MAX: Final = 200
+"""Exceptions that are read without a pause: about 10 ms of the event loop."""
 
 NOTE_SECONDS: Final = 10.0
 """How often it is noted how far exceptions were read: a new worker reads so much again."""
@@ -102,7 +106,10 @@ class Resender:
             if self._read[number] < end:
                 starts[number] = self._read[number]
         async for number, exceptions in self._resending.read(starts, ends):
-            self.waiting.take(number, exceptions, exceptions[-1].offset + 1)
+            for start in range(0, len(exceptions), SLICE_MAX):
+                part = exceptions[start : start + SLICE_MAX]
+                self.waiting.take(number, part, part[-1].offset + 1)
+                await asyncio.sleep(0)
         for number in starts:  # the end of a transaction has an offset, too
             self.waiting.take(number, [], ends[number])
             self._read[number] = ends[number]
