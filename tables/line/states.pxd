@@ -1,7 +1,9 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from tables.line.line cimport Line
+from tables.line.adding cimport row_of
+from tables.line.episodes cimport overlaps
+from tables.line.line cimport Line, counted_to, fall_due, sum_of
 from tables.line.timeline cimport Timeline, Timelines
 
 cdef int64_t BILLIONTHS_PER_MICRO
