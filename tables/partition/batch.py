@@ -328,15 +328,11 @@ class Batch:
     def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
         """Return whether an accepted event sends nothing to the ERP, or not yet: it's parked."""
         plan = period.plans[event.kind]
-        key = self.keys[number]
-        assert key is not None  # it carries a transaction
-        entry = self.fresh[key]
-        assert entry is not None  # it was entered just now
         flags, more = ledger.SILENT, 0
-        touchable = holds.touchable_of(plan, event)
-        if not plan.is_consumed or not holds.is_backflushed(
-            self.known, line.plant, touchable[1], event.time
-        ):
+        if not plan.is_consumed or not holds.is_backflushed(self.known, plan, event):
+            if not holds.may_touch(self.known, line.plant, plan, event):
+                return False
+            touchable = holds.touchable_of(plan, event)
             if not holds.is_touched(self.known, line.plant, touchable):
                 return False
             flags = ledger.PARKED
@@ -346,6 +342,10 @@ class Batch:
             single = self._is_single(plan, event)
             singles.count_event(line, plan, event, single, _ACCEPTED, 1)
             self._count_parked(line, plan, event, single, 1)
+        key = self.keys[number]
+        assert key is not None  # it carries a transaction
+        entry = self.fresh[key]
+        assert entry is not None  # it was entered just now
         fingerprint = ledger.entry_fingerprint(entry)
         self.fresh[key] = ledger.entry_bytes(event.time, fingerprint, flags, more)
         return True
