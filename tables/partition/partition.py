@@ -17,7 +17,7 @@ from tables.line.rules import Rules
 from tables.partition import freeing, learning, snapshot, stored
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
-from tables.partition.head import NEVER, shape_of
+from tables.partition.head import FORMATS, NEVER, shape_of
 from tables.partition.parking import Parking
 from tables.store.store import Changes, Store
 
@@ -120,6 +120,8 @@ class Partition:
 
         The numbers rise, and the times fall: a tick that is later replaces those before it.
         """
+        self.begun = FORMATS[-1]
+        """The format in which the state began."""
         self.earlier: stored.Earlier = {}
         """The rows that record types had when the state was written, or before."""
         self.retention_before = rules.retention

@@ -57,7 +57,7 @@ def loading(partition: Partition) -> Iterator[None]:
     before = msgspec.convert(head.shape, Shape)
     partition.earlier, partition.retention_before = rows_before(before), before.retention
     partition.offset = head.offset
-    partition.ticks, partition.floors = head.ticks, [*head.floors]
+    partition.ticks, partition.floors, partition.begun = head.ticks, [*head.floors], head.begun
     if format_ == PAGED:  # its floors are watermarks
         idle = partition.rules.idle_grace
         partition.floors = [(number, floor + idle) for number, floor in head.floors]
@@ -201,6 +201,7 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         shape=partition.shape,
         ticks=partition.ticks,
         floors=partition.floors,
+        begun=partition.begun,
     )
     made[HEAD] = head_bytes(head)
     return made
