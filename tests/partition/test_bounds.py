@@ -101,10 +101,9 @@ def assert_nothing_changes(lines: list[bytes], timing: Timing, rng: Random) -> N
                     bounds = Bounds(
                         rng.choice([1, 4_000]), rng.choice([7, 100]), rng.choice([1, 3])
                     )
-                    format_ = rng.choice([0, 0, *FORMATS])
                     lines_max = rng.choice([None, 1, 3])
                     overlay = Overlay(store)
-                    task = opened(at, timing, overlay, bounds, lines_max, format_)
+                    task = opened(at, timing, overlay, bounds, lines_max)
         assert told(left) == told(wanted)
         assert task.counts == steady.counts
         assert len(task.lines) + task.cold.count == len(steady.lines)
