@@ -11,7 +11,7 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables.known.known import FACT, read_key
-from tables.line import memory
+from tables.line import memory, old_rules
 from tables.line.conservation import balances_by_unit, singles
 from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.ledger import (
@@ -172,7 +172,7 @@ def _line_contents(partition: Partition, key: bytes, whole: bool) -> dict[str, A
     for end, waiting in line.finals.items():
         for id, final in waiting.items():
             contents[f"final {id}"] = [instant.text(end), final.carrier, repr(final.value)]
-    for each in line.boundaries:
+    for each in old_rules.since(line.boundaries, old_rules.oldest_of(line)):
         contents[f"rules valid from {each.valid_from}"] = [each.begin, each.zone, each.cadences]
     if whole:
         contents.update(_singles(line, rules))

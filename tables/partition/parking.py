@@ -109,6 +109,10 @@ class Parking:
         groups = [group for each in self.groups.values() for group in each.values()]
         return min([self._since(group) for group in groups], default=None)
 
+    def since_of(self, line: bytes) -> int | None:
+        """Return the earliest time of a line's parked events, None if there are none."""
+        return min(map(self._since, self.groups.get(line, {}).values()), default=None)
+
     def _since(self, group: Group) -> int:
         if group.since is None:
             times = (instant_of(told[:AT_BYTES]) for _, told in self._seen(group.key(PARKED)))

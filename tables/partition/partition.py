@@ -129,6 +129,8 @@ class Partition:
         """By so many entries since the state was opened."""
         self.known = Known(self._stored)
         self.parking = Parking(self._stored, store.scan)
+        self.spreading: learning.Spreading | None = None
+        """How far a record has come that changes all lines of a plant."""
         self.unsealed: dict[bytes, Line] = {}
         """Lines that steps have changed since the last seal, by key."""
         self.shape = shape_of(rules)
@@ -206,7 +208,11 @@ class Partition:
         return self._taken(records, NEVER, known)
 
     def learn(self, told: Reference) -> Step:
-        """Return what a reference record leads to that isn't among the partition's records."""
+        """Return what a reference record leads to that isn't among the partition's records.
+
+        The partition has no bounds.
+        """
+        assert self.bounds is None
         self._batch.begin_step()
         learning.learn(self._batch, told)
         freeing.go_on(self._batch)

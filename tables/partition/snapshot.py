@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from streams.contract.topics import MACHINE_EVENTS
-from tables.line import episodes, memory, states
+from tables.line import episodes, memory, old_rules, states
 from tables.line.closing import due_of
 from tables.line.downtime import accept_rows, take_over_standstill
 from tables.line.ledger import counts
@@ -245,6 +245,8 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     oldest = line.watermark - rules.retention
     memory.forget_all(line, oldest, rules)
     states.forget(line, oldest, rules)
+    if old_rules.may_forget(line):
+        old_rules.forget(line, partition.parking.since_of(line.key))
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER

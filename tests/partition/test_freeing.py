@@ -146,6 +146,7 @@ def test_without_bounds_all_goes_on_at_once() -> None:
 def test_any_number_of_them_is_read_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three groups in turn, one of which has lost an event, each read in pieces."""
     monkeypatch.setattr(released, "NUMBERS_READ", 1)
+    monkeypatch.setattr(released, "GROUP_READ", 1)
     bench = Bench()
     values = [*parked(), *(confirmed(50, id=f"late {n}", lot="lot 1") for n in range(60))]
     bench.send(hold(0), *values)
