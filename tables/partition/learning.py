@@ -64,7 +64,8 @@ def _change(batch: Any, told: Reference) -> bool:
     spreading = partition.spreading
     if spreading is None or spreading.told != told:
         spreading = partition.spreading = Spreading(told, partition)
-    timings = timings_told(partition.rules, told.data) if told.kind == "timing" else None
+    own = told.data if isinstance(told.data, Timing) else None
+    timings = timings_told(partition.rules, own) if told.kind == "timing" else None
     lines = spreading.rest(partition)
     while True:
         if batch.bounded and (batch.is_full() or len(batch.touched) >= batch.lines_max):
