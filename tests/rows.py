@@ -12,8 +12,9 @@ from oracle_v2.tables import POSTED, WINDOWED
 from runs import Taken, value_of
 from streams.log.record import Outgoing
 from tables.line.kept import Kept
-from tables.partition.parking import PARKED
+from tables.partition.parking import AT_BYTES
 from tables.partition.partition import Partition
+from tables.partition.released import PARKED
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""
@@ -122,10 +123,10 @@ def kept(task: Partition) -> Iterator[Kept]:
             yield from waiting.values()
     for key, stored in task.store.scan(PARKED):
         if key not in task.parking.changed:
-            yield msgspec.msgpack.decode(stored, type=Kept)
+            yield msgspec.msgpack.decode(stored[AT_BYTES:], type=Kept)
     for key, changed in task.parking.changed.items():
         if changed is not None and key.startswith(PARKED):
-            yield msgspec.msgpack.decode(changed, type=Kept)
+            yield msgspec.msgpack.decode(changed[AT_BYTES:], type=Kept)
 
 
 def _decimal(billionths: int) -> Decimal:

@@ -3,9 +3,11 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,6 +115,44 @@ def test_compiled_modules_are_loaded_in_one_place() -> None:
         for path in (ROOT / folder).rglob("*.py"):
             if path.name != "core.py":
                 assert "except ImportError" not in path.read_text(), path
+
+
+def names_used(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (compiled module, name) of what a Python module uses by way of Python's own look-ups."""
+    beside = path.with_suffix(".pxd")
+    declared = beside.read_text() if beside.exists() else ""
+    told = re.findall(r"\bcimport\s+(\([^)]*\)|[^\n]+)", declared)
+    cimported = set(re.findall(r"\w+", " ".join(told)))
+    modules = {}
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                own = name.asname or name.name
+                if own not in cimported and f"{node.module}.{name.name}" in MODULES:
+                    modules[own] = f"{node.module}.{name.name}"
+                elif own not in cimported and node.module in MODULES:
+                    yield node.module or "", name.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = modules.get(node.value.id)
+            if module is not None:
+                yield module, node.attr
+
+
+def test_python_uses_no_name_of_a_compiled_module_that_only_compiled_code_can_see() -> None:
+    """Such a name is there as long as nothing is compiled: then it's an `AttributeError`."""
+    needs_core()
+    python = [
+        path
+        for folder in ("streams", "tables", "agents")
+        for path in (ROOT / folder).rglob("*.py")
+        if not path.with_suffix(".pyx").exists() and path.name != "spans.py"  # plain twins
+    ]
+    used = {(str(path.relative_to(ROOT)), *each) for path in python for each in names_used(path)}
+    assert len(used) > 100
+    hidden = sorted(each for each in used if not hasattr(import_module(each[1]), each[2]))
+    assert hidden == []
 
 
 def test_a_core_that_is_whole_is_compiled() -> None:

@@ -6,7 +6,6 @@ what an earlier version has counted, and units past `UNITS_MAX`.
 
 from typing import Final
 
-from streams.values import sums
 from tables.line.line import Line, Unit
 from tables.line.rules import Rules
 
@@ -32,4 +31,4 @@ def take_over_units(line: Line, rules: Rules) -> None:
                 unit = unit_of(line, str(members[kind.uom]))
                 if unit is not None:
                     for slot, amount in enumerate(row.measures):
-                        sums.add_to(unit.accepted, kind.first_unit_sum + slot, amount)
+                        unit.accepted[kind.first_unit_sum + slot] += amount
