@@ -19,6 +19,8 @@ cdef class Line:
     cdef public int64_t watermark
     cdef public int64_t furthest
     cdef public int64_t reach
+    cdef public int64_t freed_from
+    cdef public int64_t freed_at
     cdef public int64_t due
     cdef public tuple windows
     cdef public sums.Sums accepted

@@ -21,7 +21,7 @@ from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.timeline import Block, Timeline, Timelines
-from tables.line.windows import RowKey
+from tables.line.windows import LONG_AGO, RowKey
 from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
@@ -79,6 +79,8 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         singles_told(line, rules),
         [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
     ]
+    if line.freed_at != LONG_AGO:
+        told += [line.freed_from, line.freed_at]
     return _encode(told)
 
 
@@ -101,6 +103,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             put_singles(line, rules, short, counts)
         for uom, told in more[7] if len(more) > 7 else ():
             line.units[uom] = _read_unit(told, rules)
+        if len(more) > 8:
+            line.freed_from, line.freed_at = more[8:10]
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
     else:
