@@ -122,6 +122,18 @@ def _missing_copies(job: KafkaJob, last: Mapping[bytes, int]) -> list[str]:
     return missing
 
 
+def copies_in(job: KafkaJob) -> int:
+    """Return how many copies the input has, repeated ones too."""
+
+    async def look() -> int:
+        count = 0
+        async for _, records in stream(job.cluster, {MES_EVENTS: job.partitions}):
+            count += sum(b"|" in (each.key or b"") for each in records)
+        return count
+
+    return run_apart(look())
+
+
 async def _copied(
     job: KafkaJob, last: Mapping[bytes, int]
 ) -> tuple[dict[int, dict[bytes, int]], dict[str, set[int]]]:
