@@ -12,7 +12,7 @@ from oracle_v2.tables import POSTED, WINDOWED
 from runs import Taken, value_of
 from streams.log.record import Outgoing
 from tables.line.kept import Kept
-from tables.partition.parking import PARKED
+from tables.partition.parking import AT_BYTES, PARKED
 from tables.partition.partition import Partition
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
@@ -122,10 +122,10 @@ def kept(task: Partition) -> Iterator[Kept]:
             yield from waiting.values()
     for key, stored in task.store.scan(PARKED):
         if key not in task.parking.changed:
-            yield msgspec.msgpack.decode(stored, type=Kept)
+            yield msgspec.msgpack.decode(stored[AT_BYTES:], type=Kept)
     for key, changed in task.parking.changed.items():
         if changed is not None and key.startswith(PARKED):
-            yield msgspec.msgpack.decode(changed, type=Kept)
+            yield msgspec.msgpack.decode(changed[AT_BYTES:], type=Kept)
 
 
 def _decimal(billionths: int) -> Decimal:
