@@ -10,7 +10,7 @@ from streams.contract.topics import ERP_MASTER, EXCEPTIONS, REFERENCE
 from streams.log.record import Outgoing, Record
 from streams.log.reference import ReferenceLog
 from streams.log.writing import Lost
-from tables.reference.keeping import Terms, kept, progress_of, progress_record
+from tables.reference.keeping import Progress, Terms, kept, progress_of, progress_record
 from tables.reference.known import Known
 
 LOOK_SECONDS: Final = 0.5
@@ -52,12 +52,14 @@ class Keeper:
 
     def __init__(self, reference: ReferenceLog, terms: Terms) -> None:
         self.known = Known()
-        self.offset = 0
-        """All before this offset of `erp.master.v1` has been read."""
+        self.progress = Progress()
+        """How far `erp.master.v1` has been read."""
         self.counts: Counter[str] = Counter()
         """Records that were kept, refused, or known already."""
         self._reference = reference
         self._terms = terms
+        self._said = Progress()
+        """What `reference.v1` says last of progress: from when this keeper began, its own."""
         self._learnt = 0
 
     @classmethod
@@ -66,26 +68,43 @@ class Keeper:
         keeper = cls(reference, terms)
         await reference.take_office()
         await keeper._learn()
+        keeper.progress = keeper._said
         log.debug("master data: %d records are known", len(keeper.known))
         return keeper
 
     async def round(self) -> None:
         """Take what is new, if there is something."""
+        topic_id = await self._reference.identity(ERP_MASTER)
         end = await self._reference.end(ERP_MASTER)
-        if end < self.offset:
-            log.warning(
-                "%s ends at %d, and was read up to %d: it was made anew, and is read from its "
-                "beginning",
-                ERP_MASTER, end, self.offset,
-            )  # fmt: skip
-            self.offset = 0
-        if end == self.offset:
+        start = self._start(topic_id, end)
+        self.progress = Progress(start, topic_id or self.progress.topic_id)
+        if end == start:
             return
         await self._learn()  # holds are written by others
-        async for records in self._reference.read(ERP_MASTER, self.offset, end):
+        async for records in self._reference.read(ERP_MASTER, start, end):
             for part in _parted(records):
                 await self._take(part)
-        self.offset = end  # the end of a transaction has an offset, too
+        self._moved(end)  # the end of a transaction has an offset, too
+
+    def _start(self, topic_id: str, end: int) -> int:
+        """Return where `erp.master.v1` is to be read on: from 0 if it isn't what was read before.
+
+        What is in it again is known, and changes nothing.
+        """
+        before = self.progress
+        if end >= before.offset and (
+            topic_id == before.topic_id or not (topic_id and before.topic_id)
+        ):
+            return before.offset
+        log.warning(
+            "%s was made anew: it ends at %d, and the one before was read up to %d; it is read from "
+            "its beginning",
+            ERP_MASTER, end, before.offset,
+        )  # fmt: skip
+        return 0
+
+    def _moved(self, offset: int) -> None:
+        self.progress = Progress(offset, self.progress.topic_id)
 
     async def _take(self, records: Sequence[Record]) -> None:
         left: list[Outgoing] = []
@@ -102,12 +121,12 @@ class Keeper:
             else:
                 assert each.key is not None  # it was made from what it is of
                 self.known.learn(each.key, each.value)
-        offset = records[-1].offset + 1
+        read_to = Progress(records[-1].offset + 1, self.progress.topic_id)
         await self._reference.keep(
             [each for each in left if each.topic == EXCEPTIONS],
-            [*(each for each in left if each.topic == REFERENCE), progress_record(offset)],
+            [*(each for each in left if each.topic == REFERENCE), progress_record(read_to)],
         )
-        self.offset = offset
+        self.progress = read_to
         if refused:
             log.warning(
                 "%d records of %s were refused, the first as %s: %s",
@@ -119,7 +138,7 @@ class Keeper:
         async for records in self._reference.read(REFERENCE, self._learnt, end):
             for record in records:
                 if record.key is not None:
-                    self.offset = max(self.offset, progress_of(record.key, record.value) or 0)
+                    self._said = progress_of(record.key, record.value) or self._said
                     self.known.learn(record.key, record.value)
         self._learnt = end
 

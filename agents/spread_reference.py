@@ -69,7 +69,7 @@ class _Spreader:
             for number, note in (await reference.noted()).items()
             if number < reference.partitions
         }
-        identity = await reference.identity()
+        identity = await reference.identity(REFERENCE)
         return cls(reference, Spreading(reference.partitions, notes, identity))
 
     async def round(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from agents.settings.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, Settings
+from agents.settings.settings import SESSION_SECONDS_MAX, STANDBYS_MAX, STATE_FORMATS, Settings
 from streams.contract.rights import ROLES, rights_of
 from streams.contract.topics import INPUT_SPARE_MS, MACHINE_EVENTS, MES_EVENTS, topics_of
 from tables.line.rules import Timing
@@ -33,10 +33,11 @@ OURS: Final = frozenset((
 ))  # fmt: skip
 """Settings that the chart makes from values of its own."""
 
-BOUNDS: Final[Mapping[str, Mapping[str, float]]] = {
+BOUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "standbys": {"minimum": 0, "maximum": STANDBYS_MAX},
     "session_timeout_seconds": {"minimum": 1, "maximum": SESSION_SECONDS_MAX},
     "tick_seconds": {"minimum": 0},
+    "state_format": {"enum": list(STATE_FORMATS)},
     "no_progress_seconds_max": {"exclusiveMinimum": 0},
     **{name: {"minimum": 1} for name in Timing.__struct_fields__},
     **{name: {"minimum": 0} for name in ("grace_seconds", "idle_grace_seconds")},

@@ -12,8 +12,9 @@ from oracle_v2.tables import POSTED, WINDOWED
 from runs import Taken, value_of
 from streams.log.record import Outgoing
 from tables.line.kept import Kept
-from tables.partition.parking import AT_BYTES, PARKED
+from tables.partition.parking import AT_BYTES
 from tables.partition.partition import Partition
+from tables.partition.released import PARKED
 
 Row = tuple[str, str, str, tuple[Any, ...], str]
 """(plant, line, record type, row, measure)"""

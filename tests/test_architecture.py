@@ -43,3 +43,17 @@ def test_each_name_is_defined_where_the_page_says(path: str, name: str) -> None:
         rf"^\s*(?:(?:async )?def|class|cdef (?:\S+ )+\*?) ?{name}\b|^\s*{name}\b(?:: [^=\n]+)? = "
     )
     assert re.search(definition, (ROOT / path).read_text("utf-8"), re.MULTILINE)
+
+
+def test_each_constant_that_a_page_names_is_one() -> None:
+    """Of the environment aside, whose names are made of those of the settings."""
+    code = "".join(
+        path.read_text("utf-8")
+        for room in ("streams", "tables", "agents", "benchmarks", "tests")
+        for path in sorted((ROOT / room).rglob("*.p*"))
+        if path.suffix in (".py", ".pyx", ".pxd")
+    )
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for name in re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", page.read_text("utf-8")):
+            known = name.startswith("LINESIDE_") or re.search(rf"\b{name}\b", code)
+            assert known, f"{page.name} names {name}"

@@ -22,6 +22,9 @@ def test_the_pairs_are_there() -> None:
     assert NAMES == [
         "bad-input",
         "downtime",
+        "field-orders",
+        "field-spellings",
+        "field-stops",
         "late-and-carried",
         "machines",
         "master-data",

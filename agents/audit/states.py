@@ -28,9 +28,9 @@ from tables.line.ledger import (
 from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
 from tables.partition.head import NEVER
-from tables.partition.parking import GROUP
-from tables.partition.parking import PARKED as PARKED_EVENT
 from tables.partition.partition import Counts, Partition
+from tables.partition.released import GROUP
+from tables.partition.released import PARKED as PARKED_EVENT
 from tables.partition.stored import EPISODE, FINAL, POINTS, WINDOW
 from tables.store.store import Store
 

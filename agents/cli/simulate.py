@@ -53,12 +53,17 @@ from agents.cli.options import (
     "--mess", "rates", multiple=True, metavar="NAME=VALUE",
     help="A rate of the mess, e.g. late=0.2 or duplicates=0 (see docs/simulator.md).",
 )  # fmt: skip
+@click.option(
+    "--master-data", is_flag=True,
+    help="To a file: the factory's master data instead of events, for `reference import`.",
+)  # fmt: skip
 @CONFIG
 @errors_as_sentences
 def simulate(
     out: Path | None, broker: str | None, log: Path | None, events: int | None,
     seconds: float | None, rate: float | None, seed: int, plants: int | None, lines: int | None,
-    tick_seconds: int | None, clean: bool, rates: tuple[str, ...], config: Path | None,
+    tick_seconds: int | None, clean: bool, rates: tuple[str, ...], master_data: bool,
+    config: Path | None,
 ) -> None:  # fmt: skip
     """Write the log of a realistic factory to a file, or produce to Kafka as an MES would.
 
@@ -70,6 +75,7 @@ def simulate(
     A file, an event per line: lineside simulate --events 100000 --out LOG.ndjson
     To Kafka, in real time:    lineside simulate --broker kafka://localhost:9092 --rate 500
     A log to Kafka:            lineside simulate --broker kafka://localhost:9092 --log LOG.ndjson
+    What its ERP tells:        lineside simulate --master-data --out MASTER.ndjson
 
     A factory at a broker works around the clock, until --events, --seconds or Ctrl-C ends it.
     """
@@ -83,7 +89,13 @@ def simulate(
     }  # fmt: skip
     if out is None and not settings_of(config, broker=broker).broker:
         raise click.UsageError("give --out FILE, or --broker kafka://host:port")
-    if out is not None:
+    if master_data:
+        if out is None:
+            raise click.UsageError("give --out FILE: where the master data is to be")
+        given = {"--events", "--tick-seconds", "--clean", "--mess"}
+        _refuse("--master-data", to_broker | {name: of_factory[name] for name in sorted(given)})
+        _write_master_data(Plan(seed=seed, plants=plants or 8, lines=lines or 8), out)
+    elif out is not None:
         _refuse("--out", to_broker)
         if events is None:
             raise click.UsageError("give --events: how many are to be in the file")
@@ -116,6 +128,17 @@ def _write_log(plan: Any, events: int, out: Path) -> None:
         return
     with writing(out), click.progressbar(length=events, label="simulating", file=sys.stderr) as bar:
         write_log(plan, events, out, bar.update)
+
+
+def _write_master_data(plan: Any, out: Path) -> None:
+    from agents.simulate.masters import master_data
+    from agents.simulate.plan import write_rows
+
+    if str(out) == "-":
+        write_rows(master_data(plan), sys.stdout.buffer)
+        return
+    with writing(out):
+        write_rows(master_data(plan), out)
 
 
 def _produce_log(config: Path | None, broker: str | None, path: Path, rate: float | None) -> None:

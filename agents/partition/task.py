@@ -242,22 +242,23 @@ class PartitionTask:
         while not self._closing:
             if self._reopening is not None:
                 raise Lost(self._reopening)
-            if not self._batches or fill(self._steps, 1):
+            if fill(self._steps, 1) or not (self._batches or partition.unfinished):
                 await self._wait()
                 continue
             batch, began = self._next_batch(), perf_counter()
             before = partition.counts.records
             step = partition.step(batch)
-            last = batch[bisect_right(batch, partition.offset, key=_offset) - 1]
-            if last.offset == partition.offset:  # else nothing of the batch was taken
-                self._resumption.seen(last)
+            taken = bisect_right(batch, partition.offset, key=_offset)
+            if taken and batch[taken - 1].offset == partition.offset:
+                self._resumption.seen(batch[taken - 1])
             overlay.hold(step.changes)
             count = partition.counts.records - before
-            rest = partition.offset < batch[-1].offset
+            rest = taken < len(batch)
             if rest:  # the step ended at a bound
                 self._batches.appendleft(batch)
             seconds = perf_counter() - began
-            self._pace(len(batch), seconds)
+            if batch:
+                self._pace(len(batch), seconds)
             self._meter.computed(count, seconds)
             sent = not (self._sending and step.outputs)
             posted = batch if step.outputs and not rest else ()
@@ -270,6 +271,9 @@ class PartitionTask:
             await asyncio.sleep(0)  # lets heartbeats, pages and writers run
 
     def _next_batch(self) -> Sequence[Record]:
+        """Return the records to compute next, none if there are none."""
+        if not self._batches:
+            return ()
         batch = self._batches.popleft()
         if len(batch) > self._records_max:
             batch, *rest = parts(batch, self._records_max)

@@ -19,8 +19,8 @@ from streams.contract.reference_key import EXTRA
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
 from streams.secret import read_reference
-from tables.line.rules import SECONDS_MAX, STATE_FORMAT, Rules, Timing, rules_for
-from tables.partition.head import FORMATS
+from tables.line.rules import SECONDS_MAX, Rules, Timing, rules_for
+from tables.partition.head import FORMATS, WRITTEN
 from tables.reference.keeping import Terms
 
 PARTITIONS_MAX: Final = 1_024
@@ -36,7 +36,6 @@ DAY_SECONDS: Final = 86_400
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "standbys": (0, STANDBYS_MAX),
     "session_timeout_seconds": (1, SESSION_SECONDS_MAX),
-    "state_format": (0, FORMATS[-1]),
     "partitions": (1, PARTITIONS_MAX),
     "port": (0, 65_535),
     "tick_seconds": (0, DAY_SECONDS),
@@ -44,6 +43,8 @@ RANGES: Final[dict[str, tuple[int, int]]] = {
 HINTS: Final = {
     "session_timeout_seconds": ", and no less than the broker's group.min.session.timeout.ms"
 }
+
+STATE_FORMATS: Final = (0, *WRITTEN)
 
 GROUP: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 """It becomes part of topic names, which Kafka bounds at 249 characters."""
@@ -83,8 +84,8 @@ class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     same_log: bool = False
     """Go on with a copy of an input topic, under another id, where it has the same last record."""
     data_dir: str = "lineside-data"
-    state_format: int = STATE_FORMAT
-    """In which states are written: docs/upgrading.md says when to raise it."""
+    state_format: int = 0
+    """In which states are written, one of `STATE_FORMATS`; 0: in the latest."""
     partitions: int = 4
     """Of each topic of the embedded log; ignored on Kafka."""
     host: str = "127.0.0.1"
@@ -132,9 +133,7 @@ def rules_of(settings: Settings) -> dict[str, Rules]:
     """Return the rules for each input topic."""
     policy = policy_of(settings)
     zones = {plant: _zone(plant, name) for plant, name in settings.time_zones.items()}
-    return {
-        topic: rules_for(topic, settings, policy, zones, settings.state_format) for topic in INPUTS
-    }
+    return {topic: rules_for(topic, settings, policy, zones) for topic in INPUTS}
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -185,6 +184,8 @@ def _problem(settings: Settings) -> str | None:
         if not least <= value <= most:
             hint = HINTS.get(name, "")
             return f"{name} is {value}: it must be {least} to {most}{hint}"
+    if settings.state_format not in STATE_FORMATS:
+        return _problem_of_format(settings.state_format)
     if not 0 < settings.no_progress_seconds_max <= SECONDS_MAX:
         return (
             f"no_progress_seconds_max is {settings.no_progress_seconds_max}: it must be more than "
@@ -195,6 +196,16 @@ def _problem(settings: Settings) -> str | None:
     return (
         _problem_of_owners(settings.owners) or _problem_of_security(settings) or settings.problem()
     )
+
+
+def _problem_of_format(format_: int) -> str:
+    may_be = " or ".join(map(str, STATE_FORMATS))
+    written = " or ".join(map(str, WRITTEN))
+    reads = (
+        f": this version reads states of format {format_}, and goes on with them in format "
+        f"{written}, which earlier versions can't read (docs/upgrading.md)"
+    )
+    return f"state_format is {format_}: it must be {may_be}{reads if format_ in FORMATS else ''}"
 
 
 def _problem_of_owners(owners: Mapping[str, Mapping[str, str]]) -> str | None:

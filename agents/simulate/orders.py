@@ -37,13 +37,18 @@ def begin_order(line: Line, unit: Unit, now: int) -> None:
     enter(line, unit, now + START_UP, "Execute")
 
 
+def order_number(line: str, run: str, number: int) -> str:
+    """Return the name of a line's order: no two lines and no two runs share one."""
+    return f"{line}{run}{number:05d}"
+
+
 def _new_order(line: Line) -> Order:
     line.orders += 1
     variant = line.choice(line.cell.variants)
     hundredths = line.between(40, 150)  # of an hour, at the cycle time
     stations = len(line.units)
     return Order(
-        number=f"{line.number}{line.run}{line.orders:05d}",
+        number=order_number(line.number, line.run, line.orders),
         item=f"{line.cell.product}-{variant}",
         variant=variant,
         lot=f"F{line.number}-{line.run}{line.orders:05d}",

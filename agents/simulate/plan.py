@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -111,19 +111,34 @@ def write_log(
 
     A file gets its name when it is complete. `progress` gets the number of events written.
     """
+    _written(lambda file: _write(plan, events, file, progress), out)
+
+
+def write_rows(rows: Iterable[tuple[str, str, dict[str, Any]]], out: Path | BinaryIO) -> None:
+    """Write master data to a file or a stream: an object a line, as `reference import` reads it."""
+
+    def write(file: BinaryIO) -> None:
+        for kind, plant, data in rows:
+            row = {"kind": kind, "plant": plant, "data": data}
+            file.write(msgspec.json.encode(row) + b"\n")
+
+    _written(write, out)
+
+
+def _written(write: Callable[[BinaryIO], None], out: Path | BinaryIO) -> None:
     if not isinstance(out, Path):
-        _write(plan, events, out, progress)
+        write(out)
         out.flush()
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.exists() and not out.is_file():  # a pipe, a terminal
         with out.open("wb") as file:
-            _write(plan, events, file, progress)
+            write(file)
         return
     part = out.with_name(f"{out.name}.part")
     try:
         with part.open("wb") as file:
-            _write(plan, events, file, progress)
+            write(file)
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)

@@ -164,12 +164,14 @@ def _outputs(policy: Policy) -> dict[str, Message]:
         found[name] = _erp(name, *_transaction(name, entry))
     about: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
     found[NOTIFICATION] = _erp(NOTIFICATION, schemas.notification_key(), _told(about))
-    about = {"reverses": {"type": "string", "minLength": 1, "description": "a posting key"}}
+    about = {
+        "reverses": {"type": "string", "minLength": 1, "description": "a posting key"},
+        "reversed_type": {"enum": [*policy.transactions, NOTIFICATION]},
+    }
     more: dict[str, Schema] = dict.fromkeys(("episode", "work_unit", "reason"), NAME)
     for entry in policy.transactions.values():
         sources = _sources(entry).items()
         more.update((name, schemas.member_out(each)) for name, each in sources)
-    more["reversed_type"] = NAME
     found[REVERSAL] = _erp(REVERSAL, schemas.reversal_key(), _told(about, more))
     for name, summary in policy.summaries.items():
         payload = _leaving(name, _id(summary), _data(_struct(name, summary), summary))

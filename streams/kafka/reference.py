@@ -42,7 +42,7 @@ class KafkaReference:
     ) -> None:
         """Take each topic's partition count, and what says whether this process has the office.
 
-        With `same_log` a `reference.v1` of another id is taken for a copy of the one before.
+        With `same_log` a topic of another id is taken for a copy of the one before.
         """
         self._cluster = cluster
         self._outputs = outputs
@@ -73,12 +73,12 @@ class KafkaReference:
         if producer is not None:
             await stop(producer)
 
-    async def identity(self) -> str:
-        """Return the id of the topic `reference.v1`, nothing where another one may be a copy."""
+    async def identity(self, topic: str) -> str:
+        """Return a topic's id, nothing where another one may be a copy."""
         if self._same_log:
             return ""
         async with self._asking() as reader:
-            return (await identity(reader, TopicPartition(REFERENCE, 0))).id.hex()
+            return (await identity(reader, TopicPartition(topic, 0))).id.hex()
 
     async def grown(self, seconds: float) -> None:
         """Wait."""

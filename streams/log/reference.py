@@ -28,8 +28,8 @@ class ReferenceLog(Protocol):
         """Let go of connections while there's nothing to do; the next call makes new ones."""
         ...
 
-    async def identity(self) -> str:
-        """Return the id of the topic `reference.v1`, empty where there is none."""
+    async def identity(self, topic: str) -> str:
+        """Return the id of a topic with one partition, empty where there is none."""
         ...
 
     async def grown(self, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """A line's watermark rises: windows that it has reached close, and their rows leave."""
 
 from operator import attrgetter, itemgetter
+from typing import Any
 
 import msgspec
 
@@ -63,14 +64,14 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
         opened = max(before - before % length, line.closed_to)
         count_live_episodes(line, opened, furthest - furthest % length, rules)
         states.count(line, opened, furthest - furthest % length, rules)
-    closing = []
+    closing: list[tuple[int, int, Kind | None]] = []
     kinds, every = rules.kinds, line.windows
     for index in range(len(kinds)):
         carried = every[index]
         if not carried:
             continue
-        kind = kinds[index]
-        closing += [(end, kind.place, kind) for end in carried if end <= furthest]
+        own = kinds[index]
+        closing += [(end, own.place, own) for end in carried if end <= furthest]
     if line.finals:
         closing += [(end, rules.finals_place, None) for end in line.finals if end <= furthest]
     if len(closing) > 1:
@@ -133,7 +134,8 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
     records = []
     before, page, corrections, revision = windows.LONG_AGO, -1, 0, 0
     time = window = dates = b""
-    uom, unit = None, None
+    uom: Any = None
+    unit: Unit | None = None
     rows = line.windows[index].pop(carrier)
     for row_key, row in rows.items():
         start, members = row_key
@@ -196,8 +198,13 @@ def _put_more(to: writer.Writer, form: _Form, line: Line, members: RowMembers, r
     assert known is not None  # asked before
     named = dict(zip(form.kind.row, members, strict=True))
     amount = row.measures[form.quantity] if form.quantity >= 0 else None
-    told = [str(named[name]) if named.get(name) else None for name in ("work_unit", "item", "uom")]
-    put_more(to, more_of(known, line.plant, line.line, *told, amount))
+    unit, item = _text(named.get("work_unit")), _text(named.get("item"))
+    uom = _text(named.get("uom"))
+    put_more(to, more_of(known, line.plant, line.line, unit, item, uom, amount))
+
+
+def _text(member: str | bool | None) -> str | None:
+    return str(member) if member else None
 
 
 def _form_of(kind: Kind) -> _Form:

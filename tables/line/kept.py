@@ -5,6 +5,7 @@ from msgspec import Struct
 from streams.codec import scanning
 from streams.codec.decode import decode
 from streams.contract.events import AnyEvent, Tick
+from streams.contract.reference import Reference
 from streams.contract.rejection import Rejection
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
@@ -48,6 +49,6 @@ def trace_of(waiting: Kept) -> bytes | None:
 def decoded_of(waiting: Kept) -> AnyEvent:
     """Return the event again, as the full codec reads it."""
     decoded = decode(waiting.value, waiting.headers, MES_EVENTS)
-    if isinstance(decoded, Tick | Rejection):
+    if isinstance(decoded, Tick | Reference | Rejection):
         raise RuntimeError(f"an event was accepted, and can't be read again: {decoded}")
     return decoded

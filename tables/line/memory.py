@@ -16,7 +16,10 @@ def place(line: Line, name: str, episode: Episode, limit: int) -> None:
         around = line.standstills.setdefault(episode.work_unit, Standstill())
         around.put(name, episode.start, counted_until(episode, limit))
     elif episode.work_unit in line.standstills:
-        line.standstills[episode.work_unit].drop(name, episode.start)
+        around = line.standstills[episode.work_unit]
+        around.drop(name, episode.start)
+        if not around.names:
+            del line.standstills[episode.work_unit]
 
 
 def forget_before(line: Line, event: Stop, oldest: int, rules: Rules) -> bool:

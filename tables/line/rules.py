@@ -21,9 +21,6 @@ from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
 
-STATE_FORMAT: Final = 0
-"""A state goes on in the format that it has, and a new one begins in the latest."""
-
 SECONDS_MAX: Final = 100 * 366 * 86_400
 """Of a length of time, a hundred years: in microseconds it fits 64 bits beside any instant."""
 
@@ -157,8 +154,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     """By the struct of the event."""
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
     kinds_by_short: dict[bytes, Kind]
-    state_format: int = STATE_FORMAT
-    """In which the state is written; 0: see `STATE_FORMAT`."""
     made: dict[Any, Any] = field(default_factory=dict)
     """What `tables.line.periods` has made of these rules."""
 
@@ -168,7 +163,6 @@ def rules_for(
     timing: Timing | None = None,
     policy: Policy | None = None,
     zones: dict[str, ZoneInfo] | None = None,
-    state_format: int = STATE_FORMAT,
 ) -> Rules:
     """Return the rules for the partitions of an input topic."""
     timing = timing or Timing()
@@ -226,7 +220,6 @@ def rules_for(
             for event, struct in TYPES.items()
         },
         zones=zones or {},
-        state_format=state_format,
     )
 
 

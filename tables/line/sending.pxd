@@ -36,6 +36,8 @@ cpdef int put_more(writer.Writer to, dict more) except -1
 
 cdef bint has(const scanning.Event* event, int field) noexcept
 
+cdef str text_at(const scanning.Event* event, int field)
+
 cdef int _begin(writer.Writer to, bytes head, str id, int64_t time, Line line) except -1
 
 @cython.locals(index=int, kind=int, number=Py_ssize_t)

@@ -98,14 +98,11 @@ def _put_more(to: writer.Writer, plan: Plan, line: Line, event: scanning.Event) 
     """Append what master data adds."""
     known = line.known
     assert known is not None  # asked before
-    told = [
-        spans.text_of(scanning.span_at(event, field)) if has(event, field) else None
-        for field in (plan.work_unit_field, plan.item_field, plan.uom_field)
-    ]
-    amount = None
+    unit, item = text_at(event, plan.work_unit_field), text_at(event, plan.item_field)
+    uom, amount = text_at(event, plan.uom_field), None
     if has(event, plan.quantity_field):
         amount = scanning.number_at(event, plan.quantity_field)
-    put_more(to, more_of(known, line.plant, line.line, *told, amount))
+    put_more(to, more_of(known, line.plant, line.line, unit, item, uom, amount))
 
 
 def put_more(to: writer.Writer, more: dict[str, str]) -> None:
@@ -120,6 +117,11 @@ def put_more(to: writer.Writer, more: dict[str, str]) -> None:
 def has(event: scanning.Event, field: int) -> bool:
     """Return whether an event has a member; its type may have none such."""
     return field != _NO_FIELD and scanning.has(event, field)
+
+
+def text_at(event: scanning.Event, field: int) -> str | None:
+    """Return the text of a member, None where the event hasn't got it."""
+    return spans.text_of(scanning.span_at(event, field)) if has(event, field) else None
 
 
 def _begin(to: writer.Writer, head: bytes, id: str, time: int, line: Line) -> None:

@@ -123,6 +123,8 @@ class Batch:
             if not self._take(number, key, stored):
                 taken = number
                 break
+        if self.parking.freeing and not (self.bounded and self.is_full()):
+            freeing.go_on(self)
         self.counts.accepted += self.accepted
         self.counts.duplicate += self.duplicates
         return taken
@@ -148,7 +150,7 @@ class Batch:
 
     def _take(self, number: int, key: bytes | None, stored: bytes | None) -> bool:
         """Take one record; return whether it is taken, or a bound came before."""
-        if self.parking.freeing and not freeing.go_on(self):
+        if self.parking.freeing and not freeing.may_pass(self, number) and not freeing.go_on(self):
             return False
         event = scanning.event_at(self.events, number)
         if event.kind == scanning.TICK:
@@ -226,7 +228,7 @@ class Batch:
             self._take_back(line, number)
         else:
             self._fold(line, event, number)
-            if self.parking.freeing:
+            if plan.is_hold and self.parking.freeing:
                 freeing.go_on(self)
         return True
 

@@ -18,9 +18,12 @@ from tables.partition import shape as shapes
 from tables.partition.shape import Shape, Words
 
 FORMATS: Final = (1, 2, 3, 4)
-"""What can be read; the last one is what is written. 2 says which version wrote it; 3 writes the
+"""What can be read. 2 says which version wrote it; 3 writes the
 rows of a window in pages, names sums and what the head tells, and keeps how far ticks have raised
 lines in the head; 4 has windows by their ends, and what contract v2 knows: docs/upgrading.md."""
+
+WRITTEN: Final = FORMATS[-1:]
+"""What can be written. A format that lies in `FORMATS` only was written by earlier versions."""
 
 PAGED: Final = 3
 """From this format on rows lie in pages, and what a tick raises is told by the head."""
@@ -67,8 +70,8 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 def head_bytes(head: Head) -> bytes:
-    """Return a head as it's stored, in the last of `FORMATS`."""
-    return _encode([FORMATS[-1], VERSION, head])
+    """Return a head as it's stored, in the last format that is `WRITTEN`."""
+    return _encode([WRITTEN[-1], VERSION, head])
 
 
 def format_of(stored: bytes) -> int:
@@ -111,12 +114,12 @@ def shape_to_go_on_with(
     rules: Rules,
     topic: str,
     where: str,
-    open_shorts: Callable[[], Container[str]],
+    open_shorts: Callable[[], Container[str]] | None,
 ) -> list[Any]:
     """Return the shape of a stored state that goes on with these rules.
 
     Raises `OtherRulesError` where it can't. `open_shorts` returns the record types that have open
-    windows, by their shorts; it is asked only where one is gone.
+    windows, by their shorts; it is asked only where one is gone. None says that nothing may differ.
     """
     try:
         before = msgspec.convert(head.shape, Shape)
@@ -124,10 +127,12 @@ def shape_to_go_on_with(
         raise FormatError(f"{where} has a shape that can't be read: {error}") from None
     now = shapes.shape_of(rules)
     told = shapes.differences(before, now, _words(rules, topic))
-    refused = [each.text for each in told if each.verdict == "refused"]
-    gone = [each for each in told if each.verdict == "if_closed"]
-    if gone:
-        open_ = open_shorts()
+    if open_shorts is None:
+        refused = [each.text for each in told]
+    else:
+        refused = [each.text for each in told if each.verdict == "refused"]
+        gone = [each for each in told if each.verdict == "if_closed"]
+        open_ = open_shorts() if gone else ()
         refused += [f"{each.text}, which has open windows" for each in gone if each.short in open_]
     if refused:
         raise OtherRulesError(f"{where} was made with {', '.join(refused)}")

@@ -1,5 +1,7 @@
 """Holds: what they touch, what contradicts one, and what the job itself writes of them."""
 
+from msgspec.structs import asdict
+
 from streams.codec import scanning
 from streams.contract.events import HoldPlaced, HoldReleased
 from streams.contract.reference import Hold, HoldRelease, Reference
@@ -35,11 +37,7 @@ def conflict(known: Known, event: HoldPlaced | HoldReleased) -> str | None:
 
 def touchable_of(plan: Plan, event: scanning.Event) -> Touchable:
     """Return what a hold can name of an event."""
-    lot = (
-        spans.text_of(scanning.span_at(event, plan.lot_field))
-        if sending.has(event, plan.lot_field)
-        else None
-    )
+    lot = sending.text_at(event, plan.lot_field)
     item = spans.text_of(scanning.span_at(event, plan.item_field))
     return lot, item, spans.text_of(scanning.span_at(event, plan.order_field))
 
@@ -97,11 +95,8 @@ def outgoing_of(line: Line, event: HoldPlaced | HoldReleased, told: Reference) -
     """Return the record for `reference.v1` that a hold, or its release, leads to."""
     kind = f"reference.{told.kind}.v1"
     id = f"rf:{line.place}:{row_text((event.source, event.id))}"
-    data = {
-        name: value
-        for name in told.data.__struct_fields__
-        if (value := getattr(told.data, name)) is not None
-    }
+    assert told.data is not None  # a hold lasts
+    data = {name: value for name, value in asdict(told.data).items() if value is not None}
     value = encode(kind, id, instant.text(event.time), event.plant, "*", data)
     key = key_of(told.kind, told.plant, parts_of(told.kind, told.id))
     return Outgoing(REFERENCE, key, id, kind, value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from streams.contract.reference import Reference
+from streams.contract.reference import Reference, Timing
 from streams.contract.rejection import Rejection
 from streams.values.instant import SECOND
 from tables.known.known import Known
@@ -101,7 +101,7 @@ def time(line: Line, timings: Timings) -> None:
 def grace_problem(told: Reference, partition: Any) -> Rejection | None:
     """Return why a `timing` can't hold: its grace must be less than the shorter retention."""
     most = partition.rules.shorter_retention // SECOND
-    grace = None if told.data is None else told.data.grace_seconds
+    grace = told.data.grace_seconds if isinstance(told.data, Timing) else None
     if grace is None or grace < most:
         return None
     reason = f"data.grace_seconds is {grace}: not less than the shorter retention, {most}"

@@ -4,26 +4,20 @@ The store has them by line and by what a hold can name of them, and numbered in 
 they were accepted. In memory is how many there are of each.
 """
 
-from array import array
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from tables.known.known import Changes, Get, Known, Scan
+from tables.known.known import Changes, Get, Known
 from tables.line.kept import Kept
 from tables.partition.holds import Touchable, is_touched
+from tables.partition.released import GROUP, PARKED, Freed, Group
 from tables.partition.stored import instant_bytes, instant_of
+from tables.store.store import Scan
 
 AT_BYTES: Final = 8
 """Of a parked event's time, before the event."""
-
-PARKED: Final = b"p"
-GROUP: Final = b"g"
-"""Prefixes of the store's keys: then the line's key, a zero byte, and the number of the group; for
-an event its own number, too."""
-
-READ_AT_ONCE: Final = 256
 
 Named = tuple[str, str, str]
 """(plant, scope, value): what a hold names, or an order's status is of."""
@@ -31,50 +25,6 @@ Named = tuple[str, str, str]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _read = msgspec.msgpack.Decoder(Kept).decode
-
-
-class Group:
-    """The parked events of a line with the same lot, item and order."""
-
-    def __init__(
-        self, line: bytes, number: int, touchable: Touchable, count: int = 0,
-        since: int | None = None,
-    ) -> None:  # fmt: skip
-        self.line = line
-        self.number = number
-        """That of its first event."""
-        self.touchable = touchable
-        self.count = count
-        self.since = since
-        """The earliest of its events' times, None if that has to be looked for."""
-
-    def key(self, prefix: bytes, number: int | None = None) -> bytes:
-        """Return a key of the store: of the group, or with its number of an event."""
-        key = prefix + self.line + b"\0" + self.number.to_bytes(8, "big")
-        return key if number is None else key + number.to_bytes(8, "big")
-
-
-class Freed:
-    """The events of one line that go on, in the order in which they were accepted."""
-
-    def __init__(self, line: bytes, groups: list[Group], scan: Scan) -> None:
-        self.line = line
-        self.groups = groups
-        numbers, places = array("Q"), array("L")
-        for place, group in enumerate(groups):
-            for key, _ in scan(group.key(PARKED)):
-                numbers.append(int.from_bytes(key[-8:], "big"))
-                places.append(place)
-        order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        self.numbers = array("Q", [numbers[each] for each in order])
-        self.places = array("L", [places[each] for each in order])
-        self.at = 0
-
-    def rest(self) -> Iterator[tuple[Group, int]]:
-        """Yield the group and the number of each that hasn't gone on yet; what is yielded has."""
-        while self.at < len(self.numbers):
-            self.at += 1
-            yield self.groups[self.places[self.at - 1]], self.numbers[self.at - 1]
 
 
 class Parking:
@@ -88,7 +38,7 @@ class Parking:
         self.named: dict[Named, dict[bytes, int]] = {}
         """How many groups of which lines a hold of that could touch."""
         self.freeing: list[Freed] = []
-        """What goes on before the next record is taken, the last line first."""
+        """What goes on by and by: see `tables.partition.freeing`. The last line is first."""
         self.count = 0
         self.next = 0
         """The number of the next event that is parked."""
@@ -152,7 +102,7 @@ class Parking:
                 if not is_touched(known, plant, group.touchable)
             ]
             if free:
-                self.freeing.append(Freed(line, free, self._seen))
+                self.freeing.append(Freed(line, free, self._scan, self.changed))
 
     def since(self) -> int | None:
         """Return the earliest time of all parked events, None if there are none."""

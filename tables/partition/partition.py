@@ -183,10 +183,16 @@ class Partition:
                 self.watch.cooled(line)
         self._batch.let_go(gone)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is something to do without records: what was freed goes on."""
+        return bool(self.parking.freeing)
+
     def step(self, records: Sequence[Record]) -> Step:
         """Return what `records` lead to; those that the state has seen are passed over.
 
-        With bounds it may be less: records behind `offset` are for the next step.
+        With bounds it may be less: records behind `offset` are for the next step. Without records
+        it goes on with what is `unfinished`.
         """
         return self._taken(records, self.offset, None)
 

@@ -27,12 +27,13 @@ from tables.store.store import Change, Changes
 LINE: Final = b"h"
 EPISODE: Final = b"e"
 WINDOW: Final = b"w"
-FINAL: Final = b"f"
+FINAL: Final = b"a"
 EXPIRY: Final = b"x"
 POINTS: Final = b"m"
 """Prefixes: lines, episodes, windows, final confirmations that wait, which ledger entries expire
 when, and points of machine states. A line's keys go on with its Kafka key and a zero byte. The head
-has a key, the ledger a prefix of its own."""
+has a key, the ledger a prefix of its own. No key begins as another's do, those of a changelog
+(`streams.kafka.writer`) included."""
 
 EXPIRING_BYTES: Final = 64 << 10
 """So many bytes of keys that expire are one value, about."""

@@ -102,8 +102,18 @@ def _exception(record: Record, partition: int, cause: str, rejection: Rejection)
 _PROGRESS: Final = key_of(PROGRESS, ANYWHERE, [ERP_MASTER])
 
 
-def progress_record(offset: int) -> Outgoing:
-    """Return the record that says: all of `erp.master.v1` before this offset has been read."""
+class Progress(Struct, frozen=True):
+    """How far `erp.master.v1` has been read."""
+
+    offset: int = 0
+    """All before it has been read."""
+    topic_id: str = ""
+    """Of the topic that was read, empty where topics have none: one made anew has another."""
+
+
+def progress_record(progress: Progress) -> Outgoing:
+    """Return the record that says so."""
+    offset = progress.offset
     kind, id = f"reference.{PROGRESS}.v1", f"{PREFIX}{PROGRESS}:{ERP_MASTER}/{offset}"
     event = {
         "specversion": "1.0",
@@ -112,14 +122,22 @@ def progress_record(offset: int) -> Outgoing:
         "id": id,
         "plant": ANYWHERE,
         "line": ANYWHERE,
-        "data": {"topic": ERP_MASTER, "offset": offset},
+        "data": {
+            "topic": ERP_MASTER,
+            "offset": offset,
+            **({"topic_id": progress.topic_id} if progress.topic_id else {}),
+        },
     }
     return Outgoing(REFERENCE, _PROGRESS, id, kind, msgspec.json.encode(event))
 
 
-def progress_of(key: bytes, value: bytes | None) -> int | None:
-    """Return the offset that such a record says, None of any other."""
-    if key != _PROGRESS or value is None:
-        return None
-    offset: int = msgspec.json.decode(value)["data"]["offset"]
-    return offset
+class _Noted(Struct):
+    data: Progress
+
+
+_noted = msgspec.json.Decoder(_Noted).decode
+
+
+def progress_of(key: bytes, value: bytes | None) -> Progress | None:
+    """Return what such a record says, None of any other."""
+    return None if key != _PROGRESS or value is None else _noted(value).data

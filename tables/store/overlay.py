@@ -1,6 +1,6 @@
 """A store with changes on top that aren't written yet, so that a partition can compute ahead."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -66,16 +66,17 @@ class Overlay:
             lay_over(found, list(keys), held)
         return found
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
         over: Changes = {}
         for held, keys_held in zip(self._held, self._sorted(), strict=True):
-            for index in range(bisect_left(keys_held, prefix), len(keys_held)):
+            begin = max(bisect_left(keys_held, prefix), bisect_right(keys_held, after))
+            for index in range(begin, len(keys_held)):
                 if not keys_held[index].startswith(prefix):
                     break
                 over[keys_held[index]] = held[keys_held[index]]
         keys = deque(sorted(over))
-        for key, stored in self._store.scan(prefix):
+        for key, stored in self._store.scan(prefix, after):
             while keys and keys[0] < key:
                 yield from _pair(keys.popleft(), over)
             if keys and keys[0] == key:

@@ -129,10 +129,11 @@ class RocksStore:
         values: list[bytes | None] = found
         return values
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        key: Any = prefix
-        for key, value in self._db.items(from_key=prefix):
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
+        begin = max(prefix, after + b"\0") if after else prefix
+        key: Any = begin
+        for key, value in self._db.items(from_key=begin):
             if not key.startswith(prefix):
                 return
             yield key, value

@@ -1,6 +1,6 @@
 """The store of one partition: its interface, and the stores that live in memory."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -28,8 +28,8 @@ class Store(Protocol):
         """Return the values of `keys` in their order, None for a missing key."""
         ...
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
         ...
 
     def write(self, changes: Iterable[Change]) -> None:
@@ -42,6 +42,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the store; written values stay."""
+        ...
+
+
+class Scan(Protocol):
+    """The scan of a store."""
+
+    def __call__(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
         ...
 
 
@@ -65,15 +73,16 @@ class MemoryStore:
         by_first_byte = self._by_first_byte
         return [by_first_byte[key[0]].get(key) for key in keys]
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
         for first in sorted(self._by_first_byte) if not prefix else [prefix[0]]:
             entries = self._by_first_byte[first]
             keys = self._sorted.get(first)
             if keys is None:
                 keys = self._sorted[first] = sorted(entries)
             found = []
-            for at in range(bisect_left(keys, prefix), len(keys)):
+            begin = max(bisect_left(keys, prefix), bisect_right(keys, after))
+            for at in range(begin, len(keys)):
                 if not keys[at].startswith(prefix):
                     break
                 found.append((keys[at], entries[keys[at]]))
@@ -128,9 +137,9 @@ class SpillingStore:
         """Return the values of `keys` in their order, None for a missing key."""
         return self._store.get_many(keys)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield (key, value) of each key with `prefix`, in the order of the keys."""
-        return self._store.scan(prefix)
+    def scan(self, prefix: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yield (key, value) of each key with `prefix` behind `after`, in the order of the keys."""
+        return self._store.scan(prefix, after)
 
     def write(self, changes: Iterable[Change]) -> None:
         """Make the changes, all or none."""

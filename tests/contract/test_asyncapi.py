@@ -25,7 +25,7 @@ from streams.contract.asyncapi import document
 from streams.contract.events import TICK_TYPE, TYPES
 from streams.contract.policy import read_policy
 from streams.contract.rejection import Rejection
-from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS
+from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS, REFERENCE
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing
 
@@ -50,7 +50,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "erp.quality_notification.v1": ("event", *COMMON),
     "erp.stock_status.v1": ("hold", "event", *COMMON),
     "erp.maintenance_notification.v1": ("episode", "work_unit", "reason", *COMMON),
-    "erp.reversal.v1": ("reverses", *COMMON),
+    "erp.reversal.v1": ("reverses", "reversed_type", *COMMON),
     "summary.consumption.v1": ("order", "operation", "item", "uom", "quantity", *SUMMARY),
     "summary.scrap.v1": (
         "order", "operation", "item", "uom", "reason", "kind", "quantity", *SUMMARY,
@@ -61,6 +61,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "summary.downtime.v1": ("work_unit", "reason", "planned", "seconds", "stops", *WINDOW),
     "summary.availability.v1": ("work_unit", "down", "planned_down", *WINDOW),
     "summary.machine.v1": ("work_unit", "good", "scrap", *SUMMARY),
+    "summary.machine_state.v1": ("work_unit", "state", "seconds", *WINDOW),
     "exception.raised.v1": (
         "class", "code", "reason", "topic", "partition", "offset", "key", "value", "headers",
     ),
@@ -131,9 +132,10 @@ def test_every_topic_of_the_catalogue_is_a_channel_with_messages() -> None:
 
 def test_every_record_that_leaves_is_as_told(folder: Path) -> None:
     seen: Counter[str] = Counter()
-    for topic in OUTPUTS:
+    for topic in (*OUTPUTS, REFERENCE):
         for record in read_lines((folder / "out" / f"{topic}.ndjson").read_bytes()):
             validator(record["type"]).validate(record)
+            assert not is_described({**record, "data": {}})
             unknown = record["data"].keys() - named(record["type"])
             assert not unknown, f"{record['type']} leaves with {unknown}"
             seen[record["type"]] += 1
@@ -152,6 +154,41 @@ def test_every_record_of_the_golden_logs_is_as_told(kind: str) -> None:
     for record in examples()[kind]:
         validator(kind).validate(record)
         assert record["data"].keys() <= named(kind)
+
+
+def test_every_record_of_the_logs_from_the_field_is_as_told_and_none_without_data() -> None:
+    """All golden logs, those of situations in real plants among them; and whatever leaves."""
+    found = examples()
+    assert found.keys() == REQUIRED.keys() | {"reference.hold.v1", "reference.hold_release.v1"}
+    for record in (each for records in found.values() for each in records):
+        validator(record["type"]).validate(record)
+        assert not is_described({**record, "data": {}})
+
+
+def test_no_message_is_right_without_data_but_where_nothing_is_asked_for() -> None:
+    """A plant and its lengths of time have no members of their own that must be there."""
+    messages = document("1")["components"]["messages"]
+    bare = {name for name in messages if is_right_bare(messages[name]["payload"])}
+    partly = {
+        f"{word}.{kind}.v1" for word in ("reference", "master") for kind in ("plant", "timing")
+    }
+    assert bare == {TICK_TYPE, *partly}
+
+
+def is_right_bare(payload: dict[str, Any]) -> bool:
+    return bool(Draft7Validator(payload["properties"]["data"]).is_valid({}))
+
+
+def test_every_member_has_a_type_a_choice_or_a_pattern() -> None:
+    """But telemetry's value, which may be anything."""
+    messages = document("1")["components"]["messages"]
+    found = {
+        f"{name}.{member}"
+        for name, message in messages.items()
+        for member, schema in message["payload"]["properties"]["data"]["properties"].items()
+        if not schema.keys() & {"type", "enum", "const", "anyOf"}
+    }
+    assert found == {"machine.telemetry.v1.value"}
 
 
 @given(seeds)
@@ -185,7 +222,7 @@ def test_what_leaves_by_another_policy_is_as_its_document_tells() -> None:
 
 @pytest.mark.parametrize("kind", REQUIRED)
 def test_a_record_that_lacks_something_isnt_as_told(kind: str) -> None:
-    record = examples()[kind][0]
+    record = next(each for each in examples()[kind] if {*REQUIRED[kind]} <= each["data"].keys())
     assert is_described(record)
     assert not is_described({**record, "data": {}})
     attributes = ENVELOPE if kind != "exception.raised.v1" else ("specversion", "source", "id")

@@ -197,7 +197,7 @@ async def test_a_new_keeper_goes_on_where_the_last_one_was(broker: Broker) -> No
     keeper = await Keeper.begun(log, Terms())
     await keeper.round()
     other = await Keeper.begun(log, Terms())
-    assert (other.offset, len(other.known)) == (3, 1)
+    assert (other.progress.offset, len(other.known)) == (3, 1)
     await other.round()
     assert not other.counts
 

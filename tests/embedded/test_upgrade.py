@@ -1,24 +1,88 @@
-"""A data directory of the first version goes on with this one, and back, through kills."""
+"""A data directory of the first version goes on with this one, through kills, and never back."""
 
+import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from departed import sorted_exceptions, without_repeats
 from first_version import unpack
-from workers import EVENTS, Case, WorkerProcess, records_of_log
+from streams.contract.topics import INPUTS
+from streams.embedded.log import EmbeddedLog
+from tables.partition.head import FORMATS, format_of
+from tables.store.rocksdb import RocksStore
+from tables.store.store import HEAD, MemoryStore
+from upgraded import Handover, Inputs, assert_totals, expected
+from workers import EVENTS, Case, WorkerProcess, records_of, records_of_log
+
+PARTITIONS = 4
+TPS = [(topic, number) for topic in INPUTS for number in range(PARTITIONS)]
+
+MIDWAY = EVENTS // 5
+"""Records that a worker takes before it is killed."""
 
 
-def test_versions_take_turns_on_a_data_directory_and_nothing_is_lost_or_doubled(
-    case: Case, tmp_path: Path
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(tmp_path_factory.mktemp("first"))
+
+
+def state_of(data: Path, topic: str, number: int) -> MemoryStore:
+    """Return a state in a data directory that no worker has."""
+    found, stored = MemoryStore(), RocksStore(data / "state" / f"{topic}-{number}")
+    found.write(list(stored.scan(b"")))
+    stored.close()
+    return found
+
+
+def formats(data: Path) -> set[int]:
+    """Return the formats of the states that there are."""
+    heads = [state_of(data, *tp).get_many([HEAD])[0] for tp in TPS]
+    return {format_of(head) for head in heads if head is not None}
+
+
+def inputs_of(data: Path) -> Inputs:
+    """Return what is on the input topics."""
+    log = EmbeddedLog(data / "log")
+    found = {tp: list(records_of(log, *tp)) for tp in TPS}
+    log.close()
+    return found
+
+
+def killed_midway(data: Path, case: Case, records: int, code: Path | None = None) -> None:
+    """Let a worker take up the directory, and kill it when it has taken so many records."""
+    worker = WorkerProcess(data, *case.arguments, code=code)
+    seen = worker.wait_for_records(records)
+    assert worker.kill() == -signal.SIGKILL
+    assert 0 < seen < EVENTS, "the kill came too late to show anything"
+
+
+def test_a_directory_goes_on_exactly_and_its_copy_is_the_way_back(
+    case: Case, first: Path, tmp_path: Path
 ) -> None:
-    data, first = tmp_path / "data", unpack(tmp_path / "first")
-    midway = 0
-    for turn, code in enumerate((first, None, first, None)):
-        worker = WorkerProcess(data, *case.arguments, code=code)
-        seen = worker.wait_for_records(EVENTS // 5 * (turn + 1))
-        midway += worker.kill() == -signal.SIGKILL and 0 < seen < EVENTS
-    assert midway >= 2, "the kills came too late to show anything"
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    killed_midway(data, case, MIDWAY, first)
+    worker = WorkerProcess(data, *case.arguments, code=first)
+    assert 0 < worker.wait_for_records(2 * MIDWAY) < EVENTS
+    assert worker.end(signal.SIGTERM) == 0  # in order: the state has all that has left
+    assert formats(data) == {FORMATS[0]}
+    shutil.copytree(data, copy)
+
+    killed_midway(data, case, 3 * MIDWAY)
+    assert FORMATS[-1] in formats(data)  # a partition that gets nothing more keeps its own
     code, said = WorkerProcess(data, *case.arguments).wait()
     assert code == 0, said
+    inputs = inputs_of(data)
+    states = [Handover(tp, state_of(copy, *tp), state_of(data, *tp)) for tp in TPS]
     found, _ = without_repeats(records_of_log(data))
-    assert sorted_exceptions(found) == case.expected
+    assert sorted_exceptions(found) == expected(first, tmp_path, inputs, states)
+    left = [(topic, value) for (topic, *_), values in found.items() for value in values]
+    assert_totals(inputs, left, states)
+
+    code, said = WorkerProcess(data, *case.arguments, code=first).wait()
+    assert code == 1
+    assert f"has format {FORMATS[-1]}; this version reads format 1" in said
+    code, said = WorkerProcess(copy, *case.arguments, code=first).wait()
+    assert code == 0, said
+    assert formats(copy) == {FORMATS[0]}

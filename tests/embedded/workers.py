@@ -17,6 +17,7 @@ from departed import Records, by_line, records_of_replay, sorted_exceptions
 from first_version import RUN
 from streams.contract.topics import OUTPUTS
 from streams.embedded.log import EmbeddedLog
+from streams.log.record import Record
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 WAIT_SECONDS_MAX = 60
@@ -120,13 +121,18 @@ def records_of_log(folder: Path) -> Records:
     values = []
     for topic in OUTPUTS:
         for number in range(log.partitions_of(topic)):
-            partition = log.partition(topic, number)
-            offset = partition.start_offset
-            while found := partition.read(offset, 1_000):
-                values += [(topic, record.value or b"") for record in found]
-                offset = found[-1].offset + 1
+            values += [(topic, record.value or b"") for record in records_of(log, topic, number)]
     log.close()
     return by_line(values)
+
+
+def records_of(log: EmbeddedLog, topic: str, number: int) -> Iterator[Record]:
+    """Yield what is on a partition of an embedded log."""
+    partition = log.partition(topic, number)
+    offset = partition.start_offset
+    while found := partition.read(offset, 1_000):
+        yield from found
+        offset = found[-1].offset + 1
 
 
 class Case:

@@ -8,6 +8,7 @@ import chaos_bombs
 import chaos_broker
 import chaos_cluster
 import chaos_floods
+import chaos_holds
 import chaos_hosts
 import chaos_topics
 import chaos_workers
@@ -64,6 +65,8 @@ CASES: Final = {
         Case("lines", chaos_floods.flood_lines, 1, 60, under_load=False),
         Case("exceptions", chaos_floods.flood_exceptions, 2, 20, under_load=False),
         Case("duplicates", chaos_floods.flood_duplicates, 2, 30, under_load=False),
+        Case("parked", chaos_holds.free_parked, 2, 60, under_load=False),
+        Case("copying", chaos_holds.kill_the_copying, 3, 40, under_load=False),
         Case("bombs", chaos_bombs.drop_bombs, 5, 40, under_load=False),
         Case("idle-connections", chaos_hosts.hold_connections, 3, 20),
         Case("flipped-bytes", chaos_hosts.flip_bytes, 6, 10),

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from broker import run_apart
 from chaos_job import Chaos, now_ms
+from chaos_reference import quiet_tick_seconds
 from contents import all_bounds
 from kafka_workers import WorkerProcess, http_status, wait_until
 from streams.contract.topics import CLOCK
@@ -153,7 +154,7 @@ def leap(chaos: Chaos) -> None:
         chaos.resumed.append(_wait_for_ticks(chaos))
     for name in list(chaos.workers):  # what comes to an end can be compared
         chaos.stop(name)
-        chaos.start(name, tick_seconds=0)
+        chaos.start(name, tick_seconds=quiet_tick_seconds())
     chaos.wait_until_settled()
 
 

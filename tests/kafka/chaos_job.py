@@ -54,6 +54,28 @@ class Load(Protocol):
         ...
 
 
+class Stewardship(Protocol):
+    """Master data on its way into the cluster meanwhile."""
+
+    def finish(self) -> None:
+        """Tell no more."""
+        ...
+
+    def tell(self, said: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        """Tell kinds, plants and `data` beside the rest."""
+        ...
+
+
+class NoSteward:
+    """Nobody tells master data."""
+
+    def finish(self) -> None:
+        pass
+
+    def tell(self, said: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+        raise AssertionError(f"nobody could tell {list(said)[:1]}")
+
+
 @dataclass
 class Chaos:
     """A job under load, its faults, and how quickly it went on after each."""
@@ -76,6 +98,7 @@ class Chaos:
     under_load: bool
     """The log has to last from the first fault to the last: a flood is load enough."""
     tell: Callable[[str], None]
+    steward: Stewardship = field(default_factory=NoSteward)
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
     """Those that should be running, by name."""
     resumed: list[float] = field(default_factory=list)
@@ -139,6 +162,13 @@ class Chaos:
         rest = iter(lines)
         while part := list(islice(rest, LINES_AT_ONCE)):
             run_apart(write(self.job.cluster, placed(part, self.job.partitions)))
+
+    def owner(self, at: At) -> str:
+        """Return the name of the worker that has a partition's state."""
+        for name in self.workers:
+            if at in self.owned(name):
+                return name
+        raise AssertionError(f"no worker has {at}")
 
     def any(self) -> str:
         """Return the name of one of the workers that aren't spared."""

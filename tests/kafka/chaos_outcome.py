@@ -2,15 +2,15 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from broker import run_apart
+from chaos_reference import add_kept, add_reference
 from contents import stream
 from kafka_workers import LINESIDE, KafkaJob, printed
 from outcome import Outcome, outcome_of_replay
-from runs import OUTCOMES
 from streams.contract.topics import INPUTS, OUTPUTS
 
 WORDS_CHARS: Final = 2_500
@@ -30,40 +30,45 @@ def dump_inputs(job: KafkaJob, path: Path) -> None:
 
 def outcome_of_dump(
     dump: Path, partitions: int, found: Outcome | None = None
-) -> tuple[Outcome, Mapping[str, int]]:
-    """Return what a replay gives, added to what was `found`, and how many records became what."""
+) -> tuple[Outcome, dict[str, Any]]:
+    """Return what a replay gives, added to what was `found`, and its report."""
     out = dump.with_suffix("")
     lineside("replay", dump, "--out", out, "--partitions", partitions)
-    counts = json.loads((out / "report.json").read_bytes())["counts"]
-    return outcome_of_replay(out, found), {name: counts[name] for name in OUTCOMES}
+    report: dict[str, Any] = json.loads((out / "report.json").read_bytes())
+    return outcome_of_replay(out, found), report
 
 
 def expected_outcome(
-    job: KafkaJob, aside: Iterable[Path] = ()
-) -> tuple[Outcome, Mapping[str, int]]:
-    """Return what should have left of the input topics, and how many of their records became what.
+    job: KafkaJob, aside: Iterable[Path] = (), inputs: bool = True
+) -> tuple[Outcome, dict[str, Any]]:
+    """Return what should have left of what came in, and the report on the input topics.
 
     `aside` are dumps of inputs that were there before and are no more: what left of them is there.
+    Without `inputs` nothing has left of those that are there now.
     """
-    found = Outcome()
+    found, report = Outcome(), dict[str, Any]()
+    add_kept(job, found)
     for dump in aside:
         outcome_of_dump(dump, job.partitions, found)
-    dump = job.folder / "dump.ndjson"
-    dump_inputs(job, dump)
-    return outcome_of_dump(dump, job.partitions, found)
+    if inputs:
+        dump = job.folder / "dump.ndjson"
+        dump_inputs(job, dump)
+        found, report = outcome_of_dump(dump, job.partitions, found)
+    return found, report
 
 
 def outcome_of_topics(job: KafkaJob) -> Outcome:
-    """Return what a reader of committed records finds on the output topics."""
+    """Return what a reader of committed records finds on the output topics, and in `reference.v1`."""
+    found = Outcome()
 
-    async def read() -> Outcome:
-        found = Outcome()
+    async def read() -> None:
         async for tp, records in stream(job.cluster, dict.fromkeys(OUTPUTS, job.partitions)):
             for record in records:
                 found.add(tp.topic, record.value)
-        return found
 
-    return run_apart(read())
+    run_apart(read())
+    add_reference(job, found)
+    return found
 
 
 def lineside(*arguments: object) -> None:

@@ -16,13 +16,17 @@ from typing import Final, Self
 from broker import KafkaBroker
 from chaos_cases import Case
 from chaos_job import Chaos
-from chaos_outcome import expected_outcome, lineside, outcome_of_topics
+from chaos_log import write_chaos_log
+from chaos_masters import Steward
+from chaos_outcome import expected_outcome, outcome_of_topics
+from chaos_reference import parked, quiet_tick_seconds, settle
 from feeding import Feeder
 from heads import Heads
 from kafka_cluster import KafkaCluster
 from kafka_workers import KafkaJob, kafka_job
 from outcome import Difference, difference
 from pod_limit import POD_MB, PodLimit
+from runs import OUTCOMES
 
 PARTITIONS: Final = 6
 """Of each input topic: two workers have three of each, three have two."""
@@ -50,6 +54,10 @@ class Result:
     """That should have left."""
     difference: Difference = field(default_factory=Difference)
     repeated: int = 0
+    parked: int = 0
+    """Events that a hold keeps from the ERP at the end."""
+    ticks: int = 0
+    """Copies of master data, and ticks."""
     once: bool = False
     """Nothing may be repeated."""
     resumed: list[float] = field(default_factory=list)
@@ -86,21 +94,17 @@ class Suite:
         self.folder = folder
         self.size = size
         self.log = folder / "log.ndjson"
-        lineside(
-            "simulate", "--seed", size.seed, "--events", size.events, "--plants", 4, "--lines", 4,
-            "--out", self.log,
-        )  # fmt: skip
+        write_chaos_log(self.log, size.seed, size.events)
 
-    def _log_of(self, case: Case) -> Path:
-        """Return the load of a case."""
+    def _log_of(self, case: Case) -> tuple[Path, timedelta]:
+        """Return the load of a case, and how much later than in the factory's log it is."""
         if not case.recent:
-            return self.log
+            return self.log, timedelta()
         recent = self.folder / "recent.ndjson"
-        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        days = datetime.now(UTC).date() - timedelta(days=1) - FIRST_DAY
         with self.log.open("rb") as lines, recent.open("wb") as moved:
-            days = yesterday - FIRST_DAY
             moved.writelines(DATE.sub(partial(_moved, days), line) for line in lines)
-        return recent
+        return recent, days
 
     def run(self, case: Case, guarantee: str, faults: int) -> Result:
         """Run a case, and compare. A failure is in the result."""
@@ -124,8 +128,11 @@ class Suite:
         size = self.size
         fault_seconds = case.fault_seconds + size.session_seconds
         seconds = result.faults * fault_seconds
+        log, days = self._log_of(case)
+        rng = Random(f"{size.seed}/{case.name}/{result.guarantee}")
         with (
-            Feeder(self.broker.url, self._log_of(case), job.folder, seconds) as feeder,
+            Feeder(self.broker.url, log, job.folder, seconds) as feeder,
+            Steward(job.cluster, Random(f"{rng.random()}"), size.seed, days) as steward,
             PodLimit(size.mb_max) as limit,
         ):
             chaos = Chaos(
@@ -133,12 +140,13 @@ class Suite:
                 job=job,
                 heads=Heads(job.cluster, job.group, PARTITIONS),
                 feeder=feeder,
-                rng=Random(f"{size.seed}/{case.name}/{result.guarantee}"),
+                rng=rng,
                 guarantee=result.guarantee,
                 session_seconds=size.session_seconds,
                 fault_count=result.faults,
                 fault_seconds=fault_seconds,
-                settings=case.settings,
+                settings={"tick_seconds": quiet_tick_seconds(), **case.settings},
+                steward=steward,
                 scale=size.scale,
                 limit=limit,
                 under_load=case.under_load,
@@ -153,7 +161,9 @@ class Suite:
                     chaos.wait_until_settled()
                     case.run(chaos)
                     feeder.finish()
-                    chaos.wait_until_processed()
+                    steward.finish()
+                    settle(chaos)
+                    result.parked = parked(chaos)
                 finally:
                     result.resumed, result.peak_mb = chaos.resumed, round(limit.peak_mb, 1)
                 counts = chaos.heads.counts()
@@ -165,7 +175,7 @@ class Suite:
                     tell(
                         f"{case.name}, {result.guarantee}: FAILED: {failure}\n{tails(job, self.broker)}"
                     )
-        expected, wanted = expected_outcome(job, chaos.aside)
+        expected, report = expected_outcome(job, chaos.aside)
         found = outcome_of_topics(job)
         result.records = expected.records
         result.difference = difference(expected, found)
@@ -174,7 +184,12 @@ class Suite:
             f"{result.records:,} records, {result.repeated} repeated, "
             f"{result.difference.first or 'no difference'}"
         )
+        wanted = {name: report["counts"][name] for name in OUTCOMES}
         assert counts == wanted, f"the states have counted {counts}, a replay {wanted}"
+        assert result.parked == report["parked"], (
+            f"the states have parked {result.parked}, a replay {report['parked']}"
+        )
+        result.ticks = wanted["tick"]
 
 
 def _moved(days: timedelta, found: re.Match[bytes]) -> bytes:

@@ -6,12 +6,13 @@ from typing import Final
 
 from chaos_floods import BEFORE, tick
 from chaos_job import Chaos, now_ms
-from chaos_outcome import dump_inputs, lineside, outcome_of_dump, outcome_of_topics
+from chaos_outcome import dump_inputs, expected_outcome, lineside, outcome_of_topics
+from chaos_reference import settle
 from chaos_workers import kill_and_wipe
 from clusters import fresh_topics
 from feeding import Feeder
 from kafka_workers import one_sentence
-from outcome import Outcome, difference
+from outcome import difference
 from streams.contract.topics import INPUTS, changelog
 
 PAST: Final = 100
@@ -25,9 +26,9 @@ def renew_inputs(chaos: Chaos) -> None:
     """Inputs are made anew with other records, under workers or between two runs: refused."""
     assert isinstance(chaos.feeder, Feeder), "this case needs the whole load at once"
     chaos.feeder.finish()
+    chaos.steward.finish()
     for number in range(chaos.fault_count):
-        chaos.get_through(now_ms())
-        chaos.resumed.pop()
+        settle(chaos)
         aside = chaos.job.folder / f"aside-{number}.ndjson"
         dump_inputs(chaos.job, aside)
         chaos.aside.append(aside)
@@ -51,7 +52,8 @@ def renew_inputs(chaos: Chaos) -> None:
             sentence = one_sentence(worker)
             assert code == 1, f"worker {name} ended with code {code}: {sentence}"
             assert "made anew" in sentence, f"worker {name} ended with {sentence!r}"
-        found = difference(_outcome_of_aside(chaos), outcome_of_topics(chaos.job))
+        expected, _ = expected_outcome(chaos.job, chaos.aside, inputs=False)
+        found = difference(expected, outcome_of_topics(chaos.job))
         assert found.none, f"before it was refused: {found}"
         since = now_ms()
         chaos.take_group(f"chaos-{uuid.uuid4().hex[:8]}")
@@ -75,14 +77,6 @@ def renew_changelogs(chaos: Chaos) -> None:
         for name in workers:
             chaos.start(name)
         chaos.resume(chaos.partitions, now_ms())
-
-
-def _outcome_of_aside(chaos: Chaos) -> Outcome:
-    """Return what should have left of the inputs that are there no more."""
-    found = Outcome()
-    for dump in chaos.aside:
-        outcome_of_dump(dump, chaos.job.partitions, found)
-    return found
 
 
 def _renew(chaos: Chaos, names: Collection[str]) -> None:

@@ -24,6 +24,8 @@ from first_version import RUN
 from runs import placed
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, read_broker
+from streams.log.record import Record
+from upgraded import printed as printed_record
 
 LINESIDE = str(Path(sys.executable).with_name("lineside"))
 
@@ -310,18 +312,9 @@ def kafka_job(broker: Place, group: str, folder: Path, partitions: int = 4) -> I
 
 def printed(topic: str, record: ConsumerRecord) -> bytes:
     """Return a record as `kcat -J` prints it: what isn't UTF-8 stays as it is."""
-    headers = [text for name, value in record.headers for text in (name, _text(value))]
-    document = {
-        "topic": topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "ts": record.timestamp,
-        "headers": headers,
-        "key": _text(record.key),
-        "payload": _text(record.value),
-    }
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return printed_record((topic, record.partition), record_of(record))
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "surrogateescape")
+def record_of(record: ConsumerRecord) -> Record:
+    """Return a record as lineside has it."""
+    return Record(record.offset, record.timestamp * 1_000, record.key, record.value, record.headers)

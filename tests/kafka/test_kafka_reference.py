@@ -33,6 +33,12 @@ class Log:
         self.ends: defaultdict[TP, int] = defaultdict(int)
         self.keepers = 0
         self.broken = 0
+        self.topic_ids: dict[str, bytes] = {}
+
+    def renew(self, topic: str) -> None:
+        """Make a topic with one partition anew."""
+        self.records[topic, 0], self.ends[topic, 0] = [], 0
+        self.topic_ids[topic] = bytes([self.topic_ids.get(topic, b"\x01")[0] + 1]) * 16
 
     def add(self, tp: TP, key: bytes | None, value: bytes) -> None:
         offset = self.ends[tp]
@@ -134,7 +140,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
         return []
 
     async def identity(reader: Reader, tp: TopicPartition) -> Identity:
-        return Identity(b"\x01" * 16, 1)
+        return Identity(reader.log.topic_ids.get(tp.topic, b"\x01" * 16), 1)
 
     for each in (started, stop, sent, identity):
         monkeypatch.setattr(on_kafka, each.__name__, each)
@@ -160,7 +166,7 @@ async def test_what_is_kept_leaves_with_its_exceptions_and_is_read_past_ends_of_
     assert log.ends[REFERENCE, 0] == 4
     log.add((ERP_MASTER, 0), None, master("line", line="L2"))
     other = await Keeper.begun(way(log), Terms())
-    assert (len(other.known), other.offset) == (2, 3)
+    assert (len(other.known), other.progress.offset) == (2, 3)
     await other.round()
     assert len(log.values(REFERENCE)) == 5
 
@@ -172,6 +178,29 @@ async def test_a_keeper_that_was_taken_over_from_writes_no_more(log: Log) -> Non
     with pytest.raises(Fenced):
         await first.round()
     assert log.values(REFERENCE) == []
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+@pytest.mark.parametrize("before", [2, 4, 6])
+async def test_a_master_topic_that_was_made_anew_is_read_from_its_beginning(
+    log: Log, before: int, taken_over: bool
+) -> None:
+    for number in range(before):
+        log.add((ERP_MASTER, 0), None, master("line", line=f"L{number}"))
+    keeper = await Keeper.begun(way(log), Terms())
+    await keeper.round()
+    log.renew(ERP_MASTER)
+    for number in range(4):
+        log.add((ERP_MASTER, 0), None, master("line", line=f"L{number + 1}"))
+    if taken_over:
+        keeper = await Keeper.begun(way(log), Terms())
+    await keeper.round()
+    assert len(keeper.known) == max(5, before)
+    last = await Keeper.begun(way(log), Terms())
+    assert (last.progress.offset, len(last.known)) == (4, max(5, before))
+    left = len(log.values(REFERENCE))
+    await last.round()
+    assert len(log.values(REFERENCE)) == left
 
 
 async def test_copies_reach_their_partitions_though_the_broker_was_away(log: Log) -> None:
@@ -197,10 +226,10 @@ async def test_copies_reach_their_partitions_though_the_broker_was_away(log: Log
 
 
 async def test_a_topic_of_another_id_is_copied_only_if_it_is_said_to_be_the_same(log: Log) -> None:
-    assert await way(log).identity() == "01" * 16
+    assert await way(log).identity(REFERENCE) == "01" * 16
     cluster: Any = log
     same = KafkaReference(cluster, cluster, "g", COUNTS, lambda: True, same_log=True)
-    assert await same.identity() == ""
+    assert await same.identity(REFERENCE) == ""
 
 
 async def test_an_error_of_the_broker_is_a_loss_and_the_next_call_begins_anew(log: Log) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from draws import rngs, seeds
 from oracle_v2.replay import replay as oracle
 from runs import START, Bench, event, new_task, placed, stepped, value_of
 from streams.contract.events import MachineStateName
+from streams.contract.policy import default_policy
 from streams.contract.topics import MACHINE_EVENTS, SUMMARY_MACHINE_STATE
 from streams.log.record import Outgoing, Record
 from streams.values.instant import SECOND, parse
@@ -67,6 +69,36 @@ def total(left: list[dict[str, Any]]) -> dict[str, Decimal]:
     for _, name, seconds, _ in rows(left):
         sums[name] += Decimal(seconds)
     return {name: seconds for name, seconds in sums.items() if seconds}
+
+
+def test_a_policy_without_the_summary_sends_and_keeps_nothing_of_states() -> None:
+    policy = default_policy()
+    others = {
+        name: each for name, each in policy.summaries.items() if name != SUMMARY_MACHINE_STATE
+    }
+    without = Bench(MACHINE_EVENTS, policy=msgspec.structs.replace(policy, summaries=others))
+    left = without.send(state(0, "Execute"), state(900, "Held"), state(10, "Idle"))
+    left += without.tick(7_200) + without.close()
+    assert left == []
+    assert without.task.counts.accepted == 3
+    assert [*without.store.scan(POINTS)] == []
+
+
+def test_states_that_are_stored_stay_unsaid_under_a_policy_that_has_lost_the_summary() -> None:
+    known = bench()
+    known.send(state(0, "Execute"), state(7_200, "Held"), state(10, "Idle"))
+    known.tick(14_400)
+    policy = default_policy()
+    others = {
+        name: each for name, each in policy.summaries.items() if name != SUMMARY_MACHINE_STATE
+    }
+    known.rules = rules_for(
+        MACHINE_EVENTS, policy=msgspec.structs.replace(policy, summaries=others)
+    )
+    known.reopen()
+    left = known.send(state(14_500, "Execute"), state(20, "Idle"))
+    assert left + known.tick(40 * DAY) + known.close() == []
+    assert [*known.store.scan(POINTS)] == []
 
 
 # A timeline.

@@ -101,10 +101,9 @@ def assert_nothing_changes(lines: list[bytes], timing: Timing, rng: Random) -> N
                     bounds = Bounds(
                         rng.choice([1, 4_000]), rng.choice([7, 100]), rng.choice([1, 3])
                     )
-                    format_ = rng.choice([0, 0, *FORMATS])
                     lines_max = rng.choice([None, 1, 3])
                     overlay = Overlay(store)
-                    task = opened(at, timing, overlay, bounds, lines_max, format_)
+                    task = opened(at, timing, overlay, bounds, lines_max)
         assert told(left) == told(wanted)
         assert task.counts == steady.counts
         assert len(task.lines) + task.cold.count == len(steady.lines)
@@ -205,6 +204,13 @@ def test_a_tick_that_touches_many_lines_is_taken_in_pieces() -> None:
     assert sum(len(step.outputs) for step in steps) == 400
     assert len(task.lines) <= 20
     assert len(task.lines) + task.cold.count == 200
+
+
+def test_a_stop_that_ends_as_it_starts_leaves_memory_with_its_line() -> None:
+    task = opened((MES_EVENTS, 0), None, MemoryStore(), lines_max=1)
+    fill(task, [started(0, "EP1"), ended(0, "EP1"), consumed(1, id="e", line="X")])
+    assert task.cold.count == 1
+    assert task.counts.accepted == 3
 
 
 def test_a_tick_writes_nothing_of_lines_for_which_nothing_is_to_be_done() -> None:

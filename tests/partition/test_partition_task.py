@@ -697,10 +697,7 @@ async def test_a_close_doesnt_wait_for_ever_for_what_is_being_written(
         assert reader.failed is None
 
 
-@pytest.mark.parametrize("format", [1, 2, 3])
-async def test_whoever_has_something_to_do_gets_to_it_while_many_lines_are_read(
-    format: int,
-) -> None:
+async def test_whoever_has_something_to_do_gets_to_it_while_many_lines_are_read() -> None:
     """A worker that is silent for a session has lost its partitions, and so has the next."""
     lines = 10 * LINES_AT_ONCE
     cluster = Cluster(
@@ -709,7 +706,7 @@ async def test_whoever_has_something_to_do_gets_to_it_while_many_lines_are_read(
             for n in range(lines)
         ]
     )
-    cluster.rules = rules_for(MES_EVENTS, LASTING, state_format=format)
+    cluster.rules = rules_for(MES_EVENTS, LASTING)
     reader = Reader(cluster)
     await reader.feed(lines)
     await reader.task.close()

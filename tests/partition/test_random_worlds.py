@@ -116,10 +116,10 @@ def in_pieces(records: Sequence[Record], rng: Random) -> tuple[Partition, list[O
 
     task, left = opened(), []
     for _ in range(STEPS_MAX):
-        if task.offset == records[-1].offset and not task.parking.freeing:
+        if task.offset == records[-1].offset and not task.unfinished:
             return task, left
         begin = task.offset + 1
-        step = task.step(records[begin : begin + rng.choice([1, 2, 7, 50])] or records[-1:])
+        step = task.step(records[begin : begin + rng.choice([0, 1, 2, 7, 50])])
         left += step.outputs
         task.commit(step)
         if rng.random() < 0.3:

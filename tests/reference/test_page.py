@@ -22,7 +22,8 @@ def section(title: str) -> str:
 def test_the_first_records_of_the_page_are_taken() -> None:
     lines = [line for line in section("In five minutes").splitlines() if line.startswith("{")]
     known = known_after(line.encode() for line in lines)
-    assert len(known) == len(lines) == 3
+    assert len(known) == len(lines) == 4
+    assert known.of("plant", "DE01") == {"require": ["item", "uom", "order"]}
     assert known.of("order", "DE01", "1000123") == json.loads(lines[2])["data"]
 
 
@@ -81,6 +82,6 @@ def test_the_worked_example_of_the_contract_is_what_happens() -> None:
     wrong = json.loads(lines[1])
     wrong["data"]["conversions"] = {"g": 0}
     assert refusal(take(json.dumps(wrong).encode(), known))
-    forged = decode(told.replace("/lineside", "/mes").encode(), (), MES_EVENTS)
+    forged = decode(told.replace("/lineside", "/DE01/mes").encode(), (), MES_EVENTS)
     assert isinstance(forged, Rejection)
-    assert f"exception `{forged.code}`: `{forged.reason}`" in known_everywhere
+    assert f"`{forged.code}`: `{forged.reason}`" in known_everywhere

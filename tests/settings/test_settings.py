@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from agents.settings.settings import Settings, SettingsError, read_settings, rules_of
 from streams.trouble import Trouble
+from tables.partition.head import FORMATS
 
 NAMES = list(Settings.__struct_fields__)
 
@@ -147,3 +148,28 @@ SECONDS: list[tuple[str, Any]] = [
 def test_a_length_of_time_that_cannot_be_is_refused(name: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=name):
         read_settings({f"LINESIDE_{name.upper()}": str(value)})
+
+
+# The state's format.
+
+
+@pytest.mark.parametrize("value", [0, FORMATS[-1]])
+def test_the_latest_format_may_be_named(value: int) -> None:
+    assert read_settings({"LINESIDE_STATE_FORMAT": str(value)}).state_format == value
+
+
+@pytest.mark.parametrize("value", FORMATS[:-1])
+def test_an_earlier_format_is_refused_before_a_state_is_changed(value: int) -> None:
+    """Who names one wants to go back: that has to be known before the first write."""
+    with pytest.raises(SettingsError) as error:
+        read_settings({"LINESIDE_STATE_FORMAT": str(value)})
+    assert str(error.value) == (
+        f"state_format is {value}: it must be 0 or 4: this version reads states of format {value}, "
+        "and goes on with them in format 4, which earlier versions can't read (docs/upgrading.md)"
+    )
+
+
+@pytest.mark.parametrize("value", [-1, FORMATS[-1] + 1])
+def test_a_format_that_there_is_not_is_refused(value: int) -> None:
+    with pytest.raises(SettingsError, match=f"state_format is {value}: it must be 0 or 4$"):
+        read_settings({"LINESIDE_STATE_FORMAT": str(value)})

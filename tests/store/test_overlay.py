@@ -50,6 +50,9 @@ def test_an_overlay_answers_as_a_dict_and_its_store_as_one_without_what_is_held(
         seen, there = applied([*lasting, *held]), applied(lasting)
         assert overlay.get_many(wanted) == [seen.get(key) for key in wanted]
         assert list(overlay.scan(prefix)) == under(prefix, seen)
+        for after in wanted:
+            behind = [pair for pair in under(prefix, seen) if pair[0] > after]
+            assert list(overlay.scan(prefix, after)) == behind
         assert list(store.scan(b"")) == under(b"", there)
 
 

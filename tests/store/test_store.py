@@ -32,7 +32,7 @@ changes = st.lists(st.tuples(keys, st.none() | values), max_size=8)
 looks = st.one_of(
     st.tuples(st.just("write"), changes),
     st.tuples(st.just("get"), st.lists(keys, max_size=8)),
-    st.tuples(st.just("scan"), st.one_of(st.just(b""), keys)),
+    st.tuples(st.just("scan"), st.tuples(st.one_of(st.just(b""), keys), st.just(b"") | keys)),
 )
 
 
@@ -63,15 +63,16 @@ def _answer(store: Store, name: str, argument: list[object]) -> object:
         return None
     if name == "get":
         return list(store.get_many(argument))  # type: ignore[arg-type]
-    return list(store.scan(argument))  # type: ignore[arg-type]
+    return list(store.scan(*argument))  # type: ignore[arg-type]
 
 
 def _expected(model: dict[bytes, bytes], name: str, argument: list[object]) -> object:
     if name == "get":
         return [model.get(key) for key in argument]  # type: ignore[call-overload]
     if name == "scan":
-        prefix = bytes(argument)  # type: ignore[arg-type]
-        return sorted((key, value) for key, value in model.items() if key.startswith(prefix))
+        prefix, after = map(bytes, argument)  # type: ignore[arg-type]
+        found = sorted((key, value) for key, value in model.items() if key.startswith(prefix))
+        return [(key, value) for key, value in found if not after or key > after]
     for key, value in argument:  # type: ignore[misc]
         if value is None:
             model.pop(key, None)
