@@ -106,10 +106,14 @@ class ExpectedOutputs:
                     place = Place(record.topic, key=record.key)
                     self.differences.note(findings.single(place, record.id))
 
-    def due(self, source: TP) -> None:
-        """Mark all records expected of an input partition so far as due: they must be there."""
-        for series in self._series.get(source, {}).values():
-            series.due = len(series.ids)
+    def due(self, source: TP, to_come: Iterable[Outgoing] = ()) -> None:
+        """Mark all records expected of an input partition so far as due: they must be there.
+
+        But not `to_come`, the last ones of their lines: what was freed and hasn't gone on yet.
+        """
+        coming = Counter((record.topic, record.key) for record in to_come)
+        for at, series in self._series.get(source, {}).items():
+            series.due = len(series.ids) - coming[at]
 
     def find(self, place: Place, value: bytes | None, headers: Headers = ()) -> None:
         """Take the next record of an output partition."""

@@ -11,7 +11,7 @@ from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
-from tables.line import adding, closing, finals, ledger, sending, singles, states
+from tables.line import adding, closing, finals, ledger, old_rules, sending, singles, states
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
@@ -222,7 +222,8 @@ class Batch:
             return True
         if entry is not None and known is None:  # it had expired
             self.partition.ledger_grown -= 1
-        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint))
+        flags = ledger.SILENT if plan.may_be_silent and not self._sends(plan, event) else 0
+        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint, flags))
         if plan.is_reversal:
             self._take_back(line, number)
         else:
@@ -290,7 +291,8 @@ class Batch:
             if problem is not None:
                 refusing.refuse(self, number, problem)
                 return True
-        learning.learn(self, told)
+        if not learning.learn(self, told):
+            return False
         self.counts.tick += 1
         if self.parking.freeing:
             freeing.go_on(self)
@@ -325,6 +327,13 @@ class Batch:
             states.learn(line, unit, event.time, line.state, self.rules)
             self.changed = max(self.changed, len(line.changed_pages))
 
+    def _sends(self, plan: Plan, event: scanning.Event) -> bool:
+        """Return whether an event sends something to the ERP, be it by window."""
+        sends = False
+        for record in plan.singly:
+            sends = sends or adding.applies(record.where, event)
+        return sends
+
     def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
         """Return whether an accepted event sends nothing to the ERP, or not yet: it's parked."""
         plan = period.plans[event.kind]
@@ -332,11 +341,13 @@ class Batch:
         assert key is not None  # it carries a transaction
         entry = self.fresh[key]
         assert entry is not None  # it was entered just now
+        if ledger.entry_flags(entry):
+            return False  # it sends nothing anyway
         flags, more = ledger.SILENT, 0
-        touchable = holds.touchable_of(plan, event)
-        if not plan.is_consumed or not holds.is_backflushed(
-            self.known, line.plant, touchable[1], event.time
-        ):
+        if not plan.is_consumed or not holds.is_backflushed(self.known, plan, event):
+            if not holds.may_touch(self.known, line.plant, plan, event):
+                return False
+            touchable = holds.touchable_of(plan, event)
             if not holds.is_touched(self.known, line.plant, touchable):
                 return False
             flags = ledger.PARKED
@@ -385,6 +396,7 @@ class Batch:
         fingerprint = self._fingerprint_of(plan, event, _WAITED)
         flags = ledger.FREED
         at = line.watermark
+        old_rules.note_freed(line, event.time)
         self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
         self._enter(line, key, at, ledger.entry_bytes(event.time, fingerprint, flags, at))
 
@@ -454,6 +466,7 @@ class Batch:
             self._count_parked(line, plan, original, single, -1)
             singles.count_event(line, plan, original, single, _TAKEN_OUT, 1)
             flags, more = ledger.FREED, line.watermark
+            old_rules.note_freed(line, original.time)
         elif not flags & ledger.SILENT:
             self._take_back_posted(line, plan, period, original, number)
         at = more if flags & ledger.FREED else original.time
@@ -467,10 +480,7 @@ class Batch:
     ) -> None:
         """Take back what an event has sent to the ERP, or what of it still waits."""
         reversal = self.events.decoded_at(number)
-        records = [
-            each for each in (*plan.at_once, *plan.by_window)
-            if adding.applies(each.where, original)
-        ]  # fmt: skip
+        records = [each for each in plan.singly if adding.applies(each.where, original)]
         if sending.has(original, plan.final_field):
             where = line.place, reversal.source, reversal.data.reverses
             if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):
