@@ -105,8 +105,8 @@ class Keeper:
         ):
             return before.offset
         log.warning(
-            "%s was made anew: it ends at %d, and the one before was read up to %d; it is read from "
-            "its beginning",
+            "%s was made anew: it ends at %d, and the one before was read up to %d; it is read "
+            "from its beginning",
             ERP_MASTER, end, before.offset,
         )  # fmt: skip
         return 0

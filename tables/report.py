@@ -235,7 +235,7 @@ class Sums:
         self._single_errors.update(cold.single_errors)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return sums as decimal strings by record type, measure and unit, and counts of singles."""
+        """Return sums in decimals by record type, measure and unit; and counts of singles."""
         error = self._errors.total() + self._single_errors.total() * quantity.SCALE
         return {
             "error": quantity.text(error),
