@@ -7,14 +7,13 @@ whoever waits for it, with the time at which it was seen.
 import asyncio
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import MES_EVENTS, REFERENCE
@@ -28,8 +27,6 @@ PLANT: Final = "DE01"
 
 OTHER: Final = "DE02"
 """A plant without master data: its events flow meanwhile."""
-
-POLL_MS: Final = 20
 
 BLOCK_RECORDS: Final = 20_000
 """Master data is made and written so many records at a time."""
@@ -115,32 +112,3 @@ class Reporting:
             await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
             line = lines[number % len(lines)]
             self.sent.append(await self.confirm(line, f"flow-{number}", OTHER))
-
-
-class Watching:
-    """Reads partitions from now on; whoever waits for a name is told when it was seen."""
-
-    def __init__(self, reader: AIOKafkaConsumer, name_of: Callable[[Any], str | None]) -> None:
-        self.seen: dict[str, tuple[float, float]] = {}
-        """By name: the record's timestamp and when it was seen, in milliseconds."""
-        self._reader = reader
-        self._name_of = name_of
-        self._waiting: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-
-    async def watch(self) -> None:
-        """Read until it's cancelled."""
-        while True:
-            polled = await self._reader.getmany(timeout_ms=POLL_MS)
-            now = time.time() * 1000
-            for records in polled.values():
-                for record in records:
-                    name = self._name_of(record)
-                    if name is not None and name not in self.seen:
-                        self.seen[name] = (record.timestamp, now)
-                        self._waiting[name].set()
-
-    async def wait(self, name: str, seconds_max: float) -> tuple[float, float]:
-        """Return when a name was written and seen."""
-        async with asyncio.timeout(seconds_max):
-            await self._waiting[name].wait()
-        return self.seen[name]
