@@ -94,8 +94,8 @@ async def measure_holds(rig: Rig, guarantee: str, options: argparse.Namespace) -
                 tasks.append(asyncio.ensure_future(one_hold(plant, number)))
                 await asyncio.sleep(APART_SECONDS)
             times = (await asyncio.gather(*tasks))[BEFORE_HOLDS:]
-            flow.cancel()
-            await asyncio.wait([flow])
+            plant.reporting.ending = True
+            await flow
             await plant.settled()
         finally:
             code = worker.end()

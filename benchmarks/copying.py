@@ -65,8 +65,8 @@ async def measure_copying(rig: Rig, options: argparse.Namespace) -> Copied:
             ]
             await asyncio.gather(*(plant.posted.wait(id, COPY_SECONDS_MAX) for id in last))
             in_force_seconds = time.monotonic() - began
-            flow.cancel()
-            await asyncio.wait([flow])
+            plant.reporting.ending = True
+            await flow
             await plant.settled()
             sample = worker.look(0)
         finally:

@@ -80,6 +80,8 @@ class Reporting:
     def __init__(self, producer: AIOKafkaProducer, partitions: int) -> None:
         self.sent: list[str] = []
         """The ids under which confirmations of the flow leave."""
+        self.ending = False
+        """Whether the flow is to end."""
         self._producer = producer
         self._partitions = partitions
 
@@ -105,10 +107,12 @@ class Reporting:
         return f"pc:{plant}/{line}:/mes|{id}"
 
     async def flow(self, rate: float) -> None:
-        """Send confirmations of the other plant, from all partitions in turn, until cancelled."""
+        """Send confirmations of the other plant, on all partitions in turn, until it ends."""
         lines = [line_on(number, self._partitions, OTHER) for number in range(self._partitions)]
         began = time.monotonic()
         for number in count():
+            if self.ending:
+                return
             await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
             line = lines[number % len(lines)]
             self.sent.append(await self.confirm(line, f"flow-{number}", OTHER))
