@@ -72,8 +72,10 @@ class Rig:
         self._watched.append(watched)
         return watched
 
-    def worker(self, group: str, folder: Path, guarantee: str, *arguments: str) -> Watched:
-        """Start `lineside worker` with its default settings; its clock is off.
+    def worker(
+        self, group: str, folder: Path, guarantee: str, *arguments: str, tick_seconds: float = 0
+    ) -> Watched:
+        """Start `lineside worker` with its default settings; its clock is off unless it's given.
 
         A tick on the input topics would be another contestant's bad record.
         """
@@ -83,7 +85,7 @@ class Rig:
             "guarantee": guarantee,
             "data_dir": folder,
             "port": 0,
-            "tick_seconds": 0,
+            "tick_seconds": tick_seconds,
         }
         with (self.folder / f"{group}.log").open("wb") as log:
             return self.run(

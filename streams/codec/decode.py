@@ -1,6 +1,7 @@
 """Bytes to event or rejection: the fast way, and the plain one that says what is wrong."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Union
 
 import msgspec
@@ -72,7 +73,31 @@ def decode(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:
                 return event  # type: ignore[no-any-return]  # the decoder's union
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             pass
+    if (
+        value.__class__ is bytes
+        and value.startswith(_COPY)
+        and len(value) <= COPY_BYTES_MAX
+        and not is_binary(headers)
+    ):
+        return _read_copy(value, topic)
     return decode_plain(value, headers, topic)
+
+
+COPIES_KEPT: Final = 8_192
+COPY_BYTES_MAX: Final = 1_024
+"""Reference records that were read last are kept, if they are small: some 20 MB at most.
+
+The same bytes come in each partition that needs them, and to read them takes 40 microseconds.
+"""
+
+_COPY: Final = b'{"specversion":"1.0","type":"reference.'
+"""What `reference.v1` writes begins so. No value that begins so is an event: a second `type` makes
+it malformed."""
+
+
+@lru_cache(maxsize=COPIES_KEPT)
+def _read_copy(value: bytes, topic: str | None) -> Decoded:
+    return decode_plain(value, (), topic)
 
 
 def decode_plain(value: bytes | None, headers: Headers, topic: str | None) -> Decoded:

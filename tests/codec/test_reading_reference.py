@@ -11,12 +11,13 @@ from masters import ODD, SAID, reference
 from oracle_v2 import reading
 from oracle_v2.master import read_reference as told_by_oracle
 from oracle_v2.tables import REFERENCE_TYPES
-from streams.codec.decode import decode
+from streams.codec.decode import decode, decode_plain
 from streams.contract.events import Tick
 from streams.contract.reference import KINDS, TYPES, Item, Line, Reference, Rules
 from streams.contract.reference_values import RULED, Cadence
 from streams.contract.rejection import Rejection
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.log.headers import STRUCTURED
 from streams.values.quantity import SCALE
 
 
@@ -184,3 +185,26 @@ def _comparable(found: Reference) -> dict[str, Any] | None:
 def test_a_tick_stays_a_tick() -> None:
     tick = {"type": "clock.tick.v1", "time": "2026-11-21T06:00:00Z"}
     assert isinstance(read(tick), Tick)
+
+
+def test_a_copy_that_comes_in_another_partition_is_read_once_if_it_is_small() -> None:
+    def copy(**about: Any) -> bytes:
+        told = {"specversion": "1.0", **reference("item", **about)}
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    value = copy(seq=7)
+    known = decode(value, (STRUCTURED,), MES_EVENTS)
+    assert isinstance(known, Reference)
+    assert decode(value, (), MES_EVENTS) is known
+    assert decode(value, (), MES_EVENTS) == decode_plain(value, (), MES_EVENTS)
+    other = decode(copy(seq=8), (), MES_EVENTS)
+    assert isinstance(other, Reference)
+    assert (other.seq, other.data) == (8, known.data)
+    elsewhere = decode(value, (), MACHINE_EVENTS)
+    assert isinstance(elsewhere, Rejection)
+    assert elsewhere.code == "unknown_type"
+    binary = (("ce_specversion", b"1.0"), ("ce_type", b"machine.state.v1"))
+    assert decode(value, binary, MES_EVENTS) == decode_plain(value, binary, MES_EVENTS)
+    large = copy(seq=7, more="x" * 1_024)
+    assert decode(large, (), MES_EVENTS) == known
+    assert decode(large, (), MES_EVENTS) is not decode(large, (), MES_EVENTS)

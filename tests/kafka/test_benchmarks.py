@@ -48,6 +48,16 @@ def test_what_master_data_costs_is_measured_on_events_that_it_lets_pass() -> Non
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_holds_and_copies_of_master_data_are_measured(tmp_path: Path) -> None:
+    size = ["--holds", "3", "--records", "2000", "--partitions", "2"]
+    printed = run("bench_reference.py", *size, "--results", str(tmp_path))
+    assert "| 2,000 | 4,000 |" in printed
+    assert "| exactly_once | 3 |" in printed
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_lineside_has_the_totals_of_the_workload_with_either_guarantee() -> None:
     printed = run("smoke.py", "--events", "60000")
     assert printed.count("totals right") == 2
