@@ -392,7 +392,7 @@ def _turn(record: dict[str, Any], taken: Taken, waiting: dict[str, int]) -> tupl
         return 0, carrier_end, CLOSING.index(kind), id.encode()
     given: Any = taken.event
     if kind == "erp.maintenance_notification.v1":
-        if getattr(given.data, "episode", None) != data["episode"]:
+        if getattr(getattr(given, "data", None), "episode", None) != data["episode"]:
             return 1, parse(record["time"]), data["episode"]
         if not isinstance(given, DowntimeStarted):
             return None

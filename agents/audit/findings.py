@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from msgspec import Struct
 
 from agents.audit.content import Mismatch, quoted
-from streams.contract.topics import INPUTS, OUTPUTS
+from streams.contract.topics import INPUTS, OUTPUTS, REFERENCE
 
 Law = Literal["conservation", "idempotence", "determinism", "order", "no loss", "relevance"]
 """The laws of docs/contract.md, in their order."""
@@ -207,7 +207,7 @@ def _difference(
     )  # fmt: skip
 
 
-_TOPICS: Final = (*INPUTS, *OUTPUTS, None)
+_TOPICS: Final = (*INPUTS, *OUTPUTS, REFERENCE, None)
 _LAST: Final = float("inf")
 
 

@@ -128,7 +128,11 @@ def park(line: Line, plan: Plan, event: scanning.Event, sign: int) -> None:
             amount = sign * scanning.number_at(event, part.slot_fields[index])
             where = part.first_sum + part.slots[index]
             sums.add_to(line.accepted, where, amount)
-            line.parked[where] = line.parked.get(where, 0) + amount
+            parked = line.parked.get(where, 0) + amount
+            if parked:
+                line.parked[where] = parked
+            else:
+                line.parked.pop(where, None)
             if unit is not None:
                 where = part.first_unit_sum + part.slots[index]
                 sums.add_to(unit.accepted, where, amount)

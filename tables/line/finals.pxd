@@ -2,7 +2,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from streams.codec cimport scanning
-from tables.line cimport kept, sending, singles, windows
+from tables.line cimport adding, kept, sending, singles, windows
 from tables.line.line cimport Line
 from tables.line.periods cimport Period
 from tables.line.plans cimport AtOnce, Plan
@@ -18,7 +18,8 @@ cdef int wait(
 @cython.locals(cadence=Cadence, best=Cadence, end=int64_t, last=int64_t)
 cdef Cadence _last_of(Period period, int64_t at)
 
-cdef list _records_of(Plan plan)
+@cython.locals(each=AtOnce)
+cdef list _records_of(Plan plan, const scanning.Event* event)
 
 cpdef bint stop_waiting(Line line, list keys) except -1
 

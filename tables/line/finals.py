@@ -2,7 +2,7 @@
 
 from streams.codec import scanning
 from streams.log.record import Outgoing
-from tables.line import kept, sending, singles, windows
+from tables.line import adding, kept, sending, singles, windows
 from tables.line.kept import Kept
 from tables.line.line import Line, fall_due
 from tables.line.periods import Period, period_at
@@ -23,7 +23,7 @@ def wait(line: Line, plan: Plan, period: Period, event: scanning.Event, told: Ke
     end = windows.end_of(cadence, start)
     carrier = windows.carrier_of(cadence, end, line.watermark, line.furthest)
     told.carrier = windows.start_of(cadence, carrier - 1) if carrier != end else None
-    for each in _records_of(plan):
+    for each in _records_of(plan, event):
         key = sending.id_of(line, each, event)
         line.finals.setdefault(carrier, {})[key] = told
         line.changed_finals.add((carrier, key))
@@ -42,14 +42,14 @@ def _last_of(period: Period, at: int) -> Cadence:
     return best
 
 
-def _records_of(plan: Plan) -> list[AtOnce]:
-    return [*plan.at_once, *plan.by_window]
+def _records_of(plan: Plan, event: scanning.Event) -> list[AtOnce]:
+    return [each for each in plan.singly if adding.applies(each.where, event)]
 
 
 def stop_waiting(line: Line, keys: list[str]) -> bool:
     """Take out what waits under these posting keys; return whether it was there."""
     for end, waiting in line.finals.items():
-        if keys[0] in waiting:
+        if keys and keys[0] in waiting:
             for key in keys:
                 del waiting[key]
                 line.changed_finals.add((end, key))
@@ -81,7 +81,7 @@ def _send(line: Line, key: str, waiting: Kept, out: list[Outgoing]) -> None:
     period = period_at(line.periods, line.period, event.time)
     plan = period.plans[event.kind]
     posted = event.time if waiting.carrier is None else waiting.carrier
-    for each in _records_of(plan):
+    for each in _records_of(plan, event):
         if sending.id_of(line, each, event) == key:
             sending.send_singly(
                 line, plan, each, event, period.zone, posted, kept.trace_of(waiting), out

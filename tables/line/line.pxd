@@ -66,3 +66,6 @@ cdef class Line:
 cpdef int fall_due(Line line, int64_t at) except -1
 
 cpdef int64_t counted_to(Line line, kind) except? -1
+
+cpdef int sum_of(kind, int slot) except -1
+

@@ -42,6 +42,7 @@ cdef class Plan:
     cdef readonly bint needs_lot
     cdef readonly bint is_touched
     cdef readonly bint is_consumed
+    cdef readonly bint may_be_silent
     cdef readonly int state_field
     cdef readonly int lot_field
     cdef readonly int item_field
@@ -59,5 +60,6 @@ cdef class Plan:
     cdef readonly list field_names
     cdef readonly bytes key_fields
     cdef readonly list contributions
+    cdef readonly list singly
     cdef readonly list at_once
     cdef readonly list by_window

@@ -146,9 +146,13 @@ class Plan:
         ]
         """To rows of windows: of summaries, and of what goes to the ERP by window."""
         singly = [AtOnce(record, numbers, rules) for record in given.singly]
+        self.singly = singly
+        """What it leaves as where nothing of it goes by window."""
         self.at_once = [record for record in singly if record.record not in by_window]
         self.by_window = [record for record in singly if record.record in by_window]
         """What one with a serial leaves as, and a final one."""
+        self.may_be_silent = struct.REVERSIBLE and all(record.where for record in singly)
+        """It's reversible, and perhaps sends nothing to the ERP."""
         telling: set[int] = set()
         for contribution in self.contributions:
             telling.update(contribution.row_fields)

@@ -4,8 +4,9 @@ from libc.stdint cimport int64_t
 from streams.codec cimport scanning
 from streams.values cimport lookup, spans
 from tables.known.known cimport Known
-from tables.line cimport adding, closing, finals, ledger, sending, singles
+from tables.line cimport adding, closing, finals, ledger, sending, singles, states
 from tables.line cimport kept as kept_
+from tables.line.downtime cimport learn
 from tables.line.line cimport Line
 from tables.line.periods cimport Period, period_at
 from tables.line.plans cimport AtOnce, Plan
@@ -55,7 +56,7 @@ cdef class Batch:
 
     @cython.locals(
         event=scanning.EventAt, plan=Plan, line=Line, at=int64_t, oldest=int64_t,
-        timestamp=int64_t, future_max=int64_t, entry=bytes, known=bytes, fingerprint=bytes,
+        timestamp=int64_t, future_max=int64_t, flags=int, entry=bytes, known=bytes, fingerprint=bytes,
     )
     cdef bint _take(self, Py_ssize_t number, bytes key, bytes stored) except -1
 
@@ -76,6 +77,9 @@ cdef class Batch:
 
     @cython.locals(period=Period, plan=Plan, state=spans.Span, begin=Py_ssize_t)
     cdef int _fold(self, Line line, const scanning.Event* event, Py_ssize_t number) except -1
+
+    @cython.locals(record=AtOnce, sends=bint)
+    cdef bint _sends(self, Plan plan, const scanning.Event* event) except -1
 
     @cython.locals(
         plan=Plan, key=bytes, entry=bytes, flags=int, more=int64_t, touchable=tuple, single=bint,

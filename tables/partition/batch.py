@@ -222,7 +222,8 @@ class Batch:
             return True
         if entry is not None and known is None:  # it had expired
             self.partition.ledger_grown -= 1
-        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint))
+        flags = ledger.SILENT if plan.may_be_silent and not self._sends(plan, event) else 0
+        self._enter(line, key, at, ledger.entry_bytes(at, fingerprint, flags))
         if plan.is_reversal:
             self._take_back(line, number)
         else:
@@ -326,6 +327,13 @@ class Batch:
             states.learn(line, unit, event.time, line.state, self.rules)
             self.changed = max(self.changed, len(line.changed_pages))
 
+    def _sends(self, plan: Plan, event: scanning.Event) -> bool:
+        """Return whether an event sends something to the ERP, be it by window."""
+        sends = False
+        for record in plan.singly:
+            sends = sends or adding.applies(record.where, event)
+        return sends
+
     def _is_held_back(self, line: Line, period: Period, event: scanning.Event, number: int) -> bool:
         """Return whether an accepted event sends nothing to the ERP, or not yet: it's parked."""
         plan = period.plans[event.kind]
@@ -333,11 +341,13 @@ class Batch:
         assert key is not None  # it carries a transaction
         entry = self.fresh[key]
         assert entry is not None  # it was entered just now
+        if ledger.entry_flags(entry):
+            return False  # it sends nothing anyway
         flags, more = ledger.SILENT, 0
-        touchable = holds.touchable_of(plan, event)
-        if not plan.is_consumed or not holds.is_backflushed(
-            self.known, line.plant, touchable[1], event.time
-        ):
+        if not plan.is_consumed or not holds.is_backflushed(self.known, plan, event):
+            if not holds.may_touch(self.known, line.plant, plan, event):
+                return False
+            touchable = holds.touchable_of(plan, event)
             if not holds.is_touched(self.known, line.plant, touchable):
                 return False
             flags = ledger.PARKED
@@ -470,10 +480,7 @@ class Batch:
     ) -> None:
         """Take back what an event has sent to the ERP, or what of it still waits."""
         reversal = self.events.decoded_at(number)
-        records = [
-            each for each in (*plan.at_once, *plan.by_window)
-            if adding.applies(each.where, original)
-        ]  # fmt: skip
+        records = [each for each in plan.singly if adding.applies(each.where, original)]
         if sending.has(original, plan.final_field):
             where = line.place, reversal.source, reversal.data.reverses
             if finals.stop_waiting(line, [at_once_key(each.short, *where) for each in records]):

@@ -111,7 +111,7 @@ def grown(before: Shape, now: Shape) -> Shape:
 
 
 def _by_window(shape: Shape) -> tuple[str, ...]:
-    """Return the record types for the ERP that went by window; before contract v2 all of `kinds`."""
+    """Return the ERP record types that went by window: before contract v2 all of `kinds`."""
     if shape.by_window is not None:
         return shape.by_window
     every = (*shape.gone, *shape.kinds)

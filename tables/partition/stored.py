@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, islice
 from typing import Any, Final
 
 import msgspec
@@ -126,6 +126,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
 
 def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
     """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
+    if not line.parked:
+        return []
     return [
         [kind.short, slot, str(amount)]
         for kind in rules.kinds
@@ -145,11 +147,11 @@ def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> 
 def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
     """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
     told: list[list[str | int]] = []
+    every = [*line.singles]
     for kind in rules.kinds:
-        if kind.erp:
-            counts = [line.singles[SIDES * kind.index + side] for side in range(SIDES)]
-            if any(counts):
-                told.append([kind.short, *counts])
+        counts = every[SIDES * kind.index : SIDES * (kind.index + 1)] if kind.erp else ()
+        if any(counts):
+            told.append([kind.short, *counts])
     return told
 
 
@@ -277,10 +279,8 @@ def point_changes(line: Line) -> Iterator[Change]:
         if block is None:
             yield key, None
         else:
-            times = [0, *block.times]
             told = [] if block.told is None else [bytes(block.told)]
-            distances = [b - a for a, b in pairwise(times)]
-            yield key, _encode([distances, bytes(block.codes), *told])
+            yield key, _encode([block.distances(), bytes(block.codes), *told])
 
 
 def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:

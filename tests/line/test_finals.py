@@ -2,7 +2,12 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from runs import Bench, confirmed, consumed, reversed_, stamp
+from streams.contract.policy import Policy, default_policy
+from streams.contract.topics import MES_EVENTS
+from tables.line.rules import rules_for
 
 KEY = "pc:DE01/L1:/mes|f"
 
@@ -56,3 +61,33 @@ def test_the_reversal_of_one_that_has_left_is_an_rv() -> None:
     bench.send(final)
     bench.tick(330)
     assert [record["id"] for record in bench.send(reversed_(final, 400))] == [f"rv:{KEY}"]
+
+
+def only_pieces() -> Policy:
+    """Return the shipped policy, with confirmations in pieces posted and no others."""
+    policy = default_policy()
+    name = "erp.production_confirmation.v1"
+    pieces = replace(policy.transactions[name], where={"production.confirmed.v1": {"uom": "pc"}})
+    return replace(policy, transactions={**policy.transactions, name: pieces})
+
+
+def test_a_final_that_the_policy_doesnt_ask_for_sends_nothing_nor_does_its_reversal() -> None:
+    bench = Bench(policy=only_pieces())
+    final = confirmed(0, id="f", final=True, uom="kg")
+    bench.send(final, confirmed(0, id="g", final=True))
+    bench.reopen()
+    assert [record["id"][-1] for record in bench.tick(330) if record["id"].startswith("pc")] == [
+        "g"
+    ]
+    assert "rv" not in shorts(bench.send(reversed_(final, 400)))
+
+
+def test_what_has_sent_nothing_to_the_erp_is_known_by_that_under_another_policy() -> None:
+    bench = Bench(policy=only_pieces())
+    kilos = confirmed(0, id="kilos", uom="kg")
+    pieces = confirmed(0, id="pieces")
+    assert shorts(bench.send(kilos, pieces)) == ["pc"]
+    bench.rules = rules_for(MES_EVENTS)
+    bench.reopen()
+    left = bench.send(reversed_(kilos, 1), reversed_(pieces, 2))
+    assert [record["id"] for record in left] == ["rv:pc:DE01/L1:/mes|pieces"]

@@ -17,7 +17,7 @@ from logs import random_log
 from runs import At, consumed, cut, ended, event, new_task, placed, started, stepped
 from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.log.record import Outgoing, Record
-from tables.line.conservation import balances
+from tables.line.conservation import balances_by_unit
 from tables.line.rules import Timing, rules_for
 from tables.partition.head import FORMATS, format_of
 from tables.partition.partition import Bounds, Partition, Step
@@ -136,17 +136,17 @@ def test_what_lines_in_the_store_add_up_to_is_kept(
             stepped(steady, batch)
             for step in in_steps(small, batch):
                 small.commit(step)
-            sums = {name: (each.accepted, each.emitted, each.open)
+            sums = {name: (each.accepted, each.emitted, each.open, each.parked)
                     for name, each in small.cold.balances.items()}  # fmt: skip
             for line in small.lines.values():
-                for name, each in balances(line, small.rules).items():
-                    before = sums.get(name, (0, 0, 0))
-                    more = each.accepted, each.emitted, each.open
+                for name, each in balances_by_unit(line, small.rules).items():
+                    before = sums.get(name, (0, 0, 0, 0))
+                    more = each.accepted, each.emitted, each.open, each.parked
                     sums[name] = tuple(map(sum, zip(before, more, strict=True)))  # type: ignore[assignment]
             for line in steady.lines.values():
-                for name, each in balances(line, steady.rules).items():
-                    before = sums.get(name, (0, 0, 0))
-                    more = each.accepted, each.emitted, each.open
+                for name, each in balances_by_unit(line, steady.rules).items():
+                    before = sums.get(name, (0, 0, 0, 0))
+                    more = each.accepted, each.emitted, each.open, each.parked
                     sums[name] = tuple(a - b for a, b in zip(before, more, strict=True))  # type: ignore[assignment]
             assert not any(map(any, sums.values()))
             assert not any(small.cold.errors.values())
