@@ -9,6 +9,7 @@ from typing import Final
 from chaos_floods import APART, BEFORE, event
 from chaos_job import Chaos, now_ms
 from chaos_reference import parked, settle
+from feeding import Feeder
 from kafka_workers import wait_until
 from runs import At
 from streams.contract.topics import MES_EVENTS
@@ -38,6 +39,7 @@ def free_parked(chaos: Chaos) -> None:
 
     Every second time nothing else comes in: what is freed has to leave by itself.
     """
+    assert isinstance(chaos.feeder, Feeder), "this case needs the whole load at once"
     for number in chaos.faults():
         if number % 2:
             chaos.feeder.finish()
