@@ -12,6 +12,7 @@ from streams.log.reference import ReferenceLog
 from streams.log.writing import Lost
 from tables.reference.keeping import Progress, Terms, kept, progress_of, progress_record
 from tables.reference.known import Known
+from tables.reference.standing import Standing
 
 LOOK_SECONDS: Final = 0.5
 """How often `erp.master.v1` is looked at."""
@@ -22,8 +23,14 @@ TOGETHER_BYTES_MAX: Final = 4 << 20
 log = logging.getLogger("lineside.reference")
 
 
-def keep_reference(reference: ReferenceLog, terms: Terms) -> Callable[[], Awaitable[None]]:
-    """Return the task that keeps it, as long as this process has the office."""
+def keep_reference(
+    reference: ReferenceLog, terms: Terms, standing: Standing | None = None
+) -> Callable[[], Awaitable[None]]:
+    """Return the task that keeps it, as long as this process has the office.
+
+    `standing` is told what is known.
+    """
+    told = standing or Standing()
 
     async def keep() -> None:
         keeper: Keeper | None = None
@@ -32,6 +39,7 @@ def keep_reference(reference: ReferenceLog, terms: Terms) -> Callable[[], Awaita
                 if reference.leads():
                     keeper = keeper or await Keeper.begun(reference, terms)
                     await keeper.round()
+                    told.known, told.learnt = keeper.known, await keeper.looked()
                 else:
                     keeper = None
                     await reference.rest()
@@ -97,14 +105,19 @@ class Keeper:
         ):
             return before.offset
         log.warning(
-            "%s was made anew: it ends at %d, and the one before was read up to %d; it is read from "
-            "its beginning",
+            "%s was made anew: it ends at %d, and the one before was read up to %d; it is read "
+            "from its beginning",
             ERP_MASTER, end, before.offset,
         )  # fmt: skip
         return 0
 
     def _moved(self, offset: int) -> None:
         self.progress = Progress(offset, self.progress.topic_id)
+
+    async def looked(self) -> int:
+        """Learn where in `reference.v1` all lies that is known; return where that ends now."""
+        await self._learn()
+        return self._learnt
 
     async def _take(self, records: Sequence[Record]) -> None:
         left: list[Outgoing] = []
@@ -139,7 +152,7 @@ class Keeper:
             for record in records:
                 if record.key is not None:
                     self._said = progress_of(record.key, record.value) or self._said
-                    self.known.learn(record.key, record.value)
+                    self.known.learn(record.key, record.value, record.offset)
         self._learnt = end
 
 

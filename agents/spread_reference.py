@@ -1,7 +1,7 @@
 """The agent that copies `reference.v1` into the partitions of `mes.events.v1` that need it."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
 
@@ -12,6 +12,7 @@ from streams.log.record import Record
 from streams.log.reference import ReferenceLog
 from streams.log.writing import Lost
 from tables.reference.spreading import Noted, Spreading
+from tables.reference.standing import Standing
 
 LOOK_SECONDS: Final = 0.5
 """How often `reference.v1` is looked at: a record is in its partitions within two seconds."""
@@ -30,8 +31,14 @@ log = logging.getLogger("lineside.reference")
 _read_note = msgspec.json.Decoder(Noted).decode
 
 
-def spread_reference(reference: ReferenceLog) -> Callable[[], Awaitable[None]]:
-    """Return the task that copies, as long as this process has the office."""
+def spread_reference(
+    reference: ReferenceLog, standing: Standing | None = None
+) -> Callable[[], Awaitable[None]]:
+    """Return the task that copies, as long as this process has the office.
+
+    `standing` is told how far it has come.
+    """
+    told = standing or Standing()
 
     async def spread() -> None:
         spreader: _Spreader | None = None
@@ -40,6 +47,7 @@ def spread_reference(reference: ReferenceLog) -> Callable[[], Awaitable[None]]:
                 if reference.leads():
                     spreader = spreader or await _Spreader.begun(reference)
                     await spreader.round()
+                    told.copied = spreader.copied
                 else:
                     spreader = None
                     await reference.rest()
@@ -61,6 +69,8 @@ class _Spreader:
         """For good: a topic made anew grows past where the last one was."""
         self._said = float("-inf")
         self._noted = monotonic()
+        self.copied: Mapping[int, Noted] = {}
+        """How far each partition has come, after each round in which something was new."""
 
     @classmethod
     async def begun(cls, reference: ReferenceLog) -> "_Spreader":
@@ -100,6 +110,7 @@ class _Spreader:
                 if monotonic() - self._noted > NOTE_SECONDS:
                     await self._note()
         spreading.finish()
+        self.copied = spreading.noted()
         if count:
             await self._note()
 

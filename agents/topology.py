@@ -8,12 +8,15 @@
      tick_clock         ledger, windows, episodes, offset
 
     erp.master.v1 ──▶ keep_reference ──▶ reference.v1 ──▶ spread_reference ──▶ mes.events.v1
-                             │                ▲
-                             ▼                │
-                       exceptions.v1    announce_plants
+                             │                ▲                                      ▲
+                             ▼                │                                      │
+                       exceptions.v1    announce_plants                              │
+                             │                                                       │
+                             └──────────▶ resend_events ─────────────────────────────┘
 
 Keys are `plant/line`, so a line's events are in one partition of each input topic, and in order.
 Master data are told once, on `erp.master.v1`, and copied into each partition that needs them.
+Events that were refused since they lacked some go back to their partitions once it has come.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,13 +29,16 @@ from faust.types import TP
 from agents.announce_plants import announce_plants
 from agents.keep_reference import keep_reference
 from agents.process_events import Job, process_events
+from agents.resend_events import resend_events
 from agents.spread_reference import spread_reference
 from agents.tick_clock import Ticker, tick_clock
 from streams.contract.topics import INPUTS
 from streams.log.batches import BatchSchema
 from streams.log.owner import Owner, Tasks
 from streams.log.reference import ReferenceLog
+from streams.log.resending import ResendingLog
 from tables.reference.keeping import Terms
+from tables.reference.standing import Standing
 
 BATCHES_WAITING_MAX = 2
 """Batches on their way to an agent, which hands them on at once; the tasks bound what waits."""
@@ -65,13 +71,15 @@ def create_app(
     data_dir: str,
     name: str = "lineside",
     master: Callable[[], ReferenceLog] | None = None,
+    resending: ResendingLog | None = None,
     terms: Terms | None = None,
     **options: Any,
 ) -> App:
     """Return the app: its agents, their topics, the clock, and the keeping of master data.
 
     `broker` is the URL that names the transport: `embedded://` or `batches://`. `master` returns an
-    agent's way to master data; without it none is kept or copied.
+    agent's way to master data; without it none is kept or copied. By `resending` events that were
+    refused since they lacked some are sent again.
     """
     app = App(
         name,
@@ -93,8 +101,11 @@ def create_app(
     if tick_seconds:
         app.task(tick_clock(ticker, tick_seconds))
     if master is not None:
-        app.task(keep_reference(master(), terms or Terms()))
-        app.task(spread_reference(master()))
+        standing = Standing()
+        app.task(keep_reference(master(), terms or Terms(), standing))
+        app.task(spread_reference(master(), standing))
+        if resending is not None:
+            app.task(resend_events(resending, standing))
         app.task(announce_plants(master(), lambda: job.partitions))
     return app
 

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 
 from bench_kafka import check
+from bench_parked import run as run_parked
 from contestants import Contestant, consume, set_up
 from contestants import check as check_peer
 from rig import GUARANTEES, add_stand_options, run_main, standing
@@ -30,6 +31,8 @@ def main() -> None:
     for name in names:
         if name != "floor":
             set_up(name)
+    run_parked(parked=5_000, lots=10, events=2_000)
+    print("5,000 parked events went on, in order")
     with standing(options) as rig:
         total = rig.fill(plan).total
         wanted, _ = of_workload(plan)

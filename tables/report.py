@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
+from streams.contract.reference import TYPES as REFERENCE_TYPES
 from streams.contract.topics import OUTPUTS
 from streams.values import instant, quantity
 from tables.known.known import Known
@@ -86,7 +87,9 @@ def left_of(
         codes.update(partition.counts.codes)
         left.update(partition.counts.left)
     kinds = sorted(left.items())
-    transactions = {kind: count for kind, count in kinds if kind not in OUTPUTS}
+    transactions = {  # holds go to `reference.v1`, and are no transactions
+        kind: count for kind, count in kinds if kind not in OUTPUTS and kind not in REFERENCE_TYPES
+    }
     summaries = {kind: count for kind, count in kinds if kind in OUTPUTS}
     return dict(sorted(codes.items())), transactions, summaries
 

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from streams.codec.reference import read_reference
-from streams.contract.topics import EXCEPTIONS, REFERENCE
+from streams.contract.rejection import Rejection, exception_data
+from streams.contract.topics import EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.contract.transactions import EXCEPTION, encode
 from streams.log.record import Outgoing, Record
+from streams.values import instant
 from tables.reference.keeping import Terms, kept
 from tables.reference.known import Known
 
@@ -114,3 +117,15 @@ def refusal(left: Outgoing | None) -> str | None:
         return None
     reason: str = json.loads(left.value)["data"]["reason"]
     return reason
+
+
+def lacking(
+    record: Record, item: str, partition: int = 0, topic: str = MES_EVENTS, line: str = "L1"
+) -> bytes:
+    """Return the exception of an event of a line of DE01 whose item isn't known."""
+    told = Rejection("unknown_master", f"data.item is '{item}': no such item is known")
+    time = None if record.timestamp is None else instant.text(record.timestamp)
+    cause = f"{topic}/{partition}/{record.offset}"
+    return encode(
+        EXCEPTION, cause, time, "DE01", line, exception_data(told, topic, partition, record)
+    )

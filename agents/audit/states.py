@@ -11,7 +11,8 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables.known.known import FACT, read_key
-from tables.line import memory
+from tables.line import memory, old_rules
+from tables.line.conservation import balances_by_unit, singles
 from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.ledger import (
     FREED,
@@ -27,7 +28,7 @@ from tables.line.ledger import (
 )
 from tables.line.line import Line, sum_of
 from tables.line.rules import Rules
-from tables.partition.head import NEVER
+from tables.partition.head import FORMATS, NEVER
 from tables.partition.partition import Counts, Partition
 from tables.partition.released import GROUP
 from tables.partition.released import PARKED as PARKED_EVENT
@@ -72,19 +73,20 @@ def state_mismatches(
 
     Both are after the same record, or `right` has `taken` some more records. Then the stored state
     takes them here, too: it may have been written in the middle of a record, with some windows
-    closed already. Ledger entries and episodes that are too old to count are left out, since each
-    process deletes them at other times.
+    closed already, or during a release. Ledger entries and episodes that are too old to count are
+    left out, since each process deletes them at other times.
     """
     try:
         found = Partition(*source, rules, stored)
-        if taken:
+        if taken or found.unfinished:
             found.commit(found.step(taken))
         yield from _mismatches(
             "counts", None, counts_by_name(right.counts), counts_by_name(found.counts)
         )
+        whole = found.begun == FORMATS[-1]
         for key in sorted(right.lines.keys() | found.lines.keys()):
             yield from _mismatches(
-                "state", key, *(_line_contents(each, key) for each in (right, found))
+                "state", key, *(_line_contents(each, key, whole) for each in (right, found))
             )
         yield from _facts(right, stored)
         yield from _unknown_lines(right, stored)
@@ -134,8 +136,11 @@ def _unknown_lines(right: Partition, stored: Store) -> Iterator[StateMismatch]:
                 yield StateMismatch("state", line, "line", None, repr(prefix + rest))
 
 
-def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
-    """Return what a partition holds of a line, each value by its name."""
+def _line_contents(partition: Partition, key: bytes, whole: bool) -> dict[str, Any]:
+    """Return what a partition holds of a line, each value by its name.
+
+    `whole`: what earlier formats didn't count has been counted from the first record on, too.
+    """
     line = partition.lines.get(key)
     if line is None:
         return {}
@@ -167,12 +172,31 @@ def _line_contents(partition: Partition, key: bytes) -> dict[str, Any]:
     for end, waiting in line.finals.items():
         for id, final in waiting.items():
             contents[f"final {id}"] = [instant.text(end), final.carrier, repr(final.value)]
-    for each in line.boundaries:
+    for each in old_rules.since(line.boundaries, old_rules.oldest_of(line)):
         contents[f"rules valid from {each.valid_from}"] = [each.begin, each.zone, each.cadences]
+    if whole:
+        contents.update(_singles(line, rules))
+        contents.update(_units(line, rules))
     contents.update(_parked(partition, key))
     contents.update(_episodes(line, rules))
     contents.update(_timelines(line, rules))
     return contents
+
+
+def _singles(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
+    """Yield what has become of the events that leave singly, by record type."""
+    for record, single in singles(line, rules).items():
+        for name, count in msgspec.structs.asdict(single).items():
+            if count:
+                yield f"{record} that leave singly, {name.replace('_', ' ')}", count
+
+
+def _units(line: Line, rules: Rules) -> Iterator[tuple[str, Any]]:
+    """Yield the sums of a line by unit of measure."""
+    for (record, measure, uom), balance in balances_by_unit(line, rules).items():
+        for name in ("accepted", "emitted", "parked"):
+            if uom and (amount := getattr(balance, name)):
+                yield f"{name} {measure} of {record} in {uom}", quantity.text(amount)
 
 
 def _parked(partition: Partition, key: bytes) -> Iterator[tuple[str, Any]]:

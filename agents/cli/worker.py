@@ -56,7 +56,14 @@ def demo(
     from agents.simulate.factory import Plan
     from agents.worker.demo import demo_start, run_demo
 
-    plan = Plan(seed=seed, plants=plants, lines=lines, start=demo_start())
+    plan = Plan(
+        seed=seed,
+        plants=plants,
+        lines=lines,
+        start=demo_start(),
+        works_always=True,
+        master_data=True,
+    )
     settings = settings_of(config, host=host, port=port)
     if not run_demo(settings, plan, rate, seconds, sys.stdout):
         sys.exit(EXIT_FAILED)

@@ -3,15 +3,18 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from heapq import merge
 from operator import attrgetter
 from random import Random
 
 import msgspec
 from msgspec.structs import replace
 
+from agents.simulate.cells import CELLS, Cell
 from agents.simulate.line import new_line, plant_name, work_until
 from agents.simulate.mess import Arrival, Mess, Outages, messed
 from agents.simulate.model import EPOCH, MONDAY
+from agents.simulate.stewards import said
 
 __all__ = ["Arrival", "Mess", "Plan", "arrivals", "clean_arrivals", "line_keys", "ticked"]
 
@@ -25,6 +28,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     events of working lines (0: none, 1: only machine events). `tick_seconds` is the factory time
     between two ticks of the processor's clock, 0 for none. `run` is part of every id, order, lot
     and episode, so that another run reuses none. With `works_always` lines work around the clock.
+    With `master_data` its ERP, QMS and stewards send master data, on `erp.master.v1`.
     """
 
     seed: int = 1
@@ -35,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tick_seconds: int = 10
     run: str = ""
     works_always: bool = False
+    master_data: bool = False
     mess: Mess = Mess()
 
     def __post_init__(self) -> None:
@@ -65,7 +70,18 @@ def arrivals(plan: Plan) -> Iterator[Arrival]:
         until = after + mess.backlog_seconds * 1_000_000
         outages = replace(outages, held=keys[1], held_from=after, held_until=until)
     rng = Random(f"{plan.seed}/mess")  # nosec B311  # a simulation isn't cryptography
-    return ticked(messed(clean_arrivals(plan), mess, outages, rng), plan)
+    events = messed(clean_arrivals(plan), mess, outages, rng)
+    if plan.master_data:
+        events = merge(said(_plants(plan), plan.start), events, key=attrgetter("at"))
+    return ticked(events, plan)
+
+
+def _plants(plan: Plan) -> dict[str, list[Cell]]:
+    """Return the kinds of lines of each plant."""
+    return {
+        plant_name(plant): [CELLS[(plant + line) % len(CELLS)] for line in range(plan.lines)]
+        for plant in range(plan.plants)
+    }
 
 
 def line_keys(plan: Plan) -> list[str]:

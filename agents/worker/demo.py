@@ -21,7 +21,10 @@ from tables.report import Report, report
 
 DRAIN_SECONDS_MAX: Final = 8.0
 DAYS_BACK: Final = 28
-"""The factory's clock starts on a Monday morning this many days ago or up to six more."""
+"""The factory's clock starts on a Monday this many days ago or up to six more."""
+
+BEFORE_MIDNIGHT: Final = timedelta(minutes=20)
+"""So early the clock starts, that the rule which holds from midnight on is seen soon."""
 
 PROGRESS_SECONDS: Final = 1.0
 
@@ -55,7 +58,7 @@ def run_demo(
         async def main(worker: Worker) -> Outcome:
             return await _demonstrate(worker, f"{worker.url}{mark}", plan, rate, seconds, out)
 
-        outcome: Outcome | None = run_worker(own, "demo", main)
+        outcome: Outcome | None = run_worker(own, "demo", main, keeps_master=True)
     if outcome is None:
         return False
     print_outcome(outcome, out)
@@ -119,6 +122,7 @@ def print_outcome(outcome: Outcome, out: TextIO) -> None:
     table.add_section()
     table.add_row("events/s", f"{outcome.records / max(outcome.seconds, 1e-3):,.0f}")
     table.add_row("open windows", f"{result.open_windows:,}")
+    table.add_row("parked by a hold", f"{result.parked:,}")
     table.add_row("conservation error", result.conservation["error"])
     Console(file=out, highlight=False).print(table)
     if not outcome.drained:
@@ -133,7 +137,7 @@ def _add_section(table: Table, name: str, total: int, parts: dict[str, int]) -> 
 
 
 def demo_start() -> int:
-    """Return where the factory's clock starts, in microseconds: a Monday at 05:00 UTC."""
-    day = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0)
-    monday = day - timedelta(days=DAYS_BACK + day.weekday())
-    return round(monday.timestamp()) * 1_000_000
+    """Return where the factory's clock starts, in microseconds: a Monday at 23:40 UTC."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    tuesday = today - timedelta(days=DAYS_BACK + today.weekday() - 1)
+    return round((tuesday - BEFORE_MIDNIGHT).timestamp()) * 1_000_000

@@ -12,6 +12,7 @@ from agents.topology import App, create_app
 from streams.contract.topics import INPUTS, MES_EVENTS
 from streams.embedded.log import EmbeddedLog
 from streams.embedded.reference import LogReference
+from streams.embedded.resending import LogResending
 from streams.embedded.transport import Broker, LogOwner, LogTicker, LogWriter
 from tables.store.binding import read_binding
 from tables.store.rocksdb import RocksStore
@@ -27,8 +28,10 @@ class EmbeddedHost:
     clock_difference = None
     """There is no broker with a clock of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, keeps_master: bool | None = None) -> None:
+        """Open the log; master data are kept and copied if this worker ticks, unless it's said."""
         self._settings = settings
+        self._keeps_master = bool(settings.tick_seconds) if keeps_master is None else keeps_master
         self._folder = Path(settings.data_dir)
         self._log = EmbeddedLog(self._folder / "log")
         try:
@@ -67,7 +70,8 @@ class EmbeddedHost:
             self._settings.tick_seconds,
             "embedded://",
             str(self._folder / "faust"),
-            master=(lambda: LogReference(self.broker)) if self._settings.tick_seconds else None,
+            master=(lambda: LogReference(self.broker)) if self._keeps_master else None,
+            resending=LogResending(self.broker),
             terms=terms_of(self._settings),
             topic_partitions=self.broker.partitions,
         )

@@ -114,7 +114,7 @@ def _append(broker: Broker, due: list[Arrival], now: int) -> None:
 
 def _targets(broker: Broker, arrival: Arrival, key: bytes | None) -> Iterator[tuple[str, int]]:
     if not arrival.tick:
-        yield arrival.topic, partition_of(key, broker.partitions)
+        yield arrival.topic, partition_of(key, broker.partitions_of(arrival.topic))
         return
     for topic in INPUTS:
         for number in range(broker.partitions):

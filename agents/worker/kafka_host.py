@@ -26,6 +26,7 @@ from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.consumer import ClusterOwner
 from streams.kafka.producer import Outputs
 from streams.kafka.reference import KafkaReference
+from streams.kafka.resending import KafkaResending
 from streams.kafka.writer import KafkaWriter
 from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
@@ -63,6 +64,7 @@ class KafkaHost:
         self.outputs = Outputs(cluster)
         self._ticker = KafkaTicker(cluster, self.outputs, settings.group, settings.tick_seconds)
         self._masters: list[KafkaReference] = []
+        self._resending = KafkaResending(cluster, settings.group, counts, self._leads)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
@@ -103,6 +105,7 @@ class KafkaHost:
             name=settings.group,
             master=self._master if settings.tick_seconds else None,
             terms=terms_of(settings),
+            resending=self._resending,
             broker_session_timeout=settings.session_timeout_seconds,
             table_standby_replicas=settings.standbys,
             consumer_group_instance_id=settings.instance or None,
@@ -253,6 +256,7 @@ class KafkaHost:
             await self._ends.close()
         for master in self._masters:
             await master.rest()
+        await self._resending.rest()
         await self.outputs.close()
         if self._app is not None:
             await self._app.consumer.leave()

@@ -103,23 +103,26 @@ T = TypeVar("T")
 Main = Callable[[Worker], Coroutine[Any, Any, Any]]
 
 
-def run_worker(settings: Settings, name: str, main: Main) -> Any:
+def run_worker(
+    settings: Settings, name: str, main: Main, *, keeps_master: bool | None = None
+) -> Any:
     """Run a worker until `main` ends or a signal comes; return what `main` returned, if it did.
 
-    Raises the error that ended the job, if one did.
+    On the embedded log `keeps_master` says whether it keeps and copies master data; None: if it
+    ticks. Raises the error that ended the job, if one did.
     """
     collect_seldom()
     allow_all()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, name, main))
+        return runner.run(_run(settings, name, main, keeps_master))
 
 
-async def _run(settings: Settings, name: str, main: Main) -> Any:
+async def _run(settings: Settings, name: str, main: Main, keeps_master: bool | None) -> Any:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anything starts that could miss one
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
-        async with _running(settings, name, stopping) as worker:
+        async with _running(settings, name, stopping, keeps_master) as worker:
             result = await _until_stopped(worker, main)
     except _StoppedEarly:
         return None
@@ -147,13 +150,15 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> AsyncIterator[Worker]:
+async def _running(
+    settings: Settings, name: str, stopping: asyncio.Event, keeps_master: bool | None
+) -> AsyncIterator[Worker]:
     """Start the page, then the app on its host; stop them and close the states at the end."""
     set_up_logs(settings.log_format)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
         access = access_of(settings)
-        host = await _unless_stopped(_host(settings), stopping)
+        host = await _unless_stopped(_host(settings, keeps_master), stopping)
         stack.push_async_callback(host.close)
         job = Job(rules, host.open)
         job_status = JobStatus(name, job, host)
@@ -182,9 +187,9 @@ async def _running(settings: Settings, name: str, stopping: asyncio.Event) -> As
         yield worker
 
 
-async def _host(settings: Settings) -> Host:
+async def _host(settings: Settings, keeps_master: bool | None) -> Host:
     if not settings.broker:
-        return EmbeddedHost(settings)
+        return EmbeddedHost(settings, keeps_master=keeps_master)
     from agents.worker.kafka_host import KafkaHost
 
     return await KafkaHost.connect(settings)

@@ -154,8 +154,8 @@ CHECKS: Final = (
         "unknown_master",
         "data",
         "the event names something that isn't known, and its plant requires that it is",
-        "The reason says what is missing. Add it to the master data, or mend the name at the "
-        "producer, and send the event again, under the same `id`.",
+        "The reason says what is missing. Add it to the master data: the event then goes again by "
+        "itself. Or mend the name at the producer, and send the event again, under the same `id`.",
     ),
     Check(
         "17",

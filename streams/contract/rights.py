@@ -90,7 +90,9 @@ def rights_of(role: Role, group: str) -> tuple[Right, ...]:
 def _worker(group: str) -> Iterator[Right]:
     """Yield the rights of a worker: it looks at the settings of all its topics before it starts."""
     yield from _on_topics(INPUTS, "Read", "Write", "DescribeConfigs")  # it writes its ticks there
-    yield from _on_topics(OUTPUTS, "Write", "DescribeConfigs")
+    written = [name for name in OUTPUTS if name != EXCEPTIONS]
+    yield from _on_topics(written, "Write", "DescribeConfigs")
+    yield from _on_topics([EXCEPTIONS], "Read", "Write", "DescribeConfigs")  # some go again
     yield from _on_topics([ERP_MASTER], "Read", "DescribeConfigs")
     own = [REFERENCE, *_changelogs(group), CLOCK]
     yield from _on_topics(own, "Read", "Write", "DescribeConfigs")
@@ -99,7 +101,8 @@ def _worker(group: str) -> Iterator[Right]:
         name = f"{group}-{topic}-"
         ids = Resource(type="transactionalId", name=name, pattern_type="prefix")
         yield Right(resource=ids, operations=("Write",))
-    for office in ("clock", "reference"):  # one worker at a time writes ticks, and master data
+    # One worker at a time writes ticks, keeps master data, and sends refused events again.
+    for office in ("clock", "reference", "resent"):
         one = Resource(type="transactionalId", name=f"{group}-{office}")
         yield Right(resource=one, operations=("Write",))
 

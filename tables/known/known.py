@@ -54,6 +54,8 @@ class OfPlant:
         self.timing: contract.Timing | None = None
         self.rules: dict[int, contract.Rules] = {}
         """By `valid_from`."""
+        self.boundaries: list[Any] | None = None
+        """Those of a line that is seen now; None: they haven't been worked out."""
         self.holds: dict[tuple[str, str], dict[str, str | None]] = {}
         """The active ones, by (scope, value): the item that they name, by hold."""
         self.idle: set[str] = set()
@@ -109,6 +111,11 @@ class Known:
         own = self.data(kind, plant, name)
         return own if own is not None else self.data(kind, ANYWHERE, name)
 
+    def is_news(self, told: Reference) -> bool:
+        """Return whether a reference record changes what is known under its key."""
+        before = self.found(told.kind, fact_key(told.kind, told.plant, told.id))
+        return not _is_old(before, told) and bool(before.data != told.data)
+
     def learn(self, told: Reference) -> bool:
         """Take in a reference record; return whether what is known under its key changes.
 
@@ -116,7 +123,7 @@ class Known:
         """
         key = fact_key(told.kind, told.plant, told.id)
         before = self.found(told.kind, key)
-        if told.seq is not None and before.seq is not None and told.seq <= before.seq:
+        if _is_old(before, told):
             return False
         seq = before.seq if told.seq is None else told.seq
         fact = Fact(seq, told.data, before.touched)
@@ -158,6 +165,7 @@ class Known:
                 own.rules.pop(int(id[0]), None)
             else:
                 own.rules[int(id[0])] = data
+            own.boundaries = None
         elif kind in ("hold", "hold_release"):
             self._note_hold(own, plant, str(id[0]))
 
@@ -185,6 +193,10 @@ class Known:
         if hold is not None and release is None:
             own.holds.setdefault((hold.scope, hold.value), {})[name] = hold.item
         self.holds = any(each.holds for each in self.plants.values())
+
+
+def _is_old(before: Fact, told: Reference) -> bool:
+    return told.seq is not None and before.seq is not None and told.seq <= before.seq
 
 
 def fact_key(kind: str, plant: str, id: Id) -> bytes:

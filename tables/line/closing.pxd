@@ -2,8 +2,10 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from streams.values cimport sums, writer
-from tables.line cimport windows
+from tables.line cimport states, windows
+from tables.line.downtime cimport count_live_episodes
 from tables.line.line cimport Line, Unit
+from tables.line.maintenance cimport next_notification, notify_overdue
 from tables.line.periods cimport Period, period_at
 from tables.line.rows cimport Row
 from tables.line.sending cimport put_more

@@ -1,15 +1,17 @@
 """Downtime of one line: what its episodes add to windows, by their own lengths and together."""
 
 from streams.log.record import Outgoing
-from streams.values import instant, quantity
+from streams.values import instant, quantity, sums
 from tables.line import episodes, maintenance, memory, standstill
 from tables.line.adding import row_of
 from tables.line.episodes import Episode, Gained, Stop
 from tables.line.line import Line, counted_to, fall_due, sum_of
+from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
 from tables.line.standstill import Span
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
+_PER_MICRO, _SCALE = BILLIONTHS_PER_MICRO, quantity.SCALE
 
 
 def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
@@ -17,13 +19,15 @@ def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
     name, kind, limit = event.data.episode, rules.downtime, rules.episode_limit
     before = line.episodes.get(name)
     after = episodes.told(before, event)
-    closed = counted_to(line, rules.downtime)
-    stops = episodes.learnt(before, after, closed, kind.length, limit)
-    stood = _stood_learnt(line, name, before, after, closed, rules)
-    _carry(line, kind, stops, quantity.SCALE)
-    if rules.availability is not None:
-        _carry(line, rules.availability, stood, BILLIONTHS_PER_MICRO)
-    line.late_events += bool(stops or stood)
+    closed = counted_to(line, kind)
+    if episodes.told_from(before, after, limit) < closed:
+        stops = episodes.learnt(before, after, closed, kind.length, limit)
+        stood = _stood_learnt(line, name, before, after, closed, rules)
+        _carry(line, kind, stops, _SCALE)
+        if rules.availability is not None:
+            _carry(line, rules.availability, stood, _PER_MICRO)
+        if stops or stood:
+            line.late_events += 1
     line.episodes[name] = after
     line.changed_episodes.add(name)
     if after.start is None:
@@ -48,8 +52,8 @@ def _stood_learnt(
         since = after.start
     else:
         since = episodes.differs_from(before, after, limit)
-    spans = [_clipped(one, since, closed, limit) for one in (before, after)]
-    upto = max(span.until for span in spans)
+    was, now = _clipped(before, since, closed, limit), _clipped(after, since, closed, limit)
+    upto = max(was[1], now[1])
     if since >= upto:
         return {}
     around = line.standstills.get(after.work_unit)
@@ -59,23 +63,23 @@ def _stood_learnt(
         if other != name
     ]
     length = rules.downtime.length
-    old, new = (standstill.standing([*others, span], length) for span in spans)
+    old = standstill.standing([*others, was], length)
+    new = standstill.standing([*others, now], length)
     gained: Gained = {}
     for window in sorted(old.keys() | new.keys()):
-        (down, planned), (was_down, was_planned) = (each.get(window, (0, 0)) for each in (new, old))
-        if (down, planned) != (was_down, was_planned):
-            gained[window, (after.work_unit,)] = down - was_down, planned - was_planned
+        stands, stood = new.get(window, (0, 0)), old.get(window, (0, 0))
+        if stands != stood:
+            gained[window, (after.work_unit,)] = stands[0] - stood[0], stands[1] - stood[1]
     return gained
 
 
 def _clipped(episode: Episode | None, start: int, end: int, limit: int) -> Span:
     """Return how long an episode lasts between two instants; of none it is nothing."""
     if episode is None or episode.start is None:
-        return Span(start, start, False)
+        return start, start, False
     begin = max(episode.start, start)
-    return Span(
-        begin, max(begin, min(episodes.counted_until(episode, limit), end)), episode.planned
-    )
+    until = min(episodes.counted_until(episode, limit), end)
+    return begin, max(begin, until), episode.planned
 
 
 def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
@@ -86,6 +90,7 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
     kind, limit = rules.downtime, rules.episode_limit
     if closed <= opened or not line.live:
         return
+    length: int = kind.length
     stood: dict[str, list[Span]] = {}
     for name in sorted(line.live):
         episode = line.episodes[name]
@@ -93,19 +98,12 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
         assert start is not None  # a live episode has started
         until, members = episodes.counted_until(episode, limit), episodes.row_of(episode)
         if opened <= start < closed:
-            window = start - start % kind.length
-            _add(line, kind, window + kind.length, (window, members), 0, quantity.SCALE)
+            window = start - start % length
+            _add(line, kind, window + length, (window, members), 0, _SCALE)
         span = _clipped(episode, opened, closed, limit)
-        for window, micros in episodes.overlaps(span.start, span.until, kind.length):
-            _add(
-                line,
-                kind,
-                window + kind.length,
-                (window, members),
-                micros * BILLIONTHS_PER_MICRO,
-                0,
-            )
-        if span.start < span.until:
+        for window, micros in episodes.overlaps(span[0], span[1], length):
+            _add(line, kind, window + length, (window, members), micros * _PER_MICRO, 0)
+        if span[0] < span[1]:
             stood.setdefault(episode.work_unit, []).append(span)
         if until <= closed and start < closed:
             line.live.discard(name)
@@ -116,8 +114,8 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
 def _count_standing(line: Line, stood: dict[str, list[Span]], kind: Kind) -> None:
     for work_unit, spans in stood.items():
         for window, (down, planned) in standstill.standing(spans, kind.length).items():
-            down, planned = down * BILLIONTHS_PER_MICRO, planned * BILLIONTHS_PER_MICRO
-            _add(line, kind, window + kind.length, (window, (work_unit,)), down, planned)
+            key = window, (work_unit,)
+            _add(line, kind, window + kind.length, key, down * _PER_MICRO, planned * _PER_MICRO)
 
 
 def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
@@ -129,9 +127,9 @@ def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
     carrier = line.watermark - line.watermark % kind.length + kind.length
     carried = line.windows[kind.index]
     for key, (micros, other) in gained.items():
-        _add(line, kind, carrier, key, micros * BILLIONTHS_PER_MICRO, other * scale)
-        rows = carried[carrier]
-        if not any(rows[key].measures):
+        row = _add(line, kind, carrier, key, micros * _PER_MICRO, other * scale)
+        if row.sums[0] == 0 and row.sums[1] == 0:
+            rows = carried[carrier]
             del rows[key]
             if not rows:
                 del carried[carrier]
@@ -139,13 +137,15 @@ def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
 
 def _add(
     line: Line, kind: Kind, carrier: int, key: tuple[int, RowMembers], first: int, second: int
-) -> None:
+) -> Row:
     """Add billionths to the two measures of a row: that is what is accepted of its type."""
-    row = row_of(line, kind.index, carrier, key, len(kind.measures))
-    row.add(0, first)
-    row.add(1, second)
-    line.accepted[sum_of(kind, 0)] += first
-    line.accepted[sum_of(kind, 1)] += second
+    row = row_of(line, kind.index, carrier, key, 2)
+    row.sums[0] += first
+    row.sums[1] += second
+    where = sum_of(kind, 0)
+    sums.add_to(line.accepted, where, first)
+    sums.add_to(line.accepted, where + 1, second)
+    return row
 
 
 def accept_rows(line: Line, rules: Rules) -> None:

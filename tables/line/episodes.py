@@ -1,12 +1,13 @@
 """Downtime episodes of one line: how long each lasted, and what that adds to which window."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from streams.contract.events import DowntimeClassified, DowntimeEnded, DowntimeStarted
 from tables.line.rules import RowMembers, Rules
+from tables.line.windows import FOREVER
 
 Stop = DowntimeStarted | DowntimeEnded | DowntimeClassified
 """An event that tells something of an episode."""
@@ -43,18 +44,18 @@ class Episode(Struct, gc=False, omit_defaults=True):
 
 def told(before: Episode | None, event: Stop) -> Episode:
     """Return an episode with what an event tells of it."""
-    one = Episode("") if before is None else before
-    unit = one.work_unit or event.data.work_unit or ""
+    after = Episode("") if before is None else copy(before)
+    after.work_unit = after.work_unit or event.data.work_unit or ""
     if isinstance(event, DowntimeEnded):
-        return replace(one, work_unit=unit, end=event.time, learnt=None)
-    reason, planned = event.data.reason, event.data.planned
-    if isinstance(event, DowntimeClassified):
-        return replace(one, work_unit=unit, reason=reason, planned=planned, classified=event.time)
-    if one.classified is not None:
-        reason, planned = one.reason, one.planned
-    return replace(
-        one, work_unit=unit, start=event.time, cause=event.id, reason=reason, planned=planned
-    )
+        after.end, after.learnt = event.time, None
+    elif isinstance(event, DowntimeClassified):
+        after.reason, after.planned = event.data.reason, event.data.planned
+        after.classified = event.time
+    else:
+        after.start, after.cause = event.time, event.id
+        if after.classified is None:
+            after.reason, after.planned = event.data.reason, event.data.planned
+    return after
 
 
 def conflict(episode: Episode | None, event: Stop) -> str | None:
@@ -92,8 +93,11 @@ def counted_until(episode: Episode, limit: int) -> int:
 
     A lost end must not count for ever; one that is known counts in full.
     """
-    assert episode.start is not None
-    return episode.start + limit if episode.end is None else episode.end
+    end, start = episode.end, episode.start
+    if end is not None:
+        return end
+    assert start is not None
+    return start + limit
 
 
 def row_of(episode: Episode) -> RowMembers:
@@ -101,20 +105,35 @@ def row_of(episode: Episode) -> RowMembers:
     return episode.work_unit, episode.reason, episode.planned
 
 
-def overlaps(start: int, end: int, length: int) -> Iterator[tuple[int, int]]:
-    """Yield (window start, microseconds) for each window that [start, end) overlaps."""
+def overlaps(start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """Return (window start, microseconds) for each window that [start, end) overlaps."""
+    found = []
     while start < end:
         window = start - start % length
         upto = min(end, window + length)
-        yield window, upto - start
+        found.append((window, upto - start))
         start = upto
+    return found
+
+
+def moves(before: Episode | None, after: Episode) -> bool:
+    """Return whether all that counts of an episode counts for the first time, or in another row."""
+    return before is None or before.start is None or row_of(before) != row_of(after)
+
+
+def told_from(before: Episode | None, after: Episode, limit: int) -> int:
+    """Return from when on two episodes count differently: windows before have what they had."""
+    if after.start is None:
+        return FOREVER
+    return after.start if moves(before, after) else differs_from(before, after, limit)
 
 
 def differs_from(before: Episode | None, after: Episode, limit: int) -> int:
     """Return from when on two episodes with starts count differently, their rows aside."""
-    assert after.start is not None
+    start = after.start
+    assert start is not None
     if before is None or before.start is None:
-        return after.start
+        return start
     return min(counted_until(before, limit), counted_until(after, limit))
 
 
@@ -126,8 +145,7 @@ def learnt(before: Episode | None, after: Episode, closed: int, length: int, lim
     gained: Gained = {}
     if after.start is None:
         return gained
-    moves = before is None or before.start is None or row_of(before) != row_of(after)
-    since = after.start if moves else differs_from(before, after, limit)
+    anew, since = moves(before, after), told_from(before, after, limit)
     for episode, sign in ((before, -1), (after, 1)):
         if episode is None or episode.start is None:
             continue
@@ -135,7 +153,7 @@ def learnt(before: Episode | None, after: Episode, closed: int, length: int, lim
         for window, micros in overlaps(since, min(counted_until(episode, limit), closed), length):
             seen = gained.get((window, row), (0, 0))
             gained[window, row] = seen[0] + sign * micros, seen[1]
-        if moves and first < closed:
+        if anew and first < closed:
             seen = gained.get((first, row), (0, 0))
             gained[first, row] = seen[0], seen[1] + sign
     return {where: gain for where, gain in gained.items() if gain != (0, 0)}

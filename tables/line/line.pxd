@@ -19,6 +19,8 @@ cdef class Line:
     cdef public int64_t watermark
     cdef public int64_t furthest
     cdef public int64_t reach
+    cdef public int64_t freed_from
+    cdef public int64_t freed_at
     cdef public int64_t due
     cdef public tuple windows
     cdef public sums.Sums accepted
@@ -64,3 +66,6 @@ cdef class Line:
 cpdef int fall_due(Line line, int64_t at) except -1
 
 cpdef int64_t counted_to(Line line, kind) except? -1
+
+cpdef int sum_of(kind, int slot) except -1
+

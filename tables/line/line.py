@@ -15,7 +15,8 @@ from tables.line.timeline import Timelines
 from tables.line.windows import FOREVER, LONG_AGO, Carried, RowKey
 
 STATE: Final = (
-    "plant", "line", "key", "place", "watermark", "furthest", "windows", "finals", "accepted",
+    "plant", "line", "key", "place", "watermark", "furthest", "freed_from", "freed_at",
+    "windows", "finals", "accepted",
     "emitted", "singles", "units",
     "episodes", "forgotten_open", "closed_to", "sweep_due", "oldest_bucket", "live", "pending",
     "accepted_events", "late_events", "duplicate_events", "refused_events", "corrections",
@@ -71,6 +72,10 @@ class Line:
         """How far watermark - grace has ever been: windows that end here or before have closed."""
         self.reach = LONG_AGO
         """The ledger reaches back so far only, as the line was written with a shorter retention."""
+        self.freed_from = FOREVER
+        self.freed_at = LONG_AGO
+        """The earliest time of events that holds kept and that went on, or were taken out; and the
+        watermark when the last one was."""
         self.due = FOREVER
         """The watermark at which something leaves."""
         self.windows: tuple[Carried, ...] = tuple([{} for _ in rules.kinds])

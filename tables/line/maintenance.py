@@ -8,6 +8,8 @@ from tables.line.rules import Rules
 from tables.line.sending import send_notification, take_notification_back
 from tables.line.windows import FOREVER
 
+_FOREVER = FOREVER
+
 
 def look(line: Line, event: Stop, before: Episode | None, out: list[Outgoing]) -> None:
     """Look at the episode that an event has told of: one that is to be notified, or was.
@@ -57,7 +59,10 @@ def due_at(line: Line, episode: Episode) -> int:
 
 def next_notification(line: Line) -> int:
     """Return the watermark at which the next notification of a line is due."""
-    return min((due_at(line, line.episodes[name]) for name in line.pending), default=FOREVER)
+    due = _FOREVER
+    for name in line.pending:
+        due = min(due, due_at(line, line.episodes[name]))
+    return due
 
 
 def notify_overdue(line: Line, before: int, rules: Rules, out: list[Outgoing]) -> None:
@@ -65,9 +70,12 @@ def notify_overdue(line: Line, before: int, rules: Rules, out: list[Outgoing]) -
 
     It was at `before`; what isn't remembered since then isn't notified.
     """
-    known = line.episodes
-    overdue = [name for name in line.pending if due_at(line, known[name]) <= line.watermark]
-    for name in sorted(overdue, key=lambda name: (known[name].start, name)):
+    overdue = []
+    for name in line.pending:
+        episode = line.episodes[name]
+        if due_at(line, episode) <= line.watermark:
+            overdue.append((episode.start, name))
+    for _, name in sorted(overdue):
         line.pending.discard(name)
         if memory.is_remembered(line, name, before - rules.retention):
             send_notification(line, name, out)

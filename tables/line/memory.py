@@ -12,11 +12,12 @@ from tables.line.windows import FOREVER
 def place(line: Line, name: str, episode: Episode, limit: int) -> None:
     """Put an episode with a start among those of its work unit, if it lasts."""
     assert episode.start is not None
+    around = line.standstills.get(episode.work_unit)
     if _lasts(episode, limit):
-        around = line.standstills.setdefault(episode.work_unit, Standstill())
+        if around is None:
+            around = line.standstills[episode.work_unit] = Standstill()
         around.put(name, episode.start, counted_until(episode, limit))
-    elif episode.work_unit in line.standstills:
-        around = line.standstills[episode.work_unit]
+    elif around is not None:
         around.drop(name, episode.start)
         if not around.names:
             del line.standstills[episode.work_unit]
@@ -27,14 +28,17 @@ def forget_before(line: Line, event: Stop, oldest: int, rules: Rules) -> bool:
 
     Return whether that was anything. Other work units can wait: no event can tell.
     """
-    limit, name = rules.episode_limit, event.data.episode
+    limit, name, unit = rules.episode_limit, event.data.episode, event.data.work_unit or ""
     known = line.episodes.get(name)
-    units = {event.data.work_unit, None if known is None else known.work_unit}
-    gone = {each for unit in units for each in _over(line, unit or "", oldest)}
-    if known is not None and not _lasts(known, limit) and last_known(known, limit) < oldest:
-        gone.add(name)
-    _forget(line, gone, oldest, limit)
-    return bool(gone)
+    gone = _over(line, unit, oldest)
+    if known is not None:
+        if known.work_unit != unit:
+            gone += _over(line, known.work_unit, oldest)
+        if not _lasts(known, limit) and last_known(known, limit) < oldest:
+            gone.append(name)
+    if gone:
+        _forget(line, gone, oldest, limit)
+    return len(gone) > 0
 
 
 def forget_all(line: Line, oldest: int, rules: Rules) -> None:

@@ -5,8 +5,10 @@ A line has at least one period. The first begins long ago, and holds what the se
 
 from bisect import bisect_right
 from datetime import tzinfo
+from itertools import pairwise
 from typing import Any, Final
 
+from streams.contract.reference import Timing
 from streams.values.instant import SECOND
 from tables.known.known import Known
 from tables.line import clocks
@@ -86,7 +88,11 @@ def base_timings(rules: Rules) -> Timings:
 def timings_of(rules: Rules, known: Known, plant: str) -> Timings:
     """Return the lengths of time of a plant; what `timing` doesn't name is as in the settings."""
     own = known.plants.get(plant)
-    told = None if own is None else own.timing
+    return timings_told(rules, None if own is None else own.timing)
+
+
+def timings_told(rules: Rules, told: Timing | None) -> Timings:
+    """Return the lengths of time that a `timing` tells, with what the settings say besides."""
     if told is None:
         return base_timings(rules)
 
@@ -195,13 +201,18 @@ def boundary_for(
     `valid_from` and past the watermark (None: of a line that hasn't been seen).
     """
     least = valid_from if watermark is None else max(valid_from, watermark + 1)
-    periods = periods_of(rules, plant, boundaries)
-    for period in periods:
-        if period.begin >= least:  # at its begin itself the zone before it decides
-            least = max(least, period.begin + 1)
-        if period.end < least:
+    base = base_period(rules, plant).zone
+    stretches: list[tuple[int, tzinfo | None]] = [(LONG_AGO, base)]
+    for each in sorted(boundaries, key=lambda one: (one.begin, one.valid_from)):
+        if stretches[-1][0] == each.begin:
+            stretches.pop()
+        stretches.append((each.begin, base if each.zone is None else clocks.zone(each.zone)))
+    for (begin, zone), (end, _) in pairwise([*stretches, (FOREVER, None)]):
+        if begin >= least:  # at its begin itself the zone before it decides
+            least = begin + 1
+        if end < least:
             continue
-        begin = clocks.first_midnight(period.zone, least)
-        if begin <= period.end:
-            return begin
-    raise AssertionError("the last period has no end")
+        midnight = clocks.first_midnight(zone, least)
+        if midnight <= end:
+            return midnight
+    raise AssertionError("the last stretch has no end")

@@ -17,6 +17,7 @@ from streams.contract.policy import (
     Transaction,
     default_policy,
 )  # fmt: skip
+from streams.contract.reference_values import WINDOWS_SECONDS
 from streams.contract.topics import ERP_TRANSACTIONS, MACHINE_EVENTS, MES_EVENTS
 from streams.contract.transactions import at_once_data, windowed_data
 from streams.values.instant import SECOND
@@ -57,6 +58,11 @@ class Timing(Struct, frozen=True, kw_only=True):
                 return f"{name} is {value}: it must be at least {floor}"
             if value > SECONDS_MAX:
                 return f"{name} is {value}: it must be at most {SECONDS_MAX}"
+        if WINDOWS_SECONDS % self.posting_window_seconds:
+            return (
+                f"posting_window_seconds is {self.posting_window_seconds}: it must divide "
+                f"{WINDOWS_SECONDS}, so that a window ends at every local midnight"
+            )
         longest = max(self.summary_window_seconds, self.posting_window_seconds)
         for name in ("mes_retention_seconds", "machine_retention_seconds"):
             if getattr(self, name) < longest + self.grace_seconds:

@@ -1,20 +1,16 @@
 """When one work unit stood still: its stops by their starts, and what they cover together."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterable
 
 from tables.line.episodes import overlaps
+from tables.line.windows import LONG_AGO
 
-_NEVER: Final = -(2**63)
+_LONG_AGO = LONG_AGO
 
 
-class Span(NamedTuple):
-    """A stop that lasts: [start, until)."""
-
-    start: int
-    until: int
-    planned: bool
+Span = tuple[int, int, bool]
+"""A stop that lasts: its start, until when, and whether it's planned."""
 
 
 class Standstill:
@@ -39,7 +35,7 @@ class Standstill:
         if place == len(self.names) or self.names[place] != key:
             self.names.insert(place, key)
             self.untils.insert(place, until)
-            self.reaches.insert(place, _NEVER)
+            self.reaches.insert(place, _LONG_AGO)
         else:
             self.untils[place] = until
         self._reach_from(place)
@@ -52,12 +48,10 @@ class Standstill:
             del self.names[place], self.untils[place], self.reaches[place]
             self._reach_from(place)
 
-    def between(self, start: int, end: int) -> Iterator[str]:
-        """Yield the episodes that share time with [start, end)."""
-        first = bisect_right(self.reaches, start)
-        for place in range(first, bisect_left(self.names, (end, ""))):
-            if self.untils[place] > start:
-                yield self.names[place][1]
+    def between(self, start: int, end: int) -> list[str]:
+        """Return the episodes that share time with [start, end)."""
+        first, last = bisect_right(self.reaches, start), bisect_left(self.names, (end, ""))
+        return [self.names[place][1] for place in range(first, last) if self.untils[place] > start]
 
     def over(self, oldest: int) -> list[str]:
         """Return the episodes of the groups that are over before `oldest`, all of each."""
@@ -85,7 +79,7 @@ class Standstill:
         return self.names[place][0] >= self.reaches[place - 1]
 
     def _reach_from(self, place: int) -> None:
-        reach = self.reaches[place - 1] if place else _NEVER
+        reach = self.reaches[place - 1] if place else _LONG_AGO
         for each in range(place, len(self.untils)):
             reach = max(reach, self.untils[each])
             if self.reaches[each] == reach:
@@ -105,21 +99,23 @@ def standing(spans: Iterable[Span], length: int) -> dict[int, tuple[int, int]]:
         for window, micros in overlaps(start, end, length):
             down, planned = lasted.get(window, (0, 0))
             lasted[window] = down, planned + micros
-    for start, end in _union([span for span in ordered if not span.planned]):
+    for start, end in _union([span for span in ordered if not span[2]]):
         for window, micros in overlaps(start, end, length):
             down, planned = lasted[window]
             lasted[window] = down + micros, planned - micros
     return lasted
 
 
-def _union(ordered: Iterable[Span]) -> Iterator[tuple[int, int]]:
-    """Yield what spans, ordered by their starts, cover together, in parts that don't overlap."""
-    begin = end = _NEVER
+def _union(ordered: list[Span]) -> list[tuple[int, int]]:
+    """Return what spans, ordered by their starts, cover together, in parts that don't overlap."""
+    parts = []
+    begin = end = _LONG_AGO
     for start, until, _ in ordered:
         if start > end:
             if begin < end:
-                yield begin, end
+                parts.append((begin, end))
             begin, end = start, until
         end = max(end, until)
     if begin < end:
-        yield begin, end
+        parts.append((begin, end))
+    return parts

@@ -7,7 +7,7 @@ that is accepted later holds. Under a policy without the summary nothing is note
 
 from typing import Final
 
-from streams.values import instant, quantity
+from streams.values import instant, quantity, sums
 from tables.line.adding import row_of
 from tables.line.episodes import overlaps
 from tables.line.line import Line, counted_to, fall_due, sum_of
@@ -16,6 +16,7 @@ from tables.line.timeline import CODES, NEW, STATES, Late, Timeline, Timelines, 
 from tables.line.windows import FOREVER
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
+_PER_MICRO = BILLIONTHS_PER_MICRO
 
 POINTS_AT_ONCE: Final = 1_000
 """Late points that windows are told of in one go, over so many windows: besides these it is those
@@ -40,7 +41,10 @@ def learn(line: Line, work_unit: str, at: int, state: str, rules: Rules) -> None
         timelines.note_late(work_unit, at, at)
         fall_due(line, _carrier(line, kind))
         line.late_events += 1
-    timelines.changed.update([(work_unit, base) for base in timeline.put(at, code, late)])
+    if not late and timeline.follow(at, code):
+        timelines.changed.add((work_unit, timeline.blocks[-1].base))
+    else:
+        timelines.changed.update([(work_unit, base) for base in timeline.put(at, code, late)])
     timelines.until = max(timelines.until, at + limit)
     if timelines.until > closed:
         fall_due(line, closed + length + line.timings.grace)
@@ -145,14 +149,7 @@ def count(line: Line, opened: int, closed: int, rules: Rules) -> None:
     for work_unit, timeline in timelines.units.items():
         if timeline.last + limit <= opened:
             continue
-        lasted: dict[tuple[int, int], int] = {}
-        for begin, end, code in timeline.stretches(opened, closed, limit):
-            while begin < end:
-                start = begin - begin % length
-                upto = min(end, start + length)
-                lasted[start, code] = lasted.get((start, code), 0) + upto - begin
-                begin = upto
-        for (start, code), micros in lasted.items():
+        for (start, code), micros in timeline.lasted(opened, closed, limit, length).items():
             _add(line, (work_unit, STATES[code]), start, micros, start + length, kind)
 
 
@@ -160,10 +157,10 @@ def _add(
     line: Line, members: tuple[str, str], start: int, micros: int, carrier: int, kind: Kind
 ) -> None:
     """Add to the row of a work unit and a state, of the window that begins at `start`."""
-    row = row_of(line, kind.index, carrier, (start, members), len(kind.measures))
-    amount = micros * BILLIONTHS_PER_MICRO
-    row.add(0, amount)
-    line.accepted[sum_of(kind, 0)] += amount
+    row = row_of(line, kind.index, carrier, (start, members), 1)
+    amount = micros * _PER_MICRO
+    row.sums[0] += amount
+    sums.add_to(line.accepted, sum_of(kind, 0), amount)
 
 
 def next_end(line: Line, opened: int, closed: int, rules: Rules) -> int:

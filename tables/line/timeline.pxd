@@ -1,11 +1,16 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+cdef int64_t _FOREVER
+
 cdef class Block:
     cdef public int64_t base
     cdef public object times
     cdef public bytearray codes
     cdef public bytearray told
+
+    @cython.locals(found=list, at=int64_t, before=int64_t)
+    cpdef list distances(self)
 
 cdef class Timeline:
     cdef public list blocks
@@ -13,8 +18,16 @@ cdef class Timeline:
     @cython.locals(block=Block, later=Block, which=Py_ssize_t, place=Py_ssize_t)
     cpdef set put(self, int64_t at, int code, bint late=*)
 
+    @cython.locals(
+        found=dict, which=Py_ssize_t, place=Py_ssize_t, block=Block, codes=bytearray,
+        following=Block,
+        start=int64_t, until=int64_t, since=int64_t, upto=int64_t, window=int64_t, stop=int64_t,
+        index=Py_ssize_t, key=tuple,
+    )
+    cpdef dict lasted(self, int64_t begin, int64_t end, int64_t limit, int64_t length)
+
     @cython.locals(block=Block)
-    cdef bint _follow(self, int64_t at, int code) except -1
+    cpdef bint follow(self, int64_t at, int code) except -1
 
     @cython.locals(which=Py_ssize_t)
     cpdef tuple _place(self, int64_t at)

@@ -25,6 +25,8 @@ BLOCK_POINTS: Final = 128
 NEW: Final = 255
 """In place of a code: closed windows haven't been told of the point."""
 
+_FOREVER = FOREVER
+
 Point = tuple[int, int]
 """(time, code of the state)"""
 
@@ -62,6 +64,15 @@ class Block:
         return (self.times, self.codes, self.told) == (other.times, other.codes, other.told)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def distances(self) -> list[int]:
+        """Return how far each point lies behind the one before it, the first behind 0."""
+        found = []
+        before = 0
+        for at in self.times:
+            found.append(at - before)
+            before = at
+        return found
 
 
 _base = attrgetter("base")
@@ -139,6 +150,38 @@ class Timeline:
                     yield since, upto, block.codes[index]
             place = 0
 
+    def lasted(self, begin: int, end: int, limit: int, length: int) -> dict[tuple[int, int], int]:
+        """Return how long each state lasts between two instants, by (window start, code).
+
+        Windows are of one `length`.
+        """
+        found: dict[tuple[int, int], int] = {}
+        which, place = self._place(begin)
+        place = max(place - 1, 0)
+        while 0 <= which < len(self.blocks):
+            block, which = self.blocks[which], which + 1
+            codes, start = block.codes, block.times[place]
+            for index in range(place, len(codes)):
+                if start >= end:
+                    return found
+                if index + 1 < len(codes):
+                    until = block.times[index + 1]
+                elif which < len(self.blocks):
+                    following: Block = self.blocks[which]
+                    until = following.times[0]
+                else:
+                    until = _FOREVER
+                since, upto = max(start, begin), min(until, start + limit, end)
+                while since < upto:
+                    window = since - since % length
+                    stop = min(upto, window + length)
+                    key = window, codes[index]
+                    found[key] = found.get(key, 0) + stop - since
+                    since = stop
+                start = until
+            place = 0
+        return found
+
     def put(self, at: int, code: int, late: bool = False) -> set[int]:
         """Add a point, or replace that at its time; return the bases of the blocks that change.
 
@@ -148,7 +191,7 @@ class Timeline:
         if not self.blocks:
             self.blocks.append(Block(at, array("q", [at]), bytearray([code]), told))
             return {at}
-        if not late and self._follow(at, code):
+        if not late and self.follow(at, code):
             return {self.blocks[-1].base}
         which = self._block_for(at)
         block = self.blocks[which]
@@ -185,8 +228,10 @@ class Timeline:
             changed.add(later.base)
         return changed
 
-    def _follow(self, at: int, code: int) -> bool:
-        """Add a point behind all others; return whether it was, as nearly all are."""
+    def follow(self, at: int, code: int) -> bool:
+        """Add a point behind all others to the last block; return whether it was, as most are."""
+        if not self.blocks:
+            return False
         block = self.blocks[-1]
         if at <= block.times[-1] or len(block.times) >= BLOCK_POINTS:
             return False

@@ -4,8 +4,9 @@ from libc.stdint cimport int64_t
 from streams.codec cimport scanning
 from streams.values cimport lookup, spans
 from tables.known.known cimport Known
-from tables.line cimport adding, closing, finals, ledger, sending, singles
+from tables.line cimport adding, closing, finals, ledger, sending, singles, states
 from tables.line cimport kept as kept_
+from tables.line.downtime cimport learn
 from tables.line.line cimport Line
 from tables.line.periods cimport Period, period_at
 from tables.line.plans cimport AtOnce, Plan

@@ -11,7 +11,7 @@ from streams.contract.topics import EXCEPTIONS
 from streams.contract.transactions import at_once_key
 from streams.log.record import Outgoing
 from streams.values import lookup, spans
-from tables.line import adding, closing, finals, ledger, sending, singles, states
+from tables.line import adding, closing, finals, ledger, old_rules, sending, singles, states
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
@@ -291,7 +291,8 @@ class Batch:
             if problem is not None:
                 refusing.refuse(self, number, problem)
                 return True
-        learning.learn(self, told)
+        if not learning.learn(self, told):
+            return False
         self.counts.tick += 1
         if self.parking.freeing:
             freeing.go_on(self)
@@ -343,10 +344,10 @@ class Batch:
         if ledger.entry_flags(entry):
             return False  # it sends nothing anyway
         flags, more = ledger.SILENT, 0
-        touchable = holds.touchable_of(plan, event)
-        if not plan.is_consumed or not holds.is_backflushed(
-            self.known, line.plant, touchable[1], event.time
-        ):
+        if not plan.is_consumed or not holds.is_backflushed(self.known, plan, event):
+            if not holds.may_touch(self.known, line.plant, plan, event):
+                return False
+            touchable = holds.touchable_of(plan, event)
             if not holds.is_touched(self.known, line.plant, touchable):
                 return False
             flags = ledger.PARKED
@@ -395,6 +396,7 @@ class Batch:
         fingerprint = self._fingerprint_of(plan, event, _WAITED)
         flags = ledger.FREED
         at = line.watermark
+        old_rules.note_freed(line, event.time)
         self.partition.ledger_grown -= key not in self.fresh  # it's there, and stays one
         self._enter(line, key, at, ledger.entry_bytes(event.time, fingerprint, flags, at))
 
@@ -464,6 +466,7 @@ class Batch:
             self._count_parked(line, plan, original, single, -1)
             singles.count_event(line, plan, original, single, _TAKEN_OUT, 1)
             flags, more = ledger.FREED, line.watermark
+            old_rules.note_freed(line, original.time)
         elif not flags & ledger.SILENT:
             self._take_back_posted(line, plan, period, original, number)
         at = more if flags & ledger.FREED else original.time

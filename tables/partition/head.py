@@ -67,6 +67,8 @@ class Head(Struct, frozen=True, kw_only=True):
     """How many ticks have been taken."""
     floors: list[tuple[int, int]] = []
     """See `tables.partition.partition.Partition.floors`."""
+    begun: int = FORMATS[-1]
+    """The format in which the state began: what a later one counts besides is counted since."""
 
 
 def head_bytes(head: Head) -> bytes:
@@ -92,8 +94,9 @@ def read_head(stored: bytes, where: str) -> Head:
     if format_ > 1:
         del told[0]
     if format_ >= PAGED:
-        return msgspec.convert(told[0], Head)
-    return Head(**dict(zip(Head.__struct_fields__[:5], told, strict=True)))
+        return msgspec.convert({"begun": format_, **told[0]}, Head)
+    told_first = dict(zip(Head.__struct_fields__[:5], told, strict=True))
+    return Head(**told_first, begun=format_)
 
 
 def _unreadable(where: str, format_: Any, told: list[Any]) -> str:

@@ -11,6 +11,7 @@ from streams.contract.topics import REFERENCE
 from streams.contract.transactions import encode, row_text
 from streams.log.record import Outgoing
 from streams.values import instant, spans
+from tables.known import looking
 from tables.known.known import Known
 from tables.line import sending
 from tables.line.line import Line
@@ -42,6 +43,17 @@ def touchable_of(plan: Plan, event: scanning.Event) -> Touchable:
     return lot, item, spans.text_of(scanning.span_at(event, plan.order_field))
 
 
+def may_touch(known: Known, plant: str, plan: Plan, event: scanning.Event) -> bool:
+    """Return whether `is_touched` has to be asked: a hold is active, or the order is held."""
+    own = known.plants.get(plant)
+    if own is not None and own.holds:
+        return True
+    if not known.orders:
+        return False
+    told = looking.order_of(known, event.plant, scanning.span_at(event, plan.order_field))
+    return told is not None and told.status == "held"
+
+
 def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
     """Return whether a hold, or the status of its order, keeps an event from the ERP."""
     lot, item, order = touchable
@@ -70,12 +82,14 @@ def note_touched(known: Known, plant: str, touchable: Touchable) -> None:
                 known.touch(plant, name)
 
 
-def is_backflushed(known: Known, plant: str, item: str, at: int) -> bool:
-    """Return whether the ERP itself books what is consumed of an item at an instant."""
-    told = known.of_all("item", plant, item)
+def is_backflushed(known: Known, plan: Plan, event: scanning.Event) -> bool:
+    """Return whether the ERP itself books what is consumed of an event's item at its time."""
+    if not known.items:
+        return False
+    told = looking.item_of(known, event.plant, scanning.span_at(event, plan.item_field))
     if told is None:
         return False
-    begun = told.consumption_from is None or at >= told.consumption_from
+    begun = told.consumption_from is None or event.time >= told.consumption_from
     return (told.consumption == "erp") is begun
 
 

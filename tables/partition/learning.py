@@ -9,29 +9,76 @@ from streams.values.instant import SECOND
 from tables.known.known import Known
 from tables.line import closing
 from tables.line.line import Line, set_boundaries
-from tables.line.periods import Boundary, Timings, boundary_for, timings_of
+from tables.line.old_rules import oldest_of, since
+from tables.line.periods import Boundary, Timings, boundary_for, timings_of, timings_told
 from tables.partition.parking import Named
 from tables.partition.stored import LINE
 
 
-def learn(batch: Any, told: Reference) -> None:
-    """Take in what a reference record says, from the batch's next record on."""
+class Spreading:
+    """How far a record has come that changes all lines of a plant, over several steps.
+
+    It is in memory only: after a crash the record is taken from its beginning. It is known when all
+    lines have been changed, and to change one of them again leads to the same.
+    """
+
+    def __init__(self, told: Reference, partition: Any) -> None:
+        self.told = told
+        self._prefix = LINE + f"{told.plant}/".encode()
+        self._warm = [key for key, line in partition.lines.items() if line.plant == told.plant]
+        self._stored_to = b""
+
+    def rest(self, partition: Any) -> Iterator[Line]:
+        """Yield the lines that haven't been changed: those in memory, then those in the store."""
+        while self._warm:
+            yield partition.line(self._warm.pop())
+        if not partition.cold.count:
+            return
+        for key, _ in partition.store.scan(self._prefix, self._stored_to):
+            self._stored_to = key
+            if key[1:] not in partition.lines:
+                yield partition.line(key[1:])
+
+
+def learn(batch: Any, told: Reference) -> bool:
+    """Take in what a reference record says, from the batch's next record on.
+
+    Return whether it's taken in, or a bound came before: then it's to be taken once more.
+    """
     partition = batch.partition
     known: Known = partition.known
+    if told.kind in ("rules", "timing") and known.is_news(told) and not _change(batch, told):
+        return False
     named = _named(known, told)
-    # Before it is known: what ticks have raised a line to goes by what held then.
-    lines = [*lines_of(partition, told.plant)] if told.kind in ("rules", "timing") else []
-    if not known.learn(told):
-        return
-    if told.kind == "rules":
-        for line in lines:
+    if known.learn(told):
+        partition.parking.free(known, [*named, *_named(known, told)])
+    return True
+
+
+def _change(batch: Any, told: Reference) -> bool:
+    """Change the lines of a plant; return whether all are, or a bound came before.
+
+    It's done before the record is known: what ticks have raised a line to goes by what held then.
+    """
+    partition = batch.partition
+    spreading = partition.spreading
+    if spreading is None or spreading.told != told:
+        spreading = partition.spreading = Spreading(told, partition)
+    own = told.data if isinstance(told.data, Timing) else None
+    timings = timings_told(partition.rules, own) if told.kind == "timing" else None
+    lines = spreading.rest(partition)
+    while True:
+        if batch.bounded and (batch.is_full() or len(batch.touched) >= batch.lines_max):
+            return False
+        line = next(lines, None)
+        if line is None:
+            partition.spreading = None
+            return True
+        if timings is None:
             rule(line, told)
-            batch.touch(line)
-    elif told.kind == "timing":
-        for line in lines:
-            time(line, timings_of(partition.rules, known, told.plant))
-            batch.touch(line)
-    partition.parking.free(known, [*named, *_named(known, told)])
+        else:
+            time(line, timings)
+        batch.touch(line)
 
 
 def _named(known: Known, told: Reference) -> list[Named]:
@@ -42,15 +89,6 @@ def _named(known: Known, told: Reference) -> list[Named]:
         hold = known.data("hold", told.plant, str(told.id[0]))
         return [] if hold is None else [(told.plant, hold.scope, hold.value)]
     return []
-
-
-def lines_of(partition: Any, plant: str) -> Iterator[Line]:
-    """Yield the lines of a plant that have been seen."""
-    yield from [line for line in partition.lines.values() if line.plant == plant]
-    if partition.cold.count:
-        for key, _ in partition.store.scan(LINE + f"{plant}/".encode()):
-            if key[1:] not in partition.lines:
-                yield partition.line(key[1:])
 
 
 def rule(line: Line, told: Reference) -> None:
@@ -72,12 +110,13 @@ def begin_line(line: Line, known: Known) -> None:
     own = known.plants.get(line.plant)
     if own is None:
         return
-    boundaries: list[Boundary] = []
-    for _, data in sorted(own.rules.items()):
-        boundaries.append(_boundary(line, boundaries, data, None))
-        boundaries.sort(key=lambda one: (one.begin, one.valid_from))
-    if boundaries:
-        set_boundaries(line, boundaries)
+    if own.boundaries is None:
+        own.boundaries = []
+        for _, data in sorted(own.rules.items()):
+            own.boundaries.append(_boundary(line, own.boundaries, data, None))
+            own.boundaries.sort(key=lambda one: (one.begin, one.valid_from))
+    if own.boundaries:
+        set_boundaries(line, since(own.boundaries, oldest_of(line)))
     if own.timing is not None:
         line.timings = timings_of(line.rules, known, line.plant)
         line.furthest = line.watermark - line.timings.grace

@@ -33,6 +33,8 @@ class Parking:
     def __init__(self, get: Get, scan: Scan) -> None:
         self._get, self._scan = get, scan
         self.changed: dict[bytes, bytes | None] = {}
+        self._changed_groups: dict[bytes, Group] = {}
+        """By their keys of the store."""
         self.groups: dict[bytes, dict[Touchable, Group]] = {}
         """By line."""
         self.named: dict[Named, dict[bytes, int]] = {}
@@ -55,6 +57,10 @@ class Parking:
 
     def written(self) -> Changes:
         """Return what is to be written."""
+        for key, group in self._changed_groups.items():
+            told = [group.number, group.touchable, group.count, self.next, group.since]
+            self.changed[key] = _encode(told) if group.count else None
+        self._changed_groups.clear()
         changed, self.changed = self.changed, {}
         return changed
 
@@ -109,6 +115,10 @@ class Parking:
         groups = [group for each in self.groups.values() for group in each.values()]
         return min([self._since(group) for group in groups], default=None)
 
+    def since_of(self, line: bytes) -> int | None:
+        """Return the earliest time of a line's parked events, None if there are none."""
+        return min(map(self._since, self.groups.get(line, {}).values()), default=None)
+
     def _since(self, group: Group) -> int:
         if group.since is None:
             times = (instant_of(told[:AT_BYTES]) for _, told in self._seen(group.key(PARKED)))
@@ -134,8 +144,7 @@ class Parking:
     def _count(self, group: Group, more: int) -> None:
         self.count += more
         group.count += more
-        told = [group.number, group.touchable, group.count, self.next, group.since]
-        self.changed[group.key(GROUP)] = _encode(told) if group.count else None
+        self._changed_groups[group.key(GROUP)] = group
         if group.count:
             return
         del self.groups[group.line][group.touchable]

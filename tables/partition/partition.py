@@ -17,7 +17,7 @@ from tables.line.rules import Rules
 from tables.partition import freeing, learning, snapshot, stored
 from tables.partition.batch import Batch, count_types
 from tables.partition.cold import Cold
-from tables.partition.head import NEVER, shape_of
+from tables.partition.head import FORMATS, NEVER, shape_of
 from tables.partition.parking import Parking
 from tables.store.store import Changes, Store
 
@@ -120,6 +120,8 @@ class Partition:
 
         The numbers rise, and the times fall: a tick that is later replaces those before it.
         """
+        self.begun = FORMATS[-1]
+        """The format in which the state began."""
         self.earlier: stored.Earlier = {}
         """The rows that record types had when the state was written, or before."""
         self.retention_before = rules.retention
@@ -127,6 +129,8 @@ class Partition:
         """By so many entries since the state was opened."""
         self.known = Known(self._stored)
         self.parking = Parking(self._stored, store.scan)
+        self.spreading: learning.Spreading | None = None
+        """How far a record has come that changes all lines of a plant."""
         self.unsealed: dict[bytes, Line] = {}
         """Lines that steps have changed since the last seal, by key."""
         self.shape = shape_of(rules)
@@ -204,7 +208,11 @@ class Partition:
         return self._taken(records, NEVER, known)
 
     def learn(self, told: Reference) -> Step:
-        """Return what a reference record leads to that isn't among the partition's records."""
+        """Return what a reference record leads to that isn't among the partition's records.
+
+        The partition has no bounds.
+        """
+        assert self.bounds is None
         self._batch.begin_step()
         learning.learn(self._batch, told)
         freeing.go_on(self._batch)

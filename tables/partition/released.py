@@ -15,7 +15,9 @@ GROUP: Final = b"g"
 an event its own number, too."""
 
 NUMBERS_READ: Final = 16_384
-"""So many numbers of events that go on are in memory at once, about: of all groups of a line."""
+GROUP_READ: Final = 16
+"""So many numbers of events that go on are read at once: of all groups of a line together, and of
+one group at least."""
 
 
 class Group:
@@ -49,7 +51,7 @@ class Freed:
         """`changed` is what the store doesn't have yet."""
         self.line = line
         self._scan, self._changed = scan, changed
-        self._at_once = max(NUMBERS_READ // len(groups), 16)
+        self._at_once = max(NUMBERS_READ // len(groups), GROUP_READ)
         self._groups = groups
         fresh: dict[bytes, list[int]] = {}
         for key, value in changed.items():

@@ -7,13 +7,19 @@ from tables.known.known cimport Known
 from tables.line cimport sending
 from tables.line.plans cimport Plan
 
-cdef tuple lacking(Known known, require, Plan plan, const scanning.Event* event)
-cdef tuple _lacks(str name, Known known, Plan plan, const scanning.Event* event)
+@cython.locals(refusal=tuple)
+cdef tuple lacking(Known known, frozenset require, Plan plan, const scanning.Event* event)
+
 cdef tuple _line(Known known, const scanning.Event* event)
-cdef tuple _item(Known known, Plan plan, const scanning.Event* event)
-cdef tuple _uom(Known known, Plan plan, const scanning.Event* event)
-cdef tuple _lot(Known known, Plan plan, const scanning.Event* event)
+
+@cython.locals(span=spans.Span, uom=str)
+cdef tuple _of_item(Known known, frozenset require, Plan plan, const scanning.Event* event)
+
+@cython.locals(unit=spans.Span)
 cdef tuple _work_unit(Known known, Plan plan, const scanning.Event* event)
+
+@cython.locals(reason=spans.Span)
 cdef tuple _reason(Known known, Plan plan, const scanning.Event* event)
+
+@cython.locals(span=spans.Span)
 cdef tuple _order(Known known, Plan plan, const scanning.Event* event)
-cdef tuple _closed(Known known, Plan plan, const scanning.Event* event)

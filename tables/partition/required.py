@@ -2,7 +2,6 @@
 
 from streams.codec import scanning
 from streams.contract.checks import Code
-from streams.contract.reference_values import REQUIRABLE
 from streams.contract.rejection import shown
 from streams.values import spans
 from tables.known import looking
@@ -21,31 +20,16 @@ def lacking(
 
     The first thing that fails is named, in the order of `REQUIRABLE`.
     """
-    for name in REQUIRABLE:
-        if name in require:
-            refusal = _lacks(name, known, plan, event)
-            if refusal is not None:
-                return refusal
-    if "order" in require and sending.has(event, plan.order_field):
-        return _closed(known, plan, event)
-    return None
-
-
-def _lacks(name: str, known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    """Look at one thing that a plant may require."""
-    if name == "line":
-        return _line(known, event)
-    if name == "item":
-        return _item(known, plan, event)
-    if name == "uom":
-        return _uom(known, plan, event)
-    if name == "lot":
-        return _lot(known, plan, event)
-    if name == "work_unit":
-        return _work_unit(known, plan, event)
-    if name == "reason":
-        return _reason(known, plan, event)
-    return _order(known, plan, event)
+    refusal = _line(known, event) if "line" in require else None
+    if refusal is None and sending.has(event, plan.item_field):
+        refusal = _of_item(known, require, plan, event)
+    if refusal is None and "work_unit" in require:
+        refusal = _work_unit(known, plan, event)
+    if refusal is None and "reason" in require:
+        refusal = _reason(known, plan, event)
+    if refusal is None and "order" in require:
+        refusal = _order(known, plan, event)
+    return refusal
 
 
 def _unknown(member: str, value: str, told: str) -> Refusal:
@@ -58,39 +42,28 @@ def _line(known: Known, event: scanning.Event) -> Refusal | None:
     return _unknown("line", spans.text_of(event.line), "the plant's master data has no such line")
 
 
-def _item(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not sending.has(event, plan.item_field):
-        return None
-    item = scanning.span_at(event, plan.item_field)
-    if looking.item_of(known, event.plant, item) is not None:
-        return None
-    return _unknown("data.item", spans.text_of(item), "no such item is known")
-
-
-def _uom(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if not sending.has(event, plan.item_field) or not sending.has(event, plan.uom_field):
-        return None
-    item = looking.item_of(known, event.plant, scanning.span_at(event, plan.item_field))
+def _of_item(
+    known: Known, require: frozenset[str], plan: Plan, event: scanning.Event
+) -> Refusal | None:
+    """Look at the item that an event has, its unit and its lot."""
+    span = scanning.span_at(event, plan.item_field)
+    item = looking.item_of(known, event.plant, span)
     if item is None:
-        return None
-    uom = spans.text_of(scanning.span_at(event, plan.uom_field))
-    if uom == item.base_uom or (item.conversions is not None and uom in item.conversions):
-        return None
-    told = f"item {shown(item.item)} is kept in {shown(item.base_uom)}, and has no such unit"
-    return _unknown("data.uom", uom, told)
-
-
-def _lot(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
-    if (
-        not plan.needs_lot
-        or sending.has(event, plan.lot_field)
-        or not sending.has(event, plan.item_field)
-    ):
-        return None
-    item = looking.item_of(known, event.plant, scanning.span_at(event, plan.item_field))
-    if item is None or not item.lot_control:
-        return None
-    return "unknown_master", f"data.lot is missing: item {shown(item.item)} is under lot control"
+        if "item" not in require:
+            return None
+        return _unknown("data.item", spans.text_of(span), "no such item is known")
+    if "uom" in require and sending.has(event, plan.uom_field):
+        uom = spans.text_of(scanning.span_at(event, plan.uom_field))
+        if uom != item.base_uom and (item.conversions is None or uom not in item.conversions):
+            told = (
+                f"item {shown(item.item)} is kept in {shown(item.base_uom)}, and has no such unit"
+            )
+            return _unknown("data.uom", uom, told)
+    lacks_lot = plan.needs_lot and not sending.has(event, plan.lot_field)
+    if "lot" in require and lacks_lot and item.lot_control:
+        told = f"data.lot is missing: item {shown(item.item)} is under lot control"
+        return "unknown_master", told
+    return None
 
 
 def _work_unit(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
@@ -113,18 +86,14 @@ def _reason(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
 
 
 def _order(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
+    """Look at the order that an event has: whether it is known, and isn't closed (check 17)."""
     if not sending.has(event, plan.order_field):
         return None
-    order = scanning.span_at(event, plan.order_field)
-    if looking.order_of(known, event.plant, order) is not None:
-        return None
-    return _unknown("data.order", spans.text_of(order), "no such order is known")
-
-
-def _closed(known: Known, plan: Plan, event: scanning.Event) -> Refusal | None:
     span = scanning.span_at(event, plan.order_field)
     order = looking.order_of(known, event.plant, span)
-    if order is None or order.status not in ("closed", "cancelled"):
+    if order is None:
+        return _unknown("data.order", spans.text_of(span), "no such order is known")
+    if order.status not in ("closed", "cancelled"):
         return None
     if order.closed_at is not None and event.time < order.closed_at:
         return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from streams.contract.topics import MACHINE_EVENTS
-from tables.line import episodes, memory, states
+from tables.line import episodes, memory, old_rules, states
 from tables.line.closing import due_of
 from tables.line.downtime import accept_rows, take_over_standstill
 from tables.line.ledger import counts
@@ -57,7 +57,7 @@ def loading(partition: Partition) -> Iterator[None]:
     before = msgspec.convert(head.shape, Shape)
     partition.earlier, partition.retention_before = rows_before(before), before.retention
     partition.offset = head.offset
-    partition.ticks, partition.floors = head.ticks, [*head.floors]
+    partition.ticks, partition.floors, partition.begun = head.ticks, [*head.floors], head.begun
     if format_ == PAGED:  # its floors are watermarks
         idle = partition.rules.idle_grace
         partition.floors = [(number, floor + idle) for number, floor in head.floors]
@@ -201,6 +201,7 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         shape=partition.shape,
         ticks=partition.ticks,
         floors=partition.floors,
+        begun=partition.begun,
     )
     made[HEAD] = head_bytes(head)
     return made
@@ -244,6 +245,8 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
     oldest = line.watermark - rules.retention
     memory.forget_all(line, oldest, rules)
     states.forget(line, oldest, rules)
+    if old_rules.may_forget(line):
+        old_rules.forget(line, partition.parking.since_of(line.key))
     gone: list[Change] = []
     if line.oldest_bucket + rules.bucket <= oldest:
         line_oldest = FOREVER

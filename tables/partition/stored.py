@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, islice
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from tables.line.periods import Boundary, timings_of
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.timeline import Block, Timeline, Timelines
-from tables.line.windows import RowKey
+from tables.line.windows import LONG_AGO, RowKey
 from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
@@ -79,6 +79,8 @@ def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
         singles_told(line, rules),
         [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
     ]
+    if line.freed_at != LONG_AGO:
+        told += [line.freed_from, line.freed_at]
     return _encode(told)
 
 
@@ -101,6 +103,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
             put_singles(line, rules, short, counts)
         for uom, told in more[7] if len(more) > 7 else ():
             line.units[uom] = _read_unit(told, rules)
+        if len(more) > 8:
+            line.freed_from, line.freed_at = more[8:10]
         if boundaries:
             set_boundaries(line, [Boundary(*each) for each in boundaries])
     else:
@@ -122,6 +126,8 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
 
 def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
     """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
+    if not line.parked:
+        return []
     return [
         [kind.short, slot, str(amount)]
         for kind in rules.kinds
@@ -141,11 +147,11 @@ def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> 
 def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
     """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
     told: list[list[str | int]] = []
+    every = [*line.singles]
     for kind in rules.kinds:
-        if kind.erp:
-            counts = [line.singles[SIDES * kind.index + side] for side in range(SIDES)]
-            if any(counts):
-                told.append([kind.short, *counts])
+        counts = every[SIDES * kind.index : SIDES * (kind.index + 1)] if kind.erp else ()
+        if any(counts):
+            told.append([kind.short, *counts])
     return told
 
 
@@ -273,10 +279,8 @@ def point_changes(line: Line) -> Iterator[Change]:
         if block is None:
             yield key, None
         else:
-            times = [0, *block.times]
             told = [] if block.told is None else [bytes(block.told)]
-            distances = [b - a for a, b in pairwise(times)]
-            yield key, _encode([distances, bytes(block.codes), *told])
+            yield key, _encode([block.distances(), bytes(block.codes), *told])
 
 
 def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:

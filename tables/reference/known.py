@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from struct import Struct as Place
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +16,10 @@ OPEN: Final = frozenset({"released", "held"})
 
 
 _NOTES: Final = (f"{SEEN}|".encode(), f"{PROGRESS}|".encode())
+
+_PLACE: Final = Place(">q")
+UNPLACED: Final = -1
+"""The offset of a record that was learnt before it was written."""
 
 
 class _Record(Struct):
@@ -36,23 +41,23 @@ class Known:
 
     def __init__(self) -> None:
         self._data: dict[bytes, bytes] = {}
-        """`data` in JSON by key, of what isn't deleted."""
+        """Offset and `data` in JSON by key, of what isn't deleted: bytes, as there may be many."""
         self._needed: Counter[bytes] = Counter()
         """How many records need another one: work units their line, open orders their item."""
 
     def __len__(self) -> int:
         return len(self._data)
 
-    def learn(self, key: bytes, value: bytes | None) -> None:
+    def learn(self, key: bytes, value: bytes | None, offset: int = UNPLACED) -> None:
         """Take up a record of `reference.v1`; None is a tombstone."""
         if key.startswith(_NOTES):
             return
         before = self._data.pop(key, None)
         if before is not None:
-            self._count(key, before, -1)
+            self._count(key, before[_PLACE.size :], -1)
         data = None if value is None else bytes(_record(value).data)
         if data is not None and not _is_deleted(data):
-            self._data[key] = data
+            self._data[key] = _PLACE.pack(offset) + data
             self._count(key, data, 1)
 
     def _count(self, key: bytes, data: bytes, by: int) -> None:
@@ -64,8 +69,18 @@ class Known:
     def at(self, key: bytes) -> dict[str, Any] | None:
         """Return the `data` under a key, None where nothing is known."""
         data = self._data.get(key)
-        found: dict[str, Any] | None = None if data is None else msgspec.json.decode(data)
+        if data is None:
+            return None
+        found: dict[str, Any] = msgspec.json.decode(memoryview(data)[_PLACE.size :])
         return found
+
+    def offset(self, key: bytes) -> int | None:
+        """Return where a record lies in `reference.v1`, None where nothing is known.
+
+        `UNPLACED` is the offset of what was learnt without one.
+        """
+        data = self._data.get(key)
+        return None if data is None else int(_PLACE.unpack_from(data)[0])
 
     def of(self, kind: str, plant: str, *parts: str) -> dict[str, Any] | None:
         """Return the `data` of a record."""

@@ -8,15 +8,15 @@ import msgspec
 import pytest
 
 from agents.audit.expected_outputs import ExpectedOutputs
-from agents.audit.findings import Differences
+from agents.audit.findings import Differences, Place
 from agents.audit.reprocess import Head, OtherRulesError, ReprocessedPartition, read_head
-from runs import consumed, cut, event, new_task, placed, stepped
+from runs import confirmed, consumed, cut, event, new_task, placed, stepped
 from streams.contract.policy import default_policy
 from streams.contract.topics import MES_EVENTS
-from streams.log.record import Record
+from streams.log.record import Outgoing, Record
 from tables.line.rules import Rules, Timing, rules_for
 from tables.partition.head import FORMATS, FormatError
-from tables.partition.partition import Partition
+from tables.partition.partition import Bounds, Partition
 from tables.store.store import HEAD, MemoryStore
 
 M = (MES_EVENTS, 0)
@@ -202,6 +202,37 @@ def test_a_state_of_another_format_isnt_judged() -> None:
     later = FORMATS[-1] + 1
     with pytest.raises(FormatError, match=f"format {later}"):
         read_head(msgspec.msgpack.encode([later, *stored[1:]]), M, rules())
+
+
+def test_what_is_still_to_leave_of_a_release_isnt_due() -> None:
+    log = [
+        event("quality.hold_placed.v1", 0, hold="H", scope="lot", value="A", reason="crack"),
+        *(confirmed(n, id=f"e{n}", lot="A") for n in range(20)),
+        event("quality.hold_released.v1", 30, hold="H", disposition="use"),
+    ]
+    records, store = placed(log)[M], MemoryStore()
+    task = new_task(M, store=store, bounds=Bounds(output_bytes=1 << 20, rows=3, lines=10))
+    left: list[Outgoing] = []
+    while task.offset < records[-1].offset:
+        left += stepped(task, records)
+    assert task.unfinished
+    for lost in (False, True):
+        if lost:
+            left.pop()
+        (head,) = store.get_many([HEAD])
+        assert head is not None
+        differences = Differences()
+        expected = ExpectedOutputs(BytesIO(), differences, {})
+        reprocessed = ReprocessedPartition(
+            M, rules(), MemoryStore(), read_head(head, M, rules()), 0, len(log), expected, store
+        )
+        reprocessed.take(records)
+        reprocessed.finish()
+        assert reprocessed.compare(differences)
+        for offset, each in enumerate(left):
+            expected.find(Place(each.topic, 0, offset, each.key), each.value)
+        expected.finish()
+        assert bool(differences.counts) == lost
 
 
 def test_what_the_changelog_holds_is_looked_at_where_the_head_is() -> None:

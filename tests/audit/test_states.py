@@ -1,5 +1,7 @@
 """A stored state held against its records: the right one passes, whatever is forged is named."""
 
+import json
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -8,12 +10,24 @@ from hypothesis import strategies as st
 
 from agents.audit.states import StateMismatch, state_mismatches
 from logs import random_log
-from runs import At, consumed, cut, ended, new_task, placed, run, started, stepped
+from runs import (
+    At,
+    confirmed,
+    consumed,
+    cut,
+    ended,
+    event,
+    new_task,
+    placed,
+    run,
+    started,
+    stepped,
+)
 from streams.contract.topics import MES_EVENTS
 from streams.log.record import Record
 from tables.line.ledger import REVERSED, entry_bytes, entry_time
 from tables.line.rules import Timing, rules_for
-from tables.partition.partition import Partition
+from tables.partition.partition import Bounds, Partition
 from tables.store.store import HEAD, MemoryStore, Store
 
 M = (MES_EVENTS, 0)
@@ -139,6 +153,54 @@ def test_a_ledger_entry_that_was_reversed_by_nobody_is_named(
     stored.write([(key, entry_bytes(entry_time(entry), entry[8:24], REVERSED))])
     (first,) = differing(stored, right)
     assert str(first.found).removesuffix(", reversed") == first.expected
+
+
+def test_what_leaves_singly_and_what_is_of_a_unit_is_compared() -> None:
+    log = [
+        consumed(0, "1.5", uom="kg"), consumed(1, "2", uom="pc", id="b"),
+        confirmed(2, final=True), consumed(3, "1", id="s", serial="S1"), consumed(700, id="c"),
+    ]  # fmt: skip
+    records = placed(log)[M]
+    found, right = new_task(M, store=MemoryStore()), reprocess(M, records, Random(1), None)
+    stepped(found, records)
+    assert differing(found.store, right) == []
+    line = found.lines[b"DE01/L1"]
+    line.singles[0] += 1
+    line.units["pc"].accepted[0] += 10**9
+    line.units["kg"].accepted[0] -= 10**9
+    found.unsealed[line.key] = line
+    found.store.write(found.sealed().items())
+    told = {each.member: (each.expected, each.found) for each in differing(found.store, right)}
+    assert len(told) == 3
+    assert all(one.startswith(("accepted ", "erp.")) for one in told)
+    assert sum(one.endswith((" in pc", " in kg")) for one in told) == 2
+
+
+def test_what_an_earlier_format_didnt_count_isnt_compared() -> None:
+    told = json.loads((Path(__file__).parents[1] / "partition/states/mes-3.json").read_bytes())
+    stored = MemoryStore()
+    stored.write([(bytes.fromhex(k), bytes.fromhex(v)) for k, v in told["state"].items()])
+    task = new_task(M, store=stored)
+    stepped(task, ())
+    assert task.begun == 3
+    again = new_task(M, store=stored)
+    assert again.begun == 3
+    assert new_task(M).begun == 4
+
+
+def test_a_state_written_during_a_release_goes_on_with_it() -> None:
+    hold = {"hold": "H", "scope": "lot", "value": "A", "reason": "crack"}
+    log = [
+        event("quality.hold_placed.v1", 0, **hold),
+        *(confirmed(n, id=f"e{n}", lot="A") for n in range(20)),
+        event("quality.hold_released.v1", 30, hold="H", disposition="use"),
+    ]
+    records, store = placed(log)[M], MemoryStore()
+    task = new_task(M, store=store, bounds=Bounds(output_bytes=1 << 20, rows=3, lines=10))
+    while task.offset < records[-1].offset:
+        task.commit(task.step(records))
+    assert task.unfinished
+    assert differing(store, reprocess(M, records, Random(1), None)) == []
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,20 @@ from logs import random_log
 from replays import read_lines, replayed
 from runs import event, run, value_of
 from streams.codec.decode import decode
+from streams.codec.master import read_master
 from streams.contract.asyncapi import document
 from streams.contract.events import TICK_TYPE, TYPES
 from streams.contract.policy import read_policy
+from streams.contract.reference import KINDS, Reference
 from streams.contract.rejection import Rejection
-from streams.contract.topics import CATALOGUE, ERP_TRANSACTIONS, EXCEPTIONS, OUTPUTS, REFERENCE
+from streams.contract.topics import (
+    CATALOGUE,
+    ERP_TRANSACTIONS,
+    EXCEPTIONS,
+    MES_EVENTS,
+    OUTPUTS,
+    REFERENCE,
+)
 from streams.log.headers import STRUCTURED, headers_of
 from streams.log.record import Outgoing
 
@@ -416,6 +425,37 @@ def test_a_tick_is_told_as_lineside_writes_it() -> None:
     for name in ENVELOPE:
         if name != "type":
             assert not validator(TICK_TYPE).is_valid(without(tick, name))
+
+
+# Examples.
+
+SAMPLES_OF_ALL = {
+    name: message["examples"][0]["payload"]
+    for name, message in document("1")["components"]["messages"].items()
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES_OF_ALL)
+def test_each_message_has_an_example_that_is_as_told(name: str) -> None:
+    validator(name).validate(SAMPLES_OF_ALL[name])
+    assert SAMPLES_OF_ALL[name]["data"] or name == TICK_TYPE
+
+
+@pytest.mark.parametrize("name", SAMPLES_OF_ALL)
+def test_an_example_that_comes_in_is_taken(name: str) -> None:
+    value = json.dumps(SAMPLES_OF_ALL[name]).encode()
+    if name in TYPES or name == TICK_TYPE:
+        assert not isinstance(decode(value, (), None), Rejection)
+    elif name.removeprefix("reference.").removesuffix(".v1") in KINDS:
+        assert isinstance(decode(value, (), MES_EVENTS), Reference)
+    elif name.startswith("master."):
+        assert not isinstance(read_master(value, ()), Rejection)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_example_shows_each_member_of_an_event(name: str) -> None:
+    required, optional = contract_members()[name]
+    assert SAMPLES_OF_ALL[name]["data"].keys() == {*required, *optional}
 
 
 # Headers.

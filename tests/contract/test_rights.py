@@ -12,6 +12,7 @@ from streams.contract.rights import ROLES, Right, Role, commands, rights_of
 from streams.contract.topics import (
     CLOCK,
     ERP_MASTER,
+    EXCEPTIONS,
     INPUTS,
     OUTPUTS,
     REFERENCE,
@@ -31,9 +32,9 @@ def allowed(role: Role, operation: str, kind: str = "topic") -> set[str]:
     }
 
 
-def test_a_worker_reads_inputs_and_its_states_and_nothing_that_leaves() -> None:
+def test_a_worker_reads_inputs_its_states_and_exceptions_and_nothing_else_that_leaves() -> None:
     own = {changelog(GROUP, topic) for topic in INPUTS} | {CLOCK, REFERENCE}
-    assert allowed("worker", "Read") == {*INPUTS, ERP_MASTER, *own}
+    assert allowed("worker", "Read") == {*INPUTS, ERP_MASTER, EXCEPTIONS, *own}
     assert allowed("worker", "Write") == {*INPUTS, *OUTPUTS, *own}
     assert allowed("worker", "DescribeConfigs") == {topic.name for topic in topics_of(GROUP)}
     assert allowed("worker", "Create") == set()
@@ -44,7 +45,7 @@ def test_a_workers_group_and_ids_are_those_of_its_job() -> None:
     ids = allowed("worker", "Write", "transactionalId")
     assert ids == {
         "lineside-mes.events.v1-", "lineside-machine.events.v1-", "lineside-clock",
-        "lineside-reference",
+        "lineside-reference", "lineside-resent",
     }  # fmt: skip
     other = allowed("worker", "Write", "topic") & {
         changelog("lineside-2", topic) for topic in INPUTS

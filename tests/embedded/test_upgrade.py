@@ -8,7 +8,7 @@ import pytest
 
 from departed import sorted_exceptions, without_repeats
 from first_version import unpack
-from streams.contract.topics import INPUTS
+from streams.contract.topics import INPUTS, OUTPUTS
 from streams.embedded.log import EmbeddedLog
 from tables.partition.head import FORMATS, format_of
 from tables.store.rocksdb import RocksStore
@@ -19,8 +19,8 @@ from workers import EVENTS, Case, WorkerProcess, records_of, records_of_log
 PARTITIONS = 4
 TPS = [(topic, number) for topic in INPUTS for number in range(PARTITIONS)]
 
-MIDWAY = EVENTS // 5
-"""Records that a worker takes before it is killed."""
+MORE_BYTES = 100_000
+"""Of outputs: so many leave before a worker is killed."""
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +50,39 @@ def inputs_of(data: Path) -> Inputs:
     return found
 
 
-def killed_midway(data: Path, case: Case, records: int, code: Path | None = None) -> None:
-    """Let a worker take up the directory, and kill it when it has taken so many records."""
+def size_of_outputs(data: Path) -> int:
+    """Return how many bytes have left."""
+    paths = (path for topic in OUTPUTS for path in (data / "log" / topic).glob("*/*.log"))
+    return sum(path.stat().st_size for path in paths)
+
+
+def killed_midway(data: Path, case: Case, code: Path | None = None) -> int:
+    """Let a worker take up the directory, and kill it as soon as more has left.
+
+    Return how many bytes have left by then.
+    """
     worker = WorkerProcess(data, *case.arguments, code=code)
-    seen = worker.wait_for_records(records)
+    assert worker.wait_for_outputs(size_of_outputs(data) + MORE_BYTES)
     assert worker.kill() == -signal.SIGKILL
-    assert 0 < seen < EVENTS, "the kill came too late to show anything"
+    return size_of_outputs(data)
 
 
 def test_a_directory_goes_on_exactly_and_its_copy_is_the_way_back(
     case: Case, first: Path, tmp_path: Path
 ) -> None:
     data, copy = tmp_path / "data", tmp_path / "copy"
-    killed_midway(data, case, MIDWAY, first)
+    killed_midway(data, case, first)
     worker = WorkerProcess(data, *case.arguments, code=first)
-    assert 0 < worker.wait_for_records(2 * MIDWAY) < EVENTS
+    assert 0 < worker.wait_for_records(EVENTS // 4) < EVENTS
     assert worker.end(signal.SIGTERM) == 0  # in order: the state has all that has left
     assert formats(data) == {FORMATS[0]}
     shutil.copytree(data, copy)
 
-    killed_midway(data, case, 3 * MIDWAY)
+    midway = killed_midway(data, case)
     assert FORMATS[-1] in formats(data)  # a partition that gets nothing more keeps its own
     code, said = WorkerProcess(data, *case.arguments).wait()
     assert code == 0, said
+    assert size_of_outputs(data) > midway, "the kill came too late to show anything"
     inputs = inputs_of(data)
     states = [Handover(tp, state_of(copy, *tp), state_of(data, *tp)) for tp in TPS]
     found, _ = without_repeats(records_of_log(data))

@@ -279,6 +279,17 @@ def test_topics_outlive_the_release() -> None:
         assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+def test_names_of_topics_are_those_that_kubernetes_takes_whatever_kafka_calls_them() -> None:
+    grouped = merged(ON_STRIMZI, {"kafka": {"group": "Floor_1"}})
+    made = {n: each for (kind, n), each in objects(grouped).items() if kind == "KafkaTopic"}
+    assert "floor-1-mes.events.v1-changelog" in made
+    assert made["summary.machine-state.v1"]["spec"]["topicName"] == "summary.machine_state.v1"
+    for name in made:
+        assert re.fullmatch(
+            r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", name
+        )
+
+
 def test_alerts_and_dashboards_are_the_files_as_they_are() -> None:
     made = objects(EVERYTHING)
     text = (CHART / "alerts" / "lineside.rules.yaml").read_text("utf-8")

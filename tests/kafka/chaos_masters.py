@@ -105,12 +105,12 @@ class Steward:
 
     def tell(self, said: Iterable[Said]) -> None:
         """Tell more, beside what the thread tells, while a broker is there."""
-        run_apart(self._write([self._record(*each) for each in said]))
+        run_apart(self._write([self.record(*each) for each in said]))
 
     def _tell(self) -> None:
         try:
-            for said in itertools.chain([[*self._first()]], self._changes()):
-                values = [self._record(*each) for each in said]
+            for said in itertools.chain([[*self.first()]], self.changes()):
+                values = [self.record(*each) for each in said]
                 while not self._ending.is_set():
                     with contextlib.suppress(KafkaError, BrokerError, OSError, TimeoutError):
                         run_apart(self._write(values))
@@ -126,7 +126,8 @@ class Steward:
         async with asyncio.timeout(WRITE_SECONDS_MAX):
             await write(self._cluster, {(ERP_MASTER, 0): records})
 
-    def _record(self, kind: str, plant: str, data: dict[str, Any]) -> bytes:
+    def record(self, kind: str, plant: str, data: dict[str, Any]) -> bytes:
+        """Return what is told as a record of `erp.master.v1`."""
         event = {
             "specversion": "1.0", "type": f"reference.{kind}.v1", "source": "/erp",
             "id": f"m-{next(self._numbers)}", "plant": plant, "data": data,
@@ -134,7 +135,8 @@ class Steward:
         value = json.dumps(event, ensure_ascii=False).encode()
         return value[: len(value) // 2] if kind == HALF else value
 
-    def _first(self) -> Iterator[Said]:
+    def first(self) -> Iterator[Said]:
+        """Yield all that there is."""
         yield from master_data(plan_of(self._seed), ORDERS)
         for plant in FLYING:
             yield from (self._rules(plant, leg) for leg in range(len(WEST)))
@@ -144,7 +146,7 @@ class Steward:
 
     def _rules(self, plant: str, leg: int) -> Said:
         """Return the rules that bring a plant into a zone, at midnight of the one before."""
-        at = MIDNIGHT - timedelta(minutes=WEST[leg - 1][1]) if leg else MIDNIGHT - timedelta(days=2)
+        at = midnights()[leg - 1] if leg else MIDNIGHT - timedelta(days=2)
         data = {
             "valid_from": _text(at + self._days),
             "time_zone": WEST[leg][0],
@@ -152,7 +154,8 @@ class Steward:
         }
         return "rules", plant, data
 
-    def _changes(self) -> Iterator[list[Said]]:
+    def changes(self) -> Iterator[list[Said]]:
+        """Yield what is told together, without end: a change, and what takes earlier ones back."""
         changes = (
             self._other_rules, self._held_order, self._timing, self._bad, self._hold,
             self._other_item, self._required, self._center,
@@ -221,6 +224,11 @@ class Steward:
 
 HALF: Final = "half"
 """A record that its sender has written half of."""
+
+
+def midnights() -> list[datetime]:
+    """Return when a plant that flies west has a midnight, in the factory's log."""
+    return [MIDNIGHT - timedelta(minutes=ahead) for _, ahead in WEST]
 
 
 def _text(at: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 from aiokafka import TopicPartition
@@ -41,13 +42,21 @@ def quiet_tick_seconds() -> float:
 
 
 def settle(chaos: Chaos) -> None:
-    """Wait until all that came in is processed, and what is known of it is copied and processed."""
+    """Wait until all that came in is processed, and what is known of it is copied and processed.
+
+    It is what came until now: more may come meanwhile.
+    """
     chaos.wait_until_processed()
-    deadline = time.monotonic() + COPY_SECONDS_MAX
-    time.sleep(LOOK_SECONDS)
-    while missing := missing_copies(chaos):
-        seconds = f"not within {COPY_SECONDS_MAX:.0f} s"
-        assert time.monotonic() < deadline, f"{seconds}: {len(missing)} copies, {missing[0]}"
+    job, deadline = chaos.job, time.monotonic() + COPY_SECONDS_MAX
+    end = _end_of_masters(job)
+    while (read := _read_of_masters(job)) < end:
+        chaos.check()
+        assert time.monotonic() < deadline, f"{ERP_MASTER} is read up to {read}, not to {end}"
+        time.sleep(LOOK_SECONDS)
+    last = _last_records(job)
+    while missing := _missing_copies(job, last):
+        chaos.check()
+        assert time.monotonic() < deadline, f"{len(missing)} copies are missing: {missing[0]}"
         time.sleep(LOOK_SECONDS)
     chaos.wait_until_processed()
 
@@ -66,14 +75,43 @@ def parked(chaos: Chaos) -> int:
     return count
 
 
-def missing_copies(chaos: Chaos) -> list[str]:
-    """Return what isn't yet in a partition that needs it: the last record of each key."""
-    chaos.check()
-    job = chaos.job
-    if not kept_up(job):
-        return [f"{ERP_MASTER} isn't read to its end"]
-    last, copies, homes = run_apart(_copied(job))
+def _end_of_masters(job: KafkaJob) -> int:
+    tp = TopicPartition(ERP_MASTER, 0)
+    return run_apart(all_bounds(job.cluster, [tp]))[tp][1]
+
+
+def _read_of_masters(job: KafkaJob) -> int:
+    """Return up to which offset `erp.master.v1` has been read, as `reference.v1` says."""
+
+    async def look() -> int:
+        read = 0
+        async for _, records in stream(job.cluster, {REFERENCE: 1}):
+            read = max(read, *(progress_of(each.key, each.value) or 0 for each in records))
+        return read
+
+    return run_apart(look())
+
+
+def _last_records(job: KafkaJob) -> dict[bytes, int]:
+    """Return the last offset of each key of `reference.v1` that is to be copied."""
+
+    async def look() -> dict[bytes, int]:
+        last: dict[bytes, int] = {}
+        async for _, records in stream(job.cluster, {REFERENCE: 1}):
+            last |= {each.key: each.offset for each in records if read_key(each.key)[0] in COPIED}
+        return last
+
+    return run_apart(look())
+
+
+def _missing_copies(job: KafkaJob, last: Mapping[bytes, int]) -> list[str]:
+    """Return what isn't yet in a partition that needs it."""
+    copies, homes = run_apart(_copied(job, last))
     missing: list[str] = []
+    for key in last:
+        kind, plant, parts = read_key(key)
+        if kind == "line":
+            homes[plant].add(partition_of(f"{plant}/{parts[0]}".encode(), job.partitions))
     for key, offset in last.items():
         plant = read_key(key)[1]
         missing += [
@@ -84,45 +122,34 @@ def missing_copies(chaos: Chaos) -> list[str]:
     return missing
 
 
-def kept_up(job: KafkaJob) -> bool:
-    """Return whether the keeper has read all of `erp.master.v1`."""
-    tp = TopicPartition(ERP_MASTER, 0)
+def copies_in(job: KafkaJob) -> int:
+    """Return how many copies the input has, repeated ones too."""
 
-    async def look() -> bool:
-        end = (await all_bounds(job.cluster, [tp]))[tp][1]
-        read = 0
-        async for _, records in stream(job.cluster, {REFERENCE: 1}):
-            for record in records:
-                read = max(read, progress_of(record.key, record.value) or 0)
-        return read >= end
+    async def look() -> int:
+        count = 0
+        async for _, records in stream(job.cluster, {MES_EVENTS: job.partitions}):
+            count += sum(b"|" in (each.key or b"") for each in records)
+        return count
 
     return run_apart(look())
 
 
 async def _copied(
-    job: KafkaJob,
-) -> tuple[dict[bytes, int], dict[int, dict[bytes, int]], dict[str, set[int]]]:
-    """Return the last offset of each key, its highest `seq` by partition, and plants' partitions."""
-    last: dict[bytes, int] = {}
-    homes: defaultdict[str, set[int]] = defaultdict(set)
-    async for _, records in stream(job.cluster, {REFERENCE: 1}):
-        for record in records:
-            kind, plant, parts = read_key(record.key)
-            if kind in COPIED:
-                last[record.key] = record.offset
-            if kind == "line":
-                homes[plant].add(partition_of(f"{plant}/{parts[0]}".encode(), job.partitions))
+    job: KafkaJob, last: Mapping[bytes, int]
+) -> tuple[dict[int, dict[bytes, int]], dict[str, set[int]]]:
+    """Return the highest `seq` of each key, by partition, and the partitions of each plant."""
     copies: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
+    homes: defaultdict[str, set[int]] = defaultdict(set)
     async for tp, records in stream(job.cluster, {MES_EVENTS: job.partitions}):
         own = copies[tp.partition]
         for record in records:
             key = record.key or b""
-            if b"|" in key and key in last:
+            if key in last:
                 seq = int(record.value.rpartition(b'"seq":')[2].rstrip(b"}"))
                 own[key] = max(own.get(key, -1), seq)
             elif key.count(b"/") == 1:
                 homes[key.partition(b"/")[0].decode("utf-8", "replace")].add(tp.partition)
-    return last, copies, homes
+    return copies, homes
 
 
 def add_kept(job: KafkaJob, found: Outcome) -> int:

@@ -19,7 +19,7 @@ from chaos_job import Chaos
 from chaos_log import write_chaos_log
 from chaos_masters import Steward
 from chaos_outcome import expected_outcome, outcome_of_topics
-from chaos_reference import parked, quiet_tick_seconds, settle
+from chaos_reference import copies_in, parked, quiet_tick_seconds, settle
 from feeding import Feeder
 from heads import Heads
 from kafka_cluster import KafkaCluster
@@ -56,8 +56,8 @@ class Result:
     repeated: int = 0
     parked: int = 0
     """Events that a hold keeps from the ERP at the end."""
-    ticks: int = 0
-    """Copies of master data, and ticks."""
+    copies: int = 0
+    """Of master data in the input: each is a record like a tick."""
     once: bool = False
     """Nothing may be repeated."""
     resumed: list[float] = field(default_factory=list)
@@ -189,7 +189,7 @@ class Suite:
         assert result.parked == report["parked"], (
             f"the states have parked {result.parked}, a replay {report['parked']}"
         )
-        result.ticks = wanted["tick"]
+        result.copies = copies_in(job)
 
 
 def _moved(days: timedelta, found: re.Match[bytes]) -> bytes:

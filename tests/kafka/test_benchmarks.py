@@ -38,6 +38,13 @@ def test_the_stages_of_a_replay_are_those_of_the_plain_code() -> None:
     assert "all stages" in run("bench_stages.py", "--events", "3000")
 
 
+def test_what_master_data_costs_is_measured_on_events_that_it_lets_pass() -> None:
+    few = "--events", "3000", "--items", "600", "--orders", "100", "--rounds", "1"
+    printed = run("bench_known.py", *few)
+    assert "963 reference records" in printed
+    assert "everything required" in printed
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outcome import Difference, Outcome, difference
-from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, SUMMARY_SCRAP
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, REFERENCE, SUMMARY_SCRAP
 
 Record = tuple[str, bytes]
 
@@ -54,6 +54,20 @@ def test_lines_may_be_interleaved_in_any_way() -> None:
 def test_exceptions_of_a_line_may_come_in_any_order() -> None:
     turned = [*RIGHT[:-5], *reversed(RIGHT[-5:])]
     assert difference(outcome(RIGHT), outcome(turned)).none
+
+
+def test_what_is_known_of_a_plant_may_come_in_any_order_and_adds_nothing_up() -> None:
+    told = [record(number, REFERENCE, line="*") for number in range(5)]
+    assert outcome(told).totals == {}
+    assert difference(outcome(told), outcome(told[::-1])).none
+    assert difference(outcome(told), outcome(told[1:])).lost == 1
+
+
+def test_kilograms_that_are_missing_arent_made_up_for_by_pieces() -> None:
+    one = outcome([record(0, uom="kg"), record(1, uom="pcs", quantity="2")])
+    other = outcome([record(0, uom="kg", quantity="2"), record(1, uom="pcs")])
+    assert difference(one, other).totals_error == "3.8"
+    assert difference(one, other).altered == 2
 
 
 def test_repeats_are_counted_and_add_nothing() -> None:

@@ -378,6 +378,13 @@ def test_timings_that_cannot_work_are_told_by_name() -> None:
         problem = Timing(**{name: 0}).problem()
         assert problem is not None
         assert problem.startswith(f"{name} is 0")
+    for seconds in (7, 420, 1_800):
+        problem = Timing(posting_window_seconds=seconds).problem()
+        assert problem == (
+            f"posting_window_seconds is {seconds}: it must divide 900, so that a window ends at "
+            "every local midnight"
+        )
+    assert Timing(posting_window_seconds=900).problem() is None
     problem = Timing(machine_retention_seconds=329).problem()
     assert problem is not None
     assert "machine_retention_seconds is 329" in problem

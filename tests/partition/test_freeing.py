@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -146,6 +146,7 @@ def test_without_bounds_all_goes_on_at_once() -> None:
 def test_any_number_of_them_is_read_by_and_by(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three groups in turn, one of which has lost an event, each read in pieces."""
     monkeypatch.setattr(released, "NUMBERS_READ", 1)
+    monkeypatch.setattr(released, "GROUP_READ", 1)
     bench = Bench()
     values = [*parked(), *(confirmed(50, id=f"late {n}", lot="lot 1") for n in range(60))]
     bench.send(hold(0), *values)
@@ -178,6 +179,26 @@ class Ends:
     def fail(self, error: BaseException) -> None:
         self.failed = error
 
+    async def worked(self, batch: Batch, count: int) -> list[Outgoing]:
+        """Let a task work until so many confirmations have left; return what has."""
+        rules = rules_for(MES_EVENTS)
+        task = PartitionTask(
+            MES_EVENTS, 0, rules, self.open, self.seek, lambda outputs: None, self.fail
+        )
+        async with asyncio.timeout(20):
+            await self.until(lambda: task.hungry)
+            if self.position == 0:
+                await task.take(batch)
+            await self.until(lambda: len(confirmations(self.left)) >= count)
+        await task.close()
+        assert self.failed is None
+        return self.left
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        while not true():
+            assert self.failed is None, repr(self.failed)
+            await asyncio.sleep(0)
+
     async def send(self, records: Sequence[Outgoing]) -> None:
         self.left += records
 
@@ -202,20 +223,7 @@ async def test_a_task_goes_on_by_itself_and_writes_what_it_did(
     batch = Batch(MES_EVENTS, 0, 0, records(values))
     for half in (PARKED // 2, PARKED):
         ends = Ends(store)
-        task = PartitionTask(
-            MES_EVENTS, 0, rules_for(MES_EVENTS), ends.open, ends.seek, lambda outputs: None,
-            ends.fail,
-        )  # fmt: skip
-        async with asyncio.timeout(20):
-            while ends.position is None:
-                await asyncio.sleep(0)
-            if ends.position == 0:
-                await task.take(batch)
-            while len(confirmations(left + ends.left)) < half and ends.failed is None:
-                await asyncio.sleep(0)
-        await task.close()
-        assert ends.failed is None
-        left += ends.left
+        left += await ends.worked(batch, half - len(confirmations(left)))
     assert confirmations(left) == [f"L1 {number}" for number in range(PARKED)]
     assert ends.writes > 1
     assert not opened(store).unfinished

@@ -61,8 +61,11 @@ def test_a_head_has_the_latest_format_and_the_version_that_wrote_it(head: Head) 
 def test_a_head_of_every_earlier_format_is_read(head: Head, format_: int) -> None:
     """1 had no version, and the two before 3 had the members one after the other."""
     members = [head.offset, head.counts, head.codes, head.left, head.shape]
-    earlier = {1: [1, *members], 2: [2, "0.1.0", *members], 3: [3, "0.1.0", head]}[format_]
-    assert read_head(msgspec.msgpack.encode(earlier), WHERE) == head
+    third = msgspec.to_builtins(head)
+    del third["begun"]
+    earlier = {1: [1, *members], 2: [2, "0.1.0", *members], 3: [3, "0.1.0", third]}[format_]
+    wanted = msgspec.structs.replace(head, begun=format_)
+    assert read_head(msgspec.msgpack.encode(earlier), WHERE) == wanted
 
 
 @given(logs(), timings, rngs)
