@@ -150,6 +150,9 @@ def test_metrics_say_what_the_page_says(fed: WorkerProcess, scrape: Scrape) -> N
     assert scrape.sum("late_events_total") == status["late"]
     left = scrape.by("outputs_total", "type")
     assert left.pop("exception.raised.v1") == counts["exception"]
+    by_topic = scrape.by("outputs_total", "topic", "type")
+    holds = {kind: left.pop(kind) for topic, kind in by_topic if topic == "reference.v1"}
+    assert holds.keys() == {"reference.hold.v1", "reference.hold_release.v1"}
     assert left == {**status["transactions"], **status["summaries"]}
     assert scrape.sum("open_windows") == status["open_windows"]
     lasting = scrape.by("lasting_offset", "topic", "partition")
