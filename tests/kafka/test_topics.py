@@ -21,6 +21,7 @@ from streams.contract.topics import (
     INPUTS,
     MACHINE_EVENTS,
     MES_EVENTS,
+    SINGLE,
     changelog,
     settings_of,
     topics_of,
@@ -92,7 +93,7 @@ async def test_everything_is_made_and_fits(bare: Broker, cluster: Cluster) -> No
     assert f"created  {MES_EVENTS}: 3 partitions, 1 replica" in lines
     counts = await partitions_of(cluster)
     assert {name: counts[name] for name in NAMES} == {
-        name: 1 if name == CLOCK else 3 for name in NAMES
+        name: 1 if name in SINGLE else 3 for name in NAMES
     }
     for topic in topics_of(GROUP):
         ledger = {MES_EVENTS: 7, MACHINE_EVENTS: 4}.get(topic.name, 0) * 86_400

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from streams.address import read_servers
 
-hosts = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True) | st.sampled_from(
-    ["[::1]", "[2001:db8::7]", "127.0.0.1"]
-)
+hosts = st.from_regex(
+    r"[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?){0,2}", fullmatch=True
+) | st.sampled_from(["[::1]", "[2001:db8::7]", "127.0.0.1"])
 servers = st.tuples(hosts, st.integers(1, 65_535))
 
 
