@@ -17,7 +17,8 @@ from agents.serve.liveness import Liveness
 from agents.serve.metrics import Families
 from agents.serve.status import Host
 from streams.contract.checks import CLASSES
-from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS
+from streams.contract.reference import TYPES as REFERENCE_TYPES
+from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, INPUTS, OUTPUTS, REFERENCE
 from streams.contract.transactions import EXCEPTION
 from streams.core import core_of
 from streams.values import instant, quantity
@@ -134,7 +135,9 @@ def _add_tally(families: Families, meter: Meter) -> None:
 
 
 def _topic_of(record: str) -> str:
-    """Return the topic of a record type: summaries go to that of their name."""
+    """Return the topic of a record type: holds are known everywhere, summaries have their own."""
+    if record in REFERENCE_TYPES:
+        return REFERENCE
     return record if record in OUTPUTS else ERP_TRANSACTIONS
 
 

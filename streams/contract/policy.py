@@ -215,6 +215,7 @@ def _members(kind: str) -> tuple[Member, ...]:
 
 def _entry_problems(name: str, entry: Transaction | Summary) -> Iterator[str]:
     windowed = _windowed(entry)
+    rowed = windowed or bool(entry.row)  # a reference.rules.v1 may let it go by window
     yield from _name_problems(name, entry)
     if windowed and not (entry.row and entry.measures):
         yield f"{name} goes by window, so it needs a row and measures"
@@ -226,11 +227,11 @@ def _entry_problems(name: str, entry: Transaction | Summary) -> Iterator[str]:
             yield f"{name}: {kind} is a machine event: none goes to the ERP by itself"
         known = {member.name: member for member in _members(kind)}
         missing = [member for member in entry.row if member not in known]
-        if windowed and missing:
+        if rowed and missing:
             yield f"{name}: {kind} has no member {missing[0]!r} for its row"
         there = [known[member] for member in entry.row if member in known]
         odd = [one.name for one in there if one.kind not in ("text", "flag")]
-        if windowed and odd:
+        if rowed and odd:
             yield f"{name}: {odd[0]!r} of {kind} is no text or flag, so no row member"
         for measure, member in measures.items():
             if measure not in entry.measures:

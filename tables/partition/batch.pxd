@@ -56,7 +56,8 @@ cdef class Batch:
 
     @cython.locals(
         event=scanning.EventAt, plan=Plan, line=Line, at=int64_t, oldest=int64_t,
-        timestamp=int64_t, future_max=int64_t, flags=int, entry=bytes, known=bytes, fingerprint=bytes,
+        timestamp=int64_t, future_max=int64_t, flags=int, entry=bytes, known=bytes,
+        fingerprint=bytes,
     )
     cdef bint _take(self, Py_ssize_t number, bytes key, bytes stored) except -1
 

@@ -16,7 +16,7 @@ from tables.line.line import Line, counted_to
 from tables.line.maintenance import may_become_due
 from tables.line.rules import Rules
 from tables.line.units import take_over_units
-from tables.partition import stored
+from tables.partition import stored, stored_line
 from tables.partition.cold import FOREVER
 from tables.partition.head import (
     PAGED,
@@ -91,7 +91,7 @@ def _loading_first(partition: Partition, shorts: list[str]) -> Iterator[None]:
     for number, (_, value) in enumerate(store.scan(LINE), 1):
         if number % LINES_AT_ONCE == 0:
             yield
-        line = stored.read_first_line(value, rules, shorts, partition.known)
+        line = stored_line.read_first_line(value, rules, shorts, partition.known)
         partition.lines[line.key] = line
     for number, (key, value) in enumerate(store.scan(EPISODE), 1):
         if number % LINES_AT_ONCE == 0:
@@ -109,7 +109,7 @@ def _loading_first(partition: Partition, shorts: list[str]) -> Iterator[None]:
         if number % LINES_AT_ONCE == 0:
             yield
         _recall(line, rules)
-        stored.set_reach(line, line.watermark, partition.retention_before)
+        stored_line.set_reach(line, line.watermark, partition.retention_before)
         accept_rows(line, rules)
         take_over_units(line, rules)
         take_over_standstill(line, rules)
@@ -125,7 +125,7 @@ def recalled(partition: Partition, key: bytes) -> Line | None:
 
 def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
     store, rules = partition.store, partition.rules
-    line = stored.read_line(value, rules, partition.floors, partition.known)
+    line = stored_line.read_line(value, rules, partition.floors, partition.known)
     for place, told in store.scan(EPISODE + key + b"\0"):
         _, name, episode = stored.read_episode(place, told)
         line.episodes[name] = episode
@@ -141,7 +141,7 @@ def _line_of(partition: Partition, key: bytes, value: bytes) -> Line:
             stored.read_points(line, place[len(prefix) :], told, rules)
     _recall(line, rules)
     if line.old_layout:
-        stored.set_reach(line, line.watermark, partition.retention_before)
+        stored_line.set_reach(line, line.watermark, partition.retention_before)
         accept_rows(line, rules)
         take_over_units(line, rules)
     take_over_standstill(line, rules)
@@ -229,7 +229,7 @@ def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Pl
             for carrier, rows in carried.items():
                 for row_key, row in rows.items():
                     line.changed_pages[index, carrier, row.page] = row_key
-    made[LINE + line.key] = stored.line_bytes(line, partition.ticks, partition.rules)
+    made[LINE + line.key] = stored_line.line_bytes(line, partition.ticks, partition.rules)
     stored.put_pages(made, line, places)
     made.update(stored.episode_changes(line, line.changed_episodes))
     made.update(stored.final_changes(line))

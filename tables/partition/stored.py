@@ -1,4 +1,4 @@
-"""The keys and values of a partition's store: lines, episodes, and the rows of windows."""
+"""The keys of a partition's store, and what a line keeps under several of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import astuple
 
-from streams.values.sums import Sums
-from tables.known.known import Known
-from tables.line import closing
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
-from tables.line.line import SIDES, Line, Unit, set_boundaries, sum_of
-from tables.line.packed import rows_bytes, sums_bytes, unit_bytes
-from tables.line.periods import Boundary, timings_of
+from tables.line.line import Line
+from tables.line.packed import rows_bytes
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.timeline import Block, Timeline, Timelines
-from tables.line.windows import LONG_AGO, RowKey
+from tables.line.windows import RowKey
 from tables.store.store import Change, Changes
 
 LINE: Final = b"h"
@@ -44,155 +40,12 @@ PAGE_BYTES: Final = 6
 FIRST_EPISODE: Final = 7
 """Members of an episode before contract v2."""
 
-FIRST_LINE: Final = 10
-"""Members of a line before contract v2, at most."""
-
 Earlier = Mapping[tuple[str, int], tuple[str, ...]]
 """The names of the rows that a record type had before, by its short and their number."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
 _UNTOLD = astuple(Episode(""))
-
-
-def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
-    """Return a line as format 4 has it: sums by the short name of their type.
-
-    `ticks` is how many ticks it has seen; sums that are all zero are left out.
-    """
-    told: list[Any] = [
-        line.plant,
-        line.line,
-        line.watermark,
-        ticks,
-        msgspec.Raw(sums_bytes(rules.kinds, line.accepted, line.emitted)),
-        line.forgotten_open,
-        line.accepted_events,
-        line.late_events,
-        line.state,
-        line.closed_to,
-        line.furthest,
-        rules.retention,
-        line.reach,
-        [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
-        parked_told(line, rules),
-        singles_told(line, rules),
-        [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
-    ]
-    if line.freed_at != LONG_AGO:
-        told += [line.freed_from, line.freed_at]
-    return _encode(told)
-
-
-def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known: Known) -> Line:
-    """Return a line of a format from 3 on, raised by the ticks that it hasn't been written since.
-
-    `floors` are `tables.partition.partition.Partition.floors`.
-    """
-    plant, name, watermark, ticks, sums, forgotten_open, events, late, state, *more = _decode(
-        stored
-    )
-    line = Line(plant, name, watermark, rules)
-    line.known, line.timings = known, timings_of(rules, known, plant)
-    if len(more) > 1:
-        line.closed_to, line.furthest, retention, line.reach, boundaries, parked = more[:6]
-        set_reach(line, watermark, retention)
-        line.forgotten_open = forgotten_open
-        put_parked(line, rules, parked)
-        for short, *counts in more[6] if len(more) > 6 else ():
-            put_singles(line, rules, short, counts)
-        for uom, told in more[7] if len(more) > 7 else ():
-            line.units[uom] = _read_unit(told, rules)
-        if len(more) > 8:
-            line.freed_from, line.freed_at = more[8:10]
-        if boundaries:
-            set_boundaries(line, [Boundary(*each) for each in boundaries])
-    else:
-        line.old_layout, line.furthest = True, watermark - line.timings.grace
-        line.closed_to = more[0] if more else line.closed_to
-    for number, time in floors:
-        if number > ticks:
-            if time - line.timings.idle_grace > watermark:
-                closing.raise_to(line, time - line.timings.idle_grace)
-            break  # those behind it are lower
-    for kind in rules.kinds:
-        if kind.short in sums:
-            accepted, emitted = sums[kind.short]
-            _put_sums(line.accepted, kind, accepted)
-            _put_sums(line.emitted, kind, emitted)
-    line.accepted_events, line.late_events, line.state = events, late, state
-    return line
-
-
-def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
-    """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
-    if not line.parked:
-        return []
-    return [
-        [kind.short, slot, str(amount)]
-        for kind in rules.kinds
-        for slot in range(len(kind.measures))
-        if (amount := line.parked.get(sum_of(kind, slot)))
-    ]
-
-
-def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> None:
-    """Put what is parked to a line."""
-    for short, slot, amount in parked:
-        kind = rules.kinds_by_short.get(short.encode())
-        if kind is not None:
-            line.parked[sum_of(kind, slot)] = int(amount)
-
-
-def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
-    """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
-    told: list[list[str | int]] = []
-    every = [*line.singles]
-    for kind in rules.kinds:
-        counts = every[SIDES * kind.index : SIDES * (kind.index + 1)] if kind.erp else ()
-        if any(counts):
-            told.append([kind.short, *counts])
-    return told
-
-
-def put_singles(line: Line, rules: Rules, short: str, counts: list[int]) -> None:
-    """Put stored counts of what leaves singly to a line's."""
-    kind = rules.kinds_by_short.get(short.encode())
-    if kind is not None and kind.erp:
-        for side, count in enumerate(counts):
-            line.singles[SIDES * kind.index + side] = count
-
-
-def _read_unit(told: Mapping[str, list[list[int | str]]], rules: Rules) -> Unit:
-    unit = Unit(rules.unit_sums)
-    for short, sides in told.items():
-        kind = rules.kinds_by_short.get(short.encode())
-        if kind is not None and kind.uom >= 0:
-            for sums, stored in zip((unit.accepted, unit.emitted, unit.parked), sides, strict=True):
-                for slot, number in enumerate(stored):
-                    sums[kind.first_unit_sum + slot] = int(number)
-    return unit
-
-
-def set_reach(line: Line, watermark: int, retention: int) -> None:
-    """Note how far back the ledger reaches of a line that was written with another retention."""
-    if retention < line.rules.retention:
-        line.reach = max(line.reach, watermark - retention)
-
-
-def read_first_line(stored: bytes, rules: Rules, shorts: list[str], known: Known) -> Line:
-    """Return a line of format 1 or 2: its sums lie in the order of `shorts`, its record types."""
-    plant, name, watermark, accepted, emitted, _, events, late, state = _decode(stored)
-    line = Line(plant, name, watermark, rules)
-    line.known = known
-    for short, one, other in zip(shorts, accepted, emitted, strict=True):
-        kind = rules.kinds_by_short.get(short.encode())
-        if kind is not None:
-            _put_sums(line.accepted, kind, one)
-            _put_sums(line.emitted, kind, other)
-    line.accepted_events, line.late_events, line.state = events, late, state
-    line.old_layout = True
-    return line
 
 
 def episode_changes(line: Line, names: Iterable[str]) -> Iterator[Change]:
@@ -340,12 +193,6 @@ def _with_new(members: list[Any], kind: Kind, earlier: Earlier) -> list[Any]:
 def window_short(key: bytes) -> str:
     """Return the short name of the record type that a stored window is of."""
     return key.split(b"\0", 2)[1].decode()
-
-
-def _put_sums(sums: Sums, kind: Kind, stored: list[int | str]) -> None:
-    """Put the stored sums of a record type to a line's; a measure that is new since keeps zero."""
-    for slot, number in enumerate(stored):
-        sums[sum_of(kind, slot)] = int(number)
 
 
 def _grown(sums: list[int | str], kind: Kind) -> list[int]:

@@ -97,7 +97,20 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "log.ndjson"
     simulate = [LINESIDE, "simulate", "--events", str(EVENTS), "--plants", "2", "--lines", "3"]
     subprocess.run([*simulate, "--out", path], check=True, capture_output=True)
+    with path.open("rb+") as lines:
+        last = next(filter(None, map(_confirmed, reversed(lines.readlines()))))
+        final = {**last, "id": "it waits", "data": {**last["data"], "final": True}}
+        lines.write(json.dumps(final).encode() + b"\n")
     return path
+
+
+def _confirmed(line: bytes) -> dict[str, Any] | None:
+    """Return a line of a log as a confirmation, None if it's something else."""
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return event if event.get("type") == "production.confirmed.v1" else None
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +125,7 @@ def fed(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerP
 def drained(worker: WorkerProcess) -> bool:
     status = worker.status()
     lags = [one["lag"] for one in status["partitions"]]
-    return status["counts"]["in"] >= EVENTS and lags == [0] * len(lags)
+    return status["counts"]["in"] > EVENTS and lags == [0] * len(lags)
 
 
 def url_of(worker: WorkerProcess) -> str:
@@ -137,6 +150,9 @@ def test_metrics_say_what_the_page_says(fed: WorkerProcess, scrape: Scrape) -> N
     assert scrape.sum("late_events_total") == status["late"]
     left = scrape.by("outputs_total", "type")
     assert left.pop("exception.raised.v1") == counts["exception"]
+    by_topic = scrape.by("outputs_total", "topic", "type")
+    holds = {kind: left.pop(kind) for topic, kind in by_topic if topic == "reference.v1"}
+    assert holds.keys() == {"reference.hold.v1", "reference.hold_release.v1"}
     assert left == {**status["transactions"], **status["summaries"]}
     assert scrape.sum("open_windows") == status["open_windows"]
     lasting = scrape.by("lasting_offset", "topic", "partition")

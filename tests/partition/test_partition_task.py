@@ -29,7 +29,8 @@ from tables.line.line import counted_to
 from tables.line.rules import Timing, rules_for
 from tables.partition.head import read_head
 from tables.partition.snapshot import LINES_AT_ONCE
-from tables.partition.stored import EXPIRY, LINE, PAGE_BYTES, WINDOW, read_line
+from tables.partition.stored import EXPIRY, LINE, PAGE_BYTES, WINDOW
+from tables.partition.stored_line import read_line
 from tables.store.binding import BINDING, binding_change, binding_of, read_binding
 from tables.store.store import HEAD, MemoryStore
 

@@ -9,7 +9,8 @@ from runs import START, Bench, classified, consumed, ended, event, started
 from streams.contract.policy import AVAILABILITY, default_policy
 from tables.line.conservation import balances
 from tables.line.rules import Timing
-from tables.partition.stored import EPISODE, FIRST_EPISODE, FIRST_LINE, LINE, WINDOW
+from tables.partition.stored import EPISODE, FIRST_EPISODE, LINE, WINDOW
+from tables.partition.stored_line import FIRST_LINE
 from tables.store.store import HEAD
 
 SHORT_OF_NEW = "sa"
