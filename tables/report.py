@@ -118,10 +118,11 @@ class Totals:
             if len(self._episodes) < LISTED_EPISODES_MAX:
                 self._episodes.append(_listed(line, name, problem))
 
-    def add_partition(self, partition: Partition) -> None:
+    def add_partition(self, partition: Partition, closed: bool = False) -> None:
         """Add what a partition has beside the lines in memory.
 
-        Of the lines that are in its store only the episodes aren't listed.
+        Of the lines that are in its store only the episodes aren't listed. Of one that is `closed`
+        nothing is added that its store would have to be read for.
         """
         cold = partition.cold
         self._late += cold.late_events
@@ -130,6 +131,8 @@ class Totals:
         self._forgotten_open += cold.forgotten_open
         self._sums.add_cold(cold)
         self._parked += partition.parking.count
+        if closed:
+            return
         since = partition.parking.since()
         if since is not None:
             self._since.append(since)

@@ -94,7 +94,7 @@ class Surveys:
             before.append(listed)
         self.newest_watermark = listed.newest
         self._figures = self._figures | listed.figures  # adding up takes ten times as long
-        self._figures = self._figures | await self._turns.run(_add_up(partitions))
+        self._figures = self._figures | await self._turns.run(self._add_up(partitions))
 
     def _list(self, partitions: Sequence[Partition]) -> Work[Survey]:
         openings = self._job.meter.openings.copy()
@@ -126,6 +126,19 @@ class Surveys:
         }
         return Survey(figures=figures, newest=newest, seen=seen, at=at)
 
+    def _add_up(self, partitions: Sequence[Partition]) -> Work[dict[str, Any]]:
+        totals = Totals()
+        for found in walk(partitions):
+            if found is None:
+                yield
+                continue
+            for line, partition in found[1]:
+                totals.add(line, partition.rules)
+        own = {id(partition) for partition in self._job.partitions.values()}
+        for partition in partitions:  # some may have become another's between two slices
+            totals.add_partition(partition, closed=id(partition) not in own)
+        return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.as_dict()}
+
     def _rate(self, now: Seen, at: float) -> float | None:
         """Return how many events of a line this process accepts a second.
 
@@ -138,16 +151,3 @@ class Surveys:
             if since is not None:
                 rates.append(max(accepted - since.seen[one], 0) / max(at - since.at, 1e-3))
         return sum(rates) if rates else None
-
-
-def _add_up(partitions: Sequence[Partition]) -> Work[dict[str, Any]]:
-    totals = Totals()
-    for found in walk(partitions):
-        if found is None:
-            yield
-            continue
-        for line, partition in found[1]:
-            totals.add(line, partition.rules)
-    for partition in partitions:
-        totals.add_partition(partition)
-    return {"surveyed": instant.text(round(time()) * instant.SECOND), **totals.as_dict()}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,14 +16,17 @@ from agents.process_events import Job
 from agents.serve import status as views_module
 from agents.serve.lines import LINES_LISTED_MAX, STATES
 from agents.serve.status import QUERIES_MAX, BusyError, Host, JobStatus, Query
+from agents.serve.survey import Surveys
 from agents.serve.turns import TIME_SHARE_MAX, Timed, Turns
 from agents.serve.web import create_web, serve, url_of
-from runs import new_task
+from runs import event, new_task, stepped
 from streams.contract.topics import MACHINE_EVENTS, MES_EVENTS
+from streams.log.record import Record
 from streams.values import instant
 from tables.line.episodes import Episode
 from tables.line.line import Line
 from tables.partition.partition import Partition
+from tables.store.store import MemoryStore, Store
 
 MANY = 20_000
 SOME = 3_000
@@ -45,9 +48,11 @@ class FakeJob:
     def partitions(self) -> dict[TP, Partition]:
         return {tp: task.partition for tp, task in sorted(self.tasks.items())}
 
-    def open(self, topic: str, number: int, lines: Iterable[str] = ()) -> Partition:
+    def open(
+        self, topic: str, number: int, lines: Iterable[str] = (), store: Store | None = None
+    ) -> Partition:
         """Take over a partition that has these lines."""
-        partition = new_task((topic, number))
+        partition = new_task((topic, number), store=store)
         for name in lines:
             see(partition, name)
         self.meter.opening(topic, number)
@@ -98,6 +103,31 @@ async def watched(until: "asyncio.Future[Any]") -> float:
         now = time.thread_time()
         longest, before = max(longest, now - before), now
     return longest
+
+
+class ClosingStore(MemoryStore):
+    """A store of which nothing can be read once it is closed."""
+
+    closed = False
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        assert not self.closed
+        return super().get_many(keys)
+
+
+async def test_a_partition_that_becomes_anothers_during_a_survey_isnt_read_any_more() -> None:
+    job, store = FakeJob(), ClosingStore()
+    first = job.open(MES_EVENTS, 0, [f"L{n}" for n in range(SOME)])
+    hold = {"hold": "H", "scope": "lot", "value": "V", "reason": "r"}
+    told = event("reference.hold.v1", 0, source="/lineside", line="*", **hold)
+    stepped(first, [Record(0, None, None, told)])
+    job.open(MES_EVENTS, 1, store=store)
+    asking = asyncio.ensure_future(Surveys(cast("Job", job), Turns(TIME_SHARE_MAX)).newest(30))
+    await asyncio.sleep(0.02)  # partitions are taken at its beginning
+    assert not asking.done()
+    job.close(MES_EVENTS, 1)
+    store.closed = True
+    assert (await asking)["idle_holds"] == 1
 
 
 # Bounds.
