@@ -12,7 +12,7 @@ from agents.audit.findings import Differences, Place
 from agents.audit.reprocess import Head, OtherRulesError, ReprocessedPartition, read_head
 from runs import confirmed, consumed, cut, event, new_task, placed, stepped
 from streams.contract.policy import default_policy
-from streams.contract.topics import MES_EVENTS
+from streams.contract.topics import MES_EVENTS, REFERENCE
 from streams.log.record import Outgoing, Record
 from tables.line.rules import Rules, Timing, rules_for
 from tables.partition.head import FORMATS, FormatError
@@ -229,7 +229,8 @@ def test_what_is_still_to_leave_of_a_release_isnt_due() -> None:
         reprocessed.take(records)
         reprocessed.finish()
         assert reprocessed.compare(differences)
-        for offset, each in enumerate(left):
+        read = [each for each in left if each.topic != REFERENCE]  # the audit doesn't read that
+        for offset, each in enumerate(read):
             expected.find(Place(each.topic, 0, offset, each.key), each.value)
         expected.finish()
         assert bool(differences.counts) == lost
