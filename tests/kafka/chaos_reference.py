@@ -86,7 +86,9 @@ def _read_of_masters(job: KafkaJob) -> int:
     async def look() -> int:
         read = 0
         async for _, records in stream(job.cluster, {REFERENCE: 1}):
-            read = max(read, *(progress_of(each.key, each.value) or 0 for each in records))
+            for each in records:
+                progress = progress_of(each.key, each.value)
+                read = read if progress is None else progress.offset  # the last one counts
         return read
 
     return run_apart(look())
