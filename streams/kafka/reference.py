@@ -2,33 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
 from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
-from streams.kafka.cluster import Cluster, bounds, read_to
+from streams.kafka.cluster import Cluster, read_to
 from streams.kafka.fetched import record_of
 from streams.kafka.identity import identity
-from streams.kafka.producer import Outputs, acknowledged, sent, started, stop, translated_errors
-from streams.kafka.writer import (
-    OUTPUT_BATCH_BYTES,
-    TRANSACTION_SECONDS_MAX,
-    WRITE_SECONDS_MAX,
-    grouped_plain,
-)
+from streams.kafka.office import KafkaOffice
+from streams.kafka.producer import Outputs, acknowledged, sent, translated_errors
+from streams.kafka.writer import OUTPUT_BATCH_BYTES, WRITE_SECONDS_MAX, grouped_plain
 from streams.log.record import TP, Outgoing, Record, partition_of
 from streams.log.reference import Pair, ReferenceLog
-from streams.log.writing import Lost
 
 
-class KafkaReference:
-    """One agent's way to master data on a cluster; no two share one, since each has a position.
+class KafkaReference(KafkaOffice):
+    """One agent's way to master data on a cluster.
 
-    The keeper writes in transactions whose id all keepers of a group share: one that takes the
-    office shuts out the one before. Copies are written outside of transactions: to write one again
-    does no harm.
+    The keeper writes in transactions. Copies are written outside of them: to write one again does
+    no harm.
     """
 
     def __init__(
@@ -44,57 +37,36 @@ class KafkaReference:
 
         With `same_log` a topic of another id is taken for a copy of the one before.
         """
-        self._cluster = cluster
+        super().__init__(cluster, f"{group}-reference", leads)
         self._outputs = outputs
-        self._id = f"{group}-reference"
         self._copied = f"{group}/copied/".encode()
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
         self._counts = counts
-        self._leads = leads
         self._same_log = same_log
-        self._reading = AsyncExitStack()
-        self._reader: AIOKafkaConsumer | None = None
-        self._producer: AIOKafkaProducer | None = None
 
     @property
     def partitions(self) -> int:
         """How many partitions `mes.events.v1` has."""
         return self._counts[MES_EVENTS]
 
-    def leads(self) -> bool:
-        """Return whether master data is this process's office; another one may still think so."""
-        return self._leads()
-
-    async def rest(self) -> None:
-        """Let go of all connections; the next call makes new ones."""
-        reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
-        await reading.aclose()
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await stop(producer)
-
     async def identity(self, topic: str) -> str:
         """Return a topic's id, nothing where another one may be a copy."""
         if self._same_log:
             return ""
-        async with self._asking() as reader:
+        async with self.asking() as reader:
             return (await identity(reader, TopicPartition(topic, 0))).id.hex()
-
-    async def grown(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
     async def end(self, topic: str) -> int:
         """Return the offset after a topic's last record, committed or not yet."""
         tp = TopicPartition(topic, 0)
-        async with self._asking() as reader:
+        async with self.asking() as reader:
             end: int = (await reader.end_offsets([tp]))[tp]
             return end
 
     async def read(self, topic: str, start: int, end: int) -> AsyncIterator[Sequence[Record]]:
         """Yield committed records; open transactions before `end` are waited for."""
         tp = TopicPartition(topic, 0)
-        async with self._asking() as reader:
+        async with self.asking() as reader:
             begin = (await reader.beginning_offsets([tp]))[tp]
             if start >= end or begin >= end:
                 return
@@ -103,42 +75,14 @@ class KafkaReference:
             async for _, records in read_to(reader, {tp: end}):
                 yield [record_of(record) for record in records]
 
-    async def take_office(self) -> None:
-        """Start a producer: the last keeper's is fenced, and what it had begun is aborted."""
-        with translated_errors():
-            if self._producer is not None:
-                producer, self._producer = self._producer, None
-                await stop(producer)
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                self._producer = await started(
-                    self._cluster.producer(
-                        self._id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
-                    )
-                )
-
     async def keep(self, exceptions: Sequence[Outgoing], records: Sequence[Outgoing]) -> None:
         """Write exceptions and records in one transaction."""
-        producer = self._producer
-        assert producer is not None  # the office was taken
-        with translated_errors():
-            async with asyncio.timeout(WRITE_SECONDS_MAX), producer.transaction():
-                await acknowledged(await sent(producer, self._grouped([*exceptions, *records])))
+        async with self.transaction() as producer:
+            await acknowledged(await sent(producer, self._grouped([*exceptions, *records])))
 
     async def noted(self) -> dict[int, bytes]:
         """Return the last note on each partition."""
-        tp = TopicPartition(CLOCK, 0)
-        notes: dict[int, bytes] = {}
-        with translated_errors():
-            async with self._cluster.reader() as consumer:
-                consumer.assign([tp])
-                begin, end = (await bounds(consumer, [tp]))[tp]
-                consumer.seek(tp, begin)
-                async for _, records in read_to(consumer, {tp: end}):
-                    for record in records:
-                        if record.key is not None and record.key.startswith(self._copied):
-                            number = int(record.key.removeprefix(self._copied))
-                            notes[number] = record.value
-        return notes
+        return await self.notes(self._copied)
 
     async def note(self, notes: Mapping[int, bytes]) -> None:
         """Write notes beside the last tick."""
@@ -165,19 +109,6 @@ class KafkaReference:
 
     def _place(self, topic: str, key: bytes | None) -> TP:
         return topic, partition_of(key, self._counts[topic]) if topic == EXCEPTIONS else 0
-
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[AIOKafkaConsumer]:
-        """Yield the reader, started when first used; after an error the next use starts another."""
-        try:
-            with translated_errors():
-                if self._reader is None:
-                    self._reader = await self._reading.enter_async_context(self._cluster.reader())
-                yield self._reader
-        except Lost:
-            reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
-            await reading.aclose()
-            raise
 
 
 def parts_of(topic: str, pairs: Sequence[tuple[bytes | None, bytes]]) -> Iterator[list[Outgoing]]:

@@ -15,6 +15,7 @@ from agents.keep_reference import Keeper
 from agents.spread_reference import spread_reference
 from masters import master
 from streams.contract.topics import CLOCK, ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.kafka import office
 from streams.kafka import reference as on_kafka
 from streams.kafka.identity import Identity
 from streams.kafka.reference import KafkaReference
@@ -142,8 +143,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     async def identity(reader: Reader, tp: TopicPartition) -> Identity:
         return Identity(reader.log.topic_ids.get(tp.topic, b"\x01" * 16), 1)
 
-    for each in (started, stop, sent, identity):
-        monkeypatch.setattr(on_kafka, each.__name__, each)
+    for module, names in ((office, (started, stop)), (on_kafka, (sent, identity))):
+        for each in names:
+            monkeypatch.setattr(module, each.__name__, each)
     return Log()
 
 
