@@ -6,7 +6,6 @@ of its: see streams/kafka/aiokafka_patches.py.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.kafka.hang import CONNECT_SECONDS_MAX, Address, is_hanging, pass_over
+from streams.log.cancellation import asked_to_end
 
 NEXT_SECONDS: Final = 0.5
 """A client that starts asks another server if one hasn't answered within this."""
@@ -201,8 +201,13 @@ async def let_go(client: AIOKafkaClient, stop: Callable[[], Awaitable[None]]) ->
     A connection that is dropped while it waits for an answer would log a traceback.
     """
     for end, seconds in ((stop, CLOSE_SECONDS_MAX), (client.close, HANG_UP_SECONDS_MAX)):
-        with contextlib.suppress(TimeoutError, KafkaError):
+        try:
             async with asyncio.timeout(seconds):
                 await end()
+        except (TimeoutError, KafkaError):
+            pass
+        except asyncio.CancelledError:
+            if asked_to_end():
+                raise
     for connection in list(client._conns.values()):
         connection.close(reason=CloseReason.SHUTDOWN)

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.contract.topics import CLOCK
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.producer import started, stop, translated_errors
-from streams.kafka.writer import TRANSACTION_SECONDS_MAX, WRITE_SECONDS_MAX
 from streams.log.writing import Lost
+
+WRITE_SECONDS_MAX: Final = 20.0
+"""A write of an office that isn't acknowledged by then is given up, and the office taken anew."""
 
 
 class KafkaOffice:
@@ -48,7 +51,7 @@ class KafkaOffice:
             async with asyncio.timeout(WRITE_SECONDS_MAX):
                 self._producer = await started(
                     self._cluster.producer(
-                        self._id, transaction_timeout_ms=round(TRANSACTION_SECONDS_MAX * 1000)
+                        self._id, transaction_timeout_ms=round(WRITE_SECONDS_MAX * 1000)
                     )
                 )
 

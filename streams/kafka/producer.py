@@ -22,6 +22,7 @@ from aiokafka.structs import RecordMetadata
 from streams.kafka.client import let_go
 from streams.kafka.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
 from streams.kafka.record_batches import outgoing_batch
+from streams.log.cancellation import asked_to_end
 from streams.log.record import TP, Outgoing
 from streams.log.writing import Fenced, Lost
 
@@ -129,13 +130,21 @@ async def acknowledged(futures: Iterable[asyncio.Future[RecordMetadata]]) -> lis
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn Kafka errors into `Fenced`, `Lost`, or a `BrokerError` if trying again can't help."""
+    """Turn Kafka errors into `Fenced`, `Lost`, or a `BrokerError` if trying again can't help.
+
+    aiokafka cancels what waits for a connection that closes: a task that asked isn't cancelled by
+    that.
+    """
     try:
         yield
     except ProducerFenced:
         raise Fenced("another worker has taken over") from None
     except FATAL_ERRORS as error:
         raise BrokerError(f"the broker refuses a record: {error}") from error
+    except asyncio.CancelledError:
+        if asked_to_end():
+            raise
+        raise Lost("aiokafka gave up what was asked for: its connection is gone") from None
     except (KafkaError, IllegalOperation, AssertionError, TimeoutError) as error:
         # aiokafka raises the middle two if its producer had failed before and was used again.
         raise Lost(f"the broker didn't take what was sent ({error!r})") from error
