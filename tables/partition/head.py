@@ -69,6 +69,8 @@ class Head(Struct, frozen=True, kw_only=True):
     """See `tables.partition.partition.Partition.floors`."""
     begun: int = FORMATS[-1]
     """The format in which the state began: what a later one counts besides is counted since."""
+    parked: int = 0
+    """How many events were ever parked: the next one gets this number."""
 
 
 def head_bytes(head: Head) -> bytes:

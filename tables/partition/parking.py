@@ -49,16 +49,15 @@ class Parking:
         """Take up what the store has, and find what was going on when it was written."""
         for key, value in self._scan(GROUP):
             line = key[1:-9]
-            number, touchable, count, following, *since = _decode(value)
+            number, touchable, count, *since = _decode(value)
             self._add(Group(line, number, tuple(touchable), count, *since))
             self.count += count
-            self.next = max(self.next, following)
         self.free(known)
 
     def written(self) -> Changes:
         """Return what is to be written."""
         for key, group in self._changed_groups.items():
-            told = [group.number, group.touchable, group.count, self.next, group.since]
+            told = [group.number, group.touchable, group.count, group.since]
             self.changed[key] = _encode(told) if group.count else None
         self._changed_groups.clear()
         changed, self.changed = self.changed, {}

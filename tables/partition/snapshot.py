@@ -77,6 +77,7 @@ def loading(partition: Partition) -> Iterator[None]:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
         else:
             partition.lines[line.key] = line
+    partition.parking.next = head.parked
     partition.parking.load(partition.known)
 
 
@@ -202,6 +203,7 @@ def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
         ticks=partition.ticks,
         floors=partition.floors,
         begun=partition.begun,
+        parked=partition.parking.next,
     )
     made[HEAD] = head_bytes(head)
     return made

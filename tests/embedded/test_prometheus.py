@@ -41,8 +41,10 @@ own = settings.Settings(data_dir=sys.argv[1], port=0, tick_seconds=0)
 run_worker(own, "factory", main)
 """
 
-EMPTY_HERE = ("lineside_standby_lag_records", "lineside_clock_difference_seconds")
-"""Of Kafka."""
+EMPTY_HERE = (
+    "lineside_standby_lag_records", "lineside_clock_difference_seconds", "lineside_waiting_finals",
+)  # fmt: skip
+"""Of Kafka; and what is only there while the window of a final confirmation is open."""
 
 SCRAPES_SECONDS = 12
 

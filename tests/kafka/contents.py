@@ -22,8 +22,8 @@ STREAM_SECONDS_MAX = 600
 async def write(cluster: Cluster, records: Mapping[At, list[Record]]) -> None:
     """Produce records to their partitions, in order."""
     producer = cluster.producer()
-    await producer.start()
     try:
+        await producer.start()
         for (topic, number), own in records.items():
             for start in range(0, len(own), BATCH_RECORDS):
                 batch = producer.create_batch()

@@ -72,6 +72,9 @@ def per_line(done: Run) -> dict[Any, list[Any]]:
     return dict(found)
 
 
+HOLD = b"quality.hold_placed.v1"
+
+
 def without_holds(log: Logs) -> Logs:
     """Return the log without holds: one comes to the lines of other partitions by its copies.
 
@@ -81,7 +84,11 @@ def without_holds(log: Logs) -> Logs:
         at: [
             msgspec.structs.replace(record, offset=offset)
             for offset, record in enumerate(
-                one for one in records if b"quality.hold_placed.v1" not in (one.value or b"")
+                one
+                for one in records
+                if not any(
+                    HOLD in (told or b"") for told in (one.value, *dict(one.headers).values())
+                )
             )
         ]
         for at, records in log.items()
