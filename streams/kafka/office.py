@@ -12,7 +12,7 @@ from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.producer import started, stop, translated_errors
 from streams.log.writing import Lost
 
-WRITE_SECONDS_MAX: Final = 20.0
+OFFICE_SECONDS_MAX: Final = 20.0
 """A write of an office that isn't acknowledged by then is given up, and the office taken anew."""
 
 
@@ -48,10 +48,10 @@ class KafkaOffice:
         """Start a producer: the last holder's is fenced, and what it had begun is aborted."""
         with translated_errors():
             await self._let_go_of_producer()
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
+            async with asyncio.timeout(OFFICE_SECONDS_MAX):
                 self._producer = await started(
                     self._cluster.producer(
-                        self._id, transaction_timeout_ms=round(WRITE_SECONDS_MAX * 1000)
+                        self._id, transaction_timeout_ms=round(OFFICE_SECONDS_MAX * 1000)
                     )
                 )
 
@@ -61,7 +61,7 @@ class KafkaOffice:
         producer = self._producer
         assert producer is not None  # the office was taken
         with translated_errors():
-            async with asyncio.timeout(WRITE_SECONDS_MAX), producer.transaction():
+            async with asyncio.timeout(OFFICE_SECONDS_MAX), producer.transaction():
                 yield producer
 
     async def notes(self, prefix: bytes) -> dict[int, bytes]:

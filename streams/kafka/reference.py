@@ -10,9 +10,9 @@ from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka.cluster import Cluster, read_to
 from streams.kafka.fetched import record_of
 from streams.kafka.identity import identity
-from streams.kafka.office import WRITE_SECONDS_MAX, KafkaOffice
+from streams.kafka.office import KafkaOffice
 from streams.kafka.producer import Outputs, acknowledged, sent, translated_errors
-from streams.kafka.writer import OUTPUT_BATCH_BYTES, grouped_plain
+from streams.kafka.writer import OUTPUT_BATCH_BYTES, WRITE_SECONDS_MAX, grouped_plain
 from streams.log.record import TP, Outgoing, Record, partition_of
 from streams.log.reference import Pair, ReferenceLog
 
