@@ -11,7 +11,7 @@ from streams.log.record import TP, Record
 from streams.trouble import Trouble
 from streams.values import instant, quantity
 from tables.known.known import FACT, read_key
-from tables.line import memory, old_rules
+from tables.line import memory, old_rules, states
 from tables.line.conservation import balances_by_unit, singles
 from tables.line.downtime import BILLIONTHS_PER_MICRO
 from tables.line.ledger import (
@@ -145,6 +145,7 @@ def _line_contents(partition: Partition, key: bytes, whole: bool) -> dict[str, A
     if line is None:
         return {}
     rules = partition.rules
+    states.settle(line, rules)  # when it was last told depends on how the records were cut
     contents: dict[str, Any] = {
         "plant": line.plant,
         "line": line.line,
