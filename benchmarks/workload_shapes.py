@@ -232,7 +232,7 @@ def _variants(
         "quality.hold_placed.v1": [
             mes(
                 "quality.hold_placed.v1",
-                f'"scope":"lot","value":"{order}-{epoch % 3 + 1}","reason":"SPC","hold":"H',
+                f'"scope":"lot","value":"{order}-{epoch % 3 + 1}Q","reason":"SPC","hold":"H',
                 tables.holds,
                 '"',
             )
