@@ -33,10 +33,13 @@ from secure_broker import SecureBroker
 from streams.contract.rights import Right, rights_of
 from streams.contract.topics import (
     CLOCK,
+    ERP_MASTER,
     ERP_TRANSACTIONS,
+    EXCEPTIONS,
     INPUTS,
     MES_EVENTS,
     OUTPUTS,
+    REFERENCE,
     changelog,
     topics_of,
 )  # fmt: skip
@@ -194,7 +197,8 @@ def filled(secured: SecureBroker) -> list[str]:
             {topic: {"read", "write"} for topic in INPUTS}
             | {topic: {"write"} for topic in OUTPUTS}
             | {changelog(GROUP, topic): {"read", "write"} for topic in INPUTS}
-            | {CLOCK: {"read", "write"}},
+            | {topic: {"read", "write"} for topic in (CLOCK, REFERENCE, EXCEPTIONS)}
+            | {ERP_MASTER: {"read"}},
         ),
         ("mes", {MES_EVENTS: {"write"}}),
         ("analyst", {name: {"read"} for name in OUTPUTS if name.startswith("summary.")}),
