@@ -48,7 +48,7 @@ public class ReadEvents {
         line.put("source", event.getSource().toString());
         line.put("time", event.getTime() == null ? null : event.getTime().toInstant().toString());
         for (String name : event.getExtensionNames()) {
-            line.put(name, event.getExtension(name).toString());
+            line.set(name, JSON.valueToTree(event.getExtension(name)));
         }
         line.set("data", JSON.readTree(event.getData().toBytes()));
         return JSON.writeValueAsString(line);
