@@ -165,6 +165,8 @@ def _line_contents(partition: Partition, key: bytes, whole: bool) -> dict[str, A
                 contents[f"parked {measure} of {kind.record}"] = quantity.text(parked)
         for carrier, rows in line.windows[kind.index].items():
             for (start, members), row in rows.items():
+                if not (any(row.measures) or row.count or row.causes):
+                    continue  # added to and taken from: it says no more than none
                 name = (
                     f"row {row_text(members)} of {kind.record}, window {instant.text(start)}, "
                     f"carried until {instant.text(carrier)}"

@@ -250,9 +250,9 @@ def test_a_hundred_thousand_bad_lines_in_a_row_become_exceptions_and_slow_nothin
         is_good = number % 100 == 0
         task = tasks[MACHINE_EVENTS if b"machine" in line else MES_EVENTS]
         record = Record(number, None, b"DE01/L1", line)
-        begun = time.perf_counter()
+        begun = time.thread_time()  # other processes may have the core meanwhile
         step = task.step([record])
-        took[is_good].append(time.perf_counter() - begun)
+        took[is_good].append(time.thread_time() - begun)
         task.commit(step)
         outcomes["records"] += 1
         for output in step.outputs:
