@@ -28,7 +28,6 @@ from streams.kafka.producer import Outputs
 from streams.kafka.reference import KafkaReference
 from streams.kafka.resending import KafkaResending
 from streams.kafka.writer import KafkaWriter
-from streams.log.cancellation import asked_to_end
 from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.store.changelog import Restore, Standby, recover
@@ -205,9 +204,6 @@ class KafkaHost:
         except Lost as error:
             log.warning("a tick wasn't written: %s", error)
             await self._ticker.close()
-        except asyncio.CancelledError:
-            if asked_to_end():
-                raise
 
     def end_offset(self, tp: TP) -> int | None:
         """Return the offset that the next record of a partition gets, None while it isn't known."""
