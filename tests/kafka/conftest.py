@@ -30,6 +30,8 @@ OWN = {"own_broker", "own_cluster", "secured"}
 
 NOT_RUN = Key()
 
+KafkaBroker.short_lived = True
+
 
 @pytest.fixture(scope="session")
 def broker_of_session() -> Iterator[KafkaBroker]:

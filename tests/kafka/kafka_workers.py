@@ -42,17 +42,23 @@ SESSION_SECONDS = 6 if "LINESIDE_TEST_BROKER" in os.environ else 2
 """Until a killed worker's partitions are others': as short as the broker allows."""
 
 PAUSE_SECONDS = 0.02
-"""Between two looks at what nobody tells of."""
+PAUSE_SECONDS_MAX = 0.25
+PAUSE_SHARE = 0.05
+"""Between two looks at what nobody tells of: a part of the time that was waited for it already.
+
+A look can cost the one that is looked at more than what it is busy with.
+"""
 
 T = TypeVar("T")
 
 
 def wait_until(what: str, found: Callable[[], T], seconds: float = WAIT_SECONDS_MAX) -> T:
     """Return what `found` finds, as soon as it's true of it; fail where that takes too long."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (there := found()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not within {seconds:.0f} s: {what}"
+        time.sleep(min(max(PAUSE_SECONDS, waited * PAUSE_SHARE), PAUSE_SECONDS_MAX))
     return there
 
 
