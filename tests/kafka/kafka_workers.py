@@ -41,6 +41,17 @@ REFUSAL_SECONDS_MAX = 20.0
 SESSION_SECONDS = 6 if "LINESIDE_TEST_BROKER" in os.environ else 2
 """Until a killed worker's partitions are others': as short as the broker allows."""
 
+WATCHFUL = """
+import sys
+from agents.cli.main import main
+from agents.worker import kafka_ends
+from streams.kafka import member
+
+kafka_ends.ASK_PAUSE_SECONDS, member.METADATA_SECONDS = 1.0, 2.0
+main(sys.argv[1:], "lineside")
+"""
+"""`lineside` that looks at its topics and their ends more often than every 10 s."""
+
 PAUSE_SECONDS = 0.02
 PAUSE_SECONDS_MAX = 0.25
 PAUSE_SHARE = 0.05
@@ -73,12 +84,14 @@ class WorkerProcess:
         /,
         *arguments: str,
         code: Path | None = None,
+        watchful: bool = False,
         environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         """Start it with its data in `folder`; `settings` are named as in `Settings`.
 
-        `code` is the folder of the first version's packages, `environment` goes before ours.
+        `code` is the folder of the first version's packages, `environment` goes before ours; one
+        that is `watchful` looks more often for what has become of its topics.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -97,9 +110,11 @@ class WorkerProcess:
         variables = {f"LINESIDE_{name.upper()}": str(value) for name, value in given.items()}
         if code is not None:
             variables["PYTHONPATH"] = str(code)
+        program = [sys.executable, "-c", WATCHFUL] if watchful else [LINESIDE]
+        program = program if code is None else [*RUN]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*([LINESIDE] if code is None else RUN), "worker", *arguments],
+                [*program, "worker", *arguments],
                 env=own | variables | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
