@@ -1,5 +1,6 @@
 """How `make test` divides the tests between its processes, and what becomes of one that dies."""
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -9,6 +10,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 KAFKA: Final = "kafka"
 """A folder whose tests one process runs, one after the other: they share a broker."""
+
+WHOLE: Final = f"{KAFKA}/all"
+"""What stands for its files where there is one broker for all: nobody can help with them."""
 
 LONGEST: Final = ("test_chaos.py", "test_frozen.py", "test_upgrades.py", "test_growing.py")
 """Of that folder, and first: what is under load has no other broker beside it, then."""
@@ -43,7 +47,8 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
     """Gives files whole: Kafka's to the first process, and to the others what isn't Kafka's.
 
     A process takes a file when it is nearly done with what it has. One that finds none of its own
-    kind any more helps with the other kind: with Kafka's, it starts a broker of its own.
+    kind any more helps with the other kind: with Kafka's, it starts a broker of its own, unless
+    LINESIDE_TEST_BROKER names one.
     """
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
@@ -52,7 +57,9 @@ class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
         """The process that has Kafka's tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        shared = "LINESIDE_TEST_BROKER" in os.environ and is_kafkas(PurePosixPath(file))
+        return WHOLE if shared else file
 
     def _assign_work_unit(self, node: Any) -> None:
         if self._with_kafka is None:

@@ -50,19 +50,19 @@ def test_that_passes(heavy): pass
 """
 
 
-def run(folder: Path, files: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def run(folder: Path, files: dict[str, str], **more: str) -> "subprocess.CompletedProcess[str]":
     """Run tests as `make test` does."""
     for name, text in {"conftest.py": CONFTEST, **files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    own = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    own = {name: value for name, value in os.environ.items() if "TEST" not in name}
     return subprocess.run(
         [
             sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "-c", os.devnull,
             f"--rootdir={folder}", "--numprocesses", "2", "--no-loadscope-reorder", str(folder),
         ],
-        env=own | {"PYTHONPATH": str(TESTS)}, capture_output=True, text=True, timeout=120,
+        env=own | {"PYTHONPATH": str(TESTS)} | more, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 
@@ -96,6 +96,15 @@ def test_the_other_helps_with_kafkas_tests_when_there_are_no_others(folder: Path
     found = [set(pids((folder / name).with_suffix(".pids"))) for name in names]
     assert all(len(each) == 1 for each in found)  # a file is whole
     assert len(set.union(*found)) == 2
+
+
+def test_nobody_helps_where_all_share_a_broker(folder: Path) -> None:
+    names = [f"kafka/test_{letter}.py" for letter in "abcd"]
+    files = dict.fromkeys([*names, "line/test_z.py"], WHERE)
+    done = run(folder, files, LINESIDE_TEST_BROKER="kafka://127.0.0.1:9092")
+    assert done.returncode == 0, done.stdout
+    found = [set(pids((folder / name).with_suffix(".pids"))) for name in names]
+    assert len(set.union(*found)) == 1
 
 
 def test_a_process_that_dies_is_a_failure_of_what_it_ran_and_the_rest_goes_on(folder: Path) -> None:
