@@ -22,6 +22,7 @@ from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from first_version import RUN
 from runs import placed
+from starter import Started, Starter
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, read_broker
 from streams.log.record import Record
@@ -76,6 +77,9 @@ def wait_until(what: str, found: Callable[[], T], seconds: float = WAIT_SECONDS_
 class WorkerProcess:
     """`lineside worker` in a process of its own; what it says goes to a file beside its data."""
 
+    starter: Starter | None = None
+    """What starts it, if it needn't load its modules each time anew."""
+
     def __init__(
         self,
         broker: str,
@@ -113,6 +117,10 @@ class WorkerProcess:
         program = [sys.executable, "-c", WATCHFUL] if watchful else [LINESIDE]
         program = program if code is None else [*RUN]
         with self.log.open("ab") as log:
+            self.process: subprocess.Popen[bytes] | Started
+            if self.starter is not None and program == [LINESIDE] and not environment:
+                self.process = self.starter.start(["worker", *arguments], own | variables, log)
+                return
             self.process = subprocess.Popen(
                 [*program, "worker", *arguments],
                 env=own | variables | dict(environment or {}),
