@@ -1,7 +1,7 @@
 # Works on a bare machine with Python 3.11 or later and make.
 #
 #   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
-#   make test [JOBS=2]                              all tests; in so many processes, if that is said
+#   make test [JOBS=1]                              all tests, in two processes; in one, if that is said
 #   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
 #   make soak [HOURS=2] [RATE=5000]                 hours of load, a fault each minute: what grows?
 #   make check                                      style, types, import rules, bandit
@@ -15,6 +15,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 demo: $(VENV)/.run
@@ -26,7 +27,7 @@ test: $(VENV)/.dev
 	@tests/provide-kubeconform
 	@tests/provide-prometheus
 	@tests/provide-sdks
-	@$(BIN)/python -m pytest $(if $(JOBS),--numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder)
+	@$(BIN)/python -m pytest $(if $(filter-out 1,$(JOBS)),--numprocesses $(JOBS) --no-loadscope-reorder)
 
 chaos: $(VENV)/.dev
 	@tests/provide-broker

@@ -1,5 +1,7 @@
 """How Hypothesis searches: `ci` for every day, `--hypothesis-profile=thorough` for a night.
 
+`few` is for tests that are run once more, of code that takes ten times as long uncompiled.
+
 And what is said where there is no Prometheus for the tests that need one.
 """
 
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from compiled import changed_since_built
 from not_run import Key, Lacked, count, pass_on, skip_for_want_of, take, tell, tell_passed_on
 from prometheus import program
+from side_by_side import SideBySide, longest_first
 
 # Deadlines measure the machine, not the code; whole logs are large examples that take their time.
 UNHURRIED = {
@@ -22,6 +25,7 @@ UNHURRIED = {
 }
 
 settings.register_profile("ci", max_examples=60, print_blob=True, **UNHURRIED)
+settings.register_profile("few", max_examples=12, print_blob=True, **UNHURRIED)
 settings.register_profile("thorough", max_examples=2_000, print_blob=True, **UNHURRIED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -36,7 +40,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         skip_for_want_of(lacking, item, NOT_RUN)
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Refuse a build that is older than its sources.
 
     And let the tests' processes be interrupted: one that runs some of the tests itself can't be.
@@ -46,6 +50,8 @@ def pytest_configure() -> None:
         raise pytest.UsageError(f"{', '.join(changed)} changed since it was built: run make")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("numprocesses", None):
+        config.pluginmanager.register(SideBySide())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -64,10 +70,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests together where several processes run them, Kafka's before the others."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
-    items.sort(key=lambda item: item.path.parent.name != "kafka")
+    """Run Kafka's tests before the others: they take the longest."""
+    items[:] = longest_first(items)
 
 
 def _sentence(lacked: Lacked) -> str:

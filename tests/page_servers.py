@@ -13,8 +13,12 @@ WAIT_SECONDS_MAX = 60
 
 SERVER = """
 import asyncio, sys, uvloop
+from agents.serve import http_server
 from agents.serve.probes import add_probes
 from agents.serve.web import create_web, serve, url_of
+
+if sys.argv[3] != "None":
+    http_server.HEAD_SECONDS_MAX = float(sys.argv[3])
 
 async def status():
     return {}
@@ -36,13 +40,15 @@ with asyncio.Runner(loop_factory=loops[sys.argv[1]]) as runner:
 class PageServer:
     """A page on all addresses of this machine."""
 
-    def __init__(self, loop: str, folder: Path, descriptors: int) -> None:
-        """Start it, with so many descriptors."""
+    def __init__(
+        self, loop: str, folder: Path, descriptors: int, idle_seconds: float | None
+    ) -> None:
+        """Start it, with so many descriptors; `idle_seconds` goes before the page's own bound."""
         self._said = folder / "stderr"
         limits = descriptors, descriptors
         with self._said.open("w") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVER, loop, "0.0.0.0"],
+                [sys.executable, "-c", SERVER, loop, "0.0.0.0", str(idle_seconds)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -67,9 +73,11 @@ class PageServer:
 
 
 @contextmanager
-def page_server(loop: str, folder: Path, descriptors: int = 1_024) -> Iterator[PageServer]:
+def page_server(
+    loop: str, folder: Path, descriptors: int = 1_024, idle_seconds: float | None = None
+) -> Iterator[PageServer]:
     """Yield a page; in the end it must be able to end in order."""
-    server = PageServer(loop, folder, descriptors)
+    server = PageServer(loop, folder, descriptors, idle_seconds)
     try:
         yield server
     finally:

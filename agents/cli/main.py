@@ -109,6 +109,8 @@ def audit(
 
     The exit code is 0: proven, 1: refuted, 2: wrong arguments or settings, 3: not provable.
     """
+    settings = kafka_settings_of(config, broker, group)
+
     import asyncio
 
     import msgspec
@@ -118,7 +120,6 @@ def audit(
     from agents.settings.cluster import cluster_of
     from agents.settings.settings import rules_of
 
-    settings = kafka_settings_of(config, broker, group)
     rules, cluster = rules_of(settings), cluster_of(settings)
     once = exactly_once or settings.guarantee == "exactly_once"
     collect_seldom(ALLOCATIONS_OF_A_LOG)

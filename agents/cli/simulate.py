@@ -170,12 +170,13 @@ def _produce_factory(
 
 def _produce(config: Path | None, broker: str | None, work: Any, what: str) -> int:
     """Produce; return the number of events sent."""
+    settings = kafka_settings_of(config, broker, None)
+
     import asyncio
 
     from agents.settings.cluster import cluster_of
     from agents.simulate.producer import produce
 
-    settings = kafka_settings_of(config, broker, None)
     click.echo(f"lineside simulate: {what} - to {settings.broker}", err=True)
     sent = asyncio.run(produce(cluster_of(settings), work))
     ticks = f" and {sent.ticks:,} ticks" if sent.ticks else ""

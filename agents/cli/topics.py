@@ -44,12 +44,13 @@ def create_topics(
     Existing topics aren't changed. If one of them doesn't fit, nothing is made, and the command
     says what to change. The exit code is 0 if all topics are there and fit.
     """
+    settings = kafka_settings_of(config, broker, group)
+
     import asyncio
 
     from agents.provision.topics import create, lines_of_creation
     from agents.settings.cluster import cluster_of
 
-    settings = kafka_settings_of(config, broker, group)
     cluster = cluster_of(settings)
     outcome = asyncio.run(create(cluster, settings.group, partitions, replication, settings))
     _print_outcome(lines_of_creation(outcome), outcome.problems)
@@ -66,12 +67,13 @@ def check_topics(broker: str | None, group: str | None, config: Path | None) -> 
     A worker does the same check, and doesn't start after an error. The exit code is 0 if there are
     no errors; warnings don't count.
     """
+    settings = kafka_settings_of(config, broker, group)
+
     import asyncio
 
     from agents.provision.topics import problems
     from agents.settings.cluster import cluster_of
 
-    settings = kafka_settings_of(config, broker, group)
     found = asyncio.run(problems(cluster_of(settings), settings.group, settings))
     _print_outcome([], found)
 
@@ -97,15 +99,16 @@ def copy_topic(
     Keys, values, headers, timestamps and the order on each line don't change. A missing TARGET is
     made, with as many partitions as SOURCE. Nobody may write to SOURCE meanwhile.
     """
+    if processed and unprocessed:
+        raise click.UsageError("--processed and --unprocessed together are all: leave both out")
+    settings = kafka_settings_of(config, broker, group)
+
     import asyncio
 
     from agents.provision.copy_topic import Part
     from agents.provision.copy_topic import copy_topic as run_copy
     from agents.settings.cluster import cluster_of
 
-    if processed and unprocessed:
-        raise click.UsageError("--processed and --unprocessed together are all: leave both out")
-    settings = kafka_settings_of(config, broker, group)
     part = Part(settings.group, processed) if processed or unprocessed else None
     with click.progressbar(length=0, label="copying", file=sys.stderr) as bar:
         copied = asyncio.run(run_copy(cluster_of(settings), source, target, bar, part, append))

@@ -20,6 +20,7 @@ from agents.cli.options import (
     say_reasons,
     settings_of,
 )
+from agents.worker.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from agents.worker.run import Worker
@@ -53,6 +54,8 @@ def demo(
     `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`, and open the printed
     link: it has a token, without which the page shows nothing.
     """
+    settings = settings_of(config, host=host, port=port)
+    collect_seldom()  # modules are objects that stay, too
     from agents.simulate.factory import Plan
     from agents.worker.demo import demo_start, run_demo
 
@@ -64,7 +67,6 @@ def demo(
         works_always=True,
         master_data=True,
     )
-    settings = settings_of(config, host=host, port=port)
     if not run_demo(settings, plan, rate, seconds, sys.stdout):
         sys.exit(EXIT_FAILED)
 
@@ -111,7 +113,6 @@ def worker(
     docs/settings.md lists all settings, for instance logins, windows and other lengths of time.
     """
     from agents.settings.settings import SettingsError
-    from agents.worker.run import run_worker
 
     settings = settings_of(
         config, broker=broker, group=group, instance=instance, data_dir=data_dir, host=host,
@@ -132,6 +133,9 @@ def worker(
         on = f"broker {settings.broker}" if settings.broker else "the embedded log"
         say(f"lineside worker: {running.url} - on {on} - data in {settings.data_dir}")
         await running.unless_stopped(_process(running, feed, until_drained, say))
+
+    collect_seldom()  # modules are objects that stay, too
+    from agents.worker.run import run_worker
 
     run_worker(settings, "worker", work)
 

@@ -317,9 +317,9 @@ def test_no_value_however_bad_takes_long(name: str) -> None:
 
 
 def _seconds(value: bytes) -> float:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     decode(value, (), MES_EVENTS)
-    return time.perf_counter() - begun
+    return time.thread_time() - begun
 
 
 # What a value may be.

@@ -382,9 +382,9 @@ def test_a_printed_record_that_kafka_could_not_have_is_one_exception(
 
 
 def test_no_timestamp_takes_long_to_write() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert refused(kcat(ts=2**63 - 1, payload="x"))
-    assert time.perf_counter() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 # Long lines.

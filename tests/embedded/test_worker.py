@@ -11,7 +11,7 @@ import pytest
 from departed import sorted_exceptions, without_repeats
 from workers import EVENTS, Case, WorkerProcess, records_of_log
 
-KILLS = 8
+KILLS = 5
 
 
 def test_a_worker_gives_what_a_replay_gives(case: Case, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from broker import run_apart
 from chaos_job import RESUME_SECONDS_MAX, Chaos, now_ms
 from chaos_workers import kill_and_wipe
 from contents import stream
-from kafka_workers import wait_until
 from streams.contract.topics import INPUTS, STATE, changelog
 from streams.kafka.cluster import read_broker
 from tables.store.store import HEAD
@@ -17,6 +16,9 @@ from tables.store.store import HEAD
 FROZEN_SECONDS_MAX: Final = 30.0
 FROZEN_SESSIONS: Final = 5
 """A broker answers nobody for so many sessions, but no longer than that."""
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at all of the changelogs."""
 
 HARD: Final = {"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001"}
 """Of a changelog that is compacted all the time."""
@@ -59,11 +61,10 @@ def compact(chaos: Chaos) -> None:
             chaos.start(name)
         chaos.resume(chaos.partitions, since)
     # What is being written isn't compacted yet: it takes some heads until most of them are.
-    wait_until(
-        "three in four heads aren't in the changelogs any more",
-        lambda: _heads_kept(chaos) < chaos.heads.written / 4,
-        RESUME_SECONDS_MAX,
-    )
+    deadline = time.monotonic() + RESUME_SECONDS_MAX
+    while (kept := _heads_kept(chaos)) >= chaos.heads.written / 4:
+        assert time.monotonic() < deadline, f"{kept} of {chaos.heads.written} heads are still there"
+        time.sleep(LOOK_SECONDS)
 
 
 def configure_changelogs(chaos: Chaos, changes: dict[str, str]) -> None:

@@ -79,3 +79,44 @@ CASES: Final = {
         Case("cluster-two", chaos_cluster.harm_two, 6, 45, brokers=3),
     )
 }
+
+
+def one_after_the_other(faults: Mapping[str, int]) -> Case:
+    """Return a case of several kinds of faults under one load: their names, and how many of each.
+
+    Nothing is compared between two kinds, so it takes less time than each by itself.
+    """
+    cases = [CASES[name] for name in faults]
+
+    def run(chaos: Chaos) -> None:
+        for number, case in enumerate(cases):
+            chaos.fault_count, chaos.under_load = faults[case.name], case.under_load
+            chaos.fault_seconds = case.fault_seconds + chaos.session_seconds
+            chaos.later_seconds = sum(
+                faults[later.name] * (later.fault_seconds + chaos.session_seconds)
+                for later in cases[number + 1 :]
+            )
+            _fill_up(chaos, case.workers)
+            chaos.tell(case.name)
+            try:
+                case.run(chaos)
+            except AssertionError as failure:
+                raise AssertionError(f"{case.name}: {failure}") from failure
+
+    return Case(
+        "+".join(faults),
+        run,
+        1,
+        sum(faults[case.name] * case.fault_seconds for case in cases),
+        workers=cases[0].workers,
+        settings={name: given for case in cases for name, given in case.settings.items()},
+        in_order=all(case.in_order for case in cases),
+        repeats=any(case.repeats for case in cases),
+    )
+
+
+def _fill_up(chaos: Chaos, workers: int) -> None:
+    """Start workers until there are so many: kinds of faults may leave fewer behind."""
+    while len(chaos.workers) < workers:
+        chaos.start(next(name for name in map("w{}".format, range(9)) if name not in chaos.workers))
+        chaos.wait_until_settled()

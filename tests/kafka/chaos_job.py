@@ -107,6 +107,8 @@ class Chaos:
     """Dumps of inputs that are there no more, and what left of them is."""
     spared: set[str] = field(default_factory=set)
     """Workers that no fault of a single one chooses."""
+    later_seconds: float = 0.0
+    """How long faults of other kinds may take, that come behind these; for the rate of the load."""
 
     def __enter__(self) -> Self:
         self.heads.__enter__()
@@ -120,7 +122,7 @@ class Chaos:
         began = time.monotonic()
         for number in range(self.fault_count):
             mean = (time.monotonic() - began) / number if number else self.fault_seconds
-            self.feeder.last((self.fault_count - number) * mean)
+            self.feeder.last((self.fault_count - number) * mean + self.later_seconds)
             self._check_all()
             yield number
             self.tell(f"{number + 1} of {self.fault_count} faults")

@@ -13,9 +13,10 @@ from broker import KafkaBroker
 from clusters import Broker, claim, delete_topics
 from jars import missing_programs
 from kafka_cluster import KafkaCluster
-from kafka_workers import LINESIDE, KafkaJob, kafka_job
+from kafka_workers import LINESIDE, KafkaJob, WorkerProcess, kafka_job
 from not_run import Key, Lacked, count, pass_on, skip_for_want_of, tell
 from sdks import java_sdk_lacks, javascript_sdk_lacks
+from starter import Starter
 
 KCAT_SECONDS_MAX = 30
 
@@ -30,12 +31,23 @@ OWN = {"own_broker", "own_cluster", "secured"}
 
 NOT_RUN = Key()
 
+KafkaBroker.short_lived = True
+
 
 @pytest.fixture(scope="session")
 def broker_of_session() -> Iterator[KafkaBroker]:
     """The one broker that a session starts."""
     with KafkaBroker() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session", autouse=True)
+def starter() -> Iterator[None]:
+    """Workers are started with their modules loaded, but for those with an environment of their own."""
+    WorkerProcess.starter = Starter()
+    yield
+    WorkerProcess.starter.close()
+    WorkerProcess.starter = None
 
 
 @pytest.fixture(scope="session")

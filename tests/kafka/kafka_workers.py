@@ -22,6 +22,7 @@ from contents import all_bounds, read, write
 from departed import Records, by_line, records_of_replay, sorted_exceptions
 from first_version import RUN
 from runs import placed
+from starter import Started, Starter
 from streams.contract.topics import INPUTS, OUTPUTS, changelog
 from streams.kafka.cluster import Cluster, read_broker
 from streams.log.record import Record
@@ -41,23 +42,43 @@ REFUSAL_SECONDS_MAX = 20.0
 SESSION_SECONDS = 6 if "LINESIDE_TEST_BROKER" in os.environ else 2
 """Until a killed worker's partitions are others': as short as the broker allows."""
 
+WATCHFUL = """
+import sys
+from agents.cli.main import main
+from agents.worker import kafka_ends
+from streams.kafka import member
+
+kafka_ends.ASK_PAUSE_SECONDS, member.METADATA_SECONDS = 1.0, 2.0
+main(sys.argv[1:], "lineside")
+"""
+"""`lineside` that looks at its topics and their ends more often than every 10 s."""
+
 PAUSE_SECONDS = 0.02
-"""Between two looks at what nobody tells of."""
+PAUSE_SECONDS_MAX = 0.25
+PAUSE_SHARE = 0.05
+"""Between two looks at what nobody tells of: a part of the time that was waited for it already.
+
+A look can cost the one that is looked at more than what it is busy with.
+"""
 
 T = TypeVar("T")
 
 
 def wait_until(what: str, found: Callable[[], T], seconds: float = WAIT_SECONDS_MAX) -> T:
     """Return what `found` finds, as soon as it's true of it; fail where that takes too long."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (there := found()):
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not within {seconds:.0f} s: {what}"
+        time.sleep(min(max(PAUSE_SECONDS, waited * PAUSE_SHARE), PAUSE_SECONDS_MAX))
     return there
 
 
 class WorkerProcess:
     """`lineside worker` in a process of its own; what it says goes to a file beside its data."""
+
+    starter: Starter | None = None
+    """What starts it, if it needn't load its modules each time anew."""
 
     def __init__(
         self,
@@ -67,12 +88,14 @@ class WorkerProcess:
         /,
         *arguments: str,
         code: Path | None = None,
+        watchful: bool = False,
         environment: Mapping[str, str] | None = None,
         **settings: Any,
     ) -> None:
         """Start it with its data in `folder`; `settings` are named as in `Settings`.
 
-        `code` is the folder of the first version's packages, `environment` goes before ours.
+        `code` is the folder of the first version's packages, `environment` goes before ours; one
+        that is `watchful` looks more often for what has become of its topics.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -91,9 +114,15 @@ class WorkerProcess:
         variables = {f"LINESIDE_{name.upper()}": str(value) for name, value in given.items()}
         if code is not None:
             variables["PYTHONPATH"] = str(code)
+        program = [sys.executable, "-c", WATCHFUL] if watchful else [LINESIDE]
+        program = program if code is None else [*RUN]
         with self.log.open("ab") as log:
+            self.process: subprocess.Popen[bytes] | Started
+            if self.starter is not None and program == [LINESIDE] and not environment:
+                self.process = self.starter.start(["worker", *arguments], own | variables, log)
+                return
             self.process = subprocess.Popen(
-                [*([LINESIDE] if code is None else RUN), "worker", *arguments],
+                [*program, "worker", *arguments],
                 env=own | variables | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

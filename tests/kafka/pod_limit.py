@@ -6,6 +6,10 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from starter import Started
+
+Watched = subprocess.Popen[bytes] | Started
+
 POD_MB: Final = 2_048
 """The chart's limit."""
 
@@ -22,7 +26,7 @@ class PodLimit:
         """Of any of them, resident, since it was started."""
         self.killed: dict[int, str] = {}
         """By process id: what is to be said of its end."""
-        self._watched: list[subprocess.Popen[bytes]] = []
+        self._watched: list[Watched] = []
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._look_again_and_again)
@@ -35,7 +39,7 @@ class PodLimit:
         self._ending.set()
         self._thread.join()
 
-    def watch(self, process: "subprocess.Popen[bytes]") -> None:
+    def watch(self, process: Watched) -> None:
         """Look at a process from now on, until it has ended."""
         with self._lock:
             self._watched.append(process)
@@ -46,7 +50,7 @@ class PodLimit:
                 self._watched = [each for each in self._watched if self._within(each)]
             time.sleep(LOOK_SECONDS)
 
-    def _within(self, process: "subprocess.Popen[bytes]") -> bool:
+    def _within(self, process: Watched) -> bool:
         """Return whether a process is still to be looked at."""
         peak = peak_mb(process.pid)
         if peak is None:

@@ -59,6 +59,6 @@ def test_holds_and_copies_of_master_data_are_measured(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_lineside_has_the_totals_of_the_workload_with_either_guarantee() -> None:
-    printed = run("smoke.py", "--events", "60000")
+    printed = run("smoke.py", "--events", "20000")
     assert printed.count("totals right") == 2
     assert "floor: 6" in printed

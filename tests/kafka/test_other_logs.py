@@ -101,7 +101,7 @@ def test_an_input_topic_made_anew_under_a_running_worker_ends_it(job: KafkaJob) 
 
 def test_an_input_topic_that_was_away_for_a_while_is_looked_at_again(job: KafkaJob) -> None:
     give(job, confirmations(0, 10))
-    worker = job.worker()
+    worker = job.worker(watchful=True)
     processed(worker, 10)
     delete_topics(job.broker, [MES_EVENTS])
     missed = f"there is no topic {MES_EVENTS} any more"
@@ -139,7 +139,7 @@ def test_another_topic_isnt_taken_for_a_copy_whatever_is_said(job: KafkaJob) -> 
 
 def test_partitions_added_under_a_running_worker_end_it_with_a_sentence(job: KafkaJob) -> None:
     give(job, confirmations(0, 10))
-    worker = job.worker()
+    worker = job.worker(watchful=True)
     processed(worker, 10)
 
     async def grow() -> None:
@@ -205,7 +205,7 @@ def test_a_changelog_made_anew_under_a_running_worker_gets_the_whole_state(
 def test_an_idle_worker_notices_that_its_changelog_was_made_anew(job: KafkaJob) -> None:
     """Before another one takes over, who would find nothing."""
     give(job, confirmations(0, 10))
-    worker = job.worker()
+    worker = job.worker(watchful=True)
     processed(worker, 10)
     renew_changelog(job)
     wait_until(

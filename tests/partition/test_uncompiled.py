@@ -34,6 +34,12 @@ SECOND = 1_000_000
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 LOGS, EVENTS = 40, 300
 
+PROFILE = "few"
+"""Of Hypothesis, for what is run uncompiled: the same tests run compiled with all their examples."""
+
+AT_ONCE_MAX = 16
+"""Records of a batch that is cut up by bounds: each of its steps reads all of it anew."""
+
 HERE = """
 import sys
 sys.path[:0] = ["tests", "tests/partition"]
@@ -118,6 +124,12 @@ def steps(task: Partition, batches: Sequence[Sequence[Record]]) -> Iterator[tupl
     yield repr(task.close_all()), repr(task.counts), repr(task.floors)
 
 
+def parts(batch: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Yield a batch in several of `AT_ONCE_MAX` records at most."""
+    for start in range(0, len(batch), AT_ONCE_MAX):
+        yield batch[start : start + AT_ONCE_MAX]
+
+
 def digests() -> list[str]:
     """Return a digest of what comes of each of some random logs, under different rules."""
     made = []
@@ -128,7 +140,10 @@ def digests() -> list[str]:
         bounds = rng.choice([None, Bounds(output_bytes=4_000, rows=3, lines=2)])
         for at, records in placed(random_log(seed, EVENTS)).items():
             task = new_task(at, timing, policy, bounds=bounds)
-            for each in steps(task, [*cut(stamped(records, rng), rng)]):
+            batches = [*cut(stamped(records, rng), rng)]
+            if bounds is not None:
+                batches = [part for batch in batches for part in parts(batch)]
+            for each in steps(task, batches):
                 digest.update("".join(each).encode())
         made.append(digest.hexdigest())
     return made
@@ -138,7 +153,7 @@ def uncompiled(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run Python where nothing compiled is loaded."""
     return subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "LINESIDE_CORE": "plain"},
+        env={**os.environ, "LINESIDE_CORE": "plain", "HYPOTHESIS_PROFILE": PROFILE},
     )  # fmt: skip
 
 

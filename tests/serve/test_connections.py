@@ -15,6 +15,7 @@ from agents.serve.connections import (
     LISTENING,
     Connections,
 )
+from agents.serve.http_server import HEAD_SECONDS_MAX
 from page_servers import PageServer, answer, closed, connected, page_server, seconds_of
 
 both_loops = pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
@@ -62,6 +63,10 @@ class Prober:
             self.slowest = max(self.slowest, time.monotonic() - began)
 
 
+PROBE_SECONDS_MAX = 2.0
+"""A kubelet waits for five; on a busy machine a probe isn't answered at once."""
+
+
 def until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not true():
@@ -85,7 +90,7 @@ def test_a_flood_of_one_address_keeps_no_probe_waiting_and_takes_no_descriptors(
                     assert OF_ADDRESS_MAX - 20 <= there <= OF_ADDRESS_MAX
         assert prober.wrong == []
         assert prober.answers > 20
-        assert prober.slowest < 1
+        assert prober.slowest < PROBE_SECONDS_MAX
         until(lambda: server.descriptors() <= before)
         assert len(server.said()) < SAID_MAX
         assert "had to go" in server.said()
@@ -101,7 +106,7 @@ def test_a_flood_of_many_addresses_doesnt_either(loop: str, tmp_path: Path) -> N
             assert server.descriptors() <= CONNECTIONS_MAX + DESCRIPTORS_BESIDES
             assert CONNECTIONS_MAX - 20 <= sum(not closed(one) for one in held) <= CONNECTIONS_MAX
         assert prober.wrong == []
-        assert prober.slowest < 1
+        assert prober.slowest < PROBE_SECONDS_MAX
         until(lambda: server.descriptors() <= before)
 
 
@@ -118,13 +123,14 @@ def test_who_listens_isnt_hung_up_on_for_those_who_dont(loop: str, tmp_path: Pat
 
 
 def test_an_idle_connection_is_closed_after_its_time(tmp_path: Path) -> None:
+    assert HEAD_SECONDS_MAX == 15
     with (
-        page_server("uvloop", tmp_path) as server,
+        page_server("uvloop", tmp_path, idle_seconds=4) as server,
         connected(server.port, ["127.0.0.1"] * 3) as held,
     ):
         one = held[0]
         one.settimeout(30)
-        assert 14 < seconds_of(lambda: one.recv(1)) < 18
+        assert 3 < seconds_of(lambda: one.recv(1)) < 8
 
 
 def test_with_few_descriptors_there_are_fewer_connections(tmp_path: Path) -> None:

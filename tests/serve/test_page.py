@@ -408,7 +408,7 @@ async def test_streams_end_promptly_on_shutdown() -> None:
             await stream.content.readline()
             began = perf_counter()
             await runner.cleanup()
-            assert perf_counter() - began < 0.5
+            assert perf_counter() - began < 2
             assert await stream.content.read() == b"\n"  # a proper end, nothing cut
 
 
