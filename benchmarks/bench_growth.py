@@ -27,8 +27,9 @@ from bench_recovery import EVENT_SECONDS_MAX, plan_for
 from growth_page import SUBJECTS, page
 from growth_run import Point, Run, Track, fill, run_once
 from measure import RESULTS, Failed, Sample, keep, machine, median_cost
+from options import add_stand_options, some_of
 from preload import Preloaded
-from rig import Rig, add_stand_options, run_main, standing
+from rig import Rig, run_main, standing
 from workload import Plan
 
 VALUES: Final[dict[str, tuple[float, ...]]] = {
@@ -78,7 +79,7 @@ def read_options() -> argparse.Namespace:
     """Return the options, or end as argparse does."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_stand_options(parser)
-    parser.add_argument("--subjects", type=subjects, default=list(SUBJECTS))
+    parser.add_argument("--subjects", type=some_of(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--events", type=int, default=1_000_000, help="of a run; of some more")
     parser.add_argument("--keys", type=int, default=20_000_000, help="of the run with keys")
     parser.add_argument("--trial", action="store_true", help="few events: ask the worker's page")
@@ -86,15 +87,6 @@ def read_options() -> argparse.Namespace:
     if options.trial and options.results == RESULTS:
         parser.error("a trial's figures don't belong beside others: give it --results DIR")
     return options
-
-
-def subjects(text: str) -> list[str]:
-    """Return the subjects named in `text`, or raise as argparse wants it."""
-    found = text.split(",")
-    for name in found:
-        if name not in SUBJECTS:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SUBJECTS)}")
-    return found
 
 
 def points_of(subject: str, options: argparse.Namespace) -> list[Point]:

@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 from measure import Cost, Failed, about, keep, machine, median_cost, table
-from rig import Rig, add_stand_options, guarantees, run_main, standing
+from options import add_guarantees, add_stand_options
+from rig import Rig, run_main, standing
 from totals import TOPICS, Totals, add_lineside, differences, of_workload
 from workload import add_plan_options, plan_of
 
@@ -38,9 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_plan_options(parser, events=4_000_000)
     add_stand_options(parser)
-    parser.add_argument(
-        "--guarantees", type=guarantees, default=guarantees("at_least_once,exactly_once")
-    )
+    add_guarantees(parser)
     options = parser.parse_args()
     plan = plan_of(options)
     with standing(options) as rig:

@@ -27,7 +27,8 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 from measure import Failed, about, keep, machine, table
-from rig import ROOT, Rig, add_stand_options, guarantees, run_main, standing
+from options import add_guarantees, add_stand_options
+from rig import ROOT, Rig, run_main, standing
 
 from streams.contract.topics import ERP_TRANSACTIONS, MES_EVENTS
 from streams.kafka.cluster import read_to
@@ -100,9 +101,7 @@ def main() -> None:
     parser.add_argument("--rates", default="1000,20000,50000", help="records a second")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--warm-up", type=float, default=10, help="seconds that don't count")
-    parser.add_argument(
-        "--guarantees", type=guarantees, default=guarantees("at_least_once,exactly_once")
-    )
+    add_guarantees(parser)
     options = parser.parse_args()
     runs = []
     with standing(options) as rig:

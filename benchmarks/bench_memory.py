@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from measure import Failed, about, keep, machine, table
-from rig import Rig, add_stand_options, run_main, standing
+from options import add_stand_options
+from rig import Rig, run_main, standing
 from workload import Plan
 
 from bombs import CODECS, LZ4, NAMES, SNAPPY, bomb, send  # of the tests

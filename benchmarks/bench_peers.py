@@ -18,7 +18,8 @@ import msgspec
 from bench_kafka import run_once
 from contestants import PEERS, Contestant, Run, run_peer, set_up
 from measure import Failed, about, keep, machine, table
-from rig import Rig, add_stand_options, run_main, standing
+from options import add_stand_options
+from rig import Rig, run_main, standing
 from totals import Totals, of_workload
 from workload import add_plan_options, plan_of
 

@@ -19,7 +19,8 @@ from typing import Any
 import msgspec
 from contestants import Contestant, run_peer
 from measure import Failed, about, keep, machine, median_cost, table
-from rig import Rig, add_stand_options, run_main, standing, without_lineside
+from options import add_stand_options
+from rig import Rig, run_main, standing, without_lineside
 from totals import of_workload
 from workload import add_plan_options, plan_of
 

@@ -25,8 +25,9 @@ from typing import Any
 import msgspec
 from aiokafka import TopicPartition
 from measure import Failed, about, keep, machine, table
+from options import add_stand_options
 from preload import Preloaded
-from rig import Rig, add_stand_options, run_main, standing
+from rig import Rig, run_main, standing
 from workload import Plan
 from workload_shapes import line_name
 

@@ -28,8 +28,9 @@ from bench_latency import quantiles
 from copying import Copied, measure_copying
 from factory import fill
 from measure import Failed, about, keep, machine, table
+from options import GUARANTEES, add_stand_options
 from reporting_plant import Plant, watched_plant
-from rig import GUARANTEES, Rig, add_stand_options, run_main, standing
+from rig import Rig, run_main, standing
 
 HOLD_SECONDS_MAX: Final = 60
 APART_SECONDS: Final = 0.37

@@ -25,7 +25,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 ROOT: Final = Path(__file__).parent.parent
 sys.path[1:1] = [str(ROOT / "tests" / "kafka"), str(ROOT / "tests")]  # the broker of the tests
 
-from measure import RESULTS, Failed, Watched, cost_of  # noqa: E402
+from measure import Failed, Watched, cost_of  # noqa: E402
 from preload import Preloaded, preload  # noqa: E402
 from workload import Plan  # noqa: E402
 
@@ -43,7 +43,6 @@ BROKER_PROPERTIES: Final = {
     "log.initial.task.delay.ms": "30000",
 }
 
-GUARANTEES: Final = ("at_least_once", "exactly_once")
 
 POLL_SECONDS: Final = 0.1
 """A worker commits every 2.8 s: a sample is taken when it has."""
@@ -260,23 +259,6 @@ def standing(options: argparse.Namespace) -> Iterator[Rig]:
         rig = Rig(broker, options.partitions, folder)
         stack.callback(rig.close)
         yield rig
-
-
-def add_stand_options(parser: argparse.ArgumentParser, rounds: int = 3) -> None:
-    """Add the options that all benchmarks on Kafka have."""
-    parser.add_argument("--broker", metavar="URL", help="one that runs, instead of its own")
-    parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=rounds)
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
-
-
-def guarantees(text: str) -> list[str]:
-    """Return the guarantees named in `text`, or raise as argparse wants it."""
-    found = text.split(",")
-    for name in found:
-        if name not in GUARANTEES:
-            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(GUARANTEES)}")
-    return found
 
 
 async def _committed(admin: AIOKafkaAdminClient, group: str) -> int:

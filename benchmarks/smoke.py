@@ -14,7 +14,8 @@ from bench_kafka import check
 from bench_parked import run as run_parked
 from contestants import Contestant, consume, set_up
 from contestants import check as check_peer
-from rig import GUARANTEES, add_stand_options, run_main, standing
+from options import GUARANTEES, add_stand_options
+from rig import run_main, standing
 from totals import of_workload
 from workload import add_plan_options, plan_of
 

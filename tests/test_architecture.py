@@ -37,6 +37,27 @@ def test_the_tables_name_what_they_seem_to() -> None:
     assert len(named()) > 150
 
 
+def rows() -> list[str]:
+    """Return the rows of the page's first table, its head aside."""
+    table = [line for line in section("Where is ...?").splitlines() if line.startswith("| ")]
+    return table[2:]
+
+
+def test_each_row_of_where_is_names_a_function_in_each_of_its_modules() -> None:
+    assert len(rows()) > 50
+    for row in rows():
+        paths = re.findall(r"\]\(\.\./([\w/.]+)\)", row)
+        assert paths, f"no file: {row}"
+        for path in paths:
+            assert (ROOT / path).exists(), row
+            names = re.search(rf"\]\(\.\./{re.escape(path)}\),? `\w+`", row)
+            assert names or not re.search(r"\.p(y|yx|xd)$", path), f"no function of {path}: {row}"
+        _, _, code = row.partition(" | ")
+        told = re.findall(r"`([^`]+)`", code)
+        checked = [name for path, name in named() if path in paths]
+        assert set(told) <= set(checked), f"not looked for: {set(told) - set(checked)}"
+
+
 @pytest.mark.parametrize(("path", "name"), named())
 def test_each_name_is_defined_where_the_page_says(path: str, name: str) -> None:
     definition = (

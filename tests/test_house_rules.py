@@ -27,7 +27,6 @@ loaded, and xxhash's functions have no other way into compiled code."""
 
 LONG = {
     "agents/partition/task.py": 405,
-    "benchmarks/rig.py": 310,
     "benchmarks/workload.py": 370,
     "benchmarks/workload_shapes.py": 330,
     "streams/codec/scanning.pyx": 815,

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,13 @@ SHOWN_MAX = 100
 """So many refused rows are told one by one."""
 
 
+def of_a_job(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say of which job, and let its errors be sentences."""
+    for each in (errors_as_sentences, CONFIG, DATA_DIR, GROUP, BROKER):
+        command = each(command)
+    return command
+
+
 @click.group()
 def reference() -> None:
     """List, show, import or export master data: items, orders, holds, rules and so on."""
@@ -31,11 +39,7 @@ def reference() -> None:
 @reference.command("list")
 @KIND
 @PLANT
-@BROKER
-@GROUP
-@DATA_DIR
-@CONFIG
-@errors_as_sentences
+@of_a_job
 def list_records(kind: str | None, plant: str | None, **where: Any) -> None:
     """Print a line for each record that is known: kind, plant, id, and what it says."""
     for each, of, parts, data in _known(_settings(**where), kind, plant):
@@ -47,11 +51,7 @@ def list_records(kind: str | None, plant: str | None, **where: Any) -> None:
 @click.argument("kind")
 @click.argument("plant")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@BROKER
-@GROUP
-@DATA_DIR
-@CONFIG
-@errors_as_sentences
+@of_a_job
 def show_record(kind: str, plant: str, ids: tuple[str, ...], **where: Any) -> None:
     """Print a record as it is known: who said it, when, and what.
 
@@ -76,11 +76,7 @@ def show_record(kind: str, plant: str, ids: tuple[str, ...], **where: Any) -> No
 @click.option("--source", default="/steward", show_default=True, help="Who says so.")
 @click.option("--whole", is_flag=True, help="An empty cell of CSV takes the member away.")
 @click.option("--write", is_flag=True, help="Send the records, if no row is refused.")
-@BROKER
-@GROUP
-@DATA_DIR
-@CONFIG
-@errors_as_sentences
+@of_a_job
 def import_file(
     file: Path, kind: str | None, plant: str | None, source: str, whole: bool, write: bool,
     **where: Any,
@@ -126,11 +122,7 @@ def import_file(
 @click.argument("file", type=click.Path(path_type=Path))
 @KIND
 @PLANT
-@BROKER
-@GROUP
-@DATA_DIR
-@CONFIG
-@errors_as_sentences
+@of_a_job
 def export_file(file: Path, kind: str | None, plant: str | None, **where: Any) -> None:
     """Write what is known to FILE, as CSV (its name ends in .csv) or a JSON object a line.
 

@@ -303,7 +303,7 @@ def test_a_row_may_have_as_many_measures_as_the_bound_says_and_no_more() -> None
     ("kind", "room", "words"),
     [
         ("labor.booked.v1", CONTRIBUTIONS_MAX - 1, "labor.booked.v1 feeds 7 record types"),
-        (None, KINDS_MAX - 12, "25 record types go by window: at most 24"),
+        (None, KINDS_MAX - len(WINDOWED), "25 record types go by window: at most 24"),
     ],
 )
 def test_there_may_be_as_many_record_types_as_the_bounds_say_and_no_more(

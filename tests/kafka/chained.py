@@ -4,14 +4,14 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from outcome import DIGITS_MAX, MEASURES, At
-from streams.contract.topics import EXCEPTIONS, OUTPUTS
+from outcome import UNORDERED, At, Total, add_measures
+from streams.contract.topics import OUTPUTS, REFERENCE
 
 RECENT_MAX: Final = 20_000
 """Ids of a line that are remembered: a crash repeats no more than 16,000 records of a partition."""
@@ -27,7 +27,7 @@ class Line:
 
     records: int = 0
     chain: bytes = b""
-    """Of all records in their order; of exceptions it's a sum, since they may leave in any."""
+    """Of all records in their order; where they may leave in any (`UNORDERED`), it's a sum."""
     recent: dict[str, bytes] = field(default_factory=dict)
     """The digests of the last ones, by id."""
 
@@ -37,10 +37,8 @@ class Chained:
     """All that has left: two that are equal have the same records in the same order by line."""
 
     lines: defaultdict[At, Line] = field(default_factory=lambda: defaultdict(Line))
-    totals: defaultdict[tuple[str, str], Decimal] = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )
-    """Sums of all windowed records, by type and measure."""
+    totals: defaultdict[Total, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    """Sums of all windowed records."""
     repeated: int = 0
     """Records whose id was there shortly before, with the same content."""
 
@@ -56,17 +54,12 @@ class Chained:
         if len(line.recent) > RECENT_MAX:
             del line.recent[next(iter(line.recent))]
         line.records += 1
-        if topic == EXCEPTIONS:
+        if topic in UNORDERED:
             sum_ = int.from_bytes(line.chain) + int.from_bytes(digest)
             line.chain = (sum_ % BIG).to_bytes(DIGEST_BYTES)
         else:
             line.chain = hashlib.blake2b(line.chain + digest, digest_size=DIGEST_BYTES).digest()
-        data = record["data"]
-        if "revision" in data:
-            with localcontext(prec=DIGITS_MAX):
-                for measure in MEASURES:
-                    if measure in data:
-                        self.totals[record["type"], measure] += Decimal(str(data[measure]))
+        add_measures(self.totals, topic, record)
 
     @property
     def records(self) -> int:
@@ -88,7 +81,7 @@ def differences(expected: Chained, found: Chained) -> list[str]:
             )
     sentences += [
         f"{name}: {found.totals[name]} instead of {expected.totals[name]}"
-        for name in sorted(expected.totals.keys() | found.totals.keys())
+        for name in sorted(expected.totals.keys() | found.totals.keys(), key=str)
         if expected.totals[name] != found.totals[name]
     ]
     return sentences
@@ -97,7 +90,7 @@ def differences(expected: Chained, found: Chained) -> list[str]:
 def chained_of_files(folder: Path) -> Chained:
     """Return what a replay wrote."""
     found = Chained()
-    for topic in OUTPUTS:
+    for topic in (*OUTPUTS, REFERENCE):
         with (folder / f"{topic}.ndjson").open("rb") as file:
             add_all(found, topic, (line.rstrip(b"\n") for line in file))
     return found

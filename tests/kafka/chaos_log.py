@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from agents.simulate.factory import Plan
+from agents.simulate.factory import Plan, arrivals
 from agents.simulate.model import MONDAY
-from agents.simulate.plan import write_log
 
 PLANTS: Final = 4
 LINES: Final = 4
@@ -38,16 +37,25 @@ def plan_of(seed: int) -> Plan:
 
 def write_chaos_log(path: Path, seed: int, events: int) -> None:
     """Write the log of a factory, with holds."""
-    plain = path.with_suffix(".plain")
-    write_log(plan_of(seed), events, plain)
-    with plain.open("rb") as lines, path.open("wb") as file:
-        file.writelines(with_holds(lines, events))
-    plain.unlink()
-
-
-def with_holds(lines: Iterable[bytes], events: int) -> Iterator[bytes]:
-    """Yield a log's lines, with holds on what they name, each placed and released on other lines."""
     every, lasts = max(events // HOLDS, APART_MIN), events // LASTING
+    with path.open("wb") as file:
+        file.writelines(with_holds(made(seed, events), every, lasts))
+
+
+def made(seed: int, events: int) -> Iterator[bytes]:
+    """Yield the lines of the factory: so many events, and the ticks between them."""
+    for arrival in arrivals(plan_of(seed)):
+        if events == 0:
+            return
+        yield arrival.value + b"\n"
+        events -= not arrival.tick
+
+
+def with_holds(lines: Iterable[bytes], every: int, lasts: int) -> Iterator[bytes]:
+    """Yield a log's lines, with holds on what they name, each placed and released on other lines.
+
+    There is a hold every so many lines, about, and it lasts for so many.
+    """
     waiting: deque[tuple[int, str, str]] = deque()
     due = every
     for number, line in enumerate(lines):

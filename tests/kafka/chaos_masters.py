@@ -77,13 +77,22 @@ Said = tuple[str, str, dict[str, Any]]
 class Steward:
     """Tells a job's master data in a thread of its own: all that there is, and then changes."""
 
-    def __init__(self, cluster: Cluster, rng: Random, seed: int, days: timedelta) -> None:
-        """`days` is how much later than in the factory's log events are."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        rng: Random,
+        seed: int,
+        later: timedelta = timedelta(),
+        lasts_days: int = 1,
+    ) -> None:
+        """Events are so much `later` than in the factory's log, which lasts so many days."""
         self.rounds = 0
         self._cluster = cluster
         self._rng = rng
         self._seed = seed
-        self._days = days
+        self._later = later
+        self._lasts_days = lasts_days
+        self._legs = legs(lasts_days)
         self._numbers = itertools.count()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._tell)
@@ -137,19 +146,19 @@ class Steward:
 
     def first(self) -> Iterator[Said]:
         """Yield all that there is."""
-        yield from master_data(plan_of(self._seed), ORDERS)
+        yield from master_data(plan_of(self._seed), ORDERS * self._lasts_days)
         for plant in FLYING:
-            yield from (self._rules(plant, leg) for leg in range(len(WEST)))
+            yield from (self._rules(plant, leg) for leg in range(len(self._legs)))
         for plant, zone in STAYING.items():
-            valid_from = _text(MIDNIGHT + self._days - timedelta(days=7))
+            valid_from = _text(MIDNIGHT + self._later - timedelta(days=7))
             yield "rules", plant, {"valid_from": valid_from, "time_zone": zone}
 
     def _rules(self, plant: str, leg: int) -> Said:
         """Return the rules that bring a plant into a zone, at midnight of the one before."""
-        at = midnights()[leg - 1] if leg else MIDNIGHT - timedelta(days=2)
+        at, zone = self._legs[leg]
         data = {
-            "valid_from": _text(at + self._days),
-            "time_zone": WEST[leg][0],
+            "valid_from": _text(at + self._later),
+            "time_zone": zone,
             "transactions": {name: self._rng.choice(WHEN) for name in CHANGED},
         }
         return "rules", plant, data
@@ -173,7 +182,9 @@ class Steward:
         return self._rng.choice(PLANTS)
 
     def _other_rules(self, _: int) -> tuple[Said, Said | None]:
-        kind, plant, data = self._rules(self._rng.choice(FLYING), self._rng.randrange(1, len(WEST)))
+        kind, plant, data = self._rules(
+            self._rng.choice(FLYING), self._rng.randrange(1, len(self._legs))
+        )
         if self._rng.random() < 0.2:
             gone = {"valid_from": data["valid_from"], "deleted": True}
             return (kind, plant, gone), (kind, plant, data)
@@ -226,9 +237,16 @@ HALF: Final = "half"
 """A record that its sender has written half of."""
 
 
-def midnights() -> list[datetime]:
-    """Return when a plant that flies west has a midnight, in the factory's log."""
-    return [MIDNIGHT - timedelta(minutes=ahead) for _, ahead in WEST]
+def legs(days: int) -> list[tuple[datetime, str]]:
+    """Return when a plant that flies west comes into a zone, and into which, in the factory's log.
+
+    It is at midnight of the zone before. From the last zone it goes on to the first one, once a day.
+    """
+    midnights = [
+        MIDNIGHT + timedelta(days=day, minutes=-ahead) for day in range(days) for _, ahead in WEST
+    ]
+    zones = itertools.cycle(zone for zone, _ in WEST)
+    return list(zip((MIDNIGHT - timedelta(days=2), *midnights[:-1]), zones, strict=False))
 
 
 def _text(at: datetime) -> str:

@@ -9,9 +9,9 @@ from aiokafka import TopicPartition
 
 from broker import run_apart
 from chaos_job import Chaos
-from contents import all_bounds, stream
+from contents import STREAM_SECONDS_MAX, all_bounds, stream
 from kafka_workers import KafkaJob
-from outcome import Outcome
+from outcome import Left
 from streams.contract.reference import ANYWHERE
 from streams.contract.reference_key import COPIED, read_key
 from streams.contract.topics import ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
@@ -41,20 +41,21 @@ def quiet_tick_seconds() -> float:
     return now / (now // LONGEST_TICK_SECONDS + 1)
 
 
-def settle(chaos: Chaos) -> None:
+def settle(chaos: Chaos, seconds_max: float = COPY_SECONDS_MAX) -> None:
     """Wait until all that came in is processed, and what is known of it is copied and processed.
 
-    It is what came until now: more may come meanwhile.
+    It is what came until now: more may come meanwhile. Master data is copied within so many seconds, or
+    is found to be after a first look, which reads all of the input.
     """
     chaos.wait_until_processed()
-    job, deadline = chaos.job, time.monotonic() + COPY_SECONDS_MAX
+    job, deadline = chaos.job, time.monotonic() + seconds_max
     end = _end_of_masters(job)
     while (read := _read_of_masters(job)) < end:
         chaos.check()
         assert time.monotonic() < deadline, f"{ERP_MASTER} is read up to {read}, not to {end}"
         time.sleep(LOOK_SECONDS)
     last = _last_records(job)
-    while missing := _missing_copies(job, last):
+    while missing := _missing_copies(job, last, seconds_max):
         chaos.check()
         assert time.monotonic() < deadline, f"{len(missing)} copies are missing: {missing[0]}"
         time.sleep(LOOK_SECONDS)
@@ -108,9 +109,9 @@ def _last_records(job: KafkaJob) -> dict[bytes, int]:
     return run_apart(look())
 
 
-def _missing_copies(job: KafkaJob, last: Mapping[bytes, int]) -> list[str]:
+def _missing_copies(job: KafkaJob, last: Mapping[bytes, int], seconds_max: float) -> list[str]:
     """Return what isn't yet in a partition that needs it."""
-    copies, homes = run_apart(_copied(job, last))
+    copies, homes = run_apart(_copied(job, last, seconds_max))
     missing: list[str] = []
     for key in last:
         kind, plant, parts = read_key(key)
@@ -126,12 +127,12 @@ def _missing_copies(job: KafkaJob, last: Mapping[bytes, int]) -> list[str]:
     return missing
 
 
-def copies_in(job: KafkaJob) -> int:
+def copies_in(job: KafkaJob, seconds_max: float = STREAM_SECONDS_MAX) -> int:
     """Return how many copies the input has, repeated ones too."""
 
     async def look() -> int:
         count = 0
-        async for _, records in stream(job.cluster, {MES_EVENTS: job.partitions}):
+        async for _, records in stream(job.cluster, {MES_EVENTS: job.partitions}, seconds_max):
             count += sum(b"|" in (each.key or b"") for each in records)
         return count
 
@@ -139,12 +140,13 @@ def copies_in(job: KafkaJob) -> int:
 
 
 async def _copied(
-    job: KafkaJob, last: Mapping[bytes, int]
+    job: KafkaJob, last: Mapping[bytes, int], seconds_max: float
 ) -> tuple[dict[int, dict[bytes, int]], dict[str, set[int]]]:
     """Return the highest `seq` of each key, by partition, and the partitions of each plant."""
     copies: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
     homes: defaultdict[str, set[int]] = defaultdict(set)
-    async for tp, records in stream(job.cluster, {MES_EVENTS: job.partitions}):
+    seconds = max(seconds_max, STREAM_SECONDS_MAX)
+    async for tp, records in stream(job.cluster, {MES_EVENTS: job.partitions}, seconds):
         own = copies[tp.partition]
         for record in records:
             key = record.key or b""
@@ -156,7 +158,7 @@ async def _copied(
     return copies, homes
 
 
-def add_kept(job: KafkaJob, found: Outcome) -> int:
+def add_kept(job: KafkaJob, found: Left) -> int:
     """Add what has to have become of `erp.master.v1`; return how many of its records were refused.
 
     Nothing of it depends on the holds that the job itself writes: they have other names.
@@ -182,7 +184,7 @@ def add_kept(job: KafkaJob, found: Outcome) -> int:
     return refused
 
 
-def add_reference(job: KafkaJob, found: Outcome) -> None:
+def add_reference(job: KafkaJob, found: Left) -> None:
     """Add what is in `reference.v1`, lineside's own notes aside."""
 
     async def read() -> None:

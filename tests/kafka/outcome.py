@@ -4,10 +4,11 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
 
@@ -26,16 +27,25 @@ UNORDERED = (EXCEPTIONS, REFERENCE)
 At = tuple[str, str | None, str | None]
 """A topic, a plant, a line."""
 
+Total = tuple[str, str, str | None]
+"""A type, a measure, a unit."""
+
+
+class Left(Protocol):
+    """What has left a job, record by record."""
+
+    def add(self, topic: str, value: bytes) -> None:
+        """Take a record of an output topic."""
+        ...
+
 
 @dataclass
 class Outcome:
     """What has left, without repeats: by line the digest of each record under its id, in order."""
 
     lines: defaultdict[At, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))
-    totals: defaultdict[tuple[str, str, str | None], Decimal] = field(
-        default_factory=lambda: defaultdict(Decimal)
-    )
-    """Sums of all windowed records, by type, measure and unit."""
+    totals: defaultdict[Total, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    """Sums of all windowed records."""
     repeated: int = 0
     """Records whose id was there already, with the same content."""
     altered: list[str] = field(default_factory=list)
@@ -53,17 +63,23 @@ class Outcome:
             else:
                 self.altered.append(record["id"])
             return
-        data = record["data"]
-        if "revision" in data and topic != REFERENCE:  # an order of the ERP may have one, too
-            with localcontext(prec=DIGITS_MAX):
-                for measure in MEASURES:
-                    if measure in data:
-                        total = record["type"], measure, data.get("uom")
-                        self.totals[total] += Decimal(str(data[measure]))
+        add_measures(self.totals, topic, record)
 
     @property
     def records(self) -> int:
         return sum(map(len, self.lines.values()))
+
+
+def add_measures(
+    totals: defaultdict[Total, Decimal], topic: str, record: Mapping[str, Any]
+) -> None:
+    """Add the measures of a record to sums, if it is of a window."""
+    data = record["data"]
+    if "revision" in data and topic != REFERENCE:  # an order of the ERP may have one, too
+        with localcontext(prec=DIGITS_MAX):
+            for measure in MEASURES:
+                if measure in data:
+                    totals[record["type"], measure, data.get("uom")] += Decimal(str(data[measure]))
 
 
 @dataclass

@@ -3,16 +3,17 @@
     python tests/kafka/soak.py [--hours H] [--rate R] [--guarantee g] [--out results.json]
                                [--out page.md]
 
-Two workers on a broker. What left is held against `lineside replay` of the same input topics; the
-exit code is 0 if that's exact and all is flat.
+Two workers on a broker, with master data, rules and holds that change all the time. What left is
+held against `lineside replay` of the same input topics; the exit code is 0 if that's exact and all
+is flat.
 """
 
 import argparse
 import logging
+import math
 import sys
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -22,28 +23,26 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from broker import KafkaBroker
-from chaos_bombs import drop_bomb
-from chaos_broker import configure_changelogs, freeze_broker, kill_broker
-from chaos_floods import flood_exceptions
-from chaos_hosts import hold_connections
+from chaos_broker import configure_changelogs
 from chaos_job import Chaos
+from chaos_masters import Steward
+from chaos_reference import parked, quiet_tick_seconds, settle
 from chaos_suite import EXACTLY_ONCE, GUARANTEES, tails, tell
-from chaos_workers import kill_workers, terminate, wake_zombies, wipe
 from heads import Heads
 from kafka_workers import KafkaJob, kafka_job
 from pod_limit import PodLimit
+from soak_faults import MINUTE_SECONDS, harm
 from soak_feed import SteadyFeeder
 from soak_page import keep, machine, page
-from soak_replay import compared_with_a_replay
+from soak_replay import PARKED, READ_SECONDS_MAX, compared_with_a_replay
 from soak_samples import LASTING, Samples, flatness
 
 PARTITIONS: Final = 6
 
-PLANTS, LINES = 4, 4
 EVENTS_PER_SECOND: Final = 27.8
-"""Of so many lines, in the factory's own time: how fast that passes at a rate."""
+"""Of the log's 16 lines, in the factory's own time: how fast that passes at a rate."""
 
-MINUTE_SECONDS: Final = 60.0
+DAY_SECONDS: Final = 86_400
 
 SESSION_SECONDS: Final = 8.0
 
@@ -66,39 +65,13 @@ COMPACTED: Final = {
 }
 """Of changelogs: compacted within minutes, and tombstones kept no longer than lineside demands."""
 
-Fault = Callable[[Chaos], None]
-
-
-def come_and_go(chaos: Chaos) -> None:
-    """A third worker comes, and goes again."""
-    chaos.start("third")
-    chaos.wait_until_settled()
-    chaos.stop("third")
-    chaos.wait_until_settled()
-
-
-ENDING: Final[dict[str, Fault]] = {"kill": kill_workers, "sigterm": terminate, "wipe": wipe}
-"""Faults that end a worker, and spare one that is to last."""
-
-PASSING: Final[dict[str, Fault]] = {
-    "zombie": wake_zombies,
-    "broker-kill": kill_broker,
-    "broker-freeze": freeze_broker,
-    "third-worker": come_and_go,
-    "bomb": lambda chaos: drop_bomb(chaos, len(chaos.resumed)),
-    "exceptions": flood_exceptions,
-    "idle-connections": hold_connections,
-}
-"""Those that all workers live through."""
-
 
 def soak(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return what came of it, as it is kept."""
     seconds = arguments.hours * 3600
     events = round(seconds * arguments.rate)
-    ledger_seconds = max(
-        round(LEDGERS * seconds * arguments.rate / EVENTS_PER_SECOND), LEDGER_SECONDS_MIN
-    )
+    factory_seconds = events / EVENTS_PER_SECOND
+    ledger_seconds = max(round(LEDGERS * factory_seconds), LEDGER_SECONDS_MIN)
     settings = {
         "mes_retention_seconds": ledger_seconds,
         "machine_retention_seconds": ledger_seconds,
@@ -110,6 +83,7 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
         "rate": arguments.rate,
         "guarantee": arguments.guarantee,
         "events": events,
+        "days": math.ceil(factory_seconds / DAY_SECONDS),
         "settings": settings,
         "faults": [],
         "samples": [],
@@ -124,7 +98,7 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
             _run(arguments, results, broker, job)
             if not results["failure"]:
                 tell("the load has ended: what left is compared")
-                results |= compared_with_a_replay(job, settings, results.pop("counts"))
+                results |= compared_with_a_replay(job, settings, results.pop("states"))
         except Exception as failure:
             results["failure"] = f"{type(failure).__name__}: {failure}"
             tell(f"FAILED: {results['failure']}\n{tails(job, broker)}")
@@ -139,21 +113,28 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
 def _run(
     arguments: argparse.Namespace, results: dict[str, Any], broker: KafkaBroker, job: KafkaJob
 ) -> None:
-    size = ("--seed", arguments.seed, "--plants", PLANTS, "--lines", LINES)
+    rng = Random(arguments.seed)
+    masters = Steward(
+        job.cluster, Random(f"{rng.random()}"), arguments.seed, lasts_days=results["days"]
+    )
     with (
-        SteadyFeeder(broker.url, job.folder, results["events"], arguments.rate, *size) as feeder,
+        SteadyFeeder(
+            broker.url, job.folder, results["events"], arguments.rate, arguments.seed
+        ) as feeder,
+        masters as steward,
         PodLimit() as limit,
         Chaos(
             broker=broker,
             job=job,
             heads=Heads(job.cluster, job.group, PARTITIONS),
             feeder=feeder,
-            rng=Random(arguments.seed),
+            rng=rng,
             guarantee=arguments.guarantee,
             session_seconds=SESSION_SECONDS,
             fault_count=1,
             fault_seconds=MINUTE_SECONDS,
-            settings=results["settings"],
+            settings={"tick_seconds": quiet_tick_seconds(), **results["settings"]},
+            steward=steward,
             scale=FLOOD_SCALE,
             limit=limit,
             under_load=False,
@@ -167,56 +148,17 @@ def _run(
         every = min(SAMPLE_SECONDS, arguments.hours * 3600 / SAMPLES_MIN)
         with Samples(chaos, broker.folder, every) as samples:
             try:
-                _harm(chaos, feeder, samples, results["faults"])
+                harm(chaos, samples, results["faults"])
                 feeder.finish()
+                steward.finish()
                 chaos.wait_until_processed()
             finally:
                 results["samples"] = [asdict(sample) for sample in samples.taken]
                 results["peak_mb"] = round(limit.peak_mb, 1)
-        results["counts"] = chaos.heads.counts()
+        settle(chaos, READ_SECONDS_MAX)
+        results["states"] = {**chaos.heads.counts(), PARKED: parked(chaos)}
         for name in list(chaos.workers):
             chaos.stop(name)
-
-
-def _harm(
-    chaos: Chaos, feeder: SteadyFeeder, samples: Samples, faults: list[dict[str, Any]]
-) -> None:
-    """Do harm each minute, as long as there is a load."""
-    done: list[str] = []
-    while True:
-        minute = samples.seconds // MINUTE_SECONDS + 1
-        while samples.seconds < minute * MINUTE_SECONDS and feeder.feeding:
-            feeder.check()
-            chaos.check()
-            time.sleep(0.2)
-        if not feeder.feeding:
-            return
-        names = [name for name in (*ENDING, *PASSING) if name not in done[-len(PASSING) :]]
-        name = chaos.rng.choice(names)
-        done.append(name)
-        began, went_on = samples.seconds, len(chaos.resumed)
-        chaos.spared = {LASTING} if name in ENDING else set()
-        (ENDING | PASSING)[name](chaos)
-        chaos.wait_until_settled()
-        faults.append(
-            {
-                "name": name,
-                "seconds": round(began, 1),
-                "went_on": max(chaos.resumed[went_on:], default=None),
-            }
-        )
-        tell(_line(chaos, samples, name))
-
-
-def _line(chaos: Chaos, samples: Samples, name: str) -> str:
-    last = samples.taken[-1] if samples.taken else None
-    memory = ", ".join(
-        f"{each} {mb:.0f} MB" for each, mb in (last.memory_mb if last else {}).items()
-    )
-    return (
-        f"minute {samples.seconds / MINUTE_SECONDS:.0f}: {name}; "
-        f"{chaos.heads.processed:,} records; {memory}; lag {last.lag if last else None}"
-    )
 
 
 def arguments_of(given: Sequence[str] | None = None) -> argparse.Namespace:

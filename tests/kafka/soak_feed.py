@@ -1,6 +1,7 @@
 """A factory's events on their way into a cluster for hours, at one rate, whatever happens there."""
 
 import subprocess
+import sys
 import threading
 import time
 from itertools import islice
@@ -8,7 +9,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from feeding import produce
-from kafka_workers import LINESIDE
+
+LOG: Final = Path(__file__).with_name("soak_log.py")
+
+HOLD_SECONDS: Final = 10.0
+"""From one hold to the next, about."""
+
+HELD_SECONDS: Final = 40.0
 
 CHUNK_SECONDS: Final = 5.0
 
@@ -20,13 +27,13 @@ CATCHING_UP: Final = 2.0
 
 
 class SteadyFeeder:
-    """Produces what `lineside simulate` makes, as it is made: the log lies nowhere.
+    """Produces the soak's log as it is made: it lies nowhere.
 
     It stops at the first part that can't be produced; `check` and `finish` say why.
     """
 
-    def __init__(self, broker: str, folder: Path, events: int, rate: float, *size: object) -> None:
-        """Feed so many events, and the factory's ticks with them; `size` is that of the factory."""
+    def __init__(self, broker: str, folder: Path, events: int, rate: float, seed: int) -> None:
+        """Feed so many events, and ticks and holds with them."""
         self.fed = 0
         """Lines; acknowledged by the broker."""
         self.rate = rate
@@ -36,8 +43,12 @@ class SteadyFeeder:
         self._ending = threading.Event()
         self._failed: str | None = None
         self._thread = threading.Thread(target=self._feed)
+        asked = {
+            "events": events, "seed": seed,
+            "every": round(HOLD_SECONDS * rate), "lasts": round(HELD_SECONDS * rate),
+        }  # fmt: skip
         self._factory = subprocess.Popen(
-            [LINESIDE, "simulate", "--events", str(events), *map(str, size), "--out", "-"],
+            [sys.executable, LOG, *(f"--{name}={value}" for name, value in asked.items())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -49,6 +49,8 @@ def _verdict(results: dict[str, Any]) -> str:
     return (
         f"{size}, {results['records']:,} records left, {results['repeated']:,} of them again, "
         f"{len(differences)} differences{'' if not differences else ': ' + differences[0]}. "
+        f"{results['counts']['parked']:,} events are parked, {results['copies']:,} copies of master "
+        "data are in the input. "
         f"Memory of a worker at most {results['peak_mb']:,.0f} MB. Ledgers reached back "
         f"{results['settings']['mes_retention_seconds']:,} s of event time."
     )

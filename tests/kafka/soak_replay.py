@@ -8,37 +8,45 @@ from typing import Any, Final
 
 from broker import run_apart
 from chained import Chained, chained_of_files, differences
+from chaos_reference import add_kept, add_reference, copies_in
 from contents import stream
 from kafka_workers import LINESIDE, KafkaJob, printed
 from runs import OUTCOMES
 from streams.contract.topics import INPUTS, OUTPUTS
+
+PARKED: Final = "parked"
+"""Beside `OUTCOMES` in what the states have counted: events that a hold keeps from the ERP."""
 
 READ_SECONDS_MAX: Final = 7_200.0
 """36 million records and what they make leave: a quarter of an hour where nothing else runs."""
 
 
 def compared_with_a_replay(
-    job: KafkaJob, settings: Mapping[str, object], counts: Mapping[str, int]
+    job: KafkaJob, settings: Mapping[str, object], states: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return how many records left, how many of them again, and a sentence on each difference.
 
-    `counts` are what the states have counted.
+    `states` are what the states have counted, by outcome, and how many events they have parked.
     """
     out = job.folder / "replayed"
     _replay(job, settings, out)
     report = json.loads((out / "report.json").read_bytes())
     expected, found = chained_of_files(out), _left(job)
+    add_kept(job, expected)
+    add_reference(job, found)
     sentences = differences(expected, found)
     if report["conservation"]["error"] != "0":
         sentences.append(f"a replay's conservation error is {report['conservation']['error']}")
-    for name in OUTCOMES:
-        if counts[name] != report["counts"][name]:
-            sentences.append(
-                f"{name}: the states have {counts[name]}, a replay {report['counts'][name]}"
-            )
+    wanted = {name: report["counts"][name] for name in OUTCOMES} | {PARKED: report[PARKED]}
+    sentences += [
+        f"{name}: the states have {states[name]}, a replay {count}"
+        for name, count in wanted.items()
+        if states[name] != count
+    ]
     return {
         "records": expected.records,
-        "counts": dict(counts),
+        "counts": dict(states),
+        "copies": copies_in(job, READ_SECONDS_MAX),
         "repeated": found.repeated,
         "differences": sentences,
     }

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from chaos_log import LINES, PLANTS, with_holds, write_chaos_log
-from chaos_masters import Steward, midnights
+from chaos_masters import FLYING, ORDERS, Steward, legs
 from chaos_table import merged, table
 from masters import refusal, take
 from runs import run
@@ -31,7 +31,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @pytest.fixture
 def steward() -> Steward:
-    return Steward(Cluster(servers=("nowhere:9092",)), Random("1"), 1, timedelta())
+    return Steward(Cluster(servers=("nowhere:9092",)), Random("1"), 1)
 
 
 def told(known: Known, steward: Steward, rounds: int) -> tuple[list[Outgoing], list[str]]:
@@ -64,7 +64,7 @@ def test_each_hold_is_released_by_a_later_event() -> None:
         b'{"type":"production.confirmed.v1","plant":"P","line":"L1","time":"2026-01-06T00:00:00Z",'
         b'"data":{"item":"I","order":"O","lot":"L"}}'
     )
-    lines = [json.loads(line) for line in with_holds([event] * 9_000, EVENTS)]
+    lines = [json.loads(line) for line in with_holds([event] * 9_000, 400, 1_000)]
     placed = [each for each in lines if each["type"] == "quality.hold_placed.v1"]
     freed = [each["data"]["hold"] for each in lines if each["type"] == "quality.hold_released.v1"]
     assert freed == [each["data"]["hold"] for each in placed][: len(freed)]
@@ -88,8 +88,21 @@ def test_all_that_is_told_is_kept_but_for_what_is_meant_to_be_refused(steward: S
 def test_rules_change_at_midnights_within_the_log(log: list[bytes], steward: Steward) -> None:
     times = [json.loads(line)["time"] for line in (log[0], log[-1])]
     first, last = (datetime.fromisoformat(time).astimezone(UTC) for time in times)
-    assert sum(first < midnight < last for midnight in midnights()) >= 1
-    assert len(midnights()) > 10
+    midnights = [at for at, _ in legs(1)[1:]]
+    assert sum(first < midnight < last for midnight in midnights) >= 1
+    assert len(midnights) > 10
+
+
+def test_rules_change_on_each_day_of_a_longer_log() -> None:
+    longer = Steward(Cluster(servers=("nowhere:9092",)), Random("1"), 1, lasts_days=3)
+    known = Known()
+    kept, reasons = told(known, longer, 8)
+    assert len(reasons) == 1
+    rules = [json.loads(each.value) for each in kept if b'"reference.rules.v1"' in each.value]
+    days = {each["data"]["valid_from"][:10] for each in rules if each["plant"] == FLYING[0]}
+    assert days >= {"2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"}
+    orders = [each for each in kept if b'"reference.order.v1"' in each.value]
+    assert len(orders) >= 3 * ORDERS * PLANTS * LINES
 
 
 def test_results_of_versions_without_holds_are_kept_beside_new_ones() -> None:

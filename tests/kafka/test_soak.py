@@ -107,7 +107,7 @@ def test_totals_are_compared_besides() -> None:
     sentences = differences(
         chained(RIGHT), chained([record(0, quantity="0.100000001"), *RIGHT[1:]])
     )
-    assert sentences[-1] == "('erp.goods_issue.v1', 'quantity'): 29.500000001 instead of 29.5"
+    assert sentences[-1] == "('erp.goods_issue.v1', 'quantity', None): 29.500000001 instead of 29.5"
 
 
 def test_a_repeat_is_known_for_as_long_as_a_crash_can_make_one() -> None:
