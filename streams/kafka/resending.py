@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from aiokafka import TopicPartition
 
 from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, read_to
 from streams.kafka.cluster import bounds as bounds_of
 from streams.kafka.fetched import record_of
@@ -19,10 +20,15 @@ class KafkaResending(KafkaOffice):
     """Events and notes leave in one transaction: the last holder's is there or isn't."""
 
     def __init__(
-        self, cluster: Cluster, group: str, counts: Mapping[str, int], leads: Callable[[], bool]
+        self,
+        cluster: Cluster,
+        clients: Access,
+        group: str,
+        counts: Mapping[str, int],
+        leads: Callable[[], bool],
     ) -> None:
         """Take each topic's partition count, and what says whether this process has the office."""
-        super().__init__(cluster, f"{group}-resent", leads)
+        super().__init__(cluster, clients, f"{group}-resent", leads)
         self._resent = f"{group}/resent/".encode()
         """On the clock's topic, the keys of notes begin with this."""
         self._counts = counts
