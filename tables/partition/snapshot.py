@@ -78,7 +78,7 @@ def loading(partition: Partition) -> Iterator[None]:
         else:
             partition.lines[line.key] = line
     partition.parking.next = head.parked
-    partition.parking.load(partition.known)
+    yield from partition.parking.loading(partition.known)
 
 
 def _open_shorts(partition: Partition) -> set[str]:
