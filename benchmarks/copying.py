@@ -93,7 +93,9 @@ async def measure_copying(rig: Rig, options: argparse.Namespace) -> Copied:
 async def until_copied(plant: Plant, records: int) -> None:
     """Wait until the worker has noted for each partition that it has so many records."""
     rig = plant.rig
-    way = KafkaReference(rig.cluster, plant.outputs, plant.group, {MES_EVENTS: 0}, lambda: False)
+    way = KafkaReference(
+        rig.cluster, rig.cluster, plant.outputs, plant.group, {MES_EVENTS: 0}, lambda: False
+    )
     decode = msgspec.json.Decoder(Noted).decode
     async with asyncio.timeout(COPY_SECONDS_MAX):
         while True:

@@ -12,7 +12,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
-from streams.kafka.cluster import Cluster
+from streams.kafka.clients import Access
 from streams.log.cancellation import asked_to_end
 
 ASK_PAUSE_SECONDS: Final = 10.0
@@ -33,13 +33,13 @@ class Ends:
 
     def __init__(
         self,
-        cluster: Cluster,
+        clients: Access,
         owned: Callable[[], Collection[TP]],
         look: Callable[[AIOKafkaConsumer], Awaitable[None]],
     ) -> None:
         self.known: dict[TP, int] = {}
         """The offset after the last committed record, as of the last answer."""
-        self._cluster = cluster
+        self._clients = clients
         self._owned = owned
         self._look = look
         self._heard = float("-inf")
@@ -58,7 +58,7 @@ class Ends:
     async def _ask(self) -> None:
         while True:
             try:
-                async with self._cluster.reader() as reader:
+                async with self._clients.reader() as reader:
                     while True:
                         wanted = [TopicPartition(*tp) for tp in self._owned()]
                         if wanted:

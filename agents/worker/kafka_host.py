@@ -21,6 +21,7 @@ from agents.worker.kafka_ends import Ends
 from agents.worker.kafka_inputs import opened_input, same_input
 from agents.worker.kafka_watch import Watch, grown
 from streams.contract.topics import INPUTS, MES_EVENTS, changelog
+from streams.kafka.clients import Clients
 from streams.kafka.clock import KafkaTicker
 from streams.kafka.cluster import BrokerError, Cluster
 from streams.kafka.consumer import ClusterOwner
@@ -60,10 +61,13 @@ class KafkaHost:
         self._counts = counts
         self._tombstones_ms = tombstones_ms
         self._folder = Path(settings.data_dir) / "state"
+        self.clients = Clients(cluster)
         self.outputs = Outputs(cluster)
-        self._ticker = KafkaTicker(cluster, self.outputs, settings.group, settings.tick_seconds)
+        self._ticker = KafkaTicker(
+            cluster, self.clients, self.outputs, settings.group, settings.tick_seconds
+        )
         self._masters: list[KafkaReference] = []
-        self._resending = KafkaResending(cluster, settings.group, counts, self._leads)
+        self._resending = KafkaResending(cluster, self.clients, settings.group, counts, self._leads)
         self._recovering = asyncio.Semaphore(RECOVERIES_MAX)
         self._standby: Standby | None = None
         self._states = 1
@@ -114,14 +118,20 @@ class KafkaHost:
         )
         self._app = app
         self._watch = Watch(settings.group, self._counts, job)
-        self._ends = Ends(self.cluster, job.tasks.keys, self._watch.look)
+        self._ends = Ends(self.clients, job.tasks.keys, self._watch.look)
         return app
 
     def _master(self) -> KafkaReference:
         """Return an agent's way to master data, which the worker that leads the clock keeps."""
         settings = self._settings
         made = KafkaReference(
-            self.cluster, self.outputs, settings.group, self._counts, self._leads, settings.same_log
+            self.cluster,
+            self.clients,
+            self.outputs,
+            settings.group,
+            self._counts,
+            self._leads,
+            settings.same_log,
         )
         self._masters.append(made)
         return made
@@ -150,10 +160,10 @@ class KafkaHost:
             async with self._recovering:
                 fence = await writer.fence(partitions, self._owner)
                 writer.changelog_id = await recover(
-                    self.cluster, where, store, fence, partitions, progress,
+                    self.clients, where, store, fence, partitions, progress,
                     self._restorer(tp, writer),
                 )  # fmt: skip
-                opened = await opened_input(self.cluster, self._settings, tp, store, writer)
+                opened = await opened_input(self.clients, self._settings, tp, store, writer)
         except BaseException as error:
             await writer.close()
             store.close()
@@ -165,7 +175,7 @@ class KafkaHost:
 
     def _restorer(self, tp: TP, writer: KafkaWriter) -> Restore:
         async def restore(store: RocksStore) -> int | None:
-            if not await same_input(self.cluster, tp, store):
+            if not await same_input(self.clients, tp, store):
                 return None
             return await writer.restore(state_entries(store))
 
@@ -254,6 +264,7 @@ class KafkaHost:
             await master.rest()
         await self._resending.rest()
         await self.outputs.close()
+        await self.clients.close()
         if self._app is not None:
             await self._app.consumer.leave()
 

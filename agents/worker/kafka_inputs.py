@@ -8,7 +8,8 @@ from faust.types import TP
 
 from agents.partition.opening import Opened
 from agents.settings.settings import Settings
-from streams.kafka.cluster import Cluster, bounds
+from streams.kafka.clients import Access
+from streams.kafka.cluster import bounds
 from streams.kafka.identity import identity, record_at
 from streams.kafka.member import OFFSET_NOTE
 from streams.log.record import Record
@@ -20,13 +21,13 @@ log = logging.getLogger("lineside.worker")
 
 
 async def opened_input(
-    cluster: Cluster, settings: Settings, tp: TP, store: Store, writer: Writer
+    clients: Access, settings: Settings, tp: TP, store: Store, writer: Writer
 ) -> Opened:
     """Return what a partition is opened with; raise `Lost` if the cluster doesn't answer."""
     where = TopicPartition(*tp)
     binding = read_binding(store)
     try:
-        async with cluster.reader() as reader:
+        async with clients.reader() as reader:
             first, end = (await bounds(reader, [where]))[where]
             topic_id = (await identity(reader, where)).id
             last = None
@@ -34,7 +35,7 @@ async def opened_input(
                 last = await _last(reader, where, binding, topic_id, settings.same_log)
         start = first
         if store.get_many([HEAD])[0] is None:
-            start = await _first_start(cluster, settings.group, where, first)
+            start = await _first_start(clients, settings.group, where, first)
     except KafkaError as error:
         raise Lost(f"the bounds of {tp.topic}/{tp.partition} aren't known ({error!r})") from error
     return Opened(
@@ -42,12 +43,12 @@ async def opened_input(
     )
 
 
-async def same_input(cluster: Cluster, tp: TP, store: Store) -> bool:
+async def same_input(clients: Access, tp: TP, store: Store) -> bool:
     """Whether a state was made from the input topic that exists now; False if that isn't known."""
     where, binding = TopicPartition(*tp), read_binding(store)
     if binding is None:
         return False
-    async with cluster.reader() as reader:
+    async with clients.reader() as reader:
         topic_id = (await identity(reader, where)).id
         if binding.topic_id and topic_id:
             return binding.topic_id == topic_id
@@ -71,13 +72,13 @@ async def _last(
     return await record_at(reader, where, binding.offset)
 
 
-async def _first_start(cluster: Cluster, group: str, where: TopicPartition, first: int) -> int:
+async def _first_start(clients: Access, group: str, where: TopicPartition, first: int) -> int:
     """Return where to start without a state, in a partition that begins at `first`.
 
     That is the group's offset, if somebody has set it. An offset that lineside committed doesn't
     count: it came from a state that was lost since, and is made again.
     """
-    async with cluster.admin() as admin:
+    async with clients.admin() as admin:
         committed = (await admin.list_consumer_group_offsets(group)).get(where)
     if committed is None or committed.offset < 0:
         return first

@@ -17,7 +17,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from streams.kafka.hang import CONNECT_SECONDS_MAX, Address, is_hanging, pass_over
+from streams.kafka.hang import CONNECT_SECONDS_MAX, Address, give_up, is_hanging, pass_over
 from streams.log.cancellation import asked_to_end
 
 NEXT_SECONDS: Final = 0.5
@@ -168,10 +168,13 @@ def force_unless_closed(self: AIOKafkaClient) -> Any:
 
 def _connected(client: AIOKafkaClient, conn_id: tuple[Any, int]) -> AIOKafkaConnection | None:
     there = client._conns.get(conn_id)
-    if there is not None and not there.connected():
-        del client._conns[conn_id]
+    if there is None:
         return None
-    return there
+    if there.connected() and not is_hanging((there.host, there.port)):
+        return there
+    give_up(there)  # one that nothing waited for when its broker began to hang
+    client._conns.pop(conn_id, None)
+    return None
 
 
 _coordinator_lookup = AIOKafkaClient.coordinator_lookup

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import CLOCK, INPUTS
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.producer import Outputs, acknowledged, started, stop, translated_errors
 from streams.log.headers import STRUCTURED
@@ -51,6 +52,7 @@ class KafkaTicker:
     def __init__(
         self,
         cluster: Cluster,
+        clients: Access,
         outputs: Outputs,
         group: str,
         seconds: float,
@@ -60,6 +62,7 @@ class KafkaTicker:
         self.difference: float | None = None
         """This clock minus the brokers' in seconds, at the last claim; None before the first."""
         self._cluster = cluster
+        self._clients = clients
         self._outputs = outputs
         self._id = f"{group}-clock"
         self._key = group.encode()
@@ -158,7 +161,7 @@ class KafkaTicker:
     async def _last_claimed(self) -> int:
         tp = TopicPartition(CLOCK, 0)
         last = 0
-        async with self._cluster.reader() as consumer:
+        async with self._clients.reader() as consumer:
             consumer.assign([tp])
             begin, end = (await bounds(consumer, [tp]))[tp]
             consumer.seek(tp, begin)

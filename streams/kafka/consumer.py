@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 from faust.types import TP
 
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, fetch_bytes
 from streams.kafka.fetched import is_searching, joined, record_of
 from streams.kafka.instance import displacement
@@ -48,10 +49,13 @@ class RangeError(Trouble):
 
 
 class ClusterOwner(Owner, Protocol):
-    """An owner that knows its cluster, and what all its partitions send with."""
+    """An owner that knows its cluster, and the clients that all its partitions share."""
 
     @property
     def cluster(self) -> Cluster: ...
+
+    @property
+    def clients(self) -> Access: ...
 
     @property
     def outputs(self) -> Outputs: ...
@@ -161,7 +165,9 @@ class Consumer(BatchConsumer):
         if self._instance is None:
             return None
         member_id = self.kafka._coordinator.member_id
-        return await displacement(self._cluster, self.app.conf.id, self._instance, member_id)
+        return await displacement(
+            self.app.host.clients, self.app.conf.id, self._instance, member_id
+        )
 
     async def assign(self, partitions: set[TP]) -> None:
         """Take over partitions; each is fetched only after its task has set the offset."""

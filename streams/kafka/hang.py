@@ -138,7 +138,7 @@ def _look(reference: "weakref.ref[AIOKafkaConnection]", first: int | None) -> No
     if not connection._requests or connection._requests[0][0] != first or address in _asked:
         _look_later(connection)
     elif is_hanging(address):
-        _give_up(connection)
+        give_up(connection)
     else:
         _begin(_look_into(connection, address))
 
@@ -150,16 +150,16 @@ async def _look_into(connection: AIOKafkaConnection, address: Address) -> None:
         await _ask(connection)
     except TimeoutError:
         pass_over(connection)
-        _give_up(connection)
+        give_up(connection)
     except OSError:
-        _give_up(connection)
+        give_up(connection)
     else:
         _look_later(connection)
     finally:
         _asked.discard(address)
 
 
-def _give_up(connection: AIOKafkaConnection) -> None:
+def give_up(connection: AIOKafkaConnection) -> None:
     """Close a connection; its unanswered requests raise `KafkaConnectionError`."""
     writer = connection._writer
     if writer is not None:

@@ -5,7 +5,8 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-from streams.kafka.cluster import BrokerError, Cluster
+from streams.kafka.clients import Access
+from streams.kafka.cluster import BrokerError
 from streams.trouble import Trouble
 
 UUID_CHARS: Final = 37
@@ -20,7 +21,7 @@ class InstanceError(Trouble):
 
 
 async def displacement(
-    cluster: Cluster, group: str, instance: str, member_id: str
+    clients: Access, group: str, instance: str, member_id: str
 ) -> InstanceError | None:
     """Return an error if another member of the group has this member's name.
 
@@ -30,7 +31,7 @@ async def displacement(
     """
     while True:
         try:
-            async with cluster.admin() as admin:
+            async with clients.admin() as admin:
                 answers = await admin.describe_consumer_groups([group])
             break
         except (KafkaError, BrokerError):

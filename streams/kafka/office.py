@@ -1,34 +1,36 @@
-"""EDGE: an office that one process of a group holds: its reader, its notes, its transactions."""
+"""EDGE: an office that one process of a group holds: what it reads, its notes, its transactions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.contract.topics import CLOCK
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, bounds, read_to
 from streams.kafka.producer import started, stop, translated_errors
-from streams.log.writing import Lost
 
 OFFICE_SECONDS_MAX: Final = 20.0
 """A write of an office that isn't acknowledged by then is given up, and the office taken anew."""
 
 
 class KafkaOffice:
-    """All who may hold it share a transactional id: one that takes it shuts out the one before.
+    """All who may hold it share a transactional id: one that takes it shuts out the one before."""
 
-    No two agents of a process share one, since its reader has a position.
-    """
-
-    def __init__(self, cluster: Cluster, transactional_id: str, leads: Callable[[], bool]) -> None:
-        """Take what says whether this process has the office."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        clients: Access,
+        transactional_id: str,
+        leads: Callable[[], bool],
+    ) -> None:
+        """Take what gives readers, and what says whether this process has the office."""
         self._cluster = cluster
+        self._clients = clients
         self._id = transactional_id
         self._leads = leads
-        self._reading = AsyncExitStack()
-        self._reader: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
 
     def leads(self) -> bool:
@@ -36,8 +38,7 @@ class KafkaOffice:
         return self._leads()
 
     async def rest(self) -> None:
-        """Let go of all connections; the next call makes new ones."""
-        await self._let_go_of_reader()
+        """Let go of the producer; who takes the office starts another."""
         await self._let_go_of_producer()
 
     async def grown(self, seconds: float) -> None:
@@ -69,7 +70,7 @@ class KafkaOffice:
         tp = TopicPartition(CLOCK, 0)
         notes: dict[int, bytes] = {}
         with translated_errors():
-            async with self._cluster.reader() as consumer:
+            async with self._clients.reader() as consumer:
                 consumer.assign([tp])
                 begin, end = (await bounds(consumer, [tp]))[tp]
                 consumer.seek(tp, begin)
@@ -81,19 +82,10 @@ class KafkaOffice:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[AIOKafkaConsumer]:
-        """Yield the reader, started when first used; after an error the next use starts another."""
-        try:
-            with translated_errors():
-                if self._reader is None:
-                    self._reader = await self._reading.enter_async_context(self._cluster.reader())
-                yield self._reader
-        except Lost:
-            await self._let_go_of_reader()
-            raise
-
-    async def _let_go_of_reader(self) -> None:
-        reading, self._reading, self._reader = self._reading, AsyncExitStack(), None
-        await reading.aclose()
+        """Yield a reader; it is for another use afterwards."""
+        with translated_errors():
+            async with self._clients.reader() as reader:
+                yield reader
 
     async def _let_go_of_producer(self) -> None:
         producer, self._producer = self._producer, None

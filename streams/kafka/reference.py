@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiokafka import TopicPartition
 
 from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, read_to
 from streams.kafka.fetched import record_of
 from streams.kafka.identity import identity
@@ -27,6 +28,7 @@ class KafkaReference(KafkaOffice):
     def __init__(
         self,
         cluster: Cluster,
+        clients: Access,
         outputs: Outputs,
         group: str,
         counts: Mapping[str, int],
@@ -37,7 +39,7 @@ class KafkaReference(KafkaOffice):
 
         With `same_log` a topic of another id is taken for a copy of the one before.
         """
-        super().__init__(cluster, f"{group}-reference", leads)
+        super().__init__(cluster, clients, f"{group}-reference", leads)
         self._outputs = outputs
         self._copied = f"{group}/copied/".encode()
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""

@@ -58,6 +58,8 @@ class OfPlant:
         """Those of a line that is seen now; None: they haven't been worked out."""
         self.holds: dict[tuple[str, str], dict[str, str | None]] = {}
         """The active ones, by (scope, value): the item that they name, by hold."""
+        self.placed: dict[str, tuple[str, str]] = {}
+        """The (scope, value) of each active hold."""
         self.idle: set[str] = set()
         """Holds that have touched nothing, released ones too."""
         self.unplaced: set[str] = set()
@@ -178,10 +180,11 @@ class Known:
             self.places = True
 
     def _note_hold(self, own: OfPlant, plant: str, name: str) -> None:
-        for touched in [key for key, holds in own.holds.items() if name in holds]:
-            del own.holds[touched][name]
-            if not own.holds[touched]:
-                del own.holds[touched]
+        before = own.placed.pop(name, None)
+        if before is not None:
+            del own.holds[before][name]
+            if not own.holds[before]:
+                del own.holds[before]
         fact, release = self.fact("hold", plant, (name,)), self.data("hold_release", plant, name)
         hold = fact.data
         own.idle.discard(name)
@@ -191,7 +194,8 @@ class Known:
         elif not fact.touched:
             own.idle.add(name)
         if hold is not None and release is None:
-            own.holds.setdefault((hold.scope, hold.value), {})[name] = hold.item
+            own.placed[name] = hold.scope, hold.value
+            own.holds.setdefault(own.placed[name], {})[name] = hold.item
         self.holds = any(each.holds for each in self.plants.values())
 
 

@@ -4,7 +4,7 @@ The store has them by line and by what a hold can name of them, and numbered in 
 they were accepted. In memory is how many there are of each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -15,6 +15,9 @@ from tables.partition.holds import Touchable, is_touched
 from tables.partition.released import GROUP, PARKED, Freed, Group
 from tables.partition.stored import instant_bytes, instant_of
 from tables.store.store import Scan
+
+GROUPS_AT_ONCE: Final = 500
+"""Read between two pauses: some thousandths of a second."""
 
 AT_BYTES: Final = 8
 """Of a parked event's time, before the event."""
@@ -37,22 +40,32 @@ class Parking:
         """By their keys of the store."""
         self.groups: dict[bytes, dict[Touchable, Group]] = {}
         """By line."""
-        self.named: dict[Named, dict[bytes, int]] = {}
-        """How many groups of which lines a hold of that could touch."""
+        self.named: dict[Named, Group | dict[Group, None]] = {}
+        """The groups that a hold of that could touch, or the only one."""
         self.freeing: list[Freed] = []
         """What goes on by and by: see `tables.partition.freeing`. The last line is first."""
         self.count = 0
         self.next = 0
         """The number of the next event that is parked."""
+        self._since: int | None = None
+        """The earliest time of all, None if that has to be looked for."""
 
-    def load(self, known: Known) -> None:
-        """Take up what the store has, and find what was going on when it was written."""
-        for key, value in self._scan(GROUP):
-            line = key[1:-9]
+    def loading(self, known: Known) -> Iterator[None]:
+        """Take up what the store has, and find what was going on when it was written.
+
+        Yields now and then, for whoever has something else to do: there may be any number of lots.
+        """
+        free = []
+        for nth, (key, value) in enumerate(self._scan(GROUP), 1):
+            if nth % GROUPS_AT_ONCE == 0:
+                yield
             number, touchable, count, *since = _decode(value)
-            self._add(Group(line, number, tuple(touchable), count, *since))
+            group = Group(key[1:-9], number, tuple(touchable), count, *since)
+            self._add(group)
             self.count += count
-        self.free(known)
+            if not _is_kept(known, group):
+                free.append(group)
+        self._go_on(free)
 
     def written(self) -> Changes:
         """Return what is to be written."""
@@ -67,6 +80,10 @@ class Parking:
         """Park an event of a line and an instant; return its number."""
         number = self.next
         self.next += 1
+        if not self.count:
+            self._since = at
+        elif self._since is not None:
+            self._since = min(self._since, at)
         group = self.groups.get(line, {}).get(touchable)
         if group is None:
             group = Group(line, number, touchable, since=at)
@@ -82,6 +99,8 @@ class Parking:
         group = self.groups[line][touchable]
         if group.since == at:
             group.since = None
+        if self._since == at:
+            self._since = None
         self.let_go(group, number)
 
     def let_go(self, group: Group, number: int) -> Kept:
@@ -94,31 +113,36 @@ class Parking:
         self._count(group, -1)
         return _read(found[AT_BYTES:])
 
-    def free(self, known: Known, named: list[Named] | None = None) -> None:
-        """Find what nothing keeps from the ERP any more; `named` is what may free (None: all)."""
-        lines = self.groups.keys() if named is None else {
-            line for each in named for line in self.named.get(each, ())
-        }  # fmt: skip
-        for line in sorted(lines, reverse=True):
-            plant = line.decode().split("/")[0]
-            free = [
-                group
-                for group in self.groups[line].values()
-                if not is_touched(known, plant, group.touchable)
-            ]
-            if free:
-                self.freeing.append(Freed(line, free, self._scan, self.changed))
+    def free(self, known: Known, named: Iterable[Named]) -> None:
+        """Find what nothing keeps from the ERP any more; `named` is what may have kept it."""
+        groups: dict[Group, None] = {}
+        for each in named:
+            there = self.named.get(each, {})
+            groups.update({there: None} if isinstance(there, Group) else there)
+        self._go_on([group for group in groups if not _is_kept(known, group)])
+
+    def _go_on(self, free: list[Group]) -> None:
+        by_line: dict[bytes, list[Group]] = {}
+        for group in free:
+            by_line.setdefault(group.line, []).append(group)
+        for line in sorted(by_line, reverse=True):
+            self.freeing.append(Freed(line, by_line[line], self._scan, self.changed))
 
     def since(self) -> int | None:
         """Return the earliest time of all parked events, None if there are none."""
-        groups = [group for each in self.groups.values() for group in each.values()]
-        return min([self._since(group) for group in groups], default=None)
+        if self.count and self._since is None:
+            self._since = min(self._since_of(each.values()) for each in self.groups.values())
+        return self._since if self.count else None
 
     def since_of(self, line: bytes) -> int | None:
         """Return the earliest time of a line's parked events, None if there are none."""
-        return min(map(self._since, self.groups.get(line, {}).values()), default=None)
+        groups = self.groups.get(line)
+        return None if groups is None else self._since_of(groups.values())
 
-    def _since(self, group: Group) -> int:
+    def _since_of(self, groups: Iterable[Group]) -> int:
+        return min(group.since or self._look_for_since(group) for group in groups)
+
+    def _look_for_since(self, group: Group) -> int:
         if group.since is None:
             times = (instant_of(told[:AT_BYTES]) for _, told in self._seen(group.key(PARKED)))
             group.since = min(times)
@@ -137,29 +161,43 @@ class Parking:
     def _add(self, group: Group) -> None:
         self.groups.setdefault(group.line, {})[group.touchable] = group
         for named in _named_by(group):
-            lines = self.named.setdefault(named, {})
-            lines[group.line] = lines.get(group.line, 0) + 1
+            there = self.named.setdefault(named, group)
+            if isinstance(there, dict):
+                there[group] = None
+            elif there is not group:
+                self.named[named] = {there: None, group: None}
 
     def _count(self, group: Group, more: int) -> None:
         self.count += more
         group.count += more
         self._changed_groups[group.key(GROUP)] = group
-        if group.count:
-            return
+        if not group.count:
+            self._remove(group)
+
+    def _remove(self, group: Group) -> None:
+        if group.since is None or group.since == self._since:
+            self._since = None
         del self.groups[group.line][group.touchable]
         if not self.groups[group.line]:
             del self.groups[group.line]
         for named in _named_by(group):
-            lines = self.named[named]
-            lines[group.line] -= 1
-            if not lines[group.line]:
-                del lines[group.line]
-                if not lines:
-                    del self.named[named]
+            there = self.named[named]
+            if isinstance(there, dict):
+                del there[group]
+            if not isinstance(there, dict) or not there:
+                del self.named[named]
+
+
+def _is_kept(known: Known, group: Group) -> bool:
+    return is_touched(known, _plant_of(group), group.touchable)
+
+
+def _plant_of(group: Group) -> str:
+    return group.line.decode().split("/")[0]
 
 
 def _named_by(group: Group) -> list[Named]:
-    plant = group.line.decode().split("/")[0]
+    plant = _plant_of(group)
     lot, item, order = group.touchable
     named = [(plant, "item", item), (plant, "order", order)]
     return named if lot is None else [*named, (plant, "lot", lot)]

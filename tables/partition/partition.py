@@ -120,6 +120,8 @@ class Partition:
 
         The numbers rise, and the times fall: a tick that is later replaces those before it.
         """
+        self.cooled_at = 0
+        """How many ticks there had been when a line last left memory."""
         self.begun = FORMATS[-1]
         """The format in which the state began."""
         self.earlier: stored.Earlier = {}
@@ -164,9 +166,19 @@ class Partition:
                 self.watch.woken(line)
         return line
 
+    def is_behind(self, time: int) -> bool:
+        """Return whether a tick is behind an earlier one: lines that it raises are written."""
+        return bool(self.floors) and time < self.floors[-1][1]
+
     def raised(self, time: int) -> None:
-        """Note that a tick of this time has raised every line seen."""
+        """Note that a tick of this time has raised every line seen.
+
+        One that is behind the last floor is noted only if lines have left memory since that: all
+        others are above it, or were written.
+        """
         self.ticks += 1
+        if self.is_behind(time) and self.cooled_at < self.floors[-1][0]:
+            return
         while self.floors and self.floors[-1][1] <= time:
             self.floors.pop()
         self.floors.append((self.ticks, time))
@@ -186,6 +198,7 @@ class Partition:
             if self.watch is not None:
                 self.watch.cooled(line)
         self._batch.let_go(gone)
+        self.cooled_at = self.ticks
 
     @property
     def unfinished(self) -> bool:

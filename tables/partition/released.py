@@ -1,8 +1,7 @@
 """What lies parked, in groups; and what of a line is freed, in the order of acceptance."""
 
 import heapq
-from bisect import bisect_right
-from collections import deque
+from bisect import bisect_left
 from itertools import islice
 from typing import Final
 
@@ -17,11 +16,13 @@ an event its own number, too."""
 NUMBERS_READ: Final = 16_384
 GROUP_READ: Final = 16
 """So many numbers of events that go on are read at once: of all groups of a line together, and of
-one group at least."""
+one group at least. Only of groups that have begun: any number of groups may go on."""
 
 
 class Group:
     """The parked events of a line with the same lot, item and order."""
+
+    __slots__ = ("count", "line", "number", "since", "touchable")
 
     def __init__(
         self, line: bytes, number: int, touchable: Touchable, count: int = 0,
@@ -44,7 +45,8 @@ class Group:
 class Freed:
     """The events of one line that go on, in the order in which they were accepted.
 
-    Their numbers are read from the store by and by, so that there may be any number of them.
+    Their numbers are read from the store by and by, so that there may be any number of them: a
+    group's when its first event is due, since there may be any number of groups, too.
     """
 
     def __init__(self, line: bytes, groups: list[Group], scan: Scan, changed: Changes) -> None:
@@ -52,49 +54,57 @@ class Freed:
         self.line = line
         self._scan, self._changed = scan, changed
         self._at_once = max(NUMBERS_READ // len(groups), GROUP_READ)
-        self._groups = groups
-        fresh: dict[bytes, list[int]] = {}
+        self._ahead = sorted(groups, key=_first, reverse=True)
+        """Groups that haven't begun, the next one last."""
+        self._begun: list[tuple[int, Group, list[int]]] = []
+        """A heap: the next number of a group, which no other group has, and those read behind it,
+        the next one last."""
+        self._fresh: dict[bytes, list[int]] = {}
+        """By the key of the group: the numbers that the store doesn't have yet."""
         for key, value in changed.items():
             if key.startswith(PARKED + line + b"\0") and value is not None:
-                fresh.setdefault(key[:-8], []).append(_number(key))
-        self._fresh = [fresh.get(group.key(PARKED), []) for group in groups]
-        self._read: list[deque[int]] = [deque() for _ in groups]
-        self._next = [(group.number, place) for place, group in enumerate(groups)]
-        """By group: the number of its next event, or one that is lower."""
-        heapq.heapify(self._next)
+                self._fresh.setdefault(key[:-8], []).append(_number(key))
 
     def next(self) -> tuple[Group, int] | None:
-        """Return the group and the number of the next event, None if all have been returned."""
-        while self._next:
-            least, place = self._next[0]
-            numbers = self._read[place]
-            if not numbers:
-                self._read_more(place, least)
-                if not numbers:
-                    heapq.heappop(self._next)
-                    continue
-            number = numbers[0]
-            if number != least:
-                heapq.heapreplace(self._next, (number, place))
-                continue
-            numbers.popleft()
-            heapq.heapreplace(self._next, (number + 1, place))
-            return self._groups[place], number
-        return None
+        """Return the group and the number of the next event, None if all have been returned.
 
-    def _read_more(self, place: int, least: int) -> None:
+        All events that were returned before have been let go.
+        """
+        begun, ahead = self._begun, self._ahead
+        while ahead and (not begun or ahead[-1].number < begun[0][0]):
+            group = ahead.pop()
+            self._begin(group, group.number)
+        if not begun:
+            return None
+        number, group, behind = begun[0]
+        if behind:
+            heapq.heapreplace(begun, (behind.pop(), group, behind))
+        else:
+            heapq.heappop(begun)
+            if group.count > 1:  # this one is still counted
+                self._begin(group, number + 1)
+        return group, number
+
+    def _begin(self, group: Group, least: int) -> None:
         """Read numbers of a group from `least` on: those of the store, then those behind them."""
-        group, changed = self._groups[place], self._changed
+        changed = self._changed
         after = group.key(PARKED, least - 1) if least else b""
         found = (
             _number(key)
             for key, _ in self._scan(group.key(PARKED), after)
             if changed.get(key, b"") is not None
         )
-        self._read[place].extend(islice(found, self._at_once))
-        if not self._read[place]:
-            fresh = self._fresh[place]
-            self._read[place].extend(fresh[bisect_right(fresh, least - 1) :])
+        numbers = list(islice(found, self._at_once))
+        if not numbers:
+            fresh = self._fresh.get(group.key(PARKED), [])
+            numbers = fresh[bisect_left(fresh, least) :]
+        if numbers:
+            numbers.reverse()
+            heapq.heappush(self._begun, (numbers.pop(), group, numbers))
+
+
+def _first(group: Group) -> int:
+    return group.number
 
 
 def _number(key: bytes) -> int:

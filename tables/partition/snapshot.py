@@ -77,8 +77,10 @@ def loading(partition: Partition) -> Iterator[None]:
             partition.cold.add(line, due(line, partition.rules), partition.rules)
         else:
             partition.lines[line.key] = line
+    if partition.cold.count:
+        partition.cooled_at = partition.ticks
     partition.parking.next = head.parked
-    partition.parking.load(partition.known)
+    yield from partition.parking.loading(partition.known)
 
 
 def _open_shorts(partition: Partition) -> set[str]:

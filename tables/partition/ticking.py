@@ -53,19 +53,24 @@ def tick(batch: Ticked, number: int) -> bool:
         refuse(batch, number, Rejection("from_the_future", future(given.time, timestamp)))
         return True
     partition = batch.partition
+    behind = partition.is_behind(given.time)
     for line in _lines_to_raise(partition, given.time):
         watermark = given.time - line.timings.idle_grace
         if watermark <= line.watermark:
             continue
-        if watermark < line.due and watermark < line.sweep_due:
+        closes = watermark >= line.due or watermark >= line.sweep_due
+        if not closes and not behind:
             closing.raise_to(line, watermark)  # the head tells of it
             continue
-        if batch.bounded:
-            if batch.is_full() or len(batch.touched) >= batch.lines_max:
-                return False
-            if crowded(line, watermark, batch.rules, batch.rows_max):
-                batch.begin(line, watermark)
-                return False
+        if batch.bounded and (batch.is_full() or len(batch.touched) >= batch.lines_max):
+            return False
+        if not closes:
+            closing.raise_to(line, watermark)
+            batch.touch(line)
+            continue
+        if batch.bounded and crowded(line, watermark, batch.rules, batch.rows_max):
+            batch.begin(line, watermark)
+            return False
         closing.advance(line, watermark, batch.rules, batch.out)
         adding.drop_closed(line)
         if (
@@ -73,6 +78,7 @@ def tick(batch: Ticked, number: int) -> bool:
             or line.changed_episodes
             or line.changed_finals
             or watermark >= line.sweep_due
+            or behind
         ):
             batch.touch(line)
     partition.raised(given.time)

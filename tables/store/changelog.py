@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from streams.kafka.clients import Access
 from streams.kafka.cluster import Cluster, bounds, fetch_bytes
 from streams.kafka.identity import identity
 from streams.kafka.writer import FENCE, fence_key, position_notes
@@ -47,7 +48,7 @@ nothing, if the state wasn't made from this job's input."""
 
 
 async def recover(
-    cluster: Cluster,
+    clients: Access,
     changelog: TopicPartition,
     store: RocksStore,
     fence: int,
@@ -65,7 +66,7 @@ async def recover(
     """
     name = f"{changelog.topic}/{changelog.partition}"
     try:
-        async with cluster.reader() as consumer:
+        async with clients.reader() as consumer:
             consumer.assign([changelog])
             begin, _ = (await bounds(consumer, [changelog]))[changelog]
             changelog_id = (await identity(consumer, changelog)).id

@@ -62,6 +62,25 @@ async def test_a_request_to_a_broker_that_hangs_is_given_up_and_it_is_tried_agai
             await asyncio.sleep(0.1)
 
 
+async def test_a_connection_that_nothing_waits_for_isnt_used_once_its_broker_hangs(
+    own_broker: KafkaBroker,
+) -> None:
+    cluster = read_broker(own_broker.url)
+    async with cluster.admin() as asking, cluster.admin() as idle:
+        for admin in (asking, idle):
+            await admin.list_topics()
+        own_broker.freeze()
+        try:
+            with pytest.raises(KafkaError):
+                await asking.list_topics()
+            began = time.monotonic()
+            with pytest.raises(KafkaError):
+                await idle.list_topics()
+            assert time.monotonic() - began < LOOK_SECONDS
+        finally:
+            own_broker.thaw()
+
+
 async def test_a_producer_is_stopped_while_its_broker_hangs_and_nothing_is_left_of_it(
     own_broker: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

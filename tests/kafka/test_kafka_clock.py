@@ -30,7 +30,12 @@ class Leader:
     def __init__(self, job: KafkaJob) -> None:
         self.outputs = Outputs(job.cluster)
         self.ticker = KafkaTicker(
-            job.cluster, self.outputs, job.group, TICK_SECONDS, lambda: time.time() + self.ahead
+            job.cluster,
+            job.cluster,
+            self.outputs,
+            job.group,
+            TICK_SECONDS,
+            lambda: time.time() + self.ahead,
         )
         self.ahead = 0.0
         self._job = job

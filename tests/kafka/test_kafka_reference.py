@@ -151,7 +151,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
 
 def way(log: Log) -> KafkaReference:
     cluster: Any = log
-    return KafkaReference(cluster, cluster, "g", COUNTS, lambda: True)
+    return KafkaReference(cluster, cluster, cluster, "g", COUNTS, lambda: True)
 
 
 async def test_what_is_kept_leaves_with_its_exceptions_and_is_read_past_ends_of_transactions(
@@ -230,7 +230,7 @@ async def test_copies_reach_their_partitions_though_the_broker_was_away(log: Log
 async def test_a_topic_of_another_id_is_copied_only_if_it_is_said_to_be_the_same(log: Log) -> None:
     assert await way(log).identity(REFERENCE) == "01" * 16
     cluster: Any = log
-    same = KafkaReference(cluster, cluster, "g", COUNTS, lambda: True, same_log=True)
+    same = KafkaReference(cluster, cluster, cluster, "g", COUNTS, lambda: True, same_log=True)
     assert await same.identity(REFERENCE) == ""
 
 
