@@ -71,6 +71,9 @@ class Job:
     def reopen(self) -> float:
         """Open the partition from what was written; return how many seconds that took."""
         began = time.perf_counter()
+        del self.partition  # a task has let go of it, too
+        gc.unfreeze()
+        gc.collect()
         self.partition = self._opened()
         return time.perf_counter() - began
 
