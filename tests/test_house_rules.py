@@ -31,7 +31,6 @@ LONG = {
     "benchmarks/workload.py": 370,
     "benchmarks/workload_shapes.py": 330,
     "streams/codec/scanning.pyx": 815,
-    "streams/kafka/consumer.py": 310,
     "streams/log/blocks.pyx": 570,
     # Compiled classes: what their methods call within a class costs no Python call.
     "tables/line/timeline.py": 370,

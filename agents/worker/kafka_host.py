@@ -24,7 +24,7 @@ from streams.contract.topics import INPUTS, MES_EVENTS, changelog
 from streams.kafka.clients import Clients
 from streams.kafka.clock import KafkaTicker
 from streams.kafka.cluster import BrokerError, Cluster
-from streams.kafka.consumer import ClusterOwner
+from streams.kafka.owner import ClusterOwner
 from streams.kafka.producer import Outputs
 from streams.kafka.reference import KafkaReference
 from streams.kafka.resending import KafkaResending

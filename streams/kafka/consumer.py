@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -17,15 +17,13 @@ from aiokafka.errors import (
 )
 from faust.types import TP
 
-from streams.kafka.clients import Access
-from streams.kafka.cluster import Cluster, fetch_bytes
+from streams.kafka.cluster import fetch_bytes
 from streams.kafka.fetched import is_searching, joined, record_of
 from streams.kafka.instance import displacement
 from streams.kafka.member import commit, lacks_right, leave, new_member, refusal
-from streams.kafka.producer import Outputs
+from streams.kafka.owner import ClusterApp
 from streams.kafka.record_batches import COMPILED
 from streams.log.batches import BatchConsumer
-from streams.log.owner import App, Owner
 from streams.log.record import Record
 from streams.trouble import Trouble
 
@@ -46,26 +44,6 @@ log = logging.getLogger("lineside.kafka")
 
 class RangeError(Trouble):
     """The record that should be read next isn't there."""
-
-
-class ClusterOwner(Owner, Protocol):
-    """An owner that knows its cluster, and the clients that all its partitions share."""
-
-    @property
-    def cluster(self) -> Cluster: ...
-
-    @property
-    def clients(self) -> Access: ...
-
-    @property
-    def outputs(self) -> Outputs: ...
-
-
-class ClusterApp(App, Protocol):
-    """An app of such an owner."""
-
-    @property
-    def host(self) -> ClusterOwner: ...
 
 
 class Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka's is Any to mypy

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from faust.transport import base, producer
 from faust.types.tuples import RecordMetadata
 
-from streams.kafka.consumer import ClusterApp, Consumer
+from streams.kafka.consumer import Consumer
+from streams.kafka.owner import ClusterApp
 
 
 class Producer(producer.Producer):  # type: ignore[misc]  # Faust's base is Any to mypy
