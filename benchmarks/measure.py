@@ -267,6 +267,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def resident_mb() -> float:
+    """Return what this process has resident."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def about(found: Mapping[str, Any]) -> str:
     """Return the sentence that says on what it was measured."""
     machine = found["machine"]

@@ -1,4 +1,4 @@
-"""What an owner of partitions on Kafka has besides: its cluster, and what all of them share."""
+"""EDGE: what a consumer on Kafka asks of its app, and of the host behind it."""
 
 from typing import Protocol
 

@@ -4,7 +4,8 @@ The store has them by line and by what a hold can name of them, and numbered in 
 they were accepted. In memory is how many there are of each.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -60,7 +61,7 @@ class Parking:
             if nth % GROUPS_AT_ONCE == 0:
                 yield
             number, touchable, count, *since = _decode(value)
-            group = Group(key[1:-9], number, tuple(touchable), count, *since)
+            group = Group(key[1:-9], number, _shared(touchable), count, *since)
             self._add(group)
             self.count += count
             if not _is_kept(known, group):
@@ -86,7 +87,7 @@ class Parking:
             self._since = min(self._since, at)
         group = self.groups.get(line, {}).get(touchable)
         if group is None:
-            group = Group(line, number, touchable, since=at)
+            group = Group(line, number, _shared(touchable), since=at)
             self._add(group)
         elif group.since is not None:
             group.since = min(group.since, at)
@@ -192,8 +193,16 @@ def _is_kept(known: Known, group: Group) -> bool:
     return is_touched(known, _plant_of(group), group.touchable)
 
 
+def _shared(touchable: Sequence[str | None]) -> Touchable:
+    """Return it with texts that are in memory once: lots have items and orders in common."""
+    lot, item, order = touchable
+    assert item is not None  # an event that can be held has both
+    assert order is not None
+    return lot, intern(item), intern(order)
+
+
 def _plant_of(group: Group) -> str:
-    return group.line.decode().split("/")[0]
+    return intern(group.line.decode().split("/")[0])
 
 
 def _named_by(group: Group) -> list[Named]:
