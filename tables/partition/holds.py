@@ -66,6 +66,8 @@ def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
             of_lot = holds.get(("lot", lot))
             if of_lot is not None and (None in of_lot.values() or item in of_lot.values()):
                 return True
+    if not known.orders:
+        return False
     told = known.data("order", plant, order)
     return told is not None and told.status == "held"
 
