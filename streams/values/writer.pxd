@@ -90,6 +90,12 @@ cdef inline int put_escaped(Writer to, str text) except -1:
     return _buffer.put_escaped(&to.buffer, data, size)
 
 
+cdef inline int put_bare(Writer to, str text) except -1:
+    cdef Py_ssize_t size
+    cdef const char* data = PyUnicode_AsUTF8AndSize(text, &size)
+    return _buffer.put(&to.buffer, data, size)
+
+
 cdef inline int put_text(Writer to, str text) except -1:
     cdef Py_ssize_t size
     cdef const char* data = PyUnicode_AsUTF8AndSize(text, &size)

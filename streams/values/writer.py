@@ -66,6 +66,11 @@ def put_escaped(to: Writer, text: str) -> None:
     to.data += escaped.encode()
 
 
+def put_bare(to: Writer, text: str) -> None:
+    """Append a string as UTF-8, as it is."""
+    put(to, text.encode())
+
+
 def put_text(to: Writer, text: str) -> None:
     """Append a string as JSON has it, quotes included."""
     to.data += _json(text)

@@ -1,7 +1,8 @@
-"""What is known of the things that an event names, looked up by their bytes in its record."""
+"""What is known of the things that an event or a row names, without a key made for each look-up."""
 
 from typing import Any
 
+from streams.contract.reference import ANYWHERE
 from streams.values import lookup, spans, writer
 from tables.known.known import Fact, Known
 
@@ -41,6 +42,35 @@ def reason_of(known: Known, plant: spans.Span, reason: spans.Span) -> Any:
     )
 
 
+def item_named(known: Known, plant: str, item: str) -> Any:
+    """Return what `item_of` does, by names."""
+    own = _named(known, "item", b"ki", plant, item, None)
+    return _named(known, "item", b"ki", ANYWHERE, item, None) if own is None else own
+
+
+def line_named(known: Known, plant: str, line: str) -> Any:
+    """Return what `line_of` does, by names."""
+    return _named(known, "line", b"kl", plant, line, None)
+
+
+def work_unit_named(known: Known, plant: str, line: str, work_unit: str) -> Any:
+    """Return what `work_unit_of` does, by names."""
+    return _named(known, "work_unit", b"ku", plant, line, work_unit)
+
+
+def _named(known: Known, kind: str, head: bytes, plant: str, first: str, second: str | None) -> Any:
+    to = _to
+    writer.begin(to)
+    writer.put(to, head)
+    writer.put_bare(to, plant)
+    writer.put(to, b"\0")
+    writer.put_bare(to, first)
+    if second is not None:
+        writer.put(to, b"\0")
+        writer.put_bare(to, second)
+    return _written(known, kind, to)
+
+
 def _data(
     known: Known, kind: str, head: bytes, plant: spans.Span, first: spans.Span, second: spans.Span
 ) -> Any:
@@ -54,6 +84,11 @@ def _data(
     if spans.is_there(second):
         writer.put(to, b"\0")
         spans.put_span(to, second)
+    return _written(known, kind, to)
+
+
+def _written(known: Known, kind: str, to: writer.Writer) -> Any:
+    """Return the data that is known under the key that has been written."""
     fact: Fact | None = lookup.found_written(known.cached, to)
     if fact is None:
         fact = known.found(kind, writer.taken(to))

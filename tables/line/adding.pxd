@@ -4,11 +4,11 @@ from libc.stdint cimport int64_t, uint32_t
 from streams.codec cimport scanning
 from streams.values cimport cycles, lookup, spans, sums, writer
 from streams.values.wide cimport wide
-from tables.line cimport windows
+from tables.line cimport units, windows
 from tables.line.line cimport Line, Unit, fall_due
 from tables.line.periods cimport Period
 from tables.line.plans cimport Condition, Contribution, Plan
-from tables.line.rows cimport Row
+from tables.line.rows cimport Row, empty_row
 from tables.line.windows cimport Cadence
 
 cdef Py_ssize_t _PAGE_ROWS, _SHARED_ROWS, _CAUSES_MAX

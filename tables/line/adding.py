@@ -17,7 +17,7 @@ from tables.line.plans import (
     Contribution,
     Plan,
 )
-from tables.line.rows import Row
+from tables.line.rows import Row, empty_row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, RowMembers
 from tables.line.windows import RowKey
 
@@ -148,7 +148,7 @@ def row_of(line: Line, index: int, carrier: int, key: RowKey, width: int) -> Row
         fall_due(line, carrier + line.timings.grace)
     row = rows.get(key)
     if row is None:
-        row = Row([0] * width, 0, None)
+        row = empty_row(width)
         if len(rows) < _SHARED_ROWS:
             row.page = len(rows) // _PAGE_ROWS
         else:

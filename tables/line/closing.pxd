@@ -1,17 +1,18 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from streams.values cimport sums, writer
+from streams.values cimport sums, wide, writer
+from tables.known.known cimport Known
 from tables.line cimport states, windows
 from tables.line.downtime cimport count_live_episodes
+from tables.line.enriching cimport adds, put_more
 from tables.line.line cimport Line, Unit
 from tables.line.maintenance cimport next_notification, notify_overdue
 from tables.line.periods cimport Period, period_at
 from tables.line.rows cimport Row
-from tables.line.sending cimport put_more
 from tables.line.windows cimport Cadence
 
-cdef int64_t _SECOND
+cdef int64_t _SECOND, _FOREVER, _LONG_AGO
 cdef writer.Writer _to
 cdef dict _forms, _places
 
@@ -25,6 +26,8 @@ cdef class _Form:
     cdef bint counted
     cdef int quantity
     cdef int uom
+    cdef int work_unit
+    cdef int item
     cdef int first_unit_sum
     cdef list members
     cdef list measures
@@ -48,9 +51,12 @@ cpdef advance(Line line, int64_t watermark, rules, list out)
 cpdef int raise_to(Line line, int64_t watermark) except -1
 
 @cython.locals(due=int64_t, end=int64_t, carried=dict)
-cpdef int64_t next_due(Line line, rules) except? -1
+cpdef int64_t next_due(Line line) except? -1
 
-@cython.locals(named=dict)
+@cython.locals(due=int64_t)
+cpdef int64_t due_of(Line line) except? -1
+
+@cython.locals(known=Known, unit=str, item=str, uom=str, amount=object)
 cdef int _put_more(writer.Writer to, _Form form, Line line, tuple members, Row row) except -1
 
 @cython.locals(form=_Form)

@@ -8,23 +8,22 @@ import msgspec
 from streams.contract.policy import MEASURES_MAX
 from streams.contract.transactions import head_of
 from streams.log.record import Outgoing
-from streams.values import instant, sums, writer
+from streams.values import instant, sums, wide, writer
 from streams.values.cache import keep
 from tables.line import states, windows
 from tables.line.downtime import count_live_episodes
-from tables.line.enriching import more_of
+from tables.line.enriching import adds, put_more
 from tables.line.finals import send_finals
 from tables.line.line import Line, Unit
 from tables.line.maintenance import next_notification, notify_overdue
 from tables.line.periods import period_at
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
-from tables.line.sending import put_more
 
 _json = msgspec.json.Encoder().encode
 _id = attrgetter("id")
 _order = itemgetter(0, 1)
-_SECOND = instant.SECOND
+_SECOND, _FOREVER, _LONG_AGO = instant.SECOND, windows.FOREVER, windows.LONG_AGO
 _to = writer.Writer()
 _forms: dict[int, "_Form"] = {}
 _places: dict[bytes, tuple[bytes, bytes]] = {}
@@ -40,14 +39,19 @@ class _Form:
         self.head = head_of(kind.record)
         self.short = f"{kind.short}:".encode()
         self.erp = kind.erp
-        self.quantity = (*kind.measures, "quantity").index("quantity")
-        if self.quantity == len(kind.measures):
-            self.quantity = -1
+        self.quantity = _place_in(kind.measures, "quantity")
         self.uom = kind.uom
+        self.work_unit = _place_in(kind.row, "work_unit")
+        self.item = _place_in(kind.row, "item")
         self.first_unit_sum = kind.first_unit_sum
         self.counted = not kind.erp and not kind.episodic
         self.members = [f'"{name}":'.encode() for name in kind.row]
         self.measures = [f'"{name}":"'.encode() for name in kind.measures]
+
+
+def _place_in(names: tuple[str, ...], name: str) -> int:
+    """Return where a name is among others, -1 if it isn't."""
+    return names.index(name) if name in names else -1
 
 
 def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> None:
@@ -60,10 +64,10 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
         return
     furthest = line.furthest
     if line.live or line.timelines is not None:
-        length = rules.downtime.length
+        length = line.lasting.length
         opened = max(before - before % length, line.closed_to)
-        count_live_episodes(line, opened, furthest - furthest % length, rules)
-        states.count(line, opened, furthest - furthest % length, rules)
+        count_live_episodes(line, opened, furthest - furthest % length)
+        states.count(line, opened, furthest - furthest % length)
     closing: list[tuple[int, int, Kind | None]] = []
     kinds, every = rules.kinds, line.windows
     for index in range(len(kinds)):
@@ -83,7 +87,7 @@ def advance(line: Line, watermark: int, rules: Rules, out: list[Outgoing]) -> No
             close(line, kind, end, out)
     if line.pending:
         notify_overdue(line, raised_from, rules, out)
-    line.due = due_of(line, rules)
+    line.due = due_of(line)
 
 
 def raise_to(line: Line, watermark: int) -> None:
@@ -94,15 +98,15 @@ def raise_to(line: Line, watermark: int) -> None:
         line.furthest = furthest
 
 
-def due_of(line: Line, rules: Rules) -> int:
+def due_of(line: Line) -> int:
     """Return the watermark at which something leaves: a window closes, or a breakdown is due."""
-    due = min(next_due(line, rules), next_notification(line))
-    return due if line.timelines is None else min(due, states.settling_due(line, rules))
+    due = min(next_due(line), next_notification(line))
+    return due if line.timelines is None else min(due, states.settling_due(line))
 
 
-def next_due(line: Line, rules: Rules) -> int:
+def next_due(line: Line) -> int:
     """Return the watermark at which the next window closes."""
-    due = windows.FOREVER
+    due = _FOREVER
     for carried in line.windows:
         for end in carried:
             if end < due:
@@ -111,12 +115,12 @@ def next_due(line: Line, rules: Rules) -> int:
         if end < due:
             due = end
     if line.live:
-        length = rules.downtime.length
+        length = line.lasting.length
         counted = max(line.furthest, line.closed_to)
         due = min(due, counted - counted % length + length)
     if line.timelines is not None:
-        due = min(due, states.next_due(line, rules))
-    return due if due == windows.FOREVER else due + line.timings.grace
+        due = min(due, states.next_due(line))
+    return due if due == _FOREVER else due + line.timings.grace
 
 
 def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
@@ -132,7 +136,7 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
     place, where = _place_of(line)
     to = _to
     records = []
-    before, page, corrections, revision = windows.LONG_AGO, -1, 0, 0
+    before, page, corrections, revision = _LONG_AGO, -1, 0, 0
     time = window = dates = b""
     uom: Any = None
     unit: Unit | None = None
@@ -177,7 +181,7 @@ def close(line: Line, kind: Kind, carrier: int, out: list[Outgoing]) -> None:
             writer.put(to, b',"cause_count":')
             writer.put_number(to, row.count)
             writer.put(to, dates)
-            if line.known is not None and (line.known.places or line.known.items):
+            if adds(line.known):
                 _put_more(to, form, line, members, row)
         elif form.counted:
             writer.put(to, b',"count":')
@@ -196,15 +200,13 @@ def _put_more(to: writer.Writer, form: _Form, line: Line, members: RowMembers, r
     """Append what master data adds."""
     known = line.known
     assert known is not None  # asked before
-    named = dict(zip(form.kind.row, members, strict=True))
-    amount = row.measures[form.quantity] if form.quantity >= 0 else None
-    unit, item = _text(named.get("work_unit")), _text(named.get("item"))
-    uom = _text(named.get("uom"))
-    put_more(to, more_of(known, line.plant, line.line, unit, item, uom, amount))
-
-
-def _text(member: str | bool | None) -> str | None:
-    return str(member) if member else None
+    unit = item = uom = amount = None
+    if known.places and form.work_unit >= 0:
+        unit = members[form.work_unit]
+    if known.items and form.quantity >= 0 and form.item >= 0 and form.uom >= 0:
+        item, uom = members[form.item], members[form.uom]
+        amount = wide.number_of(row.sums[form.quantity])
+    put_more(to, known, line.plant, line.line, unit, item, uom, amount)  # type: ignore[arg-type]  # texts
 
 
 def _form_of(kind: Kind) -> _Form:

@@ -5,6 +5,7 @@ from streams.values import instant, quantity, sums
 from tables.line import episodes, maintenance, memory, standstill
 from tables.line.adding import row_of
 from tables.line.episodes import Episode, Gained, Stop
+from tables.line.lasting import first_sum
 from tables.line.line import Line, counted_to, fall_due, sum_of
 from tables.line.rows import Row
 from tables.line.rules import Kind, RowMembers, Rules
@@ -16,12 +17,14 @@ _PER_MICRO, _SCALE = BILLIONTHS_PER_MICRO, quantity.SCALE
 
 def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
     """Fold a downtime event: what it says of closed windows is a difference, carried as late."""
-    name, kind, limit = event.data.episode, rules.downtime, rules.episode_limit
+    lasting = line.lasting
+    name, limit = event.data.episode, lasting.episode_limit
     before = line.episodes.get(name)
     after = episodes.told(before, event)
-    closed = counted_to(line, kind)
+    closed = counted_to(line)
     if episodes.told_from(before, after, limit) < closed:
-        stops = episodes.learnt(before, after, closed, kind.length, limit)
+        kind = rules.downtime
+        stops = episodes.learnt(before, after, closed, lasting.length, limit)
         stood = _stood_learnt(line, name, before, after, closed, rules)
         _carry(line, kind, stops, _SCALE)
         if rules.availability is not None:
@@ -35,7 +38,7 @@ def learn(line: Line, event: Stop, rules: Rules, out: list[Outgoing]) -> None:
     memory.place(line, name, after, limit)
     if episodes.counted_until(after, limit) > closed or after.start >= closed:
         line.live.add(name)
-        fall_due(line, closed + kind.length + line.timings.grace)
+        fall_due(line, closed + lasting.length + line.timings.grace)
     else:
         line.live.discard(name)
     maintenance.look(line, event, before, out)
@@ -82,15 +85,15 @@ def _clipped(episode: Episode | None, start: int, end: int, limit: int) -> Span:
     return begin, max(begin, until), episode.planned
 
 
-def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> None:
+def count_live_episodes(line: Line, opened: int, closed: int) -> None:
     """Give the windows between `opened` and `closed`, which close now, what episodes add to them.
 
     An episode that is still open counts up to a closed window's end.
     """
-    kind, limit = rules.downtime, rules.episode_limit
+    lasting = line.lasting
+    limit, length, kind = lasting.episode_limit, lasting.length, lasting.downtime
     if closed <= opened or not line.live:
         return
-    length: int = kind.length
     stood: dict[str, list[Span]] = {}
     for name in sorted(line.live):
         episode = line.episodes[name]
@@ -107,15 +110,15 @@ def count_live_episodes(line: Line, opened: int, closed: int, rules: Rules) -> N
             stood.setdefault(episode.work_unit, []).append(span)
         if until <= closed and start < closed:
             line.live.discard(name)
-    if rules.availability is not None:
-        _count_standing(line, stood, rules.availability)
+    if lasting.availability >= 0:
+        _count_standing(line, stood, lasting.availability, length)
 
 
-def _count_standing(line: Line, stood: dict[str, list[Span]], kind: Kind) -> None:
+def _count_standing(line: Line, stood: dict[str, list[Span]], kind: int, length: int) -> None:
     for work_unit, spans in stood.items():
-        for window, (down, planned) in standstill.standing(spans, kind.length).items():
+        for window, (down, planned) in standstill.standing(spans, length).items():
             key = window, (work_unit,)
-            _add(line, kind, window + kind.length, key, down * _PER_MICRO, planned * _PER_MICRO)
+            _add(line, kind, window + length, key, down * _PER_MICRO, planned * _PER_MICRO)
 
 
 def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
@@ -127,7 +130,7 @@ def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
     carrier = line.watermark - line.watermark % kind.length + kind.length
     carried = line.windows[kind.index]
     for key, (micros, other) in gained.items():
-        row = _add(line, kind, carrier, key, micros * _PER_MICRO, other * scale)
+        row = _add(line, kind.index, carrier, key, micros * _PER_MICRO, other * scale)
         if row.sums[0] == 0 and row.sums[1] == 0:
             rows = carried[carrier]
             del rows[key]
@@ -136,13 +139,16 @@ def _carry(line: Line, kind: Kind, gained: Gained, scale: int) -> None:
 
 
 def _add(
-    line: Line, kind: Kind, carrier: int, key: tuple[int, RowMembers], first: int, second: int
+    line: Line, kind: int, carrier: int, key: tuple[int, RowMembers], first: int, second: int
 ) -> Row:
-    """Add billionths to the two measures of a row: that is what is accepted of its type."""
-    row = row_of(line, kind.index, carrier, key, 2)
+    """Add billionths to the two measures of a row: that is what is accepted of its type.
+
+    `kind` is the type's index.
+    """
+    row = row_of(line, kind, carrier, key, 2)
     row.sums[0] += first
     row.sums[1] += second
-    where = sum_of(kind, 0)
+    where = first_sum(kind)
     sums.add_to(line.accepted, where, first)
     sums.add_to(line.accepted, where + 1, second)
     return row
@@ -163,7 +169,7 @@ def take_over_standstill(line: Line, rules: Rules) -> None:
     So it is where an earlier version, or another policy, has counted the episodes that are
     remembered. What was counted of any is above 0.
     """
-    kind, closed = rules.availability, counted_to(line, rules.downtime)
+    kind, closed = rules.availability, counted_to(line)
     if kind is None or any(line.accepted[sum_of(kind, slot)] for slot in range(len(kind.measures))):
         return
     for work_unit, around in line.standstills.items():

@@ -1,7 +1,10 @@
+cimport cython
 from libc.stdint cimport int64_t
 
 from streams.values cimport cycles, lookup, sums
 from tables.known.known cimport Known
+from tables.line.lasting cimport Lasting
+from tables.line.timeline cimport Timelines
 from tables.line.periods cimport Period, Timings
 
 cdef class Unit:
@@ -43,7 +46,7 @@ cdef class Line:
     cdef public int64_t refused_events
     cdef public int64_t corrections
     cdef public str state
-    cdef public object timelines
+    cdef public Timelines timelines
     cdef public int64_t next_page
     cdef public tuple leaving
     cdef public dict changed_pages
@@ -54,6 +57,7 @@ cdef class Line:
     cdef public bytes line_bytes
     cdef public bytes place_bytes
     cdef public object rules
+    cdef public Lasting lasting
     cdef public list periods
     cdef public Period period
     cdef public bint old_layout
@@ -65,7 +69,8 @@ cdef class Line:
 
 cpdef int fall_due(Line line, int64_t at) except -1
 
-cpdef int64_t counted_to(Line line, kind) except? -1
+@cython.locals(closed=int64_t)
+cpdef int64_t counted_to(Line line) except? -1
 
 cpdef int sum_of(kind, int slot) except -1
 

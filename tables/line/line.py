@@ -8,6 +8,7 @@ from streams.values import cycles, lookup, sums
 from tables.known.known import Known
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
+from tables.line.lasting import Lasting, lasting_of
 from tables.line.periods import Boundary, Period, Timings, base_period, base_timings, periods_of
 from tables.line.rules import SHARED_PAGES, Kind, Rules
 from tables.line.standstill import Standstill
@@ -132,6 +133,7 @@ class Line:
         self.line_bytes = line.encode()
         self.place_bytes = self.place.encode()
         self.rules = rules
+        self.lasting: Lasting = lasting_of(rules)
         self.periods: list[Period] = [base_period(rules, plant)]
         self.period: Period = self.periods[0]
         """The one that was used last."""
@@ -166,9 +168,10 @@ def set_boundaries(line: Line, boundaries: list[Boundary]) -> None:
     line.period = line.periods[0]
 
 
-def counted_to(line: Line, kind: Kind) -> int:
-    """Return the end of the last window of a summary that has been given its episodes."""
-    return max(line.furthest - line.furthest % kind.length, line.closed_to)
+def counted_to(line: Line) -> int:
+    """Return the end of the last window that has been given its episodes and machine states."""
+    closed = line.furthest - line.furthest % line.lasting.length
+    return max(line.closed_to, closed)
 
 
 def fall_due(line: Line, at: int) -> None:

@@ -63,8 +63,8 @@ def close_some(
             to_come.popleft()
         if (line.live or line.timelines is not None) and opened < end:
             upto = min(end - end % kind.length, closed)
-            count_live_episodes(line, opened, upto, rules)
-            states.count(line, opened, upto, rules)
+            count_live_episodes(line, opened, upto)
+            states.count(line, opened, upto)
             line.closed_to = opened = max(opened, upto)
         for each in rules.kinds:
             if each.place > rules.finals_place and end in line.finals:
@@ -105,7 +105,7 @@ def _close_first(line: Line, kind: Kind, carrier: int, out: list[Outgoing], rows
 
 def _downtime_between(line: Line, furthest: int, rules: Rules) -> tuple[int, int]:
     """Return the ends of the downtime windows between which more of them close."""
-    opened = counted_to(line, rules.downtime)
+    opened = counted_to(line)
     return opened, max(furthest - furthest % rules.downtime.length, opened)
 
 
@@ -117,10 +117,10 @@ def close_all(line: Line, rules: Rules, out: list[Outgoing]) -> None:
     """
     states.settle(line, rules)
     length = rules.downtime.length
-    opened = counted_to(line, rules.downtime)
+    opened = counted_to(line)
     closed = line.closed_to = line.watermark - line.watermark % length + length
-    count_live_episodes(line, opened, closed, rules)
-    states.count(line, opened, closed, rules)
+    count_live_episodes(line, opened, closed)
+    states.count(line, opened, closed)
     closing: list[tuple[int, int, Kind | None]] = [
         (end, kind.place, kind)
         for kind, carried in zip(rules.kinds, line.windows, strict=True)

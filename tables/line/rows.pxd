@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport int64_t
 
 from streams.values.wide cimport wide
@@ -12,3 +13,6 @@ cdef class Row:
     cdef public int64_t count
     cdef public int64_t page
     cdef public list causes
+
+@cython.locals(row=Row)
+cpdef Row empty_row(int width)

@@ -52,3 +52,15 @@ class Row:
 
     def __repr__(self) -> str:
         return f"Row({self.measures}, {self.count}, {self.causes})"
+
+
+def empty_row(width: int) -> Row:
+    """Return a row of so many measures, all zero."""
+    row = Row.__new__(Row)
+    row.width = width
+    row.sums = [0, 0, 0, 0]
+    row.count = 0
+    row.causes = []
+    row.page = 0
+    cycles.in_no_cycle(row)
+    return row

@@ -3,6 +3,8 @@ from libc.stdint cimport int64_t
 
 from streams.codec cimport scanning
 from streams.values cimport spans, writer
+from tables.known.known cimport Known
+from tables.line.enriching cimport adds, cost_center_of, put_more
 from tables.line.line cimport Line
 from tables.line.periods cimport period_at
 from tables.line.plans cimport AtOnce, Plan
@@ -30,9 +32,8 @@ cdef int send_reversal(
     list out,
 ) except -1
 
+@cython.locals(known=Known, unit=str, item=str, uom=str, amount=object)
 cdef int _put_more(writer.Writer to, Plan plan, Line line, const scanning.Event* event) except -1
-
-cpdef int put_more(writer.Writer to, dict more) except -1
 
 cdef bint has(const scanning.Event* event, int field) noexcept
 

@@ -18,7 +18,7 @@ from streams.contract.transactions import (
 )  # fmt: skip
 from streams.log.record import Outgoing
 from streams.values import instant, spans, writer
-from tables.line.enriching import cost_center_of, more_of
+from tables.line.enriching import adds, cost_center_of, put_more
 from tables.line.episodes import Episode, Stop
 from tables.line.line import Line
 from tables.line.periods import period_at
@@ -60,7 +60,7 @@ def send_singly(
     writer.put(to, b'"causes":[')
     spans.put_text_span(to, event.id)
     _end(to, event.time, posted, zone)
-    if line.known is not None and (line.known.places or line.known.items):
+    if adds(line.known):
         _put_more(to, plan, line, event)
     writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, record.record, writer.taken(to), trace))
@@ -88,8 +88,8 @@ def send_reversal(
     writer.put_text(to, reversal.id)
     posted = reversal.time if reversal.time >= line.furthest else line.watermark
     _end(to, reversal.time, posted, zone)
-    if line.known is not None and (line.known.places or line.known.items):
-        put_more(to, cost_center_of(line.known, line.plant, line.line))
+    if adds(line.known):
+        put_more(to, line.known, line.plant, line.line, None, None, None, None)  # type: ignore[arg-type]  # it adds
     writer.put(to, b"}}")
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, REVERSAL, writer.taken(to), trace))
 
@@ -98,20 +98,13 @@ def _put_more(to: writer.Writer, plan: Plan, line: Line, event: scanning.Event) 
     """Append what master data adds."""
     known = line.known
     assert known is not None  # asked before
-    unit, item = text_at(event, plan.work_unit_field), text_at(event, plan.item_field)
-    uom, amount = text_at(event, plan.uom_field), None
-    if has(event, plan.quantity_field):
+    unit = item = uom = amount = None
+    if known.places:
+        unit = text_at(event, plan.work_unit_field)
+    if known.items and has(event, plan.quantity_field):
+        item, uom = text_at(event, plan.item_field), text_at(event, plan.uom_field)
         amount = scanning.number_at(event, plan.quantity_field)
-    put_more(to, more_of(known, line.plant, line.line, unit, item, uom, amount))
-
-
-def put_more(to: writer.Writer, more: dict[str, str]) -> None:
-    """Append members to those of `data`."""
-    for name, value in more.items():
-        writer.put(to, b',"')
-        writer.put(to, name.encode())
-        writer.put(to, b'":')
-        writer.put_text(to, value)
+    put_more(to, known, line.plant, line.line, unit, item, uom, amount)
 
 
 def has(event: scanning.Event, field: int) -> bool:
@@ -227,8 +220,10 @@ def _send(
     posted = dated if dated >= line.furthest else line.watermark
     told = [cause], 1, instant.date(dated, zone), instant.date(posted, zone)
     data.update(zip(COMMON, told, strict=True))
-    if line.known is not None and (line.known.places or line.known.items):
+    if adds(line.known):
         unit = data["work_unit"] if kind == NOTIFICATION else None
-        data.update(cost_center_of(line.known, line.plant, line.line, unit))
+        center = cost_center_of(line.known, line.plant, line.line, unit)  # type: ignore[arg-type]  # it adds
+        if center is not None:
+            data["cost_center"] = center
     value = encode(kind, id, instant.text(at), line.plant, line.line, data)
     out.append(Outgoing(ERP_TRANSACTIONS, line.key, id, kind, value))

@@ -95,6 +95,14 @@ def standing(spans: Iterable[Span], length: int) -> dict[int, tuple[int, int]]:
     """
     ordered = sorted(spans)
     lasted: dict[int, tuple[int, int]] = {}
+    if len(ordered) == 1:
+        start, end, is_planned = ordered[0]
+        for window, micros in overlaps(start, end, length):
+            if is_planned:
+                lasted[window] = 0, micros
+            else:
+                lasted[window] = micros, 0
+        return lasted
     for start, end in _union(ordered):
         for window, micros in overlaps(start, end, length):
             down, planned = lasted.get(window, (0, 0))

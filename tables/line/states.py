@@ -10,44 +10,47 @@ from typing import Final
 from streams.values import instant, quantity, sums
 from tables.line.adding import row_of
 from tables.line.episodes import overlaps
-from tables.line.line import Line, counted_to, fall_due, sum_of
-from tables.line.rules import Kind, Rules
+from tables.line.lasting import first_sum
+from tables.line.line import Line, counted_to, fall_due
+from tables.line.rules import Rules
 from tables.line.timeline import CODES, NEW, STATES, Late, Timeline, Timelines, copied
 from tables.line.windows import FOREVER
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
-_PER_MICRO = BILLIONTHS_PER_MICRO
+_PER_MICRO, _FOREVER = BILLIONTHS_PER_MICRO, FOREVER
 
 POINTS_AT_ONCE: Final = 1_000
 """Late points that windows are told of in one go, over so many windows: besides these it is those
 of a limit that one step adds to."""
 
 
-def learn(line: Line, work_unit: str, at: int, state: str, rules: Rules) -> None:
+def learn(line: Line, work_unit: str, at: int, state: str) -> None:
     """Fold a state. What it says of closed windows is told to them later: see `settle`."""
-    kind, limit, code = rules.states, rules.state_limit, CODES[state]
-    if kind is None:
+    lasting = line.lasting
+    if lasting.states < 0:
         return
-    length: int = kind.length
-    if line.timelines is None:
-        line.timelines = Timelines()
-    timelines: Timelines = line.timelines
+    code = CODES[state]
+    timelines = line.timelines
+    if timelines is None:
+        timelines = line.timelines = Timelines()
     timeline = timelines.units.get(work_unit)
     if timeline is None:
         timeline = timelines.units[work_unit] = Timeline()
-    closed = counted_to(line, kind)
+    closed = counted_to(line)
     late = at < closed
     if late:
         timelines.note_late(work_unit, at, at)
-        fall_due(line, _carrier(line, kind))
+        fall_due(line, _carrier(line))
         line.late_events += 1
     if not late and timeline.follow(at, code):
-        timelines.changed.add((work_unit, timeline.blocks[-1].base))
+        timelines.note(work_unit, timeline.blocks[-1])
     else:
         timelines.changed.update([(work_unit, base) for base in timeline.put(at, code, late)])
-    timelines.until = max(timelines.until, at + limit)
+    until = at + lasting.state_limit
+    if until > timelines.until:
+        timelines.until = until
     if timelines.until > closed:
-        fall_due(line, closed + length + line.timings.grace)
+        fall_due(line, closed + lasting.length + line.timings.grace)
 
 
 def settle(line: Line, rules: Rules, rows_max: int = FOREVER) -> int:
@@ -58,9 +61,8 @@ def settle(line: Line, rules: Rules, rows_max: int = FOREVER) -> int:
     itself would add to, and take from, all windows up to the limit. Past `rows_max` rows it ends
     early. Return how many were added to.
     """
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
-    if timelines is None or kind is None:
+    timelines, kind = line.timelines, rules.states
+    if timelines is None or kind is None or not timelines.late:
         return 0
     rows, span_max = 0, POINTS_AT_ONCE * kind.length
     for work_unit in sorted(timelines.late):
@@ -68,7 +70,7 @@ def settle(line: Line, rules: Rules, rows_max: int = FOREVER) -> int:
         while (late := timeline.late(POINTS_AT_ONCE, span_max)) is not None:
             if rows >= rows_max:
                 return rows
-            rows += _tell(line, work_unit, late, kind, rules.state_limit)
+            rows += _tell(line, work_unit, late)
             upto = late.points[-1][0]
             bases = timeline.settle(upto)
             timelines.changed.update([(work_unit, base) for base in bases])
@@ -79,11 +81,10 @@ def settle(line: Line, rules: Rules, rows_max: int = FOREVER) -> int:
 
 def rows_late(line: Line, rules: Rules) -> int:
     """Return how many rows `settle` adds to, at most but for states within one window."""
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
+    timelines, kind = line.timelines, rules.states
     if timelines is None or kind is None or not timelines.late:
         return 0
-    closed, length = counted_to(line, kind), kind.length
+    closed, length = counted_to(line), kind.length
     return sum(
         2 * ((min(last + rules.state_limit, closed) - first) // length + 2)
         for first, last in timelines.late.values()
@@ -92,32 +93,32 @@ def rows_late(line: Line, rules: Rules) -> int:
 
 def untold(line: Line, rules: Rules) -> int:
     """Return the seconds that `settle` will add, less those that it takes, in billionths."""
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
+    timelines, kind = line.timelines, rules.states
     if timelines is None or kind is None or not timelines.late:
         return 0
     micros = 0
     for work_unit in timelines.late:
         timeline = copied(timelines.units[work_unit])
         while (late := timeline.late(POINTS_AT_ONCE, FOREVER)) is not None:
-            micros += sum(_difference(line, late, kind, rules.state_limit).values())
+            micros += sum(_difference(line, late).values())
             timeline.settle(late.points[-1][0])
     return micros * BILLIONTHS_PER_MICRO
 
 
-def _tell(line: Line, work_unit: str, late: Late, kind: Kind, limit: int) -> int:
-    carrier, rows = _carrier(line, kind), 0
-    for (start, code), micros in _difference(line, late, kind, limit).items():
+def _tell(line: Line, work_unit: str, late: Late) -> int:
+    carrier, rows = _carrier(line), 0
+    for (start, code), micros in _difference(line, late).items():
         if micros:
-            _add(line, (work_unit, STATES[code]), start, micros, carrier, kind)
+            _add(line, (work_unit, STATES[code]), start, micros, carrier)
             rows += 1
     return rows
 
 
-def _difference(line: Line, late: Late, kind: Kind, limit: int) -> dict[tuple[int, int], int]:
+def _difference(line: Line, late: Late) -> dict[tuple[int, int], int]:
     """Return by (window start, code) what late points add to closed windows, in microseconds."""
+    length, limit = line.lasting.length, line.lasting.state_limit
     begin, last = late.points[0][0], late.points[-1][0]
-    end = min(late.following, last + limit, counted_to(line, kind))
+    end = min(late.following, last + limit, counted_to(line))
     before = [] if late.before is None else [late.before]
     now = before + [(at, code) for at, _, code in late.points]
     told = before + [(at, code) for at, code, _ in late.points if code != NEW]
@@ -126,41 +127,57 @@ def _difference(line: Line, late: Late, kind: Kind, limit: int) -> dict[tuple[in
         for index, (at, code) in enumerate(points):
             upto = points[index + 1][0] if index + 1 < len(points) else end
             lasted = max(at, begin), min(upto, at + limit, end)
-            for start, micros in overlaps(*lasted, kind.length):
+            for start, micros in overlaps(*lasted, length):
                 gained[start, code] = gained.get((start, code), 0) + sign * micros
     return gained
 
 
-def _carrier(line: Line, kind: Kind) -> int:
+def _carrier(line: Line) -> int:
     """Return the end of the window that holds the watermark."""
-    return line.watermark - line.watermark % kind.length + kind.length
+    length = line.lasting.length
+    return line.watermark - line.watermark % length + length
 
 
-def count(line: Line, opened: int, closed: int, rules: Rules) -> None:
+def count(line: Line, opened: int, closed: int) -> None:
     """Give the windows between `opened` and `closed`, which close now, what states add to them.
 
     The state that then lasts counts up to the last window's end.
     """
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
-    if timelines is None or kind is None or closed <= opened or timelines.until <= opened:
+    timelines, lasting = line.timelines, line.lasting
+    if timelines is None or closed <= opened or timelines.until <= opened or lasting.states < 0:
         return
-    length, limit = kind.length, rules.state_limit
+    length, limit = lasting.length, lasting.state_limit
     for work_unit, timeline in timelines.units.items():
-        if timeline.last + limit <= opened:
+        last = timeline.blocks[-1]
+        if last.latest + limit <= opened:
             continue
-        for (start, code), micros in timeline.lasted(opened, closed, limit, length).items():
-            _add(line, (work_unit, STATES[code]), start, micros, start + length, kind)
+        for key, micros in timeline.lasted(opened, closed, limit, length).items():
+            code = key % length
+            start = key - code
+            _add(line, (work_unit, STATES[code]), start, micros, start + length)
 
 
-def _add(
-    line: Line, members: tuple[str, str], start: int, micros: int, carrier: int, kind: Kind
-) -> None:
+def _add(line: Line, members: tuple[str, str], start: int, micros: int, carrier: int) -> None:
     """Add to the row of a work unit and a state, of the window that begins at `start`."""
-    row = row_of(line, kind.index, carrier, (start, members), 1)
+    index = line.lasting.states
+    row = row_of(line, index, carrier, (start, members), 1)
     amount = micros * _PER_MICRO
     row.sums[0] += amount
-    sums.add_to(line.accepted, sum_of(kind, 0), amount)
+    sums.add_to(line.accepted, first_sum(index), amount)
+
+
+def rows_at_most(line: Line, opened: int, closed: int) -> int:
+    """Return a number that the rows are no more than which the windows in between get.
+
+    Rows that `settle` adds to aside: see `rows_late`.
+    """
+    timelines, length = line.timelines, line.lasting.length
+    if timelines is None or closed <= opened or timelines.until <= opened:
+        return 0
+    rows = 0
+    for timeline in timelines.units.values():
+        rows += (closed - opened) // length + timeline.count_since(opened)
+    return rows
 
 
 def next_end(line: Line, opened: int, closed: int, rules: Rules) -> int:
@@ -168,8 +185,7 @@ def next_end(line: Line, opened: int, closed: int, rules: Rules) -> int:
 
     `FOREVER` where none has.
     """
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
+    timelines, kind = line.timelines, rules.states
     if timelines is None or kind is None or timelines.until <= opened:
         return FOREVER
     length, limit = kind.length, rules.state_limit
@@ -186,8 +202,7 @@ def rows_to_come(line: Line, opened: int, closed: int, rules: Rules, rows_max: i
 
     It is 0 only where they get none, and is counted to a little past `rows_max` at most.
     """
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
+    timelines, kind = line.timelines, rules.states
     if timelines is None or kind is None or timelines.until <= opened:
         return 0
     length, rows = kind.length, 0
@@ -199,28 +214,26 @@ def rows_to_come(line: Line, opened: int, closed: int, rules: Rules, rows_max: i
     return rows
 
 
-def settling_due(line: Line, rules: Rules) -> int:
+def settling_due(line: Line) -> int:
     """Return the watermark at which `settle` is due: its window mustn't hold it any more."""
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
-    if timelines is None or kind is None or not timelines.late:
-        return FOREVER
-    return _carrier(line, kind)
+    timelines = line.timelines
+    if timelines is None or not timelines.late or line.lasting.states < 0:
+        return _FOREVER
+    return _carrier(line)
 
 
-def next_due(line: Line, rules: Rules) -> int:
+def next_due(line: Line) -> int:
     """Return the end of the next window that may get a state, `FOREVER` where none does."""
-    timelines: Timelines | None = line.timelines
-    kind = rules.states
-    if timelines is None or kind is None:
-        return FOREVER
-    closed = counted_to(line, kind)
-    return closed + kind.length if timelines.until > closed else FOREVER
+    timelines = line.timelines
+    if timelines is None or line.lasting.states < 0:
+        return _FOREVER
+    closed = counted_to(line)
+    return closed + line.lasting.length if timelines.until > closed else _FOREVER
 
 
 def forget(line: Line, oldest: int, rules: Rules) -> None:
     """Forget the points that lie before `oldest`, as the end of their state does."""
-    timelines: Timelines | None = line.timelines
+    timelines = line.timelines
     if timelines is None:
         return
     for work_unit, timeline in list(timelines.units.items()):
@@ -233,16 +246,16 @@ def forget(line: Line, oldest: int, rules: Rules) -> None:
 
 def written(line: Line) -> None:
     """Note that the points are in the store as they are."""
-    timelines: Timelines | None = line.timelines
+    timelines = line.timelines
     if timelines is not None:
-        timelines.changed.clear()
+        timelines.written()
         if not timelines.units:
             line.timelines = None
 
 
 def forgotten_next(line: Line, rules: Rules) -> int:
     """Return the end of the state whose point goes first, `FOREVER` where there is none."""
-    timelines: Timelines | None = line.timelines
+    timelines = line.timelines
     if timelines is None:
         return FOREVER
     ends = [timeline.first_end(rules.state_limit) for timeline in timelines.units.values()]

@@ -19,13 +19,13 @@ STATES: Final = (
 
 CODES: Final = {name: code for code, name in enumerate(STATES)}
 
-BLOCK_POINTS: Final = 128
-"""Of a block at most: a new point writes its block again, some 700 bytes."""
+BLOCK_POINTS: Final = 32
+"""Of a block at most: a new point writes its block again, some 180 bytes."""
 
 NEW: Final = 255
 """In place of a code: closed windows haven't been told of the point."""
 
-_FOREVER = FOREVER
+_FOREVER, _BLOCK_POINTS = FOREVER, BLOCK_POINTS
 
 Point = tuple[int, int]
 """(time, code of the state)"""
@@ -57,6 +57,10 @@ class Block:
         self.times = times
         self.codes = codes
         self.told = told
+        self.latest = times[-1]
+        """The time of the last point."""
+        self.noted = 0
+        """See `Timelines.note`."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Block):
@@ -65,14 +69,14 @@ class Block:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
-    def distances(self) -> list[int]:
-        """Return how far each point lies behind the one before it, the first behind 0."""
-        found = []
-        before = 0
-        for at in self.times:
-            found.append(at - before)
-            before = at
-        return found
+    def first_since(self, at: int) -> int:
+        """Return how many points aren't past an instant: looked for from the last one on."""
+        if at >= self.latest:
+            return len(self.codes)
+        place = len(self.codes) - 1
+        while place > 0 and self.times[place - 1] > at:
+            place -= 1
+        return place
 
 
 _base = attrgetter("base")
@@ -93,11 +97,6 @@ class Timeline:
 
     def __len__(self) -> int:
         return sum(len(block.times) for block in self.blocks)
-
-    @property
-    def last(self) -> int:
-        """The time of the last point."""
-        return self.blocks[-1].times[-1]
 
     def points(self) -> Iterator[Point]:
         """Yield the points."""
@@ -150,22 +149,25 @@ class Timeline:
                     yield since, upto, block.codes[index]
             place = 0
 
-    def lasted(self, begin: int, end: int, limit: int, length: int) -> dict[tuple[int, int], int]:
-        """Return how long each state lasts between two instants, by (window start, code).
+    def lasted(self, begin: int, end: int, limit: int, length: int) -> dict[int, int]:
+        """Return how long each state lasts between two instants, by window start + code.
 
-        Windows are of one `length`.
+        Windows are of one `length`, which is longer than codes are high.
         """
-        found: dict[tuple[int, int], int] = {}
-        which, place = self._place(begin)
-        place = max(place - 1, 0)
-        while 0 <= which < len(self.blocks):
+        found: dict[int, int] = {}
+        which = self._block_for(begin)
+        block = self.blocks[which]
+        place = block.first_since(begin)
+        place = place - 1 if place > 0 else 0
+        while which < len(self.blocks):
             block, which = self.blocks[which], which + 1
-            codes, start = block.codes, block.times[place]
+            times, codes = block.times, block.codes
+            start = times[place]
             for index in range(place, len(codes)):
                 if start >= end:
                     return found
                 if index + 1 < len(codes):
-                    until = block.times[index + 1]
+                    until = times[index + 1]
                 elif which < len(self.blocks):
                     following: Block = self.blocks[which]
                     until = following.times[0]
@@ -175,12 +177,26 @@ class Timeline:
                 while since < upto:
                     window = since - since % length
                     stop = min(upto, window + length)
-                    key = window, codes[index]
-                    found[key] = found.get(key, 0) + stop - since
+                    key = window + codes[index]
+                    micros = stop - since
+                    known = found.get(key)
+                    found[key] = micros if known is None else known + micros
                     since = stop
                 start = until
             place = 0
         return found
+
+    def count_since(self, at: int) -> int:
+        """Return how many points lie past an instant."""
+        count, which = 0, len(self.blocks) - 1
+        while which >= 0:
+            block = self.blocks[which]
+            place = block.first_since(at)
+            count += len(block.codes) - place
+            if place:
+                break
+            which -= 1
+        return count
 
     def put(self, at: int, code: int, late: bool = False) -> set[int]:
         """Add a point, or replace that at its time; return the bases of the blocks that change.
@@ -214,13 +230,16 @@ class Timeline:
         block.codes.insert(place, code)
         if block.told is not None:
             block.told.insert(place, NEW if late else code)
+        block.latest = times[-1]
         if at < block.base:
             block.base = at
+            block.noted = 0
             changed.add(at)
         if len(times) > BLOCK_POINTS:
             half = BLOCK_POINTS // 2
             later = Block(times[half], times[half:], block.codes[half:])
             del times[half:], block.codes[half:]
+            block.latest = times[-1]
             if block.told is not None:
                 later.told = block.told[half:]
                 del block.told[half:]
@@ -233,10 +252,11 @@ class Timeline:
         if not self.blocks:
             return False
         block = self.blocks[-1]
-        if at <= block.times[-1] or len(block.times) >= BLOCK_POINTS:
+        if at <= block.latest or len(block.codes) >= _BLOCK_POINTS:
             return False
         block.times.append(at)
         block.codes.append(code)
+        block.latest = at
         if block.told is not None:
             block.told.append(code)
         return True
@@ -328,7 +348,8 @@ class Timeline:
 
     def _block_for(self, at: int) -> int:
         """Return the block that an instant falls to; most often it's the last one."""
-        if at >= self.blocks[-1].base:
+        last = self.blocks[-1]
+        if at >= last.base:
             return len(self.blocks) - 1
         return max(bisect_right(self.blocks, at, key=_base) - 1, 0)
 
@@ -344,6 +365,20 @@ class Timelines:
         """(work unit, base) of the blocks that differ from the store."""
         self.late: dict[str, tuple[int, int]] = {}
         """Work units with late points: they lie between these instants."""
+        self.writes = 1
+        """How often `changed` was emptied, and one."""
+
+    def note(self, unit: str, block: Block) -> None:
+        """Note that a block differs from the store: once until that has it."""
+        if block.noted != self.writes:
+            block.noted = self.writes
+            self.changed.add((unit, block.base))
+
+    def written(self) -> None:
+        """Note that the store has all blocks as they are."""
+        if self.changed:
+            self.changed = set()
+            self.writes += 1
 
     def note_late(self, unit: str, first: int, last: int) -> None:
         """Note that a work unit has late points between two instants."""

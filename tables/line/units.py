@@ -12,11 +12,13 @@ from tables.line.rules import Rules
 UNITS_MAX: Final = 64
 """So many units of a line are told apart: its record in the store stays short, whatever comes."""
 
+_UNITS_MAX = UNITS_MAX
+
 
 def unit_of(line: Line, uom: str) -> Unit | None:
     """Return the sums of a unit of a line, made anew if need be; None past `UNITS_MAX`."""
     unit = line.units.get(uom)
-    if unit is None and len(line.units) < UNITS_MAX:
+    if unit is None and len(line.units) < _UNITS_MAX:
         unit = line.units[uom] = Unit(line.rules.unit_sums)
     return unit
 

@@ -7,10 +7,10 @@ from tables.known.known cimport Known
 from tables.line cimport adding, closing, finals, ledger, sending, singles, states
 from tables.line cimport kept as kept_
 from tables.line.downtime cimport learn
-from tables.line.line cimport Line
+from tables.line.line cimport Line, counted_to
 from tables.line.periods cimport Period, period_at
 from tables.line.plans cimport AtOnce, Plan
-from tables.partition cimport holds, required
+from tables.partition cimport holds, refusing, required
 
 cdef int64_t NO_TIMESTAMP, _NEVER
 cdef int _NO_FIELD, _SUMMARIES, _POSTINGS, _ACCEPTED, _LEFT, _PARKED, _TAKEN_OUT
@@ -28,6 +28,7 @@ cdef class Batch:
     cdef list plans
     cdef readonly Known known
     cdef readonly object parking
+    cdef list freeing
     cdef object waiting
     cdef lookup.Lookup seen
     cdef list keys
@@ -148,8 +149,13 @@ cdef class Batch:
         self, Plan plan, const scanning.Event* event, Py_ssize_t number
     )
 
-    @cython.locals(rows=Py_ssize_t)
+    @cython.locals(rows=Py_ssize_t, carried=dict, each=dict, waiting=dict)
     cdef bint _is_crowded(self, Line line, int64_t watermark) except -1
+
+    @cython.locals(
+        furthest=int64_t, opened=int64_t, length=int64_t, closed=int64_t, stops=Py_ssize_t,
+    )
+    cdef Py_ssize_t _lasting_at_most(self, Line line, int64_t watermark) except -1
 
 @cython.locals(number=Py_ssize_t)
 cpdef count_types(counts, list records)

@@ -15,7 +15,7 @@ from tables.line import adding, closing, finals, ledger, old_rules, sending, sin
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
-from tables.line.line import Line
+from tables.line.line import Line, counted_to
 from tables.line.periods import Period, base_period, period_at, timings_of
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
@@ -52,6 +52,7 @@ class Batch:
         self.counts = partition.counts
         self.known = partition.known
         self.parking = partition.parking
+        self.freeing = partition.parking.freeing
         self.plans = base_period(rules, "").plans
         self.events = scanning.Events()
         self.seen = lookup.Lookup()
@@ -123,7 +124,7 @@ class Batch:
             if not self._take(number, key, stored):
                 taken = number
                 break
-        if self.parking.freeing and not (self.bounded and self.is_full()):
+        if self.freeing and not (self.bounded and self.is_full()):
             freeing.go_on(self)
         self.counts.accepted += self.accepted
         self.counts.duplicate += self.duplicates
@@ -150,7 +151,7 @@ class Batch:
 
     def _take(self, number: int, key: bytes | None, stored: bytes | None) -> bool:
         """Take one record; return whether it is taken, or a bound came before."""
-        if self.parking.freeing and not freeing.may_pass(self, number) and not freeing.go_on(self):
+        if self.freeing and not freeing.may_pass(self, number) and not freeing.go_on(self):
             return False
         event = scanning.event_at(self.events, number)
         if event.kind == scanning.TICK:
@@ -228,7 +229,7 @@ class Batch:
             self._take_back(line, number)
         else:
             self._fold(line, event, number)
-            if plan.is_hold and self.parking.freeing:
+            if plan.is_hold and self.freeing:
                 freeing.go_on(self)
         return True
 
@@ -294,7 +295,7 @@ class Batch:
         if not learning.learn(self, told):
             return False
         self.counts.tick += 1
-        if self.parking.freeing:
+        if self.freeing:
             freeing.go_on(self)
         return True
 
@@ -324,7 +325,7 @@ class Batch:
         elif plan.state_field != _NO_FIELD:
             line.state = spans.text_of(scanning.span_at(event, plan.state_field))
             unit = spans.text_of(scanning.span_at(event, plan.work_unit_field))
-            states.learn(line, unit, event.time, line.state, self.rules)
+            states.learn(line, unit, event.time, line.state)
             self.changed = max(self.changed, len(line.changed_pages))
 
     def _sends(self, plan: Plan, event: scanning.Event) -> bool:
@@ -524,9 +525,21 @@ class Batch:
                 rows += len(each)
         for waiting in line.finals.values():
             rows += len(waiting)
-        if rows <= self.rows_max and not line.live and line.timelines is None:
+        if line.live or line.timelines is not None:
+            rows += self._lasting_at_most(line, watermark)
+        if rows <= self.rows_max:
             return False
         return crowded(line, watermark, self.rules, self.rows_max)
+
+    def _lasting_at_most(self, line: Line, watermark: int) -> int:
+        """Return a number that the rows of downtime and machine states which leave don't exceed."""
+        if line.timelines is not None and line.timelines.late:
+            return self.rows_max + 1  # it has to be looked at
+        furthest = max(line.furthest, watermark - line.timings.grace)
+        opened, length = counted_to(line), line.lasting.length
+        closed = max(furthest - furthest % length, opened)
+        stops = 2 * len(line.live) * ((closed - opened) // length)
+        return stops + states.rows_at_most(line, opened, closed)
 
     def begin(self, line: Line, watermark: int) -> None:
         """Close some of the windows that a watermark closes, before what raises it is taken."""

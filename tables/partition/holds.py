@@ -66,7 +66,9 @@ def is_touched(known: Known, plant: str, touchable: Touchable) -> bool:
             of_lot = holds.get(("lot", lot))
             if of_lot is not None and (None in of_lot.values() or item in of_lot.values()):
                 return True
-    told = known.data("order", plant, order) if known.orders else None
+    if not known.orders:
+        return False
+    told = known.data("order", plant, order)
     return told is not None and told.status == "held"
 
 

@@ -134,7 +134,7 @@ def _boundary(line: Line, others: list[Boundary], data: Any, watermark: int | No
 def time(line: Line, timings: Timings) -> None:
     """Let other lengths of time hold on a line, at once; what has closed stays closed."""
     line.timings = timings
-    line.due = closing.due_of(line, line.rules)
+    line.due = closing.due_of(line)
 
 
 def grace_problem(told: Reference, partition: Any) -> Rejection | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,7 +16,7 @@ from tables.line.line import Line, counted_to
 from tables.line.maintenance import may_become_due
 from tables.line.rules import Rules
 from tables.line.units import take_over_units
-from tables.partition import stored, stored_line
+from tables.partition import stored, stored_line, writing
 from tables.partition.cold import FOREVER
 from tables.partition.head import (
     PAGED,
@@ -171,27 +171,20 @@ def ledger_changes(partition: Partition, touched: Iterable[Line], fresh: Changes
     return made
 
 
-def line_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
+def line_changes(partition: Partition, lines: Collection[Line]) -> Changes:
     """Return what lines are now, as far as it differs from the store; they are as stored then."""
     made: Changes = {}
-    bucket, places = partition.rules.bucket, stored.Places(partition.rules.kinds)
-    for line in lines:
-        for number, keys in line.expiring.items():
-            begin = number * bucket
-            line.oldest_bucket = min(line.oldest_bucket, begin)
-            made.update(stored.expiry_changes(line, begin, partition.offset, keys))
-        line.expiring.clear()
-        line.bucket_keys = None
-        if partition.lasting:
-            _put_line(made, partition, line, places)
-        line.changed_episodes.clear()
-        line.changed_pages.clear()
-        line.changed_finals.clear()
-        states.written(line)
+    if partition.lasting:
+        for line in lines:
+            if line.old_layout:
+                _leave_old_layout(made, partition, line)
+    writing.put_lines(
+        made, lines, partition.offset, partition.ticks, partition.rules, partition.lasting
+    )
     return made
 
 
-def sealing_changes(partition: Partition, lines: Iterable[Line]) -> Changes:
+def sealing_changes(partition: Partition, lines: Collection[Line]) -> Changes:
     """Return what makes the store say what the partition is now, but for the ledger: head last."""
     made = line_changes(partition, lines)
     told = partition.counts
@@ -224,20 +217,15 @@ def due(line: Line, rules: Rules) -> int:
     return min(dues, default=FOREVER)
 
 
-def _put_line(made: Changes, partition: Partition, line: Line, places: stored.Places) -> None:
-    if line.old_layout:
-        line.old_layout = False
-        for key, _ in partition.store.scan(WINDOW + line.key + b"\0"):
-            made[key] = None
-        for index, carried in enumerate(line.windows):
-            for carrier, rows in carried.items():
-                for row_key, row in rows.items():
-                    line.changed_pages[index, carrier, row.page] = row_key
-    made[LINE + line.key] = stored_line.line_bytes(line, partition.ticks, partition.rules)
-    stored.put_pages(made, line, places)
-    made.update(stored.episode_changes(line, line.changed_episodes))
-    made.update(stored.final_changes(line))
-    made.update(stored.point_changes(line))
+def _leave_old_layout(made: Changes, partition: Partition, line: Line) -> None:
+    """Let all windows of a line be written anew, by their carriers, and the old ones go."""
+    line.old_layout = False
+    for key, _ in partition.store.scan(WINDOW + line.key + b"\0"):
+        made[key] = None
+    for index, carried in enumerate(line.windows):
+        for carrier, rows in carried.items():
+            for row_key, row in rows.items():
+                line.changed_pages[index, carrier, row.page] = row_key
 
 
 def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
@@ -274,7 +262,7 @@ def _swept(partition: Partition, line: Line, room: int) -> list[Change]:
 
 def _recall(line: Line, rules: Rules) -> None:
     """Work out what a line keeps in memory only: what its episodes still have to do."""
-    closed = counted_to(line, rules.downtime)
+    closed = counted_to(line)
     for name, episode in line.episodes.items():
         if episode.start is None:
             continue
@@ -283,4 +271,4 @@ def _recall(line: Line, rules: Rules) -> None:
             line.live.add(name)
         if may_become_due(episode):
             line.pending.add(name)
-    line.due = due_of(line, rules)
+    line.due = due_of(line)

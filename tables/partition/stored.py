@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
@@ -13,12 +13,10 @@ from msgspec.structs import astuple
 from tables.line.episodes import Episode
 from tables.line.kept import Kept
 from tables.line.line import Line
-from tables.line.packed import rows_bytes
 from tables.line.rows import Row
 from tables.line.rules import PAGE_ROWS, SHARED_PAGES, Kind, Rules
 from tables.line.timeline import Block, Timeline, Timelines
-from tables.line.windows import RowKey
-from tables.store.store import Change, Changes
+from tables.store.store import Change
 
 LINE: Final = b"h"
 EPISODE: Final = b"e"
@@ -30,9 +28,6 @@ POINTS: Final = b"m"
 when, and points of machine states. A line's keys go on with its Kafka key and a zero byte. The head
 has a key, the ledger a prefix of its own. No key begins as another's do, those of a changelog
 (`streams.kafka.writer`) included."""
-
-EXPIRING_BYTES: Final = 64 << 10
-"""So many bytes of keys that expire are one value, about."""
 
 PAGE_BYTES: Final = 6
 """Of a page's number in a key."""
@@ -62,43 +57,9 @@ def read_episode(key: bytes, stored: bytes) -> tuple[bytes, str, Episode]:
     return line_key, name.decode(), Episode(*_decode(stored))
 
 
-class Places(dict[tuple[int, int, int], bytes]):
-    """The ends of pages' keys by (kind, carrier, page): most lines have the same ones."""
-
-    def __init__(self, kinds: tuple[Kind, ...]) -> None:
-        self.kinds = kinds
-
-    def __missing__(self, page: tuple[int, int, int]) -> bytes:
-        index, carrier, number = page
-        short = self.kinds[index].short.encode()
-        place = short + b"\0" + instant_bytes(carrier) + number.to_bytes(PAGE_BYTES, "big")
-        self[page] = place
-        return place
-
-
-def put_pages(made: Changes, line: Line, places: Places) -> None:
-    """Put what is to be stored of the changed pages: see `Line.changed_pages`."""
-    prefix = WINDOW + line.key + b"\0"
-    windows, kinds = line.windows, places.kinds
-    for page, key in line.changed_pages.items():
-        index, carrier, number = page
-        rows = windows[index].get(carrier)
-        found = None if rows is None else _on_page(rows, number, key, kinds[index].episodic)
-        made[prefix + places[page]] = rows_bytes(found) if found else None
-
-
-def _on_page(rows: dict[RowKey, Row], page: int, key: RowKey, episodic: bool) -> dict[RowKey, Row]:
-    """Return the rows of a page; `key` is that of one which is or was on it.
-
-    Those of an `episodic` type may have gone one by one, and come back on another page.
-    """
-    if page >= SHARED_PAGES:
-        row = rows.get(key)
-        return {} if row is None or row.page != page else {key: row}
-    if len(rows) <= PAGE_ROWS and not episodic and next(reversed(rows.values())).page == page:
-        return rows  # pages come in order: none but this one
-    shared = islice(rows.items(), SHARED_PAGES * PAGE_ROWS)
-    return {each: row for each, row in shared if row.page == page}
+def page_place(short: str, carrier: int, number: int) -> bytes:
+    """Return the end of a page's key: what follows its line's key and the zero byte."""
+    return short.encode() + b"\0" + instant_bytes(carrier) + number.to_bytes(PAGE_BYTES, "big")
 
 
 def final_changes(line: Line) -> Iterator[Change]:
@@ -115,25 +76,6 @@ def read_final(line: Line, key: bytes, stored: bytes) -> None:
     end = instant_of(key[:8])
     waiting = msgspec.msgpack.decode(stored, type=Kept)
     line.finals.setdefault(end, {})[key[8:].decode()] = waiting
-
-
-def point_changes(line: Line) -> Iterator[Change]:
-    """Yield what is to be stored of the blocks of machine states that have changed.
-
-    A block: [times, each the distance to the one before it, their states, and of what windows were
-    told, if that isn't the same].
-    """
-    if line.timelines is None:
-        return
-    for unit, base in line.timelines.changed:
-        timeline = line.timelines.units.get(unit)
-        block = None if timeline is None else timeline.block(base)
-        key = POINTS + line.key + b"\0" + unit.encode() + b"\0" + instant_bytes(base)
-        if block is None:
-            yield key, None
-        else:
-            told = [] if block.told is None else [bytes(block.told)]
-            yield key, _encode([block.distances(), bytes(block.codes), *told])
 
 
 def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:
@@ -198,24 +140,6 @@ def window_short(key: bytes) -> str:
 def _grown(sums: list[int | str], kind: Kind) -> list[int]:
     """Return stored sums of a record type; a measure that is new since begins at nothing."""
     return [*map(int, sums), *[0] * (len(kind.measures) - len(sums))]
-
-
-def expiry_changes(line: Line, bucket: int, offset: int, keys: list[bytes]) -> Iterator[Change]:
-    """Yield the notes on which ledger entries of a bucket of time came with a step, in parts."""
-    where = EXPIRY + line.key + b"\0" + instant_bytes(bucket) + instant_bytes(offset)
-    if sum(map(len, keys)) <= EXPIRING_BYTES:
-        yield where, _encode(keys)
-        return
-    part: list[bytes] = []
-    number = size = 0
-    for key in keys:
-        part.append(key)
-        size += len(key)
-        if size >= EXPIRING_BYTES:
-            yield where + number.to_bytes(2, "big") if number else where, _encode(part)
-            part, size, number = [], 0, number + 1
-    if part:
-        yield where + number.to_bytes(2, "big") if number else where, _encode(part)
 
 
 def read_expiry(line: Line, key: bytes) -> int:

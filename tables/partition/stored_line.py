@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -11,45 +11,13 @@ from streams.values.sums import Sums
 from tables.known.known import Known
 from tables.line import closing
 from tables.line.line import SIDES, Line, Unit, set_boundaries, sum_of
-from tables.line.packed import sums_bytes, unit_bytes
 from tables.line.periods import Boundary, timings_of
 from tables.line.rules import Kind, Rules
-from tables.line.windows import LONG_AGO
 
 FIRST_LINE: Final = 10
 """Members of a line before contract v2, at most."""
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
-
-
-def line_bytes(line: Line, ticks: int, rules: Rules) -> bytes:
-    """Return a line as format 4 has it: sums by the short name of their type.
-
-    `ticks` is how many ticks it has seen; sums that are all zero are left out.
-    """
-    told: list[Any] = [
-        line.plant,
-        line.line,
-        line.watermark,
-        ticks,
-        msgspec.Raw(sums_bytes(rules.kinds, line.accepted, line.emitted)),
-        line.forgotten_open,
-        line.accepted_events,
-        line.late_events,
-        line.state,
-        line.closed_to,
-        line.furthest,
-        rules.retention,
-        line.reach,
-        [[each.begin, each.valid_from, each.zone, each.cadences] for each in line.boundaries],
-        parked_told(line, rules),
-        singles_told(line, rules),
-        [[uom, msgspec.Raw(unit_bytes(rules.kinds, one))] for uom, one in line.units.items()],
-    ]
-    if line.freed_at != LONG_AGO:
-        told += [line.freed_from, line.freed_at]
-    return _encode(told)
 
 
 def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known: Known) -> Line:
@@ -92,35 +60,12 @@ def read_line(stored: bytes, rules: Rules, floors: list[tuple[int, int]], known:
     return line
 
 
-def parked_told(line: Line, rules: Rules) -> list[list[str | int]]:
-    """Return what is parked of each measure: [short, place of the measure, billionths as text]."""
-    if not line.parked:
-        return []
-    return [
-        [kind.short, slot, str(amount)]
-        for kind in rules.kinds
-        for slot in range(len(kind.measures))
-        if (amount := line.parked.get(sum_of(kind, slot)))
-    ]
-
-
 def put_parked(line: Line, rules: Rules, parked: list[tuple[str, int, str]]) -> None:
     """Put what is parked to a line."""
     for short, slot, amount in parked:
         kind = rules.kinds_by_short.get(short.encode())
         if kind is not None:
             line.parked[sum_of(kind, slot)] = int(amount)
-
-
-def singles_told(line: Line, rules: Rules) -> list[list[str | int]]:
-    """Return what a line counts of what leaves singly: [short, count, ...] of each record type."""
-    told: list[list[str | int]] = []
-    every = [*line.singles]
-    for kind in rules.kinds:
-        counts = every[SIDES * kind.index : SIDES * (kind.index + 1)] if kind.erp else ()
-        if any(counts):
-            told.append([kind.short, *counts])
-    return told
 
 
 def put_singles(line: Line, rules: Rules, short: str, counts: list[int]) -> None:

@@ -452,7 +452,7 @@ def test_a_backlog_of_days_is_told_to_windows_once_not_state_by_state() -> None:
     begin = now - 2 * 86_400 * SECOND
     for number in range(2_000):
         state = "Held" if number % 2 else "Execute"
-        states.learn(line, "W", begin + number * 5 * SECOND, state, rules)
+        states.learn(line, "W", begin + number * 5 * SECOND, state)
         assert line.windows[rules.states.index] == {}
     carrier = parse("2026-11-21T06:01:00Z")
     assert line.due == carrier

@@ -18,8 +18,9 @@ from streams.log.record import Outgoing
 from streams.values import instant, quantity
 from streams.values.sums import Sums
 from tables.line.closing import close
-from tables.line.line import Line, set_boundaries, sum_of
-from tables.line.packed import numbers_bytes, rows_bytes, sums_bytes
+from tables.line.line import SIDES, Line, Unit, set_boundaries, sum_of
+from tables.line.packed import rows_bytes
+from tables.line.packed_line import line_bytes
 from tables.line.periods import Boundary
 from tables.line.rows import Row
 from tables.line.rules import Kind, rules_for
@@ -147,28 +148,61 @@ def test_many_rows_are_stored_too() -> None:
         assert len(msgspec.msgpack.decode(rows_bytes(rows))) == count
 
 
+def stored_sums(kind: Kind, *sums: Sums) -> list[list[int | str]]:
+    where = [sum_of(kind, slot) for slot in range(len(kind.measures))]
+    return [[stored(each[place]) for place in where] for each in sums]
+
+
+def filled(count: int, rng: Random) -> Sums:
+    sums = Sums(count)
+    for place in rng.sample(range(count), rng.randrange(count + 1)):
+        sums[place] = rng.choice(MEASURES)
+    return sums
+
+
 @given(rngs)
-def test_sums_are_stored_as_the_library_packs_them(rng: Random) -> None:
-    kinds = rules_for(MES_EVENTS).kinds
-    books = []
-    for _ in range(2):
-        sums = Sums(len(kinds) * MEASURES_MAX)
-        for kind in rng.sample(kinds, rng.randrange(len(kinds) + 1)):
-            for slot in range(len(kind.measures)):
-                sums[sum_of(kind, slot)] = rng.choice(MEASURES)
-        books.append(sums)
-    told = {
-        kind.short: [
-            [stored(sums[sum_of(kind, slot)]) for slot in range(len(kind.measures))]
-            for sums in books
+def test_a_line_is_stored_as_the_library_packs_it(rng: Random) -> None:
+    rules = rules_for(MES_EVENTS)
+    line = Line("DE01", "Lü", 1, rules)
+    count = len(rules.kinds) * MEASURES_MAX
+    for _ in range(3):
+        line.accepted, line.emitted = filled(count, rng), filled(count, rng)
+        line.singles[rng.randrange(len(line.singles))] = rng.randrange(2**62)
+        line.units["kg"] = unit = Unit(rules.unit_sums)
+        unit.accepted = filled(rules.unit_sums, rng)
+        if rng.random() < 0.5:
+            line.parked[sum_of(rules.kinds[0], 0)] = 10**24
+            set_boundaries(line, [Boundary(5, 4, "Europe/Berlin", {})])
+            line.freed_from, line.freed_at = 7, 8
+        told = {kind.short: stored_sums(kind, line.accepted, line.emitted) for kind in rules.kinds}
+        singles = [
+            [kind.short, *[*line.singles][SIDES * kind.index : SIDES * (kind.index + 1)]]
+            for kind in rules.kinds
+            if kind.erp
         ]
-        for kind in kinds
-    }
-    for number, sums in enumerate(books):
-        packed = msgspec.msgpack.encode([each[number] for each in told.values()])
-        assert numbers_bytes(kinds, sums) == packed
-    some = {short: each for short, each in told.items() if any(each[0]) or any(each[1])}
-    assert sums_bytes(kinds, *books) == msgspec.msgpack.encode(some)
+        in_kg = {
+            kind.short: [
+                [stored(sums[kind.first_unit_sum + slot]) for slot in range(len(kind.measures))]
+                for sums in (unit.accepted, unit.emitted, unit.parked)
+            ]
+            for kind in rules.kinds
+            if kind.uom >= 0
+        }
+        members = [
+            "DE01", "Lü", 1, 9,
+            {short: each for short, each in told.items() if any(map(any, _zeros_out(each)))},
+            0, 0, 0, "", line.closed_to, line.furthest, rules.retention, line.reach,
+            [[5, 4, "Europe/Berlin", {}]] if line.boundaries else [],
+            [[rules.kinds[0].short, 0, str(10**24)]] if line.parked else [],
+            [each for each in singles if any(each[1:])],
+            [["kg", in_kg]],
+        ]  # fmt: skip
+        freed = [7, 8] if line.parked else []
+        assert line_bytes(line, 9, rules) == msgspec.msgpack.encode([*members, *freed])
+
+
+def _zeros_out(sums: list[list[int | str]]) -> list[list[bool]]:
+    return [[each not in (0, "0") for each in side] for side in sums]
 
 
 @given(

@@ -1037,7 +1037,7 @@ def content(store: MemoryStore) -> dict[bytes, object]:
             expiries[key[:-OFFSET_BYTES]].update(msgspec.msgpack.decode(value))
         elif key.startswith(LINE):
             line = read_line(value, rules, floors, known)
-            line.closed_to = counted_to(line, rules.downtime)  # how far, not how it came to it
+            line.closed_to = counted_to(line)  # how far, not how it came to it
             told = [
                 (each.begin, each.valid_from, each.zone, each.cadences) for each in line.boundaries
             ]

@@ -61,7 +61,7 @@ def test_a_reopened_partition_equals_the_one_that_went_on(
                     assert getattr(found, name) == getattr(line, name), name
             assert found.oldest_bucket <= line.oldest_bucket
             assert found.parked == line.parked
-            assert found.due <= due_of(found, again.rules)
+            assert found.due <= due_of(found)
 
 
 @given(logs(), timings, rngs)
