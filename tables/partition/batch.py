@@ -51,6 +51,7 @@ class Batch:
         self.lines = partition.lines
         self.counts = partition.counts
         self.known = partition.known
+        self.copied = partition.copied
         self.parking = partition.parking
         self.plans = base_period(rules, "").plans
         self.events = scanning.Events()
@@ -285,6 +286,9 @@ class Batch:
 
     def _learn(self, number: int) -> bool:
         """Take a reference record."""
+        if self.copied.learn(self.known, self.events, number, bool(self.parking.groups)):
+            self.counts.tick += 1
+            return True
         told = self.events.decoded_at(number)
         if told.kind == "timing":
             problem = learning.grace_problem(told, self.partition)
