@@ -100,12 +100,7 @@ class _Spreader:
         async for records, to in _upto(self._from(fresh or [], begin, end, held), end):
             copies = spreading.copy(records, to)
             if copies:
-                await self._reference.copy(
-                    {
-                        number: [(each.key, each.value) for each in those]
-                        for number, those in copies.items()
-                    }
-                )
+                await self._reference.copy(copies)
                 count += sum(map(len, copies.values()))
                 if monotonic() - self._noted > NOTE_SECONDS:
                     await self._note()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -22,11 +22,18 @@ class KafkaOffice:
     No two agents of a process share one, since its reader has a position.
     """
 
-    def __init__(self, cluster: Cluster, transactional_id: str, leads: Callable[[], bool]) -> None:
-        """Take what says whether this process has the office."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        transactional_id: str,
+        leads: Callable[[], bool],
+        **reader_options: Any,
+    ) -> None:
+        """Take what says whether this process has the office, and options of its reader."""
         self._cluster = cluster
         self._id = transactional_id
         self._leads = leads
+        self._reader_options = reader_options
         self._reading = AsyncExitStack()
         self._reader: AIOKafkaConsumer | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -85,7 +92,9 @@ class KafkaOffice:
         try:
             with translated_errors():
                 if self._reader is None:
-                    self._reader = await self._reading.enter_async_context(self._cluster.reader())
+                    self._reader = await self._reading.enter_async_context(
+                        self._cluster.reader(**self._reader_options)
+                    )
                 yield self._reader
         except Lost:
             await self._let_go_of_reader()

@@ -64,7 +64,10 @@ class ReferenceLog(Protocol):
         ...
 
     async def copy(self, copies: Mapping[int, Sequence[Pair]]) -> None:
-        """Write copies into partitions of `mes.events.v1`; return when all are acknowledged."""
+        """Write copies into partitions of `mes.events.v1`; return when all are acknowledged.
+
+        Partitions may share a sequence: then it's encoded once.
+        """
         ...
 
     async def tell(self, records: Sequence[Pair]) -> None:
