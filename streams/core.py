@@ -57,7 +57,8 @@ WITH_SOURCES: Final = (
 """Those that have a plain source of the same name."""
 
 MODULES: Final = (
-    "streams.codec.copies", "streams.log.blocks", "tables.store.held", *WITH_SOURCES,
+    "streams.codec.copies", "streams.codec.copy_rules", "streams.log.blocks", "tables.store.held",
+    *WITH_SOURCES,
 )  # fmt: skip
 """All that is compiled."""
 

@@ -1,24 +1,15 @@
 from libc.stdint cimport int64_t, uint32_t
 
+from streams.codec.copy_rules cimport SAID_MAX
 from streams.codec.walking cimport Member
 from streams.values.spans cimport Span
-
-cdef enum:
-    SAID_MAX = 8
-
-cdef enum SaidKind:
-    NAME  # a text, a place or a choice
-    SAID_FLAG
-    SAID_MEASURE
-    SAID_INSTANT
-    CONVERSIONS
 
 cdef struct Said:
     const char* at  # of a text; of conversions their object
     int64_t number  # a size, billionths, microseconds, or a flag's 0 or 1
 
 cdef struct Copy:
-    int kind  # which of `COPIED_AS_THEY_ARE`
+    int kind  # which of `streams.codec.copy_rules.COPIED_AS_THEY_ARE`
     uint32_t present  # a bit for each member that is there
     int64_t seq  # -1: there is none
     Span plant

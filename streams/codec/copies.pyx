@@ -7,8 +7,11 @@
 """
 
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memchr, memcmp
 
+from streams.codec.copy_rules cimport (
+    CONVERSIONS, KINDS_MAX, SAID_FLAG, SAID_INSTANT, SAID_MEASURE, KindRule, SaidRule, rules,
+)
 from streams.codec.walking cimport (
     FALSE, MEMBERS_MAX, NESTED, NULL_, NUMBER, STRING, TRUE, ZERO, Member, Value, fits, is_ordinary,
     is_same, read_members, read_measure, read_name, read_value, spaces,
@@ -17,41 +20,15 @@ from streams.values.dates cimport read_instant
 
 from streams.codec.document import VALUE_BYTES_MAX
 from streams.contract.members import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX
-from streams.contract.reference import ANYWHERE, KINDS, told
-from streams.contract.reference_values import CHOICES, FACTOR_MAX
+from streams.contract.reference_values import FACTOR_MAX
 from streams.contract.transactions import SOURCE
 from streams.values.quantity import SCALE
 
-COPIED_AS_THEY_ARE = ("line", "work_unit", "item", "reason", "order")
-"""The kinds that `scan_copy` takes: to learn one changes nothing but what is known under its key."""
-
 cdef enum:
-    KINDS_MAX = 5
-    TEXT_MAX = 24  # of a type, a member, a choice
-    CHOICES_MAX = 6
     ATTRIBUTES_MAX = 20
     SEQ_DIGITS_MAX = 18
-    EARLY = 64
+    EARLY = 64  # what lineside writes has its type there
 
-cdef struct SaidRule:
-    char name[TEXT_MAX]
-    int name_size
-    SaidKind kind
-    bint place
-    int choice_count
-    char choices[CHOICES_MAX][TEXT_MAX]
-    int choice_sizes[CHOICES_MAX]
-
-cdef struct KindRule:
-    char type[TEXT_MAX]
-    int type_size
-    bint everywhere
-    uint32_t required
-    int count
-    int base  # which member is the unit that conversions are counted in, -1: none
-    SaidRule said[SAID_MAX]
-
-cdef KindRule rules[KINDS_MAX]
 cdef int value_bytes_max = VALUE_BYTES_MAX
 cdef int name_characters_max = NAME_CHARACTERS_MAX
 cdef int place_characters_max = PLACE_CHARACTERS_MAX
@@ -59,56 +36,6 @@ cdef int64_t factor_end = FACTOR_MAX * SCALE
 cdef bytes _source = SOURCE.encode()
 cdef const char* source = _source
 cdef int source_size = <int>len(_source)
-
-_SAID_KINDS = {
-    "text": NAME, "place": NAME, "flag": SAID_FLAG, "measure": SAID_MEASURE,
-    "instant": SAID_INSTANT, "conversions": CONVERSIONS, **{name: NAME for name in CHOICES},
-}
-
-
-def _learn():
-    """Make the rules from the structs of `streams.contract.reference`."""
-    cdef KindRule* rule
-    cdef SaidRule* said
-    assert ANYWHERE == "*"
-    for number, kind in enumerate(COPIED_AS_THEY_ARE):
-        struct = KINDS[kind]
-        rule = &rules[number]
-        rule.type_size = _keep(rule.type, f"reference.{kind}.v1")
-        rule.everywhere = struct.EVERYWHERE
-        rule.required = rule.count = 0
-        rule.base = -1
-        for member in told(struct):
-            if rule.count == SAID_MAX:
-                raise RuntimeError(f"{kind} has more members than {SAID_MAX}: raise SAID_MAX")
-            said = &rule.said[rule.count]
-            said.name_size = _keep(said.name, member.name)
-            said.kind = _SAID_KINDS[member.kind]
-            said.place = member.kind == "place"
-            said.choice_count = 0
-            for choice in CHOICES.get(member.kind, ()):
-                if said.choice_count == CHOICES_MAX:
-                    raise RuntimeError(f"{member.kind} has more than {CHOICES_MAX} choices")
-                said.choice_sizes[said.choice_count] = _keep(
-                    said.choices[said.choice_count], choice
-                )
-                said.choice_count += 1
-            if member.name == "base_uom":
-                rule.base = rule.count
-            rule.required |= <uint32_t>bool(member.required) << rule.count
-            rule.count += 1
-
-
-cdef int _keep(char* where, str text) except -1:
-    cdef bytes data = text.encode("ascii")
-    if len(data) > TEXT_MAX:
-        raise RuntimeError(f"{text} has more than {TEXT_MAX} characters: raise TEXT_MAX")
-    memcpy(where, <const char*>data, len(data))
-    return <int>len(data)
-
-
-_learn()
-
 
 cdef bint is_named_early(const char* value, int size) noexcept nogil:
     """Return whether `"reference.` is near the begin of a value: it's worth a try."""

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""What `copied.py` is, compiled: from a copy's bytes to what the store has of it, without an object.
+"""What `copied.py` is, compiled: from a copy's bytes to what the store has, without an object.
 
 A key and a value are what `tables.known.known` makes of the same record (`fact_key`, `fact_bytes`).
 """
@@ -8,8 +8,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp
 
-from streams.codec.copies cimport (
-    CONVERSIONS, NAME, SAID_FLAG, SAID_INSTANT, SAID_MAX, Copy, Said, SaidKind, factor_of,
+from streams.codec.copies cimport Copy, Said, factor_of
+from streams.codec.copy_rules cimport (
+    CONVERSIONS, KINDS_MAX, NAME, SAID_FLAG, SAID_INSTANT, SAID_MAX, SaidKind,
 )
 from streams.codec.scanning cimport Event, Events, event_at
 from streams.codec.walking cimport MEMBERS_MAX, Member, read_members
@@ -22,13 +23,11 @@ from tables.known.known cimport Known
 
 import msgspec
 
-from streams.codec.copies import COPIED_AS_THEY_ARE
+from streams.codec.copy_rules import COPIED_AS_THEY_ARE
 from streams.contract.reference import KINDS, told
 from tables.known.known import FACT, LETTERS, MEASURES, OfPlant
 
 cdef enum:
-    KINDS_MAX = 5
-    LIST_OF_TWO = 0x92
     NIL = 0xC0
     UNSIGNED = 0xCC  # of one byte; then of two, four and eight
 

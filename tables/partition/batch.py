@@ -290,11 +290,10 @@ class Batch:
             self.counts.tick += 1
             return True
         told = self.events.decoded_at(number)
-        if told.kind == "timing":
-            problem = learning.grace_problem(told, self.partition)
-            if problem is not None:
-                refusing.refuse(self, number, problem)
-                return True
+        problem = learning.grace_problem(told, self.partition)
+        if problem is not None:
+            refusing.refuse(self, number, problem)
+            return True
         if not learning.learn(self, told):
             return False
         self.counts.tick += 1
