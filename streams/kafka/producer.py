@@ -49,11 +49,11 @@ class Outputs:
         self._cluster = cluster
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
 
-    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> None:
-        """Send batches, and return when all are acknowledged. Raises `KafkaError`."""
+    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> list[RecordMetadata]:
+        """Send batches; return where they lie when all are acknowledged. Raises `KafkaError`."""
         producer = await self.producer()
         try:
-            await acknowledged(await sent(producer, batches))
+            return await acknowledged(await sent(producer, batches))
         except (KafkaError, asyncio.CancelledError):  # it may be stuck: stop it at once
             await self.close()
             raise

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka.cluster import Cluster, polled_to
@@ -35,10 +36,12 @@ class KafkaReference(KafkaOffice):
         counts: Mapping[str, int],
         leads: Callable[[], bool],
         same_log: bool = False,
+        taken: Callable[[int], int | None] = lambda _: None,
     ) -> None:
         """Take each topic's partition count, and what says whether this process has the office.
 
-        With `same_log` a topic of another id is taken for a copy of the one before.
+        `taken` says up to where this process has taken a partition of `mes.events.v1`; None: it's
+        another's. With `same_log` a topic of another id is taken for a copy of the one before.
         """
         blocks = {"key_deserializer": whole} if COMPILED else {}
         super().__init__(cluster, f"{group}-reference", leads, **blocks)
@@ -47,6 +50,9 @@ class KafkaReference(KafkaOffice):
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
         self._counts = counts
         self._same_log = same_log
+        self._taken = taken
+        self._written: dict[int, int] = {}
+        """Where the last batch of copies lies in each partition."""
 
     @property
     def partitions(self) -> int:
@@ -101,17 +107,25 @@ class KafkaReference(KafkaOffice):
         together: dict[int, tuple[Sequence[Pair], list[TP]]] = {}
         for number, pairs in copies.items():
             together.setdefault(id(pairs), (pairs, []))[1].append((MES_EVENTS, number))
-        await self._send(together.values())
+        for metadata in await self._send(together.values()):
+            self._written[metadata.partition] = metadata.offset  # below 0: it isn't known
+
+    def untaken(self) -> int:
+        """Return how many copies wait, about: in the partition of this process that has most."""
+        taken = [(at, self._taken(number)) for number, at in self._written.items()]
+        return max((at - to for at, to in taken if to is not None), default=0)
 
     async def tell(self, records: Sequence[Pair]) -> None:
         """Write notes to `reference.v1`."""
         await self._send([(records, [(REFERENCE, 0)])])
 
-    async def _send(self, placed: Iterable[tuple[Sequence[Pair], Sequence[TP]]]) -> None:
+    async def _send(
+        self, placed: Iterable[tuple[Sequence[Pair], Sequence[TP]]]
+    ) -> list[RecordMetadata]:
         """Send pairs, each sequence of them to some places of one topic."""
         with translated_errors():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                await self._outputs.send(
+                return await self._outputs.send(
                     (place, part)
                     for pairs, places in placed
                     for part in parts_of(places[0][0], pairs)

@@ -70,6 +70,10 @@ class ReferenceLog(Protocol):
         """
         ...
 
+    def untaken(self) -> int:
+        """Return how many copies wait, about: in the partition of this process that has most."""
+        ...
+
     async def tell(self, records: Sequence[Pair]) -> None:
         """Write notes to `reference.v1`, from any process."""
         ...
