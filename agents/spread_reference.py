@@ -28,10 +28,10 @@ TOGETHER_MAX: Final = 4_000
 """Records of `reference.v1` that are copied at a time."""
 
 UNTAKEN_MAX: Final = 4_000
-"""With more copies waiting in a partition of this process, copying waits: events lie behind."""
+"""With more copies waiting in all partitions of this process, copying waits: events lie behind."""
 
 UNTAKEN_SECONDS_MAX: Final = 1.0
-"""It waits so long at most each time, since a partition may stand still."""
+"""It waits so long at most each time, since all may stand still."""
 
 UNTAKEN_LOOK_SECONDS: Final = 0.02
 
@@ -110,11 +110,12 @@ class _Spreader:
         held = fresh is not None and begin >= first
         count = 0
         async for records, to in _upto(self._from(fresh or [], begin, end, held), end):
+            if count and records:
+                await self._let_take()
             copies = spreading.copy(records, to)
             if copies:
                 await self._reference.copy(copies)
                 count += sum(map(len, copies.values()))
-                await self._let_take()
                 if monotonic() - self._noted > NOTE_SECONDS:
                     await self._note()
         spreading.finish()

@@ -52,7 +52,7 @@ class KafkaReference(KafkaOffice):
         self._same_log = same_log
         self._taken = taken
         self._written: dict[int, int] = {}
-        """Where the last batch of copies lies in each partition."""
+        """Where the last batch of copies lies in each partition that got any the last time."""
 
     @property
     def partitions(self) -> int:
@@ -107,13 +107,13 @@ class KafkaReference(KafkaOffice):
         together: dict[int, tuple[Sequence[Pair], list[TP]]] = {}
         for number, pairs in copies.items():
             together.setdefault(id(pairs), (pairs, []))[1].append((MES_EVENTS, number))
-        for metadata in await self._send(together.values()):
-            self._written[metadata.partition] = metadata.offset  # below 0: it isn't known
+        written = await self._send(together.values())  # an offset below 0 isn't known
+        self._written = {metadata.partition: metadata.offset for metadata in written}
 
     def untaken(self) -> int:
-        """Return how many copies wait, about: in the partition of this process that has most."""
+        """Return how many records wait, about, in the partition of this process that has fewest."""
         taken = [(at, self._taken(number)) for number, at in self._written.items()]
-        return max((at - to for at, to in taken if to is not None), default=0)
+        return min((at - to for at, to in taken if to is not None), default=0)
 
     async def tell(self, records: Sequence[Pair]) -> None:
         """Write notes to `reference.v1`."""

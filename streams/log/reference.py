@@ -71,7 +71,10 @@ class ReferenceLog(Protocol):
         ...
 
     def untaken(self) -> int:
-        """Return how many copies wait, about: in the partition of this process that has most."""
+        """Return how many records wait, about, in the partition of this process that has fewest.
+
+        It is one of those that `copy` has written to last.
+        """
         ...
 
     async def tell(self, records: Sequence[Pair]) -> None:

@@ -203,13 +203,16 @@ async def test_copying_waits_for_tasks_that_have_much_to_take(
 async def test_copying_goes_on_where_a_task_stands_still(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(spread_reference_, "TOGETHER_MAX", 3)
+    monkeypatch.setattr(spread_reference_, "HELD_RECORDS_MAX", 0)
     monkeypatch.setattr(spread_reference_, "UNTAKEN_SECONDS_MAX", 0.05)
     say(broker, master("line", line="L1"))
     log = Crowded(broker, 10**6)
     async with running(keep_reference(log, Terms()), spread_reference(log)):
         await until(lambda: len(copied(broker, home("P", "L1"))) == 1)
-        say(broker, master("item", item="I", base_uom="kg"))
-        await until(lambda: len(copied(broker, home("P", "L1"))) == 2)
+        say(broker, *(master("item", item=f"I{n}", base_uom="kg") for n in range(6)))
+        await until(lambda: len(copied(broker, home("P", "L1"))) == 7)
+    assert log.looks < 10**6
 
 
 @pytest.mark.parametrize("arrives", [False, True])
