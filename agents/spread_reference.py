@@ -1,5 +1,6 @@
 """The agent that copies `reference.v1` into the partitions of `mes.events.v1` that need it."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from time import monotonic
@@ -22,6 +23,17 @@ NOTE_SECONDS: Final = 1.0
 
 HELD_RECORDS_MAX: Final = 5_000
 """So many new records are held from learning to copying; of more, all are read again."""
+
+TOGETHER_MAX: Final = 4_000
+"""Records of `reference.v1` that are copied at a time."""
+
+UNTAKEN_MAX: Final = 4_000
+"""With more copies waiting in all partitions of this process, copying waits: events lie behind."""
+
+UNTAKEN_SECONDS_MAX: Final = 1.0
+"""It waits so long at most each time, since all may stand still."""
+
+UNTAKEN_LOOK_SECONDS: Final = 0.02
 
 SAY_SECONDS: Final = 60.0
 """How often the log says that nothing is copied."""
@@ -98,14 +110,11 @@ class _Spreader:
         held = fresh is not None and begin >= first
         count = 0
         async for records, to in _upto(self._from(fresh or [], begin, end, held), end):
+            if count and records:
+                await self._let_take()
             copies = spreading.copy(records, to)
             if copies:
-                await self._reference.copy(
-                    {
-                        number: [(each.key, each.value) for each in those]
-                        for number, those in copies.items()
-                    }
-                )
+                await self._reference.copy(copies)
                 count += sum(map(len, copies.values()))
                 if monotonic() - self._noted > NOTE_SECONDS:
                     await self._note()
@@ -130,7 +139,14 @@ class _Spreader:
             yield [record for record in fresh if record.offset >= begin]
             return
         async for records in self._reference.read(REFERENCE, begin, end):
-            yield records
+            for at in range(0, len(records), TOGETHER_MAX):
+                yield records[at : at + TOGETHER_MAX]
+
+    async def _let_take(self) -> None:
+        """Wait for the tasks of this process, which take what is copied."""
+        until = monotonic() + UNTAKEN_SECONDS_MAX
+        while self._reference.untaken() > UNTAKEN_MAX and monotonic() < until:  # noqa: ASYNC110  # tasks tell nobody
+            await asyncio.sleep(UNTAKEN_LOOK_SECONDS)
 
     async def _note(self) -> None:
         notes = self._spreading.noted()

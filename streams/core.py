@@ -29,6 +29,7 @@ WITH_SOURCES: Final = (
     "streams.codec.scanning",
     "tables.known.known",
     "tables.known.looking",
+    "tables.known.copied",
     "tables.line.rows",
     "tables.line.packed",
     "tables.line.windows",
@@ -61,7 +62,10 @@ WITH_SOURCES: Final = (
 )
 """Those that have a plain source of the same name."""
 
-MODULES: Final = ("streams.log.blocks", "tables.store.held", *WITH_SOURCES)
+MODULES: Final = (
+    "streams.codec.copies", "streams.codec.copy_rules", "streams.log.blocks", "tables.store.held",
+    *WITH_SOURCES,
+)  # fmt: skip
 """All that is compiled."""
 
 ROOT: Final = Path(__file__).parent.parent

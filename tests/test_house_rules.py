@@ -29,7 +29,7 @@ LONG = {
     "agents/partition/task.py": 405,
     "benchmarks/workload.py": 370,
     "benchmarks/workload_shapes.py": 330,
-    "streams/codec/scanning.pyx": 815,
+    "streams/codec/scanning.pyx": 600,
     "streams/log/blocks.pyx": 570,
     # Compiled classes: what their methods call within a class costs no Python call.
     "tables/line/timeline.py": 370,

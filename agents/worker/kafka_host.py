@@ -125,16 +125,16 @@ class KafkaHost:
         """Return an agent's way to master data, which the worker that leads the clock keeps."""
         settings = self._settings
         made = KafkaReference(
-            self.cluster,
-            self.clients,
-            self.outputs,
-            settings.group,
-            self._counts,
-            self._leads,
-            settings.same_log,
-        )
+            self.cluster, self.clients, self.outputs, settings.group, self._counts, self._leads,
+            settings.same_log, self._taken,
+        )  # fmt: skip
         self._masters.append(made)
         return made
+
+    def _taken(self, number: int) -> int | None:
+        """Return up to where this worker has taken a partition of MES events, if it's its own."""
+        task = self._job.tasks.get(TP(MES_EVENTS, number))
+        return None if task is None or task.partition is None else task.partition.offset + 1
 
     def _leads(self) -> bool:
         task = self._job.tasks.get(CLOCK_LEADER)

@@ -90,13 +90,7 @@ def read_document(value: bytes | None, bytes_max: int = VALUE_BYTES_MAX) -> Json
     if _nesting(text) > NESTING_MAX:
         return f"the value is nested deeper than {NESTING_MAX} levels"
     try:
-        document = json.loads(
-            text.removeprefix(BYTE_ORDER_MARK),
-            object_pairs_hook=_object,
-            parse_float=Number,
-            parse_int=_integer,
-            parse_constant=_refuse_constant,
-        )
+        document = _read(text.removeprefix(BYTE_ORDER_MARK))
     except ValueError as error:
         return f"the value isn't JSON: {error}"
     if not isinstance(document, dict):
@@ -146,6 +140,21 @@ def _integer(text: str) -> int | Number:
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no JSON number")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=Number,
+    parse_int=_integer,
+    parse_constant=_refuse_constant,
+).decode
+"""Made once: `json.loads` makes a decoder at each call that has hooks."""
+
+
+def _read(text: str) -> Any:
+    if text.startswith(BYTE_ORDER_MARK):
+        raise ValueError("it begins with a second byte order mark (BOM)")
+    return _decode(text)
 
 
 def _nesting(text: str) -> int:

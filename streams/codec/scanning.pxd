@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from streams.codec.copies cimport Copy
 from streams.log.blocks cimport NO_TIMESTAMP, Block
 from streams.values.spans cimport Span, text_of
 from streams.values.wide cimport wide
@@ -21,6 +22,7 @@ cdef struct Field:
 cdef struct Event:
     int kind  # which of `streams.contract.events.TYPES`, or one of `Kinds`
     uint32_t present  # a bit for each field that is there
+    int copy  # of a reference record: which of the batch's copies it is, -1: the full codec read it
     int64_t time
     Span source
     Span id
@@ -50,6 +52,9 @@ cdef class Events:
     cdef Event* each
     cdef Py_ssize_t room
     cdef Event original
+    cdef Copy* copies
+    cdef readonly Py_ssize_t copy_count
+    cdef Py_ssize_t copies_room
     cdef Block block
     cdef list kept
     cpdef trace_at(self, Py_ssize_t number)

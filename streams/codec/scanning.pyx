@@ -11,16 +11,21 @@ else comes is left to `streams.codec.decode.decode`, which agrees with it on wha
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free, realloc
-from libc.string cimport memchr, memcmp, memcpy
+from libc.string cimport memcmp, memcpy
 
-from streams.log.blocks cimport NO_TIMESTAMP, Block, block_of
+from streams.codec.copies cimport Copy, is_named_early, scan_copy
+from streams.codec.walking cimport (
+    FALSE, MEMBERS_MAX, NULL_, NUMBER, STRING, TRUE, Member, Value, fits, is_ordinary, is_same,
+    read_members, read_measure, read_name, read_value, spaces,
+)
+from streams.log.blocks cimport NO_TIMESTAMP, Block, Raw, block_of
 from streams.values.dates cimport read_instant
 from streams.values.spans cimport Span, text_of
 from streams.values.wide cimport number_of, wide, wide_of
 
 import msgspec
 
-from streams.codec.decode import decode
+from streams.codec.decode import decode, decode_plain
 from streams.codec.document import VALUE_BYTES_MAX
 from streams.contract.events import TYPES, Tick
 from streams.contract.members import NAME_CHARACTERS_MAX, PLACE_CHARACTERS_MAX, members
@@ -30,16 +35,12 @@ from streams.log.tracing import traceparent, well_formed
 
 cdef enum:
     WHOLE = -1  # size of a trace that isn't there: it's looked for in the whole record
-    ZERO = 48  # the digit
     TYPES_MAX = 24
     NAME_MAX = 32
     CHOICES_MAX = 64
     CHOICE_MAX = 16
-    MEMBERS_MAX = 24  # of `data`, known or not
     OTHERS_MAX = 16  # attributes that aren't named here
-    DEPTH_MAX = 16
-    WHOLE_DIGITS_MAX = 9  # so that billionths fit 64 bits
-    FRACTION_DIGITS_MAX = 9
+    COPIES_MIN = 64
 
 cdef struct FieldRule:
     char name[NAME_MAX]
@@ -61,23 +62,6 @@ cdef struct TypeRule:
 cdef struct Choice:
     char name[CHOICE_MAX]
     int size
-
-cdef enum ValueKind:
-    STRING
-    NUMBER  # without an exponent
-    ODD_NUMBER
-    TRUE
-    FALSE
-    NULL_
-    NESTED
-
-cdef struct Value:
-    ValueKind kind
-    Span text  # of a string, without its quotes
-
-cdef struct Member:
-    Span name
-    Value value
 
 cdef struct Seen:  # of the envelope, beside what has a place in `Event`
     Span kind
@@ -171,40 +155,40 @@ cdef int scan(const char* value, int size, int topics, Event* event) noexcept no
     seen.version = seen.trace = False
     seen.others = 0
     event.trace.at, event.trace.size = NULL, 0
-    if value == NULL or size > value_bytes_max or not _ordinary(value, size):
+    if value == NULL or size > value_bytes_max or not is_ordinary(value, size):
         return -1
-    at = _spaces(at, end)
+    at = spaces(at, end)
     if at == end or at[0] != b"{":
         return -1
-    at = _spaces(at + 1, end)
+    at = spaces(at + 1, end)
     while True:
-        at = _name(at, end, &member.name)
+        at = read_name(at, end, &member.name)
         if at == NULL:
             return -1
         if member.name.size == 4 and memcmp(member.name.at, b"data", 4) == 0:
             if count >= 0 or at == end or at[0] != b"{":
                 return -1
-            at = _members(at + 1, end, found, &count)
+            at = read_members(at + 1, end, found, &count)
             if at == NULL:
                 return -1
         else:
-            at = _value(at, end, &member.value, 0)
+            at = read_value(at, end, &member.value, 0)
             if at == NULL or not _attribute(&member, event, &seen):
                 return -1
-        at = _spaces(at, end)
+        at = spaces(at, end)
         if at == end:
             return -1
         if at[0] == b"}":
             break
         if at[0] != b",":
             return -1
-        at = _spaces(at + 1, end)
-    if _spaces(at + 1, end) != end or count < 0 or not seen.version or seen.kind.at == NULL:
+        at = spaces(at + 1, end)
+    if spaces(at + 1, end) != end or count < 0 or not seen.version or seen.kind.at == NULL:
         return -1
     if (
-        not _fits(&event.source, name_characters_max) or not _fits(&event.id, name_characters_max)
-        or not _fits(&event.plant, place_characters_max)
-        or not _fits(&event.line, place_characters_max)
+        not fits(&event.source, name_characters_max) or not fits(&event.id, name_characters_max)
+        or not fits(&event.plant, place_characters_max)
+        or not fits(&event.line, place_characters_max)
         or seen.time.at == NULL or not read_instant(seen.time.at, seen.time.size, &event.time)
     ):
         return -1
@@ -218,69 +202,6 @@ cdef int scan(const char* value, int size, int topics, Event* event) noexcept no
                 event.kind = index
             break
     return event.kind
-
-
-cdef bint _ordinary(const char* value, int size) noexcept nogil:
-    """Return whether all is printable, of ASCII or the Latin letters of Europe, no backslash."""
-    cdef unsigned char odd = 0, high = 0, byte
-    cdef int index
-    for index in range(size):  # without a branch: eight to sixty-four bytes at a time
-        byte = <unsigned char>value[index]
-        high |= byte
-        odd |= (byte < 0x20) | (byte == 0x5C) | (byte == 0x7F)
-    return not odd and (high < 0x80 or _latin(value, size))
-
-
-cdef bint _latin(const char* value, int size) noexcept nogil:
-    """Return whether all that isn't ASCII is UTF-8 of U+00A1 to U+017F, without the soft hyphen."""
-    cdef int index = 0
-    cdef unsigned char byte, next_
-    while index < size:
-        byte = <unsigned char>value[index]
-        index += 1
-        if byte < 0x80:
-            continue
-        if index == size or not 0xC2 <= byte <= 0xC5:
-            return False
-        next_ = <unsigned char>value[index]
-        index += 1
-        if not 0x80 <= next_ <= 0xBF or (byte == 0xC2 and (next_ <= 0xA0 or next_ == 0xAD)):
-            return False
-    return True
-
-
-cdef inline const char* _spaces(const char* at, const char* end) noexcept nogil:
-    while at < end and at[0] == b" ":  # other whitespace isn't printable
-        at += 1
-    return at
-
-
-cdef inline const char* _name(const char* at, const char* end, Span* name) noexcept nogil:
-    """Read the name of a member, and go to its value; NULL where there's none."""
-    cdef const char* quote
-    if at == end or at[0] != b'"':
-        return NULL
-    at += 1
-    quote = <const char*>memchr(at, b'"', end - at)
-    if quote == NULL:
-        return NULL
-    name.at = at
-    name.size = <int>(quote - at)
-    at = _spaces(quote + 1, end)
-    if at == end or at[0] != b":":
-        return NULL
-    return _spaces(at + 1, end)
-
-
-cdef inline bint _fits(const Span* text, int characters_max) noexcept nogil:
-    return (
-        text.at != NULL and 0 < text.size <= characters_max
-        and text.at[0] != b" " and text.at[text.size - 1] != b" "
-    )
-
-
-cdef inline bint _same(const Span* one, const Span* other) noexcept nogil:
-    return one.size == other.size and memcmp(one.at, other.at, one.size) == 0
 
 
 cdef inline bint _attribute(const Member* member, Event* event, Seen* seen) noexcept nogil:
@@ -333,140 +254,13 @@ cdef bint _other(const Span* name, Seen* seen) noexcept nogil:
     """Note the name of an attribute that has no place; False if it's twice, or one too many."""
     cdef int index
     for index in range(seen.others):
-        if _same(&seen.names[index], name):
+        if is_same(&seen.names[index], name):
             return False
     if seen.others == OTHERS_MAX:
         return False
     seen.names[seen.others] = name[0]
     seen.others += 1
     return True
-
-
-cdef const char* _members(
-    const char* at, const char* end, Member* found, int* count
-) noexcept nogil:
-    """Read the members of an object after its brace; return where it ends, NULL if it's odd."""
-    cdef int number = 0
-    at = _spaces(at, end)
-    if at < end and at[0] == b"}":
-        count[0] = 0
-        return at + 1
-    while number < MEMBERS_MAX:
-        at = _name(at, end, &found[number].name)
-        if at == NULL:
-            return NULL
-        at = _value(at, end, &found[number].value, 1)
-        if at == NULL:
-            return NULL
-        number += 1
-        at = _spaces(at, end)
-        if at == end:
-            return NULL
-        if at[0] == b"}":
-            count[0] = number
-            return at + 1
-        if at[0] != b",":
-            return NULL
-        at = _spaces(at + 1, end)
-    return NULL
-
-
-cdef const char* _value(const char* at, const char* end, Value* value, int depth) noexcept nogil:
-    """Read a value; return where it ends, NULL where there's none."""
-    cdef const char* stop
-    cdef char first
-    if at == end:
-        return NULL
-    first = at[0]
-    if first == b'"':
-        stop = <const char*>memchr(at + 1, b'"', end - at - 1)
-        if stop == NULL:
-            return NULL
-        value.kind = STRING
-        value.text.at = at + 1
-        value.text.size = <int>(stop - at - 1)
-        return stop + 1
-    if first == b"-" or b"0" <= first <= b"9":
-        value.text.at = at
-        stop = _number(at, end, &value.kind)
-        if stop != NULL:
-            value.text.size = <int>(stop - at)
-        return stop
-    if first == b"t" and end - at >= 4 and memcmp(at, b"true", 4) == 0:
-        value.kind = TRUE
-        return at + 4
-    if first == b"f" and end - at >= 5 and memcmp(at, b"false", 5) == 0:
-        value.kind = FALSE
-        return at + 5
-    if first == b"n" and end - at >= 4 and memcmp(at, b"null", 4) == 0:
-        value.kind = NULL_
-        return at + 4
-    value.kind = NESTED
-    if first == b"{" or first == b"[":
-        return _nested(at, end, depth + 1)
-    return NULL
-
-
-cdef const char* _nested(const char* at, const char* end, int depth) noexcept nogil:
-    """Pass over an object or array, of whatever is in it; NULL if it's no JSON, or deep."""
-    cdef bint object_ = at[0] == b"{"
-    cdef char close = b"}" if object_ else b"]"
-    cdef Span name
-    cdef Value value
-    if depth > DEPTH_MAX:
-        return NULL
-    at = _spaces(at + 1, end)
-    if at < end and at[0] == close:
-        return at + 1
-    while True:
-        if object_:
-            at = _name(at, end, &name)
-            if at == NULL:
-                return NULL
-        at = _value(at, end, &value, depth)
-        if at == NULL:
-            return NULL
-        at = _spaces(at, end)
-        if at == end:
-            return NULL
-        if at[0] == close:
-            return at + 1
-        if at[0] != b",":
-            return NULL
-        at = _spaces(at + 1, end)
-
-
-cdef inline const char* _digits(const char* at, const char* end) noexcept nogil:
-    while at < end and b"0" <= at[0] <= b"9":
-        at += 1
-    return at
-
-
-cdef const char* _number(const char* at, const char* end, ValueKind* kind) noexcept nogil:
-    """Pass over a number in JSON's grammar; NULL if it isn't one."""
-    cdef const char* begin
-    kind[0] = NUMBER
-    if at[0] == b"-":
-        at += 1
-    begin = at
-    at = _digits(at, end)
-    if at == begin or (begin[0] == b"0" and at > begin + 1):
-        return NULL
-    if at < end and at[0] == b".":
-        begin = at + 1
-        at = _digits(begin, end)
-        if at == begin:
-            return NULL
-    if at < end and (at[0] == b"e" or at[0] == b"E"):
-        kind[0] = ODD_NUMBER
-        at += 1
-        if at < end and (at[0] == b"+" or at[0] == b"-"):
-            at += 1
-        begin = at
-        at = _digits(at, end)
-        if at == begin:
-            return NULL
-    return at
 
 
 cdef bint _fields(
@@ -479,7 +273,7 @@ cdef bint _fields(
         index = _field_of(rule, &found[number].name, guess)
         if index < 0:
             for other in range(number):
-                if _same(&found[other].name, &found[number].name):
+                if is_same(&found[other].name, &found[number].name):
                     return False  # twice
             continue
         if seen >> index & 1:
@@ -526,7 +320,7 @@ cdef inline bint _field(
 ) noexcept nogil:
     cdef int number
     if rule.kind == TEXT:
-        if value.kind != STRING or not _fits(&value.text, name_characters_max):
+        if value.kind != STRING or not fits(&value.text, name_characters_max):
             return False
         field.at = value.text.at
         field.number = value.text.size
@@ -542,7 +336,7 @@ cdef inline bint _field(
     if rule.kind == MEASURE:
         if value.kind != STRING and value.kind != NUMBER:
             return False
-        if not _measure(value.text.at, value.text.size, &field.number):
+        if not read_measure(value.text.at, value.text.size, &field.number):
             return False
         field.at = <const char*><int64_t>(-1 if field.number < 0 else 0)  # the upper bits
         return True
@@ -550,44 +344,6 @@ cdef inline bint _field(
         field.number = value.kind == TRUE
         return value.kind == TRUE or value.kind == FALSE
     return rule.kind == JSON
-
-
-cdef bint _measure(const char* at, int size, int64_t* billionths) noexcept nogil:
-    """Read a number in JSON's grammar of at most nine digits before and after its point."""
-    cdef const char* end = at + size
-    cdef const char* begin
-    cdef bint negative = False
-    cdef int64_t number = 0
-    cdef int digit
-    if at < end and at[0] == b"-":
-        negative = True
-        at += 1
-    begin = at
-    while at < end and b"0" <= at[0] <= b"9":
-        if at - begin == WHOLE_DIGITS_MAX:
-            return False
-        number = 10 * number + (at[0] - ZERO)
-        at += 1
-    if at == begin or (begin[0] == b"0" and at > begin + 1):
-        return False
-    digit = 0
-    if at < end:
-        if at[0] != b".":
-            return False
-        at += 1
-        if at == end or end - at > FRACTION_DIGITS_MAX:
-            return False
-        while at < end:
-            if not b"0" <= at[0] <= b"9":
-                return False
-            number = 10 * number + (at[0] - ZERO)
-            at += 1
-            digit += 1
-    while digit < FRACTION_DIGITS_MAX:
-        number *= 10
-        digit += 1
-    billionths[0] = -number if negative else number
-    return True
 
 
 cdef dict _numbers = {struct: number for number, struct in enumerate(TYPES.values())}
@@ -599,11 +355,12 @@ cdef class Events:
     """Records of an input partition, read: see `scanning.py`."""
 
     def __cinit__(self):
-        self.each = NULL
-        self.count = self.room = 0
+        self.each, self.copies = NULL, NULL
+        self.count = self.room = self.copy_count = self.copies_room = 0
 
     def __dealloc__(self):
         free(self.each)
+        free(self.copies)
 
     def read(self, records, int64_t seen, str topic, known=None):
         """Read records; those up to the offset `seen` are passed over."""
@@ -611,6 +368,7 @@ cdef class Events:
         cdef Py_ssize_t number
         cdef Event* event
         cdef Event* grown
+        cdef const Raw* raw
         cdef int topics = topic == MES_EVENTS
         if block.count and block.raw[0].offset <= seen:
             block = block.after(seen)
@@ -621,11 +379,14 @@ cdef class Events:
             if grown == NULL:
                 raise MemoryError
             self.each, self.room = grown, block.count
+        self.copy_count = 0
         for number in range(block.count):
             event = &self.each[number]
-            if block.raw[number].binary or scan(
-                block.raw[number].value, block.raw[number].value_size, topics, event
-            ) < 0:
+            raw = &block.raw[number]
+            if not raw.binary and topics and is_named_early(raw.value, raw.value_size):
+                if _take_copy(self, raw, event):
+                    continue
+            if raw.binary or scan(raw.value, raw.value_size, topics, event) < 0:
                 decoded = None if known is None else known[number]
                 if decoded is None:
                     record = block.at(number)
@@ -645,7 +406,11 @@ cdef class Events:
         """Return what a record is, as `streams.codec.decode.decode` does; JSON left out."""
         found = self.decoded.get(number)
         if found is None:
-            found = self.decoded[number] = _struct_of(&self.each[number])
+            if self.each[number].kind == REFERENCE:
+                found = decode_plain(self.block.at(number).value, (), MES_EVENTS)
+            else:
+                found = _struct_of(&self.each[number])
+            self.decoded[number] = found
         return found
 
     cpdef trace_at(self, Py_ssize_t number):
@@ -660,6 +425,23 @@ cdef class Events:
             return None
         headers = self.block.headers_at(number)
         return traceparent(None, headers) if headers else None
+
+
+cdef bint _take_copy(Events events, const Raw* raw, Event* event) except -1:
+    """Read a reference record; return whether it is one that `scan_copy` takes."""
+    cdef Copy* grown
+    if events.copy_count == events.copies_room:
+        events.copies_room = max(2 * events.copies_room, COPIES_MIN)
+        grown = <Copy*>realloc(events.copies, events.copies_room * sizeof(Copy))
+        if grown == NULL:
+            raise MemoryError
+        events.copies = grown
+    if not scan_copy(raw.value, raw.value_size, &events.copies[events.copy_count]):
+        return False
+    event.kind, event.copy = REFERENCE, <int>events.copy_count
+    event.trace.at, event.trace.size = NULL, WHOLE
+    events.copy_count += 1
+    return True
 
 
 cdef list _structs = list(TYPES.values())
@@ -704,7 +486,7 @@ cdef int _fill(Events events, Event* event, decoded) except -1:
         if decoded.__class__ is Tick:
             event.kind, event.time = TICK, decoded.time
         elif decoded.__class__ is Reference:
-            event.kind = REFERENCE
+            event.kind, event.copy = REFERENCE, -1
         return 0
     event.kind, event.time = number, decoded.time
     event.source = _span(events, decoded.source)

@@ -81,6 +81,8 @@ def text_problem(value: object, characters_max: int) -> str | None:
         return "empty"
     if len(text) > characters_max:
         return f"longer than {characters_max} characters ({len(text)})"
+    if text.isascii() and text.isprintable() and text[0] != " " and text[-1] != " ":
+        return None  # nearly all are such
     control = _CONTROL.search(text)
     if control is not None:
         return f"a control character ({shown(control[0])}) in it"

@@ -1,7 +1,6 @@
 """What a member of a reference record can be: how each kind of value is read."""
 
 import re
-import unicodedata
 import zoneinfo
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -84,13 +83,7 @@ Transactions = Annotated[dict[str, Cadence], "transactions"]
 
 def reference_text_problem(value: object, characters_max: int = NAME_CHARACTERS_MAX) -> str | None:
     """Return what is wrong with a text of a reference record, None if nothing."""
-    problem = text_problem(value, characters_max)
-    if problem is not None:
-        return problem
-    text = str(value)
-    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-        return "not in Unicode's normal form C"
-    return "white space at an end" if text.strip() != text else None
+    return text_problem(value, characters_max)
 
 
 def place_problem(value: object) -> str | None:

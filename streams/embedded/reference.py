@@ -92,6 +92,10 @@ class LogReference:
             self._append(MES_EVENTS, number, pairs)
             await asyncio.sleep(0)
 
+    def untaken(self) -> int:
+        """Return 0: what is appended is read in turn with what appends."""
+        return 0
+
     async def tell(self, records: Sequence[Pair]) -> None:
         """Append notes to `reference.v1`."""
         self._append(REFERENCE, 0, records)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -26,12 +27,15 @@ class Access(Protocol):
         """Give a started admin client. Raises `Unreachable`."""
         ...
 
-    def reader(self) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
-        """Give a started consumer without a group, and without partitions."""
+    def reader(self, **options: Any) -> AbstractAsyncContextManager[AIOKafkaConsumer]:
+        """Give a started consumer with options of aiokafka's, no group, and no partitions."""
         ...
 
 
 C = TypeVar("C")
+
+Options = tuple[tuple[str, Any], ...]
+"""Of a reader, by name."""
 
 
 class _Kept(Struct, Generic[C]):
@@ -49,26 +53,27 @@ class Clients:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._readers: list[_Kept[AIOKafkaConsumer]] = []
-        """Those that nobody uses."""
+        self._readers: dict[Options, list[_Kept[AIOKafkaConsumer]]] = {}
+        """Those that nobody uses, by their options."""
         self._admin: _Kept[AIOKafkaAdminClient] | None = None
         self._starting = asyncio.Lock()
         self._closed = False
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def reader(self, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
         """Give a reader that nobody else uses meanwhile. Raises `Unreachable`."""
-        kept = self._readers.pop() if self._readers else await self._new_reader()
+        idle = self._readers.setdefault(tuple(sorted(options.items())), [])
+        kept = idle.pop() if idle else await self._new_reader(options)
         try:
             yield kept.client
         except BaseException:
             await kept.stack.aclose()
             raise
         kept.client._subscription.unsubscribe()  # it fetches no more
-        if self._closed or len(self._readers) >= IDLE_MAX:
+        if self._closed or len(idle) >= IDLE_MAX:
             await kept.stack.aclose()
         else:
-            self._readers.append(kept)
+            idle.append(kept)
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
@@ -87,17 +92,17 @@ class Clients:
             await kept.stack.aclose()
             raise
 
-    async def _new_reader(self) -> _Kept[AIOKafkaConsumer]:
+    async def _new_reader(self, options: dict[str, Any]) -> _Kept[AIOKafkaConsumer]:
         stack = AsyncExitStack()
-        reader = self._cluster.reader(fetch_max_wait_ms=FETCH_WAIT_MS)
+        reader = self._cluster.reader(fetch_max_wait_ms=FETCH_WAIT_MS, **options)
         return _Kept(await stack.enter_async_context(reader), stack)
 
     async def close(self) -> None:
         """Close all; what is in use is closed after its use."""
         self._closed = True
-        readers, self._readers = self._readers, []
+        readers, self._readers = self._readers, {}
         admin, self._admin = self._admin, None
-        for kept in readers:
+        for kept in chain.from_iterable(readers.values()):
             await kept.stack.aclose()
         if admin is not None:
             await admin.stack.aclose()

@@ -174,6 +174,19 @@ async def read_to(
     The consumer must be assigned and positioned. Control records (the ends of transactions) have
     offsets, and aren't yielded.
     """
+    async for tp, records in polled_to(consumer, ends):
+        wanted = [record for record in records if record.offset < ends[tp]]
+        if wanted:
+            yield tp, wanted
+
+
+async def polled_to(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]
+) -> AsyncIterator[tuple[TopicPartition, list[Any]]]:
+    """Yield what a consumer gives up to `ends`, records behind them among it.
+
+    It is a list of records, or of blocks of them (see `streams.kafka.fetched.whole`).
+    """
     left = dict(ends)
     while True:
         for tp in [
@@ -183,10 +196,8 @@ async def read_to(
         if not left:
             return
         polled = await consumer.getmany(*left, timeout_ms=200)
-        for tp, records in polled.items():
-            wanted = [record for record in records if record.offset < left[tp]]
-            if wanted:
-                yield tp, wanted
+        for tp, found in polled.items():
+            yield tp, found
 
 
 async def _reached(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
@@ -25,12 +25,14 @@ class KafkaOffice:
         clients: Access,
         transactional_id: str,
         leads: Callable[[], bool],
+        **reader_options: Any,
     ) -> None:
-        """Take what gives readers, and what says whether this process has the office."""
+        """Take what gives readers, what says whether this process has the office, and options."""
         self._cluster = cluster
         self._clients = clients
         self._id = transactional_id
         self._leads = leads
+        self._reader_options = reader_options
         self._producer: AIOKafkaProducer | None = None
 
     def leads(self) -> bool:
@@ -84,7 +86,7 @@ class KafkaOffice:
     async def asking(self) -> AsyncIterator[AIOKafkaConsumer]:
         """Yield a reader; it is for another use afterwards."""
         with translated_errors():
-            async with self._clients.reader() as reader:
+            async with self._clients.reader(**self._reader_options) as reader:
                 yield reader
 
     async def _let_go_of_producer(self) -> None:

@@ -21,7 +21,7 @@ from aiokafka.structs import RecordMetadata
 
 from streams.kafka.client import let_go
 from streams.kafka.cluster import BATCH_BYTES_MAX, BrokerError, Cluster
-from streams.kafka.record_batches import outgoing_batch
+from streams.kafka.record_batches import AnyBatch, SealedBatch, outgoing_batch
 from streams.log.cancellation import asked_to_end
 from streams.log.record import TP, Outgoing
 from streams.log.writing import Fenced, Lost
@@ -49,11 +49,11 @@ class Outputs:
         self._cluster = cluster
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
 
-    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> None:
-        """Send batches, and return when all are acknowledged. Raises `KafkaError`."""
+    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> list[RecordMetadata]:
+        """Send batches; return where they lie when all are acknowledged. Raises `KafkaError`."""
         producer = await self.producer()
         try:
-            await acknowledged(await sent(producer, batches))
+            return await acknowledged(await sent(producer, batches))
         except (KafkaError, asyncio.CancelledError):  # it may be stuck: stop it at once
             await self.close()
             raise
@@ -107,11 +107,19 @@ async def stop(producer: AIOKafkaProducer) -> None:
 async def sent(
     producer: AIOKafkaProducer, batches: Iterable[tuple[TP, Sequence[Outgoing]]]
 ) -> list[asyncio.Future[RecordMetadata]]:
-    """Hand batches to a producer; return the future of each."""
+    """Hand batches to a producer; return the future of each.
+
+    Where the same sequence of records follows itself, for another place, it's encoded once.
+    """
     futures: list[asyncio.Future[RecordMetadata]] = []
     now = now_ms()
+    batch: AnyBatch | None = None
+    last: Sequence[Outgoing] = ()
     for (topic, number), records in batches:
-        batch = outgoing_batch(producer, records, now, BATCH_BYTES_MAX)
+        if isinstance(batch, SealedBatch) and records is last:
+            batch = batch.again()
+        else:
+            batch, last = outgoing_batch(producer, records, now, BATCH_BYTES_MAX), records
         if batch is None:
             raise BrokerError(f"{len(records)} records for {topic} don't fit a RecordBatch")
         futures.append(await producer.send_batch(batch, topic, partition=number))

@@ -7,6 +7,7 @@ records go through aiokafka's public interface.
 
 import struct
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any, Final, Union
 
 import cramjam
@@ -57,6 +58,12 @@ class SealedBatch:
         self._attributes = LZ4 | (TRANSACTIONAL if transactional else 0)
         self._producer = (-1, -1, 0)
         self._built: bytes | None = None
+
+    def again(self) -> "SealedBatch":
+        """Return the same records as a batch for another place."""
+        other = copy(self)
+        other._producer, other._built = (-1, -1, 0), None
+        return other
 
     def close(self) -> None:
         """Do nothing: a sealed batch is closed already."""

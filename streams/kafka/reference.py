@@ -1,19 +1,23 @@
 """EDGE: what the agents of master data read and write through, on Kafka."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from streams.contract.topics import CLOCK, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka.clients import Access
-from streams.kafka.cluster import Cluster, read_to
-from streams.kafka.fetched import record_of
+from streams.kafka.cluster import Cluster, polled_to
+from streams.kafka.fetched import record_of, whole
 from streams.kafka.identity import identity
 from streams.kafka.office import KafkaOffice
 from streams.kafka.producer import Outputs, acknowledged, sent, translated_errors
+from streams.kafka.record_batches import COMPILED
 from streams.kafka.writer import OUTPUT_BATCH_BYTES, WRITE_SECONDS_MAX, grouped_plain
+from streams.log.headers import RECORD_BYTES_MAX
 from streams.log.record import TP, Outgoing, Record, partition_of
 from streams.log.reference import Pair, ReferenceLog
 
@@ -34,17 +38,23 @@ class KafkaReference(KafkaOffice):
         counts: Mapping[str, int],
         leads: Callable[[], bool],
         same_log: bool = False,
+        taken: Callable[[int], int | None] = lambda _: None,
     ) -> None:
         """Take each topic's partition count, and what says whether this process has the office.
 
-        With `same_log` a topic of another id is taken for a copy of the one before.
+        `taken` says up to where this process has taken a partition of `mes.events.v1`; None: it's
+        another's. With `same_log` a topic of another id is taken for a copy of the one before.
         """
-        super().__init__(cluster, clients, f"{group}-reference", leads)
+        blocks = {"key_deserializer": whole} if COMPILED else {}
+        super().__init__(cluster, clients, f"{group}-reference", leads, **blocks)
         self._outputs = outputs
         self._copied = f"{group}/copied/".encode()
         """Keys of notes on the clock's topic begin with this; the last tick's is the group."""
         self._counts = counts
         self._same_log = same_log
+        self._taken = taken
+        self._written: dict[int, int] = {}
+        """Where the last batch of copies lies in each partition that got any the last time."""
 
     @property
     def partitions(self) -> int:
@@ -74,8 +84,11 @@ class KafkaReference(KafkaOffice):
                 return
             reader.assign([tp])
             reader.seek(tp, max(start, begin))
-            async for _, records in read_to(reader, {tp: end}):
-                yield [record_of(record) for record in records]
+            async for _, found in polled_to(reader, {tp: end}):
+                read = chain.from_iterable(found) if COMPILED else map(record_of, found)
+                records = [record for record in read if record.offset < end]
+                if records:
+                    yield records
 
     async def keep(self, exceptions: Sequence[Outgoing], records: Sequence[Outgoing]) -> None:
         """Write exceptions and records in one transaction."""
@@ -89,21 +102,36 @@ class KafkaReference(KafkaOffice):
     async def note(self, notes: Mapping[int, bytes]) -> None:
         """Write notes beside the last tick."""
         pairs = [(self._copied + b"%d" % number, note) for number, note in notes.items()]
-        await self._send([((CLOCK, 0), pairs)])
+        await self._send([(pairs, [(CLOCK, 0)])])
 
     async def copy(self, copies: Mapping[int, Sequence[Pair]]) -> None:
         """Write copies into partitions of `mes.events.v1`."""
-        await self._send([((MES_EVENTS, number), pairs) for number, pairs in copies.items()])
+        together: dict[int, tuple[Sequence[Pair], list[TP]]] = {}
+        for number, pairs in copies.items():
+            together.setdefault(id(pairs), (pairs, []))[1].append((MES_EVENTS, number))
+        written = await self._send(together.values())  # an offset below 0 isn't known
+        self._written = {metadata.partition: metadata.offset for metadata in written}
+
+    def untaken(self) -> int:
+        """Return how many records wait, about, in the partition of this process that has fewest."""
+        taken = [(at, self._taken(number)) for number, at in self._written.items()]
+        return min((at - to for at, to in taken if to is not None), default=0)
 
     async def tell(self, records: Sequence[Pair]) -> None:
         """Write notes to `reference.v1`."""
-        await self._send([((REFERENCE, 0), records)])
+        await self._send([(records, [(REFERENCE, 0)])])
 
-    async def _send(self, placed: Sequence[tuple[TP, Sequence[Pair]]]) -> None:
+    async def _send(
+        self, placed: Iterable[tuple[Sequence[Pair], Sequence[TP]]]
+    ) -> list[RecordMetadata]:
+        """Send pairs, each sequence of them to some places of one topic."""
         with translated_errors():
             async with asyncio.timeout(WRITE_SECONDS_MAX):
-                await self._outputs.send(
-                    (place, part) for place, pairs in placed for part in parts_of(place[0], pairs)
+                return await self._outputs.send(
+                    (place, part)
+                    for pairs, places in placed
+                    for part in parts_of(places[0][0], pairs)
+                    for place in places
                 )
 
     def _grouped(self, records: Sequence[Outgoing]) -> list[tuple[TP, list[Outgoing]]]:
@@ -115,8 +143,16 @@ class KafkaReference(KafkaOffice):
 
 def parts_of(topic: str, pairs: Sequence[tuple[bytes | None, bytes]]) -> Iterator[list[Outgoing]]:
     """Yield pairs as records, in order, in parts that fit a RecordBatch."""
-    records = [Outgoing(topic, key, "", "", value) for key, value in pairs]
-    for _, part in grouped_plain(records, {}, lambda topic, _: (topic, 0), OUTPUT_BATCH_BYTES):
+    part: list[Outgoing] = []
+    room = OUTPUT_BATCH_BYTES
+    for key, value in pairs:
+        size = len(value) + len(key or b"") + RECORD_BYTES_MAX
+        if size > room and part:
+            yield part
+            part, room = [], OUTPUT_BATCH_BYTES
+        part.append(Outgoing(topic, key, "", "", value))
+        room -= size
+    if part:
         yield part
 
 

@@ -64,7 +64,17 @@ class ReferenceLog(Protocol):
         ...
 
     async def copy(self, copies: Mapping[int, Sequence[Pair]]) -> None:
-        """Write copies into partitions of `mes.events.v1`; return when all are acknowledged."""
+        """Write copies into partitions of `mes.events.v1`; return when all are acknowledged.
+
+        Partitions may share a sequence: then it's encoded once.
+        """
+        ...
+
+    def untaken(self) -> int:
+        """Return how many records wait, about, in the partition of this process that has fewest.
+
+        It is one of those that `copy` has written to last.
+        """
         ...
 
     async def tell(self, records: Sequence[Pair]) -> None:

@@ -99,7 +99,9 @@ class Known:
         """Return what is known under a key of the store."""
         known: Fact | None = self.cached.items.get(key)
         if known is None:
-            stored = self.get_stored(key)
+            stored = self.changed.get(key)
+            if stored is None:
+                stored = self.get_stored(key)
             known = UNKNOWN if stored is None else read_fact(kind, stored)
             lookup.keep(self.cached, key, known)
         return known
@@ -219,7 +221,9 @@ def read_key(key: bytes) -> tuple[str, str, Id]:
     return kind, plant, tuple(parts)
 
 
-_MEASURES: Final = ("quantity", "ideal_seconds")
+MEASURES: Final = ("quantity", "ideal_seconds")
+"""Members whose billionths are kept as digits."""
+
 _KINDS: Final = {letter: kind for kind, letter in LETTERS.items()}
 
 
@@ -242,14 +246,14 @@ def _plain(data: Any) -> dict[str, Any]:
     told = {
         name: value for name in data.__struct_fields__ if (value := getattr(data, name)) is not None
     }
-    for name in _MEASURES:
+    for name in MEASURES:
         if name in told:
             told[name] = str(told[name])  # it may be past 64 bits
     return {name: sorted(v) if isinstance(v, frozenset) else v for name, v in told.items()}
 
 
 def _typed(kind: str, data: dict[str, Any]) -> dict[str, Any]:
-    for name in _MEASURES:
+    for name in MEASURES:
         if name in data:
             data[name] = int(data[name])
     if "require" in data:

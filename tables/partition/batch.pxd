@@ -3,6 +3,7 @@ from libc.stdint cimport int64_t
 
 from streams.codec cimport scanning
 from streams.values cimport lookup, spans
+from tables.known.copied cimport Copied
 from tables.known.known cimport Known
 from tables.line cimport adding, closing, finals, ledger, sending, singles, states
 from tables.line cimport kept as kept_
@@ -27,6 +28,7 @@ cdef class Batch:
     cdef readonly list out
     cdef list plans
     cdef readonly Known known
+    cdef Copied copied
     cdef readonly object parking
     cdef list freeing
     cdef object waiting

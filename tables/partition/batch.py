@@ -51,6 +51,7 @@ class Batch:
         self.lines = partition.lines
         self.counts = partition.counts
         self.known = partition.known
+        self.copied = partition.copied
         self.parking = partition.parking
         self.freeing = partition.parking.freeing
         self.plans = base_period(rules, "").plans
@@ -286,12 +287,14 @@ class Batch:
 
     def _learn(self, number: int) -> bool:
         """Take a reference record."""
+        if self.copied.learn(self.known, self.events, number, bool(self.parking.groups)):
+            self.counts.tick += 1
+            return True
         told = self.events.decoded_at(number)
-        if told.kind == "timing":
-            problem = learning.grace_problem(told, self.partition)
-            if problem is not None:
-                refusing.refuse(self, number, problem)
-                return True
+        problem = learning.grace_problem(told, self.partition)
+        if problem is not None:
+            refusing.refuse(self, number, problem)
+            return True
         if not learning.learn(self, told):
             return False
         self.counts.tick += 1

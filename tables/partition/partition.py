@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from streams.codec.decode import Decoded
 from streams.contract.reference import Reference
 from streams.log.record import Outgoing, Record
+from tables.known.copied import Copied
 from tables.known.known import Known
 from tables.line.line import Line
 from tables.line.pieces import close_all
@@ -130,6 +131,7 @@ class Partition:
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
         self.known = Known(self._stored)
+        self.copied = Copied()
         self.parking = Parking(self._stored, store.scan)
         self.spreading: learning.Spreading | None = None
         """How far a record has come that changes all lines of a plant."""
@@ -236,6 +238,7 @@ class Partition:
     ) -> Step:
         batch = self._batch
         own, reversed = batch.read(records, seen, known)
+        self.copied.look_up(batch.events, self.store.get_many)
         found = self.store.get_many(own + reversed)
         named = zip(reversed, found[len(own) :], strict=True)
         batch.of_reversed = {key: value for key, value in named if value is not None}

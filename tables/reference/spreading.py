@@ -6,7 +6,7 @@ what is known of all plants, in the order of `reference.v1`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -30,11 +30,25 @@ class Noted(Struct, frozen=True):
     """The id of `reference.v1`, empty where it isn't known: a topic made anew has another."""
 
 
-class Copy(Struct, frozen=True):
+class Copy(NamedTuple):
     """A copy that is to be written."""
 
     key: bytes
     value: bytes
+
+
+class _Need(Struct, frozen=True):
+    """What a partition needs: all from an offset on, and before it what it hadn't wanted."""
+
+    offset: int
+    had: frozenset[str]
+    wanted: frozenset[str]
+
+    def has(self, plant: str | None, offset: int) -> bool:
+        """Return whether it needs a record of a plant; None is all plants."""
+        if plant is None:
+            return offset >= self.offset
+        return plant in self.wanted and (offset >= self.offset or plant not in self.had)
 
 
 class Spreading:
@@ -52,7 +66,7 @@ class Spreading:
         self.at = 0
         """All before this offset has been copied in this round."""
         self._had = [noted.get(number, Noted()) for number in range(partitions)]
-        self._wanted = [set(had.plants) for had in self._had]
+        self._wanted = [frozenset(had.plants) for had in self._had]
 
     @property
     def seen(self) -> int:
@@ -72,7 +86,7 @@ class Spreading:
                 kind, plant, parts = read_key(key)
                 number = int(parts[0]) if kind == SEEN else self._home(plant, parts[0])
                 if number < self.partitions:
-                    self._wanted[number].add(plant)
+                    self._wanted[number] |= {plant}
         self.end = end
 
     def _home(self, plant: str, line: str) -> int:
@@ -87,40 +101,58 @@ class Spreading:
         return self.at
 
     def copy(self, records: Sequence[Record], end: int) -> dict[int, list[Copy]]:
-        """Return what the next records lead to, by partition; all before `end` has been given."""
+        """Return what the next records lead to, by partition; all before `end` has been given.
+
+        Partitions that get the same share a list.
+        """
         copies: dict[int, list[Copy]] = {}
-        for record in records:
-            if record.key is None or record.value is None:
-                continue
-            kind, name, _ = record.key.split(b"|", 2)
-            if kind not in _COPIED:
-                continue
-            plant = None if name == _ANYWHERE else read_key(record.key)[1]
-            copied = None
-            for number in range(self.partitions):
-                if self._needs(number, plant, record.offset):
-                    copied = copied or Copy(record.key, with_seq(record.value, record.offset))
-                    copies.setdefault(number, []).append(copied)
+        told = self._told(records)
+        for need, numbers in self._alike(told).items():
+            found = [copy for plant, offset, copy in told if need.has(plant, offset)]
+            if found:
+                copies.update(dict.fromkeys(numbers, found))
         self.at = end
         return copies
 
-    def _needs(self, number: int, plant: str | None, offset: int) -> bool:
-        had = self._had[number]
-        if plant is None:
-            return offset >= had.offset
-        return plant in self._wanted[number] and (offset >= had.offset or plant not in had.plants)
+    def _told(self, records: Sequence[Record]) -> list[tuple[str | None, int, Copy]]:
+        """Return plant, offset and copy of the records that go anywhere."""
+        anywhere = frozenset().union(*self._wanted)
+        plants: dict[bytes, str | None] = {_ANYWHERE: None}
+        told = []
+        for offset, key, value in [(each.offset, each.key, each.value) for each in records]:
+            if key is None or value is None:
+                continue
+            kind, name, _ = key.split(b"|", 2)
+            if kind not in _COPIED:
+                continue
+            if name not in plants:
+                plants[name] = read_key(key)[1]
+            plant = plants[name]
+            if plant is None or plant in anywhere:
+                told.append((plant, offset, Copy(key, with_seq(value, offset))))
+        return told
+
+    def _alike(self, told: Sequence[tuple[str | None, int, Copy]]) -> dict["_Need", list[int]]:
+        """Return the partitions by what they need of these records."""
+        plants = frozenset(plant for plant, _, _ in told if plant is not None)
+        first = told[0][1] if told else 0
+        alike: dict[_Need, list[int]] = {}
+        for number, (had, wanted) in enumerate(zip(self._had, self._wanted, strict=True)):
+            need = _Need(max(had.offset, first), had.plants & plants, wanted & plants)
+            alike.setdefault(need, []).append(number)
+        return alike
 
     def noted(self) -> dict[int, Noted]:
         """Return how far each partition has come, once what `copy` gave has been written."""
         found = {}
         for number, (had, wanted) in enumerate(zip(self._had, self._wanted, strict=True)):
             offset = max(had.offset, self.at) if wanted <= had.plants else self.at
-            found[number] = Noted(offset, frozenset(wanted), self.topic)
+            found[number] = Noted(offset, wanted, self.topic)
         return found
 
     def finish(self) -> None:
         """End the round: all of it has been copied."""
-        self._had = [Noted(self.end, frozenset(wanted), self.topic) for wanted in self._wanted]
+        self._had = [Noted(self.end, wanted, self.topic) for wanted in self._wanted]
 
 
 def with_seq(value: bytes, offset: int) -> bytes:

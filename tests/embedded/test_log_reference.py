@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
+from agents import spread_reference as spread_reference_
 from agents.announce_plants import Seen
 from agents.keep_reference import Keeper, keep_reference
-from agents.spread_reference import spread_reference
+from agents.spread_reference import UNTAKEN_MAX, spread_reference
 from masters import master
 from runs import consumed, new_task, placed
 from streams.codec.decode import decode
@@ -164,6 +165,54 @@ class Breaking(LogReference):
         if self._breaks():
             raise Lost("cut off")
         await super().note(notes)
+
+
+class Crowded(LogReference):
+    """Has copies that wait, until `looks` were taken at them."""
+
+    def __init__(self, broker: Broker, looks: int) -> None:
+        super().__init__(broker)
+        self.looks = looks
+        self.copied_at: list[int] = []
+        """How many looks were left when something was copied."""
+
+    def untaken(self) -> int:
+        self.looks -= self.looks > 0
+        return UNTAKEN_MAX + 1 if self.looks else UNTAKEN_MAX
+
+    async def copy(self, copies: Mapping[int, Sequence[Pair]]) -> None:
+        self.copied_at.append(self.looks)
+        await super().copy(copies)
+
+
+async def test_copying_waits_for_tasks_that_have_much_to_take(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread_reference_, "TOGETHER_MAX", 3)
+    monkeypatch.setattr(spread_reference_, "HELD_RECORDS_MAX", 0)
+    say(broker, master("line", line="L1"))
+    say(broker, *(master("item", item=f"I{n}", base_uom="kg") for n in range(6)))
+    async with running(keep_reference(LogReference(broker), Terms())):
+        await until(lambda: len(kinds(broker)) == 8)
+    log = Crowded(broker, 5)
+    async with running(spread_reference(log)):
+        await until(lambda: len(copied(broker, home("P", "L1"))) == 7)
+    assert log.copied_at == [5, 0, 0]
+
+
+async def test_copying_goes_on_where_a_task_stands_still(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread_reference_, "TOGETHER_MAX", 3)
+    monkeypatch.setattr(spread_reference_, "HELD_RECORDS_MAX", 0)
+    monkeypatch.setattr(spread_reference_, "UNTAKEN_SECONDS_MAX", 0.05)
+    say(broker, master("line", line="L1"))
+    log = Crowded(broker, 10**6)
+    async with running(keep_reference(log, Terms()), spread_reference(log)):
+        await until(lambda: len(copied(broker, home("P", "L1"))) == 1)
+        say(broker, *(master("item", item=f"I{n}", base_uom="kg") for n in range(6)))
+        await until(lambda: len(copied(broker, home("P", "L1"))) == 7)
+    assert log.looks < 10**6
 
 
 @pytest.mark.parametrize("arrives", [False, True])

@@ -159,6 +159,21 @@ def test_what_is_sealed_aiokafka_reads_back(
     assert found == [(n, 1_795_240_800_000, *pair) for n, pair in enumerate(pairs)]
 
 
+def test_the_same_records_are_sealed_once_for_several_places() -> None:
+    from streams.log.blocks import pairs_payload
+
+    one = SealedBatch(*pairs_payload([(b"k", b"v")]), 1_795_240_800_000, False)
+    one._set_producer_state(99, 3, 1_000)
+    first = one._build()
+    other = one.again()
+    other._set_producer_state(99, 3, 7)
+    batches = [DefaultRecordBatch(data) for data in (first, other._build())]
+    assert [batch.validate_crc() for batch in batches] == [True, True]
+    assert [batch.base_sequence for batch in batches] == [1_000, 7]
+    assert [[(each.key, each.value) for each in batch] for batch in batches] == [[(b"k", b"v")]] * 2
+    assert one._build() is first
+
+
 @given(rngs)
 def test_each_record_leaves_as_a_cloud_event_and_with_its_trace(rng: Random) -> None:
     from streams.log.blocks import outgoing_payload

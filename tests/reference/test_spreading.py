@@ -110,6 +110,22 @@ def test_a_record_goes_where_lines_of_its_plant_are_and_that_of_all_plants_every
         assert [seq for _, seq in there.got[other]] == [1]
 
 
+def test_partitions_that_need_the_same_share_what_is_copied() -> None:
+    log = [seen(0, "P", 0), seen(1, "P", 1), seen(2, "P", 2), seen(3, "Q", 2)]
+    log += [record(4, "item", "*", "a"), record(5, "item", "P", "b")]
+    spreading = Spreading(PARTITIONS, {})
+    spreading.learn(log, 6)
+    assert spreading.begin() == 0
+    copies = spreading.copy(log, 6)
+    assert copies[0] is copies[1] is copies[2]
+    assert [len(copies[number]) for number in range(PARTITIONS)] == [2, 2, 2, 1]
+    more = spreading.copy([record(6, "item", "Q", "c"), record(7, "item", "P", "d")], 8)
+    assert {number: [each.key for each in those] for number, those in more.items()} == {
+        0: [b"item|P|d"], 1: [b"item|P|d"], 2: [b"item|Q|c", b"item|P|d"],
+    }  # fmt: skip
+    assert more[0] is more[1]
+
+
 def test_a_partition_that_gets_its_first_line_of_a_plant_gets_all_of_the_plants_first() -> None:
     log = [record(0, "item", "P", "a"), record(1, "item", "P", "b"), record(2, "item", "*", "c")]
     there, spreading = Partitions(), Spreading(PARTITIONS, {})
