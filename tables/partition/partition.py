@@ -1,7 +1,7 @@
 """One partition, one task: records in, what becomes of each, and the state that says so."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -130,9 +130,9 @@ class Partition:
         self.retention_before = rules.retention
         self.ledger_grown = 0
         """By so many entries since the state was opened."""
-        self.known = Known(self._stored)
+        self.known = Known(_reader(store))
         self.copied = Copied()
-        self.parking = Parking(self._stored, store.scan)
+        self.parking = Parking(_reader(store), store.scan)
         self.spreading: learning.Spreading | None = None
         """How far a record has come that changes all lines of a plant."""
         self.unsealed: dict[bytes, Line] = {}
@@ -145,10 +145,6 @@ class Partition:
     def loading(self) -> Iterator[None]:
         """Take up what the store has; a pause for other work is wherever this yields."""
         yield from snapshot.loading(self)
-
-    def _stored(self, key: bytes) -> bytes | None:
-        (found,) = self.store.get_many([key])
-        return found
 
     @property
     def full(self) -> bool:
@@ -280,3 +276,17 @@ class Partition:
 
     def _count(self, outputs: list[Outgoing]) -> None:
         count_types(self.counts.left, outputs)
+
+
+def _reader(store: Store) -> Callable[[bytes], bytes | None]:
+    """Return what looks up a key in a store.
+
+    It leads to no partition: lines have it, and the collector passes lines over (`cycles.py`), so
+    what led back to them would never be freed.
+    """
+
+    def read(key: bytes) -> bytes | None:
+        (found,) = store.get_many([key])
+        return found
+
+    return read
