@@ -45,6 +45,11 @@ def test_what_master_data_costs_is_measured_on_events_that_it_lets_pass() -> Non
     assert "everything required" in printed
 
 
+def test_what_copies_of_master_data_cost_is_measured_part_by_part() -> None:
+    printed = run("bench_copies.py", "--records", "5000", "--partitions", "2")
+    assert [line.partition(":")[0] for line in printed.splitlines()] == ["kept", "spread", "taken"]
+
+
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(300)
