@@ -32,6 +32,13 @@ cdef int _add(
     Line line, tuple members, int64_t start, int64_t micros, int64_t carrier
 ) except -1
 
+@cython.locals(
+    furthest=int64_t, opened=int64_t, length=int64_t, closed=int64_t, stops=Py_ssize_t,
+)
+cpdef Py_ssize_t leaving_at_most(
+    Line line, int64_t watermark, Py_ssize_t rows_max
+) except -1
+
 @cython.locals(timelines=Timelines, timeline=Timeline, length=int64_t, rows=Py_ssize_t)
 cpdef Py_ssize_t rows_at_most(Line line, int64_t opened, int64_t closed) except -1
 

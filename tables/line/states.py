@@ -12,8 +12,9 @@ from tables.line.adding import row_of
 from tables.line.episodes import overlaps
 from tables.line.lasting import first_sum
 from tables.line.line import Line, counted_to, fall_due
+from tables.line.points import CODES, NEW, STATES, Late
 from tables.line.rules import Rules
-from tables.line.timeline import CODES, NEW, STATES, Late, Timeline, Timelines, copied
+from tables.line.timeline import Block, Timeline, Timelines
 from tables.line.windows import FOREVER
 
 BILLIONTHS_PER_MICRO = quantity.SCALE // instant.SECOND
@@ -98,7 +99,7 @@ def untold(line: Line, rules: Rules) -> int:
         return 0
     micros = 0
     for work_unit in timelines.late:
-        timeline = copied(timelines.units[work_unit])
+        timeline = _copied(timelines.units[work_unit])
         while (late := timeline.late(POINTS_AT_ONCE, FOREVER)) is not None:
             micros += sum(_difference(line, late).values())
             timeline.settle(late.points[-1][0])
@@ -164,6 +165,20 @@ def _add(line: Line, members: tuple[str, str], start: int, micros: int, carrier:
     amount = micros * _PER_MICRO
     row.sums[0] += amount
     sums.add_to(line.accepted, first_sum(index), amount)
+
+
+def leaving_at_most(line: Line, watermark: int, rows_max: int) -> int:
+    """Return a number that the rows of stops and states don't exceed which a watermark lets go.
+
+    It is past `rows_max` where that takes a closer look.
+    """
+    if line.timelines is not None and line.timelines.late:
+        return rows_max + 1
+    furthest = max(line.furthest, watermark - line.timings.grace)
+    opened, length = counted_to(line), line.lasting.length
+    closed = max(furthest - furthest % length, opened)
+    stops = 2 * len(line.live) * ((closed - opened) // length)
+    return stops + rows_at_most(line, opened, closed)
 
 
 def rows_at_most(line: Line, opened: int, closed: int) -> int:
@@ -260,3 +275,13 @@ def forgotten_next(line: Line, rules: Rules) -> int:
         return FOREVER
     ends = [timeline.first_end(rules.state_limit) for timeline in timelines.units.values()]
     return min(ends, default=FOREVER)
+
+
+def _copied(timeline: Timeline) -> Timeline:
+    """Return a timeline whose `settle` leaves the other as it is."""
+    made = Timeline()
+    made.blocks = [
+        Block(each.base, each.times, each.codes, None if each.told is None else each.told[:])
+        for each in timeline.blocks
+    ]
+    return made

@@ -6,40 +6,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
+from tables.line.points import NEW, Late, Point
 from tables.line.windows import FOREVER, LONG_AGO
-
-STATES: Final = (
-    "Stopped", "Starting", "Idle", "Suspended", "Execute", "Stopping", "Aborting", "Aborted",
-    "Holding", "Held", "Unholding", "Suspending", "Unsuspending", "Resetting", "Completing",
-    "Complete", "Clearing",
-)  # fmt: skip
-"""By their codes, in memory and in stores: a new state goes to the end."""
-
-CODES: Final = {name: code for code, name in enumerate(STATES)}
 
 BLOCK_POINTS: Final = 32
 """Of a block at most: a new point writes its block again, some 180 bytes."""
 
-NEW: Final = 255
-"""In place of a code: closed windows haven't been told of the point."""
-
 _FOREVER, _BLOCK_POINTS = FOREVER, BLOCK_POINTS
-
-Point = tuple[int, int]
-"""(time, code of the state)"""
-
-
-class Late(NamedTuple):
-    """Points one after the other that closed windows haven't been told of as they are now."""
-
-    before: Point | None
-    """The point before them."""
-    points: list[tuple[int, int, int]]
-    """(time, code that windows were told or `NEW`, code)"""
-    following: int
-    """The time of the next point that windows were told of."""
 
 
 class Block:
@@ -389,13 +364,3 @@ class Timelines:
         return self.units == other.units if isinstance(other, Timelines) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # it changes
-
-
-def copied(timeline: Timeline) -> Timeline:
-    """Return a timeline whose `settle` leaves the other as it is."""
-    made = Timeline()
-    made.blocks = [
-        Block(each.base, each.times, each.codes, None if each.told is None else each.told[:])
-        for each in timeline.blocks
-    ]
-    return made

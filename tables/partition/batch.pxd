@@ -8,7 +8,7 @@ from tables.known.known cimport Known
 from tables.line cimport adding, closing, finals, ledger, sending, singles, states
 from tables.line cimport kept as kept_
 from tables.line.downtime cimport learn
-from tables.line.line cimport Line, counted_to
+from tables.line.line cimport Line
 from tables.line.periods cimport Period, period_at
 from tables.line.plans cimport AtOnce, Plan
 from tables.partition cimport holds, refusing, required
@@ -153,11 +153,6 @@ cdef class Batch:
 
     @cython.locals(rows=Py_ssize_t, carried=dict, each=dict, waiting=dict)
     cdef bint _is_crowded(self, Line line, int64_t watermark) except -1
-
-    @cython.locals(
-        furthest=int64_t, opened=int64_t, length=int64_t, closed=int64_t, stops=Py_ssize_t,
-    )
-    cdef Py_ssize_t _lasting_at_most(self, Line line, int64_t watermark) except -1
 
 @cython.locals(number=Py_ssize_t)
 cpdef count_types(counts, list records)

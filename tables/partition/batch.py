@@ -15,7 +15,7 @@ from tables.line import adding, closing, finals, ledger, old_rules, sending, sin
 from tables.line import kept as kept_
 from tables.line.downtime import learn
 from tables.line.kept import Kept, decoded_of, kept, trace_of
-from tables.line.line import Line, counted_to
+from tables.line.line import Line
 from tables.line.periods import Period, base_period, period_at, timings_of
 from tables.line.pieces import close_some, crowded
 from tables.line.plans import NO_FIELD, POSTINGS, SUMMARIES, AtOnce, Plan
@@ -529,20 +529,10 @@ class Batch:
         for waiting in line.finals.values():
             rows += len(waiting)
         if line.live or line.timelines is not None:
-            rows += self._lasting_at_most(line, watermark)
+            rows += states.leaving_at_most(line, watermark, self.rows_max)
         if rows <= self.rows_max:
             return False
         return crowded(line, watermark, self.rules, self.rows_max)
-
-    def _lasting_at_most(self, line: Line, watermark: int) -> int:
-        """Return a number that the rows of downtime and machine states which leave don't exceed."""
-        if line.timelines is not None and line.timelines.late:
-            return self.rows_max + 1  # it has to be looked at
-        furthest = max(line.furthest, watermark - line.timings.grace)
-        opened, length = counted_to(line), line.lasting.length
-        closed = max(furthest - furthest % length, opened)
-        stops = 2 * len(line.live) * ((closed - opened) // length)
-        return stops + states.rows_at_most(line, opened, closed)
 
     def begin(self, line: Line, watermark: int) -> None:
         """Close some of the windows that a watermark closes, before what raises it is taken."""

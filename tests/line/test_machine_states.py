@@ -25,8 +25,9 @@ from tables.line.closing import advance
 from tables.line.conservation import balances
 from tables.line.line import Line
 from tables.line.pieces import close_some, crowded
+from tables.line.points import STATES
 from tables.line.rules import Timing, rules_for
-from tables.line.timeline import BLOCK_POINTS, STATES, Timeline
+from tables.line.timeline import BLOCK_POINTS, Timeline
 from tables.partition.head import OtherRulesError
 from tables.partition.partition import Bounds, Partition
 from tables.partition.stored import POINTS
