@@ -74,8 +74,7 @@ class Batch:
         self.rows_max = NO_BOUND if bounds is None else bounds.rows
         self.lines_max = NO_BOUND if bounds is None else bounds.lines
         self.bytes_max = NO_BOUND if bounds is None else bounds.output_bytes
-        self.room = self.counted = self.changed = 0
-        self.accepted = self.duplicates = 0
+        self.room = self.counted = self.changed = self.accepted = self.duplicates = 0
 
     def read(
         self, records: Sequence[Any], seen: int, known: Sequence[Decoded | None] | None = None
@@ -245,10 +244,8 @@ class Batch:
             if line is None:
                 return None
             lookup.keep(self.seen, line.key, line)
-        if spans.is_same(event.plant, line.plant_bytes) and spans.is_same(
-            event.line, line.line_bytes
-        ):
-            return line
+        if spans.is_same(event.plant, line.plant_bytes):
+            return line if spans.is_same(event.line, line.line_bytes) else None
         return None
 
     def touch(self, line: Line) -> None:
