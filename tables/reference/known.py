@@ -10,11 +10,13 @@ from msgspec import Raw, Struct
 
 from streams.contract.reference import ANYWHERE
 from streams.contract.reference_key import PROGRESS, SEEN, key_of, read_key
+from streams.values import instant
 
 OPEN: Final = frozenset({"released", "held"})
 """Orders of these statuses need their items."""
 
 
+_RULES: Final = b"rules|"
 _NOTES: Final = (f"{SEEN}|".encode(), f"{PROGRESS}|".encode())
 
 _PLACE: Final = Place(">q")
@@ -44,6 +46,8 @@ class Known:
         """Offset and `data` in JSON by key, of what isn't deleted: bytes, as there may be many."""
         self._needed: Counter[bytes] = Counter()
         """How many records need another one: work units their line, open orders their item."""
+        self._rules: dict[str, set[bytes]] = {}
+        """The keys of each plant's rules."""
 
     def __len__(self) -> int:
         return len(self._data)
@@ -55,10 +59,17 @@ class Known:
         before = self._data.pop(key, None)
         if before is not None:
             self._count(key, before[_PLACE.size :], -1)
+            self._note_rules(key, known=False)
         data = None if value is None else bytes(_record(value).data)
         if data is not None and not _is_deleted(data):
             self._data[key] = _PLACE.pack(offset) + data
             self._count(key, data, 1)
+            self._note_rules(key, known=True)
+
+    def _note_rules(self, key: bytes, *, known: bool) -> None:
+        if key.startswith(_RULES):
+            keys = self._rules.setdefault(read_key(key)[1], set())
+            (keys.add if known else keys.discard)(key)
 
     def _count(self, key: bytes, data: bytes, by: int) -> None:
         for needed in _needs(key, data):
@@ -89,6 +100,11 @@ class Known:
     def has(self, kind: str, plant: str, *parts: str) -> bool:
         """Return whether a record is known."""
         return key_of(kind, plant, parts) in self._data
+
+    def rules_ahead(self, plant: str, now: int) -> int:
+        """Return how many rules of a plant begin after a time."""
+        begins = (read_key(key)[2][0] for key in self._rules.get(plant, ()))
+        return sum(instant.parse(begin) > now for begin in begins)
 
     def item(self, plant: str, item: str) -> dict[str, Any] | None:
         """Return the `data` of an item: the plant's own goes before that of all plants."""

@@ -11,6 +11,9 @@ from tables.reference.known import Known, units_of
 AHEAD_MAX: Final = 3_653 * instant.DAY
 """Rules that begin later than ten years from now are a mistyped date."""
 
+RULES_AHEAD_MAX: Final = 100
+"""Rules of a plant that lie ahead: each is a boundary in each line of the plant."""
+
 
 def problem(
     master: Master, data: Mapping[str, Any], known: Known, now: int | None, grace_max: int
@@ -36,9 +39,20 @@ def problem(
             if data.get("grace_seconds", 0) > grace_max:
                 return f"data.grace_seconds is {data['grace_seconds']}: not at most {grace_max}"
         case "rules":
-            begin = instant.parse(data["valid_from"])
-            if now is not None and begin - now > AHEAD_MAX:
-                return f"data.valid_from is {data['valid_from']}: more than ten years from now"
+            return None if now is None else _rules_problem(master, data, known, now)
+    return None
+
+
+def _rules_problem(master: Master, data: Mapping[str, Any], known: Known, now: int) -> str | None:
+    begin, said = instant.parse(data["valid_from"]), f"data.valid_from is {data['valid_from']}"
+    if begin - now > AHEAD_MAX:
+        return f"{said}: more than ten years from now"
+    fresh = begin > now and known.at(master.key) is None
+    if fresh and known.rules_ahead(master.plant, now) >= RULES_AHEAD_MAX:
+        return (
+            f"{said}: {RULES_AHEAD_MAX} rules of plant {shown(master.plant)} lie ahead already: "
+            "delete one of them, or wait until one has begun"
+        )
     return None
 
 

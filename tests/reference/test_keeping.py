@@ -11,6 +11,7 @@ from streams.contract.reference_key import key_of, read_key
 from streams.contract.topics import EXCEPTIONS, REFERENCE
 from tables.reference.keeping import Terms
 from tables.reference.known import Known
+from tables.reference.relations import RULES_AHEAD_MAX
 
 LINE = master("line", line="L1", cost_center="CC")
 ITEM = master("item", item="I", base_uom="kg", conversions={"g": "0.001", "box": 12})
@@ -89,6 +90,25 @@ def test_what_others_need_isnt_deleted_before_them() -> None:
     data_of(take(item, known))
     data_of(take(master("work_unit", line="L1", work_unit="W", deleted=True), known))
     data_of(take(line, known))
+
+
+def test_so_many_rules_lie_ahead_at_most_and_one_that_is_deleted_makes_room() -> None:
+    told = [
+        master("rules", valid_from=f"2027-01-01T{number // 60:02}:{number % 60:02}:00Z")
+        for number in range(RULES_AHEAD_MAX)
+    ]
+    known = known_after(told)
+    more = {"valid_from": "2027-02-01T00:00:00Z"}
+    assert refusal(take(master("rules", **more), known)) == (
+        "data.valid_from is 2027-02-01T00:00:00Z: 100 rules of plant 'P' lie ahead already: "
+        "delete one of them, or wait until one has begun"
+    )
+    changed = {"valid_from": "2027-01-01T00:00:00Z", "time_zone": "Europe/Berlin"}
+    assert data_of(take(master("rules", **changed), known)) == changed
+    data_of(take(master("rules", valid_from="2026-01-01T00:00:00Z"), known))
+    data_of(take(master("rules", "Q", **more), known))
+    data_of(take(master("rules", valid_from="2027-01-01T00:01:00Z", deleted=True), known))
+    data_of(take(master("rules", **more), known))
 
 
 @pytest.mark.parametrize(
