@@ -110,7 +110,7 @@ def test_nobody_helps_where_all_share_a_broker(folder: Path) -> None:
 def test_a_process_that_dies_is_a_failure_of_what_it_ran_and_the_rest_goes_on(folder: Path) -> None:
     done = run(folder, {"kafka/test_a.py": DIES, "line/test_c.py": WHERE})
     assert done.returncode == 1, done.stdout
-    assert "kafka/test_a.py::test_that_ends_its_process\n" in done.stdout, done.stdout
+    assert "kafka/test_a.py::test_that_ends_its_process" in done.stdout, done.stdout
     assert "1 failed, 5 passed" in done.stdout, done.stdout
     assert done.stdout.count("DIED: a process of tests, gw") == 1, done.stdout
 

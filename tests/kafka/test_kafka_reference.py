@@ -17,6 +17,7 @@ from masters import master
 from streams.contract.topics import CLOCK, ERP_MASTER, EXCEPTIONS, MES_EVENTS, REFERENCE
 from streams.kafka import office
 from streams.kafka import reference as on_kafka
+from streams.kafka.fetched import record_of
 from streams.kafka.identity import Identity
 from streams.kafka.reference import KafkaReference
 from streams.log.record import TP, Outgoing
@@ -56,20 +57,25 @@ class Log:
         return [record.value for record in self.records[topic, number]]
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator["Reader"]:
-        yield Reader(self)
+    async def reader(self, **options: Any) -> AsyncIterator["Reader"]:
+        yield Reader(self, in_blocks="key_deserializer" in options)
 
     def producer(self, name: str, **_: Any) -> "Producer":
         assert name == "g-reference"
         return Producer(self)
 
-    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> None:
-        self.take(batches)
+    async def send(self, batches: Iterable[tuple[TP, Sequence[Outgoing]]]) -> list[Any]:
+        written = []
+        for tp, records in batches:
+            written.append(SimpleNamespace(partition=tp[1], offset=self.ends[tp]))
+            self.take([(tp, records)])
+        return written
 
 
 class Reader:
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, in_blocks: bool) -> None:
         self.log = log
+        self.in_blocks = in_blocks
         self.at: dict[TopicPartition, int] = {}
 
     def assign(self, tps: Iterable[TopicPartition]) -> None:
@@ -90,7 +96,8 @@ class Reader:
         found = {}
         for tp in tps:
             rest = [each for each in self.log.records[tp] if each.offset >= self.at[tp]]
-            found[tp], self.at[tp] = rest, self.log.ends[tp]
+            found[tp] = [list(map(record_of, rest))] if self.in_blocks else rest
+            self.at[tp] = self.log.ends[tp]
         return found
 
     async def beginning_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

@@ -73,6 +73,7 @@ def test_a_rolling_upgrade_under_load_loses_and_doubles_nothing(
     assert all(is_of_first_version(worker) for worker in running.values())
     with Feeder(job.broker.url, log, tmp_path, ROLL_SECONDS) as feeder:
         feeder.last(ROLL_SECONDS)
+        wait_until("the first version has all states", lambda: formats(job) == {FORMATS[0]})
         for name in WORKERS:
             wait_until_at_work(running[name])
             assert running[name].end(number) == (-number if number == signal.SIGKILL else 0)
