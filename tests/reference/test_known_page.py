@@ -11,6 +11,7 @@ from streams.contract.rejection import Rejection
 from streams.contract.topics import MES_EVENTS
 from tables.reference.keeping import Terms
 from tables.reference.known import Known
+from tables.reference.relations import RULES_AHEAD_MAX
 
 PAGE = (Path(__file__).parents[2] / "docs" / "add-master-data.md").read_text("utf-8")
 
@@ -38,6 +39,12 @@ def test_the_reasons_of_the_page_are_those_that_are_given() -> None:
             master("work_unit", **unit, work_unit="B"),
             master("item", **item, base_uom="kg", conversions={"bag": 25, "g": "0.001"}),
             master("hold", "DE01", hold="H", scope="lot", value="A", reason="r"),
+            *(
+                master(
+                    "rules", "DE01", valid_from=f"2027-04-01T{number // 60:02}:{number % 60:02}:00Z"
+                )
+                for number in range(RULES_AHEAD_MAX)
+            ),
         ]
     )
     new = {"plant": "DE01", "item": "I", "base_uom": "kg"}
@@ -55,6 +62,7 @@ def test_the_reasons_of_the_page_are_those_that_are_given() -> None:
             master("work_unit", "DE01", line="L9", work_unit="W"),
             master("rules", "DE01", valid_from="2026-12-01T00:00:00Z", time_zone="Mars/Base"),
             master("rules", "DE01", valid_from="2126-01-01T00:00:00Z"),
+            master("rules", "DE01", valid_from="2027-05-01T00:00:00Z"),
             master("hold", "DE01", hold="H", scope="lot", value="B", reason="r"),
             master("hold", "DE01", hold="H", deleted=True),
             master("line", **unit, deleted=True),
