@@ -98,7 +98,7 @@ class Clients:
         return _Kept(await stack.enter_async_context(reader), stack)
 
     async def close(self) -> None:
-        """Close all; what is in use is closed after its use."""
+        """Close all but the readers that are in use: those are closed after their use."""
         self._closed = True
         readers, self._readers = self._readers, {}
         admin, self._admin = self._admin, None

@@ -27,7 +27,7 @@ class KafkaOffice:
         leads: Callable[[], bool],
         **reader_options: Any,
     ) -> None:
-        """Take what gives readers, what says whether this process has the office, and options."""
+        """Take what gives readers, with which options, and what says whether this is the holder."""
         self._cluster = cluster
         self._clients = clients
         self._id = transactional_id

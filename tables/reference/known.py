@@ -1,5 +1,6 @@
 """What `reference.v1` says: each record by its key, as the system's own copy has it."""
 
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from struct import Struct as Place
@@ -46,8 +47,8 @@ class Known:
         """Offset and `data` in JSON by key, of what isn't deleted: bytes, as there may be many."""
         self._needed: Counter[bytes] = Counter()
         """How many records need another one: work units their line, open orders their item."""
-        self._rules: dict[str, set[bytes]] = {}
-        """The keys of each plant's rules."""
+        self._rules: dict[str, list[int]] = {}
+        """When the rules of each plant begin, in order."""
 
     def __len__(self) -> int:
         return len(self._data)
@@ -68,8 +69,12 @@ class Known:
 
     def _note_rules(self, key: bytes, *, known: bool) -> None:
         if key.startswith(_RULES):
-            keys = self._rules.setdefault(read_key(key)[1], set())
-            (keys.add if known else keys.discard)(key)
+            _, plant, (begin,) = read_key(key)
+            begins, at = self._rules.setdefault(plant, []), instant.parse(begin)
+            if known:
+                insort(begins, at)
+            else:
+                del begins[bisect_left(begins, at)]
 
     def _count(self, key: bytes, data: bytes, by: int) -> None:
         for needed in _needs(key, data):
@@ -103,8 +108,8 @@ class Known:
 
     def rules_ahead(self, plant: str, now: int) -> int:
         """Return how many rules of a plant begin after a time."""
-        begins = (read_key(key)[2][0] for key in self._rules.get(plant, ()))
-        return sum(instant.parse(begin) > now for begin in begins)
+        begins = self._rules.get(plant, [])
+        return len(begins) - bisect_right(begins, now)
 
     def item(self, plant: str, item: str) -> dict[str, Any] | None:
         """Return the `data` of an item: the plant's own goes before that of all plants."""

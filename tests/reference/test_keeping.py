@@ -108,6 +108,7 @@ def test_so_many_rules_lie_ahead_at_most_and_one_that_is_deleted_makes_room() ->
     data_of(take(master("rules", valid_from="2026-01-01T00:00:00Z"), known))
     data_of(take(master("rules", "Q", **more), known))
     data_of(take(master("rules", valid_from="2027-01-01T00:01:00Z", deleted=True), known))
+    data_of(take(master("rules", valid_from="2026-01-01T00:00:00Z", deleted=True), known))
     data_of(take(master("rules", **more), known))
 
 
