@@ -62,6 +62,19 @@ def settle(chaos: Chaos, seconds_max: float = COPY_SECONDS_MAX) -> None:
     chaos.wait_until_processed()
 
 
+def settle_with(chaos: Chaos, key: bytes) -> None:
+    """Wait until master data has a record of this key, as an event told it; then `settle`.
+
+    Whoever only settles may be done before the event's record is in `reference.v1`.
+    """
+    deadline = time.monotonic() + COPY_SECONDS_MAX
+    while key not in _last_records(chaos.job):
+        chaos.check()
+        assert time.monotonic() < deadline, f"{REFERENCE} has no {key.decode()}"
+        time.sleep(LOOK_SECONDS)
+    settle(chaos)
+
+
 def parked(chaos: Chaos) -> int:
     """Return how many events are parked; fail where a worker's conservation error isn't 0."""
     count = 0
