@@ -3,10 +3,10 @@
 import itertools
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from chaos_floods import APART, BEFORE, event
+from chaos_floods import APART, event
 from chaos_job import Chaos, now_ms
 from chaos_reference import parked, settle, settle_with
 from feeding import Feeder
@@ -18,6 +18,9 @@ from streams.log.record import partition_of
 
 PARKED: Final = 20_000
 
+AFTER: Final = datetime(2026, 6, 1, tzinfo=UTC)
+"""Later than the load's last event: a tick of the load makes none of these too old."""
+
 SPACED: Final = timedelta(milliseconds=50)
 """From one parked event to the next: all are in one ledger, and in some windows."""
 
@@ -25,8 +28,6 @@ IMPORTED: Final = 30_000
 """Items of all plants: each is copied into every partition."""
 
 FREED_SECONDS_MAX: Final = 120.0
-REST_SECONDS: Final = 2.0
-"""Between two looks at what is parked: a part of what is freed leaves much more often."""
 
 KILLS: Final = 2
 """While events are freed, or records copied."""
@@ -78,7 +79,6 @@ def _parked_at_rest(chaos: Chaos) -> int:
     """Return how many events are parked once no more of them leave: nothing else comes in."""
     last = parked(chaos)
     while True:
-        time.sleep(REST_SECONDS)
         chaos.check()
         if (now := parked(chaos)) == last:
             return now
@@ -143,4 +143,4 @@ def _told(kind: str, number: int, minutes: int, line: str, data: dict[str, str])
 
 
 def _at(number: int) -> datetime:
-    return BEFORE + APART * number
+    return AFTER + APART * number
