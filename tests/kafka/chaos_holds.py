@@ -45,7 +45,8 @@ def free_parked(chaos: Chaos) -> None:
     """
     assert isinstance(chaos.feeder, Feeder), "this case needs the whole load at once"
     for number in chaos.faults():
-        if number % 2:
+        alone = number % 2 == 1
+        if alone:
             chaos.feeder.finish()
             chaos.steward.finish()
         line, other, at = _lines(chaos, number)
@@ -54,12 +55,12 @@ def free_parked(chaos: Chaos) -> None:
         hold = {"hold": order, "scope": "order", "value": order, "reason": "SUSPECT"}
         chaos.put([_told("quality.hold_placed.v1", number, 0, other, hold)])
         settle_with(chaos, key_of("hold", PLANT, [order]))
-        before = _parked_at_rest(chaos) if number % 2 else parked(chaos)
+        before = _parked_at_rest(chaos) if alone else parked(chaos)
         count = chaos.scaled(PARKED)
         chaos.put(_held(number, count, line, order))
         chaos.wait_until_processed()
         there = parked(chaos) - before
-        assert there == count or number % 2 == 0, f"{there} of {count} events are parked"
+        assert there == count or not alone, f"{there} of {count} events are parked"
         release = {"hold": order, "disposition": "use"}
         since = now_ms()
         chaos.put([_told("quality.hold_released.v1", number, 1, other, release)])
@@ -69,7 +70,7 @@ def free_parked(chaos: Chaos) -> None:
             chaos.workers[name].kill()
             chaos.start(name)
             chaos.wait_until_settled()
-        if number % 2:
+        if alone:
             _wait_until_freed(chaos, before)
         chaos.get_through(since)
         settle_with(chaos, key_of("hold_release", PLANT, [order]))

@@ -157,16 +157,6 @@ class WorkerProcess:
             document: dict[str, Any] = json.load(answer)
             return document
 
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric's samples, over all partitions."""
-        with urllib.request.urlopen(f"{self.url}metrics", timeout=10) as answer:
-            text = answer.read().decode()
-        return sum(
-            float(line.rsplit(" ", 1)[1])
-            for line in text.splitlines()
-            if line.startswith((f"{name} ", f"{name}{{"))
-        )
-
     def ready(self) -> int:
         """Return the HTTP status of /ready."""
         return http_status(f"{self.url}ready")
