@@ -1,0 +1,1 @@
+"""The desk's books: what went in, what became of it and what left, in SQL."""

@@ -1,0 +1,407 @@
+"""EDGE: the tables of the books, the same on SQLite and PostgreSQL.
+
+Instants are whole microseconds since 1970-01-01T00:00:00Z. A decimal is two whole numbers of one
+sign: `whole`, and `nano` in billionths, so that sums are exact in both databases. Ids are those of
+the topics, so that a record that is read again changes nothing.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+
+METADATA: Final = MetaData()
+
+
+def _text(name: str, *, needed: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=not needed)
+
+
+def _whole(name: str, *, needed: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=not needed)
+
+
+OFFSETS: Final = Table(
+    "offsets",
+    METADATA,
+    _text("topic", needed=True),
+    Column("number", Integer, nullable=False),
+    _whole("next_offset", needed=True),
+    _whole("noted_at", needed=True),
+    PrimaryKeyConstraint("topic", "number"),
+)
+"""Per partition of a topic: all records before `next_offset` are in the books."""
+
+PROCESSED: Final = Table(
+    "processed",
+    METADATA,
+    _text("topic", needed=True),
+    Column("number", Integer, nullable=False),
+    _whole("next_offset", needed=True),
+    _whole("end_offset", needed=True),
+    _whole("noted_at", needed=True),
+    PrimaryKeyConstraint("topic", "number"),
+)
+"""Per partition of an input: how far the job has processed it, and where it ends."""
+
+INPUTS: Final = Table(
+    "inputs",
+    METADATA,
+    _text("topic", needed=True),
+    Column("number", Integer, nullable=False),
+    _whole("position", needed=True),
+    _whole("day", needed=True),
+    _whole("arrived_at"),
+    _text("outcome", needed=True),
+    _text("type"),
+    _text("plant"),
+    _text("line"),
+    _text("source"),
+    _text("event_id"),
+    _whole("happened_at"),
+    _text("order_id"),
+    _text("operation"),
+    _text("item"),
+    _text("lot"),
+    _text("serial"),
+    _text("work_unit"),
+    _text("subject"),
+    _text("trace"),
+    _text("resent_from"),
+    Column("value", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("topic", "number", "position", "day"),
+    Index("inputs_event", "event_id", "source"),
+    Index("inputs_order", "order_id", "happened_at"),
+    Index("inputs_lot", "lot"),
+    Index("inputs_serial", "serial"),
+    Index("inputs_item", "item", "happened_at"),
+    Index("inputs_subject", "subject"),
+    Index("inputs_trace", "trace"),
+    Index("inputs_line", "plant", "line", "happened_at"),
+)
+"""Each record of an input but ticks, reference records and telemetry.
+
+`position` is the offset, `day` the day of `arrived_at` in whole days since 1970 (0: the record has
+no timestamp). `outcome` is `accepted`, `duplicate` or `refused`. `subject` is the hold, the episode,
+the nonconformance, the inspection, or the event that is reversed. `trace` is the 32 hex digits of
+the trace id. `resent_from` is the id of the exception that the event was sent again for. `value` is
+as it came, compressed by zlib, in binary mode the whole event.
+"""
+
+TRANSACTIONS: Final = Table(
+    "transactions",
+    METADATA,
+    _text("id", needed=True),
+    _whole("day", needed=True),
+    _text("type", needed=True),
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _whole("happened_at", needed=True),
+    _whole("written_at", needed=True),
+    _whole("window_start"),
+    _whole("window_end"),
+    Column("revision", Integer, nullable=True),
+    _text("posting_date", needed=True),
+    _text("order_id"),
+    _text("operation"),
+    _text("item"),
+    _text("lot"),
+    _text("serial"),
+    _text("work_unit"),
+    _text("subject"),
+    _text("reverses"),
+    _text("measure"),
+    _text("uom"),
+    _whole("whole"),
+    _whole("nano"),
+    _text("trace"),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id", "day"),
+    Index("transactions_order", "order_id", "happened_at"),
+    Index("transactions_lot", "lot"),
+    Index("transactions_serial", "serial"),
+    Index("transactions_item", "item", "happened_at"),
+    Index("transactions_reverses", "reverses"),
+    Index("transactions_trace", "trace"),
+    Index("transactions_line", "plant", "line", "happened_at"),
+)
+"""Each record of `erp.transactions.v1`, once by its posting key.
+
+`day` is that of `happened_at` (the CloudEvent's `time`): a record that comes twice has it twice.
+`measure` is `quantity` or `seconds`, where there is one. `value` is the event, compressed by zlib.
+"""
+
+SUMMARIES: Final = Table(
+    "summaries",
+    METADATA,
+    _text("id", needed=True),
+    _whole("day", needed=True),
+    _text("type", needed=True),
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _whole("window_start", needed=True),
+    _whole("window_end", needed=True),
+    Column("revision", Integer, nullable=False),
+    _whole("written_at", needed=True),
+    _text("order_id"),
+    _text("item"),
+    _text("work_unit"),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("id", "day"),
+    Index("summaries_line", "plant", "line", "type", "window_start"),
+    Index("summaries_order", "order_id", "type"),
+)
+"""Each record of a summary topic, once by its id; `day` is that of `window_start`."""
+
+SUMS: Final = Table(
+    "sums",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("type", needed=True),
+    _whole("quarter", needed=True),
+    _text("row", needed=True),
+    _text("measure", needed=True),
+    _text("order_id"),
+    _text("operation"),
+    _text("item"),
+    _text("lot"),
+    _text("storage"),
+    _text("uom"),
+    _text("reason"),
+    _text("kind"),
+    Column("planned", Boolean, nullable=True),
+    _text("work_unit"),
+    _text("state"),
+    _whole("whole", needed=True),
+    _whole("nano", needed=True),
+    PrimaryKeyConstraint("plant", "line", "type", "quarter", "row", "measure"),
+    Index("sums_quarter", "type", "quarter"),
+    Index("sums_order", "order_id", "type"),
+)
+"""Summaries added up, all revisions, by quarter of an hour of their windows' starts (`quarter`: its
+start). `row` is the row of the posting key, `measure` one of the summary's measures, or `count`."""
+
+EXCEPTIONS: Final = Table(
+    "exceptions",
+    METADATA,
+    _text("id", needed=True),
+    _text("class", needed=True),
+    _text("code", needed=True),
+    _text("reason", needed=True),
+    _whole("raised_at", needed=True),
+    _text("plant"),
+    _text("line"),
+    _text("topic", needed=True),
+    Column("number", Integer, nullable=False),
+    _whole("position", needed=True),
+    _text("type"),
+    _text("source"),
+    _text("event_id"),
+    _whole("happened_at"),
+    _text("order_id"),
+    _text("item"),
+    _text("lot"),
+    _text("serial"),
+    _text("trace"),
+    _text("resent_from"),
+    _text("status", needed=True),
+    _text("assigned_to"),
+    _text("fixed"),
+    Column("version", Integer, nullable=False),
+    _text("changed_by"),
+    _whole("changed_at"),
+    _text("key"),
+    Column("headers", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("id"),
+    Index("exceptions_status", "status", "raised_at"),
+    Index("exceptions_raised", "raised_at"),
+    Index("exceptions_line", "plant", "line", "raised_at"),
+    Index("exceptions_event", "event_id", "source"),
+    Index("exceptions_order", "order_id"),
+    Index("exceptions_lot", "lot"),
+    Index("exceptions_serial", "serial"),
+    Index("exceptions_trace", "trace"),
+    Index("exceptions_position", "topic", "number", "position"),
+    Index("exceptions_resent_from", "resent_from"),
+)
+"""Each record of `exceptions.v1`, once by its id, and what was done about it.
+
+`raised_at` is the timestamp of the refused record, else when the exception was written. `status`:
+
+- `open`: somebody has to look, or (`unknown_master`) master data are waited for;
+- `asked`: a fix or resend that a second person has to approve;
+- `resent`: on its way back into the log;
+- `resolved`: what was sent again was accepted, or is a duplicate of what was;
+- `refused_again`: it was refused; the newer exception, whose `resent_from` is this id, is open;
+- `dismissed`: somebody said that nothing has to be done.
+
+`version` counts the acts: whoever acts names the version that they saw. `fixed` is the value that
+was sent in place of the original, if it was edited. `headers` is JSON, `value` the original's bytes,
+both compressed by zlib.
+"""
+
+ACTS: Final = Table(
+    "acts",
+    METADATA,
+    _text("id", needed=True),
+    _whole("at", needed=True),
+    _text("who", needed=True),
+    _text("act", needed=True),
+    _text("subject", needed=True),
+    _text("plant"),
+    _text("line"),
+    _text("why"),
+    _text("batch"),
+    Column("before", LargeBinary, nullable=True),
+    Column("after", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("id"),
+    Index("acts_subject", "subject", "at"),
+    Index("acts_at", "at"),
+    Index("acts_who", "who", "at"),
+)
+"""Each record of `audit.v1`: who did what to which exception (`subject`), when and why.
+
+`batch` is one for all acts of one bulk action. `before` and `after` are JSON, compressed by zlib.
+"""
+
+REFERENCES: Final = Table(
+    "references",
+    METADATA,
+    _text("key", needed=True),
+    _text("kind", needed=True),
+    _text("plant", needed=True),
+    _text("name", needed=True),
+    Column("deleted", Boolean, nullable=False),
+    _text("source"),
+    _whole("said_at"),
+    _whole("position", needed=True),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("key"),
+    Index("references_kind", "kind", "plant", "name"),
+)
+"""The last record of each key of `reference.v1`; `name` is its id, the parts joined by `/`."""
+
+COPIES: Final = Table(
+    "copies",
+    METADATA,
+    Column("number", Integer, nullable=False),
+    _whole("position", needed=True),
+    _text("kind", needed=True),
+    _text("plant", needed=True),
+    _text("name", needed=True),
+    Column("value", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("number", "position"),
+    Index("copies_name", "kind", "plant", "name"),
+)
+"""From where on a hold or its release is in force on a partition of `mes.events.v1`."""
+
+LINES: Final = Table(
+    "lines",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _whole("mes_at"),
+    _whole("machine_at"),
+    _whole("arrived_at"),
+    _whole("closed_to"),
+    PrimaryKeyConstraint("plant", "line"),
+)
+"""Per line: its greatest event times on each input, when its last event arrived, and the greatest
+end of a summary window that has left: summaries are complete up to there, late events aside."""
+
+UNITS: Final = Table(
+    "units",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("work_unit", needed=True),
+    _text("state", needed=True),
+    _whole("since", needed=True),
+    _text("reason"),
+    _text("order_id"),
+    _text("item"),
+    PrimaryKeyConstraint("plant", "line", "work_unit"),
+)
+"""The last machine state of each work unit."""
+
+STOPS: Final = Table(
+    "stops",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("episode", needed=True),
+    _text("work_unit"),
+    _text("reason"),
+    Column("planned", Boolean, nullable=True),
+    _whole("started_at"),
+    _whole("ended_at"),
+    PrimaryKeyConstraint("plant", "line", "episode"),
+    Index("stops_line", "plant", "line", "started_at"),
+)
+"""Downtime episodes: start and end, reason and whether planned as told last."""
+
+FLOWS: Final = Table(
+    "flows",
+    METADATA,
+    _whole("quarter", needed=True),
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("source", needed=True),
+    _text("outcome", needed=True),
+    _whole("records", needed=True),
+    _whole("lag", needed=True),
+    _whole("lag_max", needed=True),
+    PrimaryKeyConstraint("quarter", "plant", "line", "source", "outcome"),
+)
+"""Records that came in, by quarter of an hour of their arrival.
+
+`outcome` is `accepted`, `duplicate`, a code of an exception, `tick` (reference records too) or
+`telemetry`. What couldn't be read is empty text. `lag` is the sum of arrival less event time in
+microseconds, `lag_max` the greatest.
+"""
+
+POSTED: Final = Table(
+    "posted",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("posting_date", needed=True),
+    _text("type", needed=True),
+    _text("measure", needed=True),
+    _text("uom", needed=True),
+    _whole("records", needed=True),
+    _whole("whole", needed=True),
+    _whole("nano", needed=True),
+    PrimaryKeyConstraint("plant", "line", "posting_date", "type", "measure", "uom"),
+)
+"""Transactions added up; a reversal counts under the type that it takes back, with the opposite
+sign. `measure` and `uom` are empty text where there are none."""
+
+ACCEPTED: Final = Table(
+    "accepted",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _whole("quarter", needed=True),
+    _text("type", needed=True),
+    _text("measure", needed=True),
+    _text("uom", needed=True),
+    _whole("records", needed=True),
+    _whole("whole", needed=True),
+    _whole("nano", needed=True),
+    PrimaryKeyConstraint("plant", "line", "quarter", "type", "measure", "uom"),
+)
+"""Accepted events added up by quarter of an hour of their time; a reversal counts under the type
+that it takes back, with the opposite sign."""
