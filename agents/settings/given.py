@@ -13,12 +13,19 @@ from streams.trouble import Trouble
 
 ENVIRONMENT_PREFIX: Final = "LINESIDE_"
 FILE_VARIABLE: Final = "LINESIDE_CONFIG"
-NOT_SETTINGS: Final = frozenset({FILE_VARIABLE, "LINESIDE_CORE"})
-"""Of the environment: the name of the TOML file, how the core was built."""
+NOT_SETTINGS: Final = frozenset(
+    {FILE_VARIABLE, "LINESIDE_CORE", "LINESIDE_DESK", "LINESIDE_DESK_TOKEN"}
+)
+"""Of the environment: the name of the TOML file, how the core was built, and where commands find
+the desk and the token for it."""
+
+LISTS: Final = frozenset({"plaintext_brokers", "desk_proxy", "desk_approval", "desk_workers"})
+"""Settings that are lists: in the environment their parts are separated by commas."""
 
 OBJECTS: Final[Mapping[str, str]] = {
     "time_zones": '{"DE01": "Europe/Berlin"}',
     "owners": '{"item": {"lot_control": "/qms"}}',
+    "desk_groups": '{"plant-it": "work DE01"}',
 }
 """Settings that are tables: in the environment they are JSON like this."""
 
@@ -102,8 +109,8 @@ def _name(text: str) -> str:
 
 
 def _from_text(name: str, variable: str, value: str) -> Any:
-    if name == "plaintext_brokers":
-        return [host.strip() for host in value.split(",") if host.strip()]
+    if name in LISTS:
+        return [part.strip() for part in value.split(",") if part.strip()]
     if name not in OBJECTS:
         return value
     try:

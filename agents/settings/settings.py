@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import structs
 
+from agents.settings.desk import DAYS_MAX, DeskSettings, problem_of_desk
 from agents.settings.given import SettingsError as SettingsError
 from agents.settings.given import given_settings, read_file
+from agents.settings.owning import problem_of_owners
 from streams.address import is_name, read_servers
 from streams.contract.policy import Policy, PolicyError, default_policy, read_policy
-from streams.contract.reference import KINDS, told
-from streams.contract.reference_key import EXTRA
 from streams.contract.rejection import shown
 from streams.contract.topics import INPUTS
 from streams.secret import read_reference
-from tables.line.rules import SECONDS_MAX, Rules, Timing, rules_for
+from tables.line.rules import SECONDS_MAX, Rules, rules_for
 from tables.partition.head import FORMATS, WRITTEN
 from tables.reference.keeping import Terms
 
@@ -28,7 +28,13 @@ STANDBYS_MAX: Final = 3
 SESSION_SECONDS_MAX: Final = 39
 """Below the time after which a request counts as lost."""
 
-REFERENCES: Final = ("broker_password", "read_tokens", "metrics_tokens")
+REFERENCES: Final = (
+    "broker_password",
+    "read_tokens",
+    "metrics_tokens",
+    "desk_tokens",
+    "database_password",
+)
 """Settings that say where a secret is."""
 
 DAY_SECONDS: Final = 86_400
@@ -38,7 +44,9 @@ RANGES: Final[dict[str, tuple[int, int]]] = {
     "session_timeout_seconds": (1, SESSION_SECONDS_MAX),
     "partitions": (1, PARTITIONS_MAX),
     "port": (0, 65_535),
+    "desk_port": (0, 65_535),
     "tick_seconds": (0, DAY_SECONDS),
+    "books_days": (1, DAYS_MAX),
 }
 HINTS: Final = {
     "session_timeout_seconds": ", and no less than the broker's group.min.session.timeout.ms"
@@ -53,8 +61,9 @@ INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """Kafka takes what it takes for topic names; it becomes a host's name in a URL, too."""
 
 
-class Settings(Timing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a worker goes by; the contract's lengths of time are in `Timing`."""
+class Settings(DeskSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a worker goes by; the contract's lengths of time are in `Timing`, the
+    desk's settings in `DeskSettings`."""
 
     broker: str = ""
     """`kafka://host:port[,host:port...]`; empty: the embedded log in `data_dir`."""
@@ -147,7 +156,8 @@ def _converted(given: dict[str, Any]) -> Settings:
         try:
             msgspec.convert({name: value}, Settings, strict=False)
         except msgspec.ValidationError as error:
-            what = "of another type" if name in REFERENCES else shown(value)
+            secret = name in (*REFERENCES, "database")
+            what = "of another type" if secret else shown(value)
             raise SettingsError(f"{name} is {what}: {str(error).partition(' - at')[0]}") from None
         except UnicodeEncodeError:  # bytes of the environment that aren't UTF-8
             raise SettingsError(f"{name} is {shown(value)}: it must be UTF-8") from None
@@ -194,7 +204,10 @@ def _problem(settings: Settings) -> str | None:
     for plant, name in settings.time_zones.items():
         _zone(plant, name)
     return (
-        _problem_of_owners(settings.owners) or _problem_of_security(settings) or settings.problem()
+        problem_of_owners(settings.owners)
+        or _problem_of_security(settings)
+        or problem_of_desk(settings)
+        or settings.problem()
     )
 
 
@@ -206,26 +219,6 @@ def _problem_of_format(format_: int) -> str:
         f"{written}, which earlier versions can't read (docs/upgrading.md)"
     )
     return f"state_format is {format_}: it must be {may_be}{reads if format_ in FORMATS else ''}"
-
-
-def _problem_of_owners(owners: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Return which member of master data can't be owned."""
-    for kind, members in owners.items():
-        if kind not in KINDS and kind not in EXTRA:
-            kinds = ", ".join((*KINDS, *EXTRA))
-            return f"owners has {shown(kind)}: no kind of master data ({kinds})"
-        for member, source in members.items():
-            if not source:
-                return f"owners.{kind}.{member} is empty: it must be a source, e.g. '/erp'"
-            if kind in EXTRA or member == "deleted":
-                continue
-            known = [each.name for each in told(KINDS[kind]) if each.name not in KINDS[kind].ID]
-            if member not in known:
-                return (
-                    f"owners.{kind} has {shown(member)}: no member of {kind} beside its id "
-                    f"({', '.join([*known, 'deleted'])})"
-                )
-    return None
 
 
 def _problem_of_security(settings: Settings) -> str | None:
