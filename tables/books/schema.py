@@ -88,6 +88,7 @@ INPUTS: Final = Table(
     Index("inputs_subject", "subject"),
     Index("inputs_trace", "trace"),
     Index("inputs_line", "plant", "line", "happened_at"),
+    postgresql_partition_by="RANGE (day)",
 )
 """Each record of an input but ticks, reference records and telemetry.
 
@@ -134,6 +135,7 @@ TRANSACTIONS: Final = Table(
     Index("transactions_reverses", "reverses"),
     Index("transactions_trace", "trace"),
     Index("transactions_line", "plant", "line", "happened_at"),
+    postgresql_partition_by="RANGE (day)",
 )
 """Each record of `erp.transactions.v1`, once by its posting key.
 
@@ -160,6 +162,7 @@ SUMMARIES: Final = Table(
     PrimaryKeyConstraint("id", "day"),
     Index("summaries_line", "plant", "line", "type", "window_start"),
     Index("summaries_order", "order_id", "type"),
+    postgresql_partition_by="RANGE (day)",
 )
 """Each record of a summary topic, once by its id; `day` is that of `window_start`."""
 
