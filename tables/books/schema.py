@@ -359,6 +359,7 @@ FLOWS: Final = Table(
     "flows",
     METADATA,
     _whole("quarter", needed=True),
+    _text("topic", needed=True),
     _text("plant", needed=True),
     _text("line", needed=True),
     _text("source", needed=True),
@@ -366,7 +367,7 @@ FLOWS: Final = Table(
     _whole("records", needed=True),
     _whole("lag", needed=True),
     _whole("lag_max", needed=True),
-    PrimaryKeyConstraint("quarter", "plant", "line", "source", "outcome"),
+    PrimaryKeyConstraint("quarter", "topic", "plant", "line", "source", "outcome"),
 )
 """Records that came in, by quarter of an hour of their arrival.
 
