@@ -5,8 +5,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-Plants = frozenset[str] | None
-"""Plants whose data may be seen; None: all."""
+from tables.books.plants import Plants, sees
 
 Scope = Literal["read", "work", "approve", "admin"]
 
@@ -69,8 +68,7 @@ class Person(Struct, frozen=True):
 
         What names no plant belongs to those who see all plants.
         """
-        plants = self.plants_of(scope)
-        return plants is None or (plant is not None and plant in plants)
+        return sees(plant, self.plants_of(scope))
 
 
 LOCAL: Final = Person("local", (Grant("admin", None),))
