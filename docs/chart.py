@@ -29,7 +29,8 @@ LEDGERS: Final = {
 OURS: Final = frozenset((
     "broker", "group", "instance", "data_dir", "partitions", "host", "port", "policy",
     "broker_security", "broker_ca", "broker_certificate", "broker_key", "broker_user",
-    "broker_password", "plaintext_brokers", "read_tokens", "metrics_tokens",
+    "broker_password", "plaintext_brokers", "read_tokens", "metrics_tokens", "database",
+    "database_password", "desk_port", "desk_tokens", "desk_workers",
 ))  # fmt: skip
 """Settings that the chart makes from values of its own."""
 
@@ -37,6 +38,7 @@ BOUNDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "standbys": {"minimum": 0, "maximum": STANDBYS_MAX},
     "session_timeout_seconds": {"minimum": 1, "maximum": SESSION_SECONDS_MAX},
     "tick_seconds": {"minimum": 0},
+    "books_days": {"minimum": 1},
     "state_format": {"enum": list(STATE_FORMATS)},
     "no_progress_seconds_max": {"exclusiveMinimum": 0},
     **{name: {"minimum": 1} for name in Timing.__struct_fields__},

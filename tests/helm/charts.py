@@ -57,6 +57,9 @@ EVERYTHING = ON_STRIMZI | {
                 "runbooks": "https://wiki.example/lineside/",
                 "labels": {"release": "prometheus"}},
     "autoscaling": {"enabled": True},
+    "desk": {"enabled": True, "tokens": {"secret": "desk-tokens"},
+             "database": {"url": "postgresql://lineside@db:5433/lineside",
+                          "password": {"secret": "db-login"}}},
 }  # fmt: skip
 """With every object that the chart has."""
 

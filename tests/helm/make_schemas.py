@@ -32,8 +32,8 @@ MODULES: Final = {
 }
 
 KINDS: Final = (
-    "configmap-v1", "networkpolicy-networking-v1", "poddisruptionbudget-policy-v1", "service-v1",
-    "serviceaccount-v1", "statefulset-apps-v1",
+    "configmap-v1", "deployment-apps-v1", "networkpolicy-networking-v1",
+    "poddisruptionbudget-policy-v1", "service-v1", "serviceaccount-v1", "statefulset-apps-v1",
 )  # fmt: skip
 
 FOLDER: Final = Path(__file__).with_name("schemas")

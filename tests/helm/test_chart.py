@@ -34,6 +34,8 @@ from streams.kafka import client as kafka_client
 from streams.kafka import member as kafka_member
 from streams.kafka import producer as kafka_producer
 
+DESK = f"{RELEASE}-desk"
+
 DOCKERFILE = (CHART.parent.parent / "Dockerfile").read_text("utf-8")
 PAGE = (CHART.parent.parent / "docs" / "operating.md").read_text("utf-8")
 
@@ -62,9 +64,9 @@ def container(made: Objects) -> dict[str, Any]:
     return worker
 
 
-def settings_file(made: Objects, tmp_path: Path) -> Path:
+def settings_file(made: Objects, tmp_path: Path, name: str = RELEASE) -> Path:
     path = tmp_path / "lineside.toml"
-    path.write_text(made["ConfigMap", RELEASE]["data"]["lineside.toml"], "utf-8")
+    path.write_text(made["ConfigMap", name]["data"]["lineside.toml"], "utf-8")
     return path
 
 
@@ -98,7 +100,7 @@ def test_a_file_makes_one_kind_of_object() -> None:
     for path in (CHART / "templates").glob("*.yaml"):
         kinds = set(re.findall(r"^kind: (\w+)$", path.read_text("utf-8"), re.MULTILINE))
         assert len(kinds) == 1, path.name
-    assert len((CHART / "values.yaml").read_text("utf-8").splitlines()) < 200
+    assert len((CHART / "values.yaml").read_text("utf-8").splitlines()) < 240
 
 
 @WAYS
@@ -385,7 +387,9 @@ def test_a_wrong_value_is_refused_by_name(changed: dict[str, Any], words: str) -
 
 
 def test_every_setting_can_be_given_but_those_that_the_chart_makes() -> None:
-    ours = set(tomllib.loads(objects(EVERYTHING)["ConfigMap", RELEASE]["data"]["lineside.toml"]))
+    made = objects(EVERYTHING)
+    files = [made["ConfigMap", name]["data"]["lineside.toml"] for name in (RELEASE, DESK)]
+    ours = {name for file in files for name in tomllib.loads(file)}
     taken = set(EVERYTHING["settings"])
     for name in set(Settings.__struct_fields__) - ours - taken:
         default = getattr(Settings(), name)
@@ -399,3 +403,82 @@ def test_every_setting_can_be_given_but_those_that_the_chart_makes() -> None:
             continue  # of the embedded log, of a pod, of the other ways to log in
         given = {"settings": {name: default}}
         assert ("StatefulSet", RELEASE) in objects(merged(ON_KAFKA, given)), name
+
+
+# The desk.
+
+WITH_DESK = merged(ON_STRIMZI, {"desk": EVERYTHING["desk"]})
+
+
+def desk(made: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = made["Deployment", DESK]["spec"]
+    return spec
+
+
+def test_the_desk_runs_only_where_it_is_asked_for() -> None:
+    assert not [name for _, name in objects(ON_STRIMZI) if name.startswith(DESK)]
+
+
+def test_the_desk_takes_the_settings_and_each_file_that_they_name(tmp_path: Path) -> None:
+    made = objects(WITH_DESK)
+    settings = read_settings({}, settings_file(made, tmp_path, DESK))
+    (one,) = desk(made)["template"]["spec"]["containers"]
+    assert settings.desk_port == one["ports"][0]["containerPort"]
+    assert settings.database == "postgresql://lineside@db:5433/lineside"
+    assert settings.broker_user == DESK
+    assert len(settings.desk_workers) == 2
+    told = tomllib.loads(settings_file(made, tmp_path, DESK).read_text("utf-8"))
+    named = {str(each).removeprefix("file:") for each in told.values() if "/etc/" in str(each)}
+    volumes = {each["name"]: each for each in desk(made)["template"]["spec"]["volumes"]}
+    there = {
+        f"{mount['mountPath']}/{item['path']}"
+        for mount in one["volumeMounts"]
+        for item in volumes[mount["name"]].get("secret", {}).get("items", [])
+    }
+    assert named == there
+
+
+def test_the_desk_is_as_restricted_as_a_worker_and_no_service_of_workers_finds_it() -> None:
+    made = objects(WITH_DESK)
+    spec = desk(made)["template"]["spec"]
+    assert spec["securityContext"] == pod(made)["securityContext"]
+    assert spec["containers"][0]["securityContext"] == container(made)["securityContext"]
+    labels = desk(made)["template"]["metadata"]["labels"]
+    for name in (RELEASE, f"{RELEASE}-workers"):
+        selector = made["Service", name]["spec"]["selector"]
+        assert not selector.items() <= labels.items()
+    assert made["Service", DESK]["spec"]["selector"].items() <= labels.items()
+
+
+def test_the_desk_gets_out_to_brokers_database_and_workers_and_nowhere_else() -> None:
+    made = objects(WITH_DESK)
+    ports = [
+        [port["port"] for port in each["ports"]]
+        for each in made["NetworkPolicy", DESK]["spec"]["egress"]
+    ]
+    assert ports == [[53, 53], [9093], [5433], ["http"]]
+    into = made["NetworkPolicy", RELEASE]["spec"]["ingress"]
+    assert {"app.kubernetes.io/name": "lineside-desk"}.items() <= into[-1]["from"][0][
+        "podSelector"
+    ]["matchLabels"].items()
+
+
+def test_what_the_desk_is_set_to_leaves_the_workers_as_they_are() -> None:
+    before = workload(objects(WITH_DESK))["template"]
+    other = {"database": {"url": "postgresql://lineside@other/lineside"}}
+    assert workload(objects(merged(WITH_DESK, {"desk": other})))["template"] == before
+
+
+def test_strimzi_gives_the_desk_a_user_with_the_rights_of_a_desk() -> None:
+    user = objects(WITH_DESK)["KafkaUser", DESK]["spec"]
+    assert {"audit.v1"} <= {each["resource"]["name"] for each in user["authorization"]["acls"]}
+
+
+def test_a_desk_without_a_database_or_tokens_is_refused() -> None:
+    no_database = merged(WITH_DESK, {"desk": {"database": {"url": ""}}})
+    assert "desk.database.url is empty" in refusal(no_database)
+    assert "desk.tokens.secret is empty" in refusal(
+        merged(WITH_DESK, {"desk": {"tokens": {"secret": ""}}})
+    )
+    own = {"strimzi": {"users": {DESK: "mes"}}}
+    assert "the desk's own user" in refusal(merged(WITH_DESK, own))

@@ -33,10 +33,21 @@
 {{- if ge $standbys $workers -}}
 {{- fail (printf "settings.standbys is %d, and there can be %d worker(s): each copy needs another worker" $standbys $workers) -}}
 {{- end -}}
+{{- if $v.desk.enabled -}}
+{{- if not $v.desk.database.url -}}
+{{- fail "desk.database.url is empty: the desk takes a PostgreSQL, as postgresql://USER@HOST/NAME" -}}
+{{- end -}}
+{{- if not $v.desk.tokens.secret -}}
+{{- fail "desk.tokens.secret is empty: others reach the desk, so it needs tokens; make a secret with a key `tokens` and name it here" -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.strimzi.users (not $v.strimzi.cluster) -}}
 {{- fail "strimzi.users are given, and strimzi.cluster is empty: which cluster are they of?" -}}
 {{- end -}}
 {{- if hasKey $v.strimzi.users (include "lineside.name" .) -}}
 {{- fail (printf "strimzi.users has %s, which is the worker's own user" (include "lineside.name" .)) -}}
+{{- end -}}
+{{- if and $v.desk.enabled (hasKey $v.strimzi.users (printf "%s-desk" (include "lineside.name" .))) -}}
+{{- fail (printf "strimzi.users has %s-desk, which is the desk's own user" (include "lineside.name" .)) -}}
 {{- end -}}
 {{- end }}

@@ -8,6 +8,12 @@ app.kubernetes.io/name: lineside
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- /* Of the desk's pods: the workers' selector doesn't find them. */ -}}
+{{- define "lineside.deskSelector" -}}
+app.kubernetes.io/name: lineside-desk
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- define "lineside.labels" -}}
 {{ include "lineside.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -17,6 +23,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 
 {{- define "lineside.metadata" -}}
 name: {{ include "lineside.name" . }}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "lineside.labels" . | nindent 2 }}
+{{- end }}
+
+{{- define "lineside.deskMetadata" -}}
+name: {{ include "lineside.name" . }}-desk
 namespace: {{ .Release.Namespace }}
 labels:
   {{- include "lineside.labels" . | nindent 2 }}
