@@ -1,6 +1,6 @@
 # lineside in an image: `docker build -t lineside .`, then e.g.
 #   docker run --rm lineside --help
-#   docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0     a page with a token
+#   docker run --rm -p 127.0.0.1:8080-8081:8080-8081 lineside demo --host 0.0.0.0     pages with a token
 #
 # For a registry, name the base by digest, and say what was built:
 #   docker buildx imagetools inspect python:3.11-slim-bookworm      shows today's digest
@@ -64,7 +64,8 @@ ENV PATH=/opt/lineside/bin:$PATH \
 # By number: an orchestrator that wants nobody to be root can see that.
 USER 10001:10001
 WORKDIR /var/lib/lineside
-EXPOSE 8080
+# A worker's page, and the desk.
+EXPOSE 8080 8081
 # Of a worker: it is ready once the state of every partition is restored.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:%s/ready' % os.environ.get('LINESIDE_PORT', '8080'), timeout=4)"]

@@ -16,6 +16,7 @@ import yaml
 from agents.cli.main import main
 from agents.serve.access import access_of
 from agents.settings.cluster import cluster_of
+from agents.settings.desk import rights_problem
 from agents.settings.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def test_commands_are_understood(words: list[str]) -> None:
 
 
 def test_settings_are_understood_and_safe_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(OURS) == {"topics", "worker", "simulator"}
+    assert set(OURS) == {"topics", "worker", "desk", "simulator"}
     for name, service in OURS.items():
         settings = settings_of(name)
         token = re.fullmatch(r"\$\{PAGE_TOKEN:-(\S+)\}", service["environment"]["PAGE_TOKEN"])
@@ -109,7 +110,22 @@ def test_state_is_on_the_volume_and_the_page_on_the_port() -> None:
     worker = settings_of("worker")
     assert f"worker-data:{worker.data_dir}" in OURS["worker"]["volumes"]
     assert f"127.0.0.1:8080:{worker.port}" in OURS["worker"]["ports"]
-    assert f"EXPOSE {Settings().port}\n" in DOCKERFILE
+    desk = settings_of("desk")
+    assert f"127.0.0.1:8081:{desk.desk_port}" in OURS["desk"]["ports"]
+    assert f"EXPOSE {Settings().port} {Settings().desk_port}\n" in DOCKERFILE
+
+
+def test_the_desk_finds_its_database_and_the_worker() -> None:
+    desk, postgres = settings_of("desk"), SERVICES["postgres"]["environment"]
+    where = f"{postgres['POSTGRES_USER']}@postgres/{postgres['POSTGRES_DB']}"
+    assert desk.database == f"postgresql://{where}"
+    own = OURS["desk"]["environment"]
+    assert own[desk.database_password.removeprefix("env:")] == postgres["POSTGRES_PASSWORD"]
+    assert desk.desk_workers == (f"http://worker:{settings_of('worker').port}",)
+    token, name, *rights = own[desk.desk_tokens.removeprefix("env:")].split()
+    assert token == own["PAGE_TOKEN"]
+    assert name
+    assert rights_problem(rights) is None
 
 
 def test_a_service_of_ours_writes_to_its_volume_alone() -> None:

@@ -51,7 +51,7 @@ def test_strimzi_makes_the_topics_that_lineside_would(group: str, replication: i
 @needs_helm
 @GROUPS
 def test_strimzi_gives_the_rights_that_lineside_names(group: str) -> None:
-    users = {"floor": "worker", **EVERYTHING["strimzi"]["users"]}
+    users = {"floor": "worker", "floor-desk": "desk", **EVERYTHING["strimzi"]["users"]}
     done = subprocess.run(
         [program("lineside"), "topics", "acls", "--group", group, "--json"],
         capture_output=True,
