@@ -1,7 +1,7 @@
 """Checks the topics of a cluster, and makes missing ones."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
 from streams.contract.topics import (
+    DESKS,
     INPUTS,
     MACHINE_EVENTS,
     MES_EVENTS,
@@ -42,17 +43,25 @@ class Outcome(Struct, frozen=True, kw_only=True):
     problems: list[Problem]
 
 
-async def problems(cluster: Cluster, group: str, timing: Timing | None = None) -> list[Problem]:
+async def problems(
+    cluster: Cluster, group: str, timing: Timing | None = None, *, of_desk: bool = True
+) -> list[Problem]:
     """Return the problems of a group's topics on a cluster, errors first.
 
-    `timing` has the retention of the ledgers. Raises `BrokerError`.
+    `timing` has the retention of the ledgers. Without `of_desk` the topics that only the desk needs
+    aren't looked at: a worker has no rights on them. Raises `BrokerError`.
     """
+    passed_over = frozenset() if of_desk else DESKS
     async with _asking(cluster) as admin:
-        found, brokers = await _found(admin, group)
+        found, brokers = await _found(admin, group, passed_over)
     listed = _problems_of(cluster, group, found, brokers, timing)
-    absent = [topic.name for topic in missing(group, found)]
-    if absent:
-        listed.insert(0, _absence(cluster, group, absent))
+    absent = [topic.name for topic in missing(group, found) if topic.name not in passed_over]
+    of_job = [name for name in absent if name not in DESKS]
+    if of_job:
+        listed.insert(0, _absence(cluster, group, of_job))
+    elif absent:
+        text = f"{_absence(cluster, group, absent).text}; only the desk needs it"
+        listed.append(Problem("warning", text))
     return listed
 
 
@@ -123,9 +132,11 @@ async def _topics(admin: AIOKafkaAdminClient) -> list[dict[str, Any]]:
     return topics
 
 
-async def _found(admin: AIOKafkaAdminClient, group: str) -> tuple[dict[str, Found], int]:
+async def _found(
+    admin: AIOKafkaAdminClient, group: str, passed_over: Collection[str] = ()
+) -> tuple[dict[str, Found], int]:
     """Return the existing topics of a group's job, and the number of brokers."""
-    names = {topic.name for topic in topics_of(group)}
+    names = {topic.name for topic in topics_of(group)}.difference(passed_over)
     described = {topic["topic"]: topic for topic in await _topics(admin) if topic["topic"] in names}
     brokers = len((await admin.describe_cluster())["brokers"])
     settings = await configs(admin, list(described))

@@ -82,7 +82,7 @@ class KafkaHost:
         from agents.provision.topics import partitions_of, problems
 
         cluster = cluster_of(settings)
-        found = await problems(cluster, settings.group, settings)
+        found = await problems(cluster, settings.group, settings, of_desk=False)
         errors = [problem.text for problem in found if problem.severity == "error"]
         if errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from streams.contract import reference_schemas, samples, schemas
+from streams.contract.act_schemas import acts
 from streams.contract.events import REVERSIBLE, TICK_TYPE, TYPES
 from streams.contract.members import members
 from streams.contract.output_schemas import (
@@ -28,7 +29,7 @@ GIVEN: Final = mapping({CONTENT_TYPE: {"type": "string", "examples": [STRUCTURED
 def document(version: str, policy: Policy | None = None) -> Schema:
     """Return the AsyncAPI 3.0 document of a version of lineside with this policy."""
     policy = policy or default_policy()
-    messages = {**_inputs(), **_reference(), **outputs(policy)}
+    messages = {**_inputs(), **_reference(), **outputs(policy), **acts()}
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from streams.contract.topics import (
+    AUDIT,
     CLOCK,
     ERP_MASTER,
     ERP_TRANSACTIONS,
@@ -21,7 +22,7 @@ from streams.contract.topics import (
 )
 
 Role = Literal[
-    "worker", "mes", "machines", "erp", "steward", "analyst", "clerk", "auditor", "operator"
+    "worker", "mes", "machines", "erp", "steward", "analyst", "clerk", "desk", "auditor", "operator"
 ]
 
 ROLES: Final[Mapping[Role, str]] = {
@@ -32,6 +33,7 @@ ROLES: Final[Mapping[Role, str]] = {
     "steward": "ERP, QMS and people with master data: write it, and read what is known",
     "analyst": "analytics: reads summaries",
     "clerk": "whoever clears exceptions: reads them, and with them what was refused",
+    "desk": "`lineside desk`: reads all that came and left, and sends what people mended again",
     "auditor": "`lineside audit`: reads inputs, outputs and changelogs",
     "operator": "`lineside topics create` and `check`: makes topics, and looks at their settings",
 }
@@ -80,6 +82,8 @@ def rights_of(role: Role, group: str) -> tuple[Right, ...]:
             return (*_on_topics(summaries, "Read"), _groups(role))
         case "clerk":
             return (*_on_topics([EXCEPTIONS], "Read"), _groups(role))
+        case "desk":
+            return tuple(_desk(group))
         case "auditor":
             return _on_topics([*INPUTS, *OUTPUTS, *_changelogs(group)], "Read")
         case "operator":
@@ -105,6 +109,20 @@ def _worker(group: str) -> Iterator[Right]:
     for office in ("clock", "reference", "resent"):
         one = Resource(type="transactionalId", name=f"{group}-{office}")
         yield Right(resource=one, operations=("Write",))
+
+
+def _desk(group: str) -> Iterator[Right]:
+    """Yield the rights of a desk: its own group shares the work, and what is mended goes again."""
+    yield from _on_topics(
+        [*INPUTS, ERP_MASTER, AUDIT], "Read", "Write"
+    )  # what is mended goes again
+    yield from _on_topics([*OUTPUTS, REFERENCE], "Read")
+    job = Resource(type="group", name=group)
+    yield Right(resource=job, operations=("Describe",))  # the offsets that its job has committed
+    own = Resource(type="group", name=f"{group}-desk")
+    yield Right(resource=own, operations=("Read",))
+    ids = Resource(type="transactionalId", name=f"{group}-desk-", pattern_type="prefix")
+    yield Right(resource=ids, operations=("Write",))
 
 
 def _on_topics(names: Iterable[str], *operations: Operation) -> tuple[Right, ...]:

@@ -18,6 +18,7 @@ SUMMARY_MACHINE: Final = "summary.machine.v1"
 SUMMARY_MACHINE_STATE: Final = "summary.machine_state.v1"
 ERP_MASTER: Final = "erp.master.v1"
 REFERENCE: Final = "reference.v1"
+AUDIT: Final = "audit.v1"
 
 
 DAY_MS: Final = 86_400_000
@@ -98,6 +99,12 @@ OUTPUT_RETENTION_MS: Final = 30 * DAY_MS
 It is longer than inputs are kept: for each event that is still there, so is what came of it.
 """
 
+AUDIT_RETENTION_MS: Final = 400 * DAY_MS
+"""Who did what, and why, is asked for after a year's end; people write little.
+
+`books_days` of the desk has the same default: acts on exceptions that the books have are there.
+"""
+
 OUTPUT_RETENTION_MS_MIN: Final = 7 * DAY_MS
 """Kafka's default: shorter, and a consumer that is down over a long weekend loses postings."""
 
@@ -142,6 +149,9 @@ MASTER: Final = EVENTS | {"retention.ms": str(OUTPUT_RETENTION_MS)}
 COPY: Final = STATE | {"max.message.bytes": str(INPUT_BATCH_BYTES)}
 """The system's own copy of master data: one record for each key counts, the last, for ever."""
 
+TRAIL: Final = RECORDS | {"retention.ms": str(AUDIT_RETENTION_MS)}
+"""What people did at the desk: never compacted, each act counts."""
+
 LAST_TICK: Final = {
     "cleanup.policy": "compact",
     "message.timestamp.type": "LogAppendTime",
@@ -156,13 +166,13 @@ worker's clock is held against."""
 class Topic(Struct, frozen=True, kw_only=True):
     """A topic; on those of the catalogue every value is one CloudEvent 1.0 in JSON.
 
-    Every key is `plant/line` in UTF-8, but for master data: there it is what the data is of.
+    Every key is `plant/line` in UTF-8, but for master data and acts: there it is what they are of.
 
     `config` are Kafka's settings; what isn't named is as the cluster has it.
     """
 
     name: str
-    direction: Literal["in", "out", "master", "reference", "changelog", "clock"]
+    direction: Literal["in", "out", "master", "reference", "audit", "changelog", "clock"]
     carries: str
     config: Mapping[str, str]
     single: bool = False
@@ -215,6 +225,13 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         config=COPY,
         single=True,
     ),
+    Topic(
+        name=AUDIT,
+        direction="audit",
+        carries="what people did at the desk about exceptions, and why",
+        config=TRAIL,
+        single=True,
+    ),
 )
 
 CLOCK: Final = "lineside.clock.v1"
@@ -225,6 +242,8 @@ SINGLE: Final = frozenset({topic.name for topic in CATALOGUE if topic.single} | 
 
 INPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "in")
 OUTPUTS: Final = tuple(topic.name for topic in CATALOGUE if topic.direction == "out")
+DESKS: Final = frozenset(topic.name for topic in CATALOGUE if topic.direction == "audit")
+"""The topics that only the desk needs: a worker does without, and doesn't look at them."""
 
 
 def changelog(group: str, topic: str) -> str:

@@ -31,6 +31,7 @@ BROKERS_TO_SPARE: Final = 3
 WAY_OUT: Final = "docs/topics.md#more-partitions"
 
 SAY_AGAIN: Final = "make it anew with one, and send what was in it again"
+ACTS_ANEW: Final = "make it anew with one; what people did is in the desk's books"
 CLOCK_ANEW: Final = "stop the workers, delete it, and let `lineside topics create` make it anew"
 
 UNLIMITED: Final = -1
@@ -53,7 +54,7 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 def missing(group: str, found: Mapping[str, Found]) -> list[Topic]:
-    """Return the topics that the job of a group needs and the cluster doesn't have."""
+    """Return the topics that a group's job or desk needs and the cluster doesn't have."""
     return [topic for topic in topics_of(group) if topic.name not in found]
 
 
@@ -83,6 +84,8 @@ def problems_of(
         elif topic.direction in ("master", "reference"):
             problems += _single(seen, SAY_AGAIN)
             problems += _output(seen) if topic.direction == "master" else _reference(seen)
+        elif topic.direction == "audit":
+            problems += [*_single(seen, ACTS_ANEW), *_output(seen)]
         elif topic.direction == "changelog":
             problems += _changelog(seen)
         else:

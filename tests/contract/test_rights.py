@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from agents.cli.main import main
 from streams.contract.rights import ROLES, Right, Role, commands, rights_of
 from streams.contract.topics import (
+    AUDIT,
     CLOCK,
+    DESKS,
     ERP_MASTER,
     EXCEPTIONS,
     INPUTS,
@@ -36,8 +38,18 @@ def test_a_worker_reads_inputs_its_states_and_exceptions_and_nothing_else_that_l
     own = {changelog(GROUP, topic) for topic in INPUTS} | {CLOCK, REFERENCE}
     assert allowed("worker", "Read") == {*INPUTS, ERP_MASTER, EXCEPTIONS, *own}
     assert allowed("worker", "Write") == {*INPUTS, *OUTPUTS, *own}
-    assert allowed("worker", "DescribeConfigs") == {topic.name for topic in topics_of(GROUP)}
+    needed = {topic.name for topic in topics_of(GROUP)} - DESKS
+    assert allowed("worker", "DescribeConfigs") == needed
     assert allowed("worker", "Create") == set()
+
+
+def test_a_desk_reads_what_came_and_left_and_writes_what_is_mended_and_who_did_it() -> None:
+    assert allowed("desk", "Read") == {*INPUTS, *OUTPUTS, ERP_MASTER, REFERENCE, AUDIT}
+    assert allowed("desk", "Write") == {*INPUTS, ERP_MASTER, AUDIT}
+    assert allowed("desk", "Create") == allowed("desk", "DescribeConfigs") == set()
+    assert allowed("desk", "Read", "group") == {"lineside-desk"}
+    assert allowed("desk", "Describe", "group") == {"lineside"}
+    assert allowed("desk", "Write", "transactionalId") == {"lineside-desk-"}
 
 
 def test_a_workers_group_and_ids_are_those_of_its_job() -> None:
