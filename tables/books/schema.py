@@ -227,6 +227,7 @@ EXCEPTIONS: Final = Table(
     _text("key"),
     Column("headers", LargeBinary, nullable=False),
     Column("value", LargeBinary, nullable=True),
+    Column("cut", Boolean, nullable=True),
     PrimaryKeyConstraint("id"),
     Index("exceptions_status", "status", "raised_at"),
     Index("exceptions_raised", "raised_at"),
@@ -252,7 +253,32 @@ EXCEPTIONS: Final = Table(
 
 `version` counts the acts: whoever acts names the version that they saw. `fixed` is the value that
 was sent in place of the original, if it was edited. `headers` is JSON, `value` the original's bytes,
-both compressed by zlib.
+both compressed by zlib. `cut`: a part of the original isn't there, so that it can't be sent again.
+"""
+
+CLAIMS: Final = Table(
+    "claims",
+    METADATA,
+    _text("subject", needed=True),
+    _text("id", needed=True),
+    _text("sender", needed=True),
+    _whole("at", needed=True),
+    Column("act", LargeBinary, nullable=False),
+    _text("topic"),
+    Column("number", Integer, nullable=True),
+    Column("key", LargeBinary, nullable=True),
+    Column("headers", LargeBinary, nullable=True),
+    Column("value", LargeBinary, nullable=True),
+    PrimaryKeyConstraint("subject"),
+    Index("claims_id", "id"),
+    Index("claims_sender", "sender"),
+)
+"""Acts that were decided and aren't known to be on `audit.v1` yet: one for an exception at a time.
+
+The row of the exception has moved on already. `sender` is who writes the act, `at` since when.
+`act` is its record; the rest is what is sent again with it, no `topic` if nothing is. `number` is
+the partition, none where the key says it; `headers` is msgpack; `act`, `headers` and `value` are
+compressed by zlib.
 """
 
 ACTS: Final = Table(
