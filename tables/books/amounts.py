@@ -1,4 +1,4 @@
-"""Decimals as two whole numbers of one sign, so that sums in SQL are exact: units and billionths."""
+"""Decimals as two whole numbers of one sign, exact in sums of SQL: units and billionths."""
 
 from decimal import Decimal
 from typing import Final

@@ -1,4 +1,4 @@
-"""EDGE: the books opened: an engine of SQLAlchemy on SQLite or PostgreSQL, its schema up to date."""
+"""EDGE: the books opened: an engine on SQLite or PostgreSQL, its schema up to date."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
