@@ -1,10 +1,10 @@
 """Acts: what somebody did about a refused record, as a record of `audit.v1`."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from streams.contract.transactions import SOURCE
 from streams.values import instant
@@ -25,11 +25,15 @@ SETTLED: Final = frozenset(("resolved", "refused_again"))
 """What became of what was sent again: the log says it, and no act changes it."""
 
 
+VERSION_MAX: Final = 2**31 - 1
+"""What the databases of the desk take."""
+
+
 class Standing(Struct, frozen=True, omit_defaults=True):
     """How an exception stands before an act, or after it; a member that is None isn't written."""
 
     status: Status
-    version: int
+    version: Annotated[int, Meta(ge=0, le=VERSION_MAX)]
     """How many acts there were; who acts names the one that they saw."""
     assigned_to: str | None = None
     fixed: str | None = None
