@@ -149,9 +149,7 @@ def _hold(row: Any, touched: Touched) -> dict[str, Any]:
         "reason": data.get("reason"),
         "placed_at": told(row["said_at"]),
         "released_at": told(row["released_at"]),
-        "disposition": None
-        if row["release"] is None
-        else data_of(row["release"]).get("disposition"),
+        "disposition": release.get("disposition"),
         "touched": touched.count,
         "oldest": told(touched.oldest),
     }

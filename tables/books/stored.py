@@ -14,19 +14,12 @@ from streams.contract.rejection import Rejection
 OPENED_BYTES_MAX: Final = 32 << 20
 """Of one value: an exception has at most 6 MiB of its original, and 7 MiB of its headers."""
 
-_ZLIB: Final = 0x78
-"""The first byte of what zlib has compressed; no JSON begins so."""
-
 _read_document = msgspec.json.Decoder(float_hook=str).decode
 
 
 def opened(stored: bytes | None) -> bytes:
-    """Return what was stored compressed; nothing for None."""
-    if not stored:
-        return b""
-    if stored[0] != _ZLIB:
-        return bytes(stored)
-    return zlib.decompressobj().decompress(stored, OPENED_BYTES_MAX)
+    """Return what was stored compressed; nothing for None. Raises `zlib.error`."""
+    return zlib.decompressobj().decompress(stored, OPENED_BYTES_MAX) if stored else b""
 
 
 def document(stored: bytes | None) -> dict[str, Any]:

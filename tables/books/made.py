@@ -1,0 +1,104 @@
+"""EDGE: what summaries say was made, and how long lines stood still, since some moment."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
+from sqlalchemy import Connection, and_, func, or_, select
+
+from streams.contract.topics import SUMMARY_AVAILABILITY, SUMMARY_PRODUCTION
+from streams.values.instant import SECOND
+from tables.books import amounts
+from tables.books.plants import Plants, seen
+from tables.books.schema import LINES, SUMS
+
+QUARTER: Final = 900 * SECOND
+
+RECENT: Final = 2 * QUARTER
+"""An order is on a line now if something was made for it so recently."""
+
+MEASURES: Final = ("good", "scrap", "rework")
+
+STILL: Final = ("down", "planned_down")
+
+Place = tuple[str, str]
+
+
+class Made(Struct):
+    """Billionths by unit and measure, and of seconds by measure; orders by their last quarter."""
+
+    units: dict[str | None, dict[str, int]] = field(default_factory=dict)
+    seconds: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, int] = field(default_factory=dict)
+
+    def add(self, uom: str | None, measure: str, amount: int) -> None:
+        """Add an amount in billionths."""
+        if measure in MEASURES:
+            of = self.units.setdefault(uom, dict.fromkeys(MEASURES, 0))
+            of[measure] += amount
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return what was made, by unit."""
+        return [
+            {"uom": uom, **{name: amounts.text(0, amount) for name, amount in sums.items()}}
+            for uom, sums in sorted(self.units.items(), key=lambda each: each[0] or "")
+        ]
+
+    def still(self, measure: str) -> str:
+        """Return seconds as text."""
+        return amounts.text(0, self.seconds.get(measure, 0))
+
+
+class Since(NamedTuple):
+    """From when on the lines of a plant are added up."""
+
+    plant: str
+    at: int
+    lines: frozenset[str] | None
+    """None: all of the plant."""
+
+
+def made_since(connection: Connection, plants: Plants, since: list[Since]) -> dict[Place, Made]:
+    """Return what was made on each line since the quarter of an hour of an instant."""
+    found: dict[Place, Made] = {}
+    if not since:
+        return found
+    quarter = SUMS.c.quarter
+    stretches = []
+    for each in since:
+        within = and_(SUMS.c.plant == each.plant, quarter >= each.at - each.at % QUARTER)
+        if each.lines is not None:
+            within = and_(within, SUMS.c.line.in_(sorted(each.lines)))
+        stretches.append(within)
+    earliest = min(each.at for each in since)
+    columns = (SUMS.c.plant, SUMS.c.line, SUMS.c.order_id, SUMS.c.uom, SUMS.c.measure)
+    wanted = (
+        select(*columns, func.sum(SUMS.c.whole), func.sum(SUMS.c.nano), func.max(quarter))
+        .select_from(
+            LINES.join(SUMS, and_(SUMS.c.plant == LINES.c.plant, SUMS.c.line == LINES.c.line))
+        )
+        .where(
+            seen(LINES.c.plant, plants),
+            SUMS.c.type.in_((SUMMARY_PRODUCTION, SUMMARY_AVAILABILITY)),
+            quarter >= earliest - earliest % QUARTER,
+            SUMS.c.measure.in_((*MEASURES, *STILL)),
+            or_(*stretches),
+        )
+        .group_by(*columns)
+    )
+    for plant, line, order, uom, measure, whole, nano, last in connection.execute(wanted):
+        made = found.setdefault((plant, line), Made())
+        amount = amounts.billionths(whole, nano)
+        if measure in STILL:
+            made.seconds[measure] = made.seconds.get(measure, 0) + amount
+            continue
+        made.add(uom, measure, amount)
+        if order is not None and amount:
+            made.orders[order] = max(last, made.orders.get(order, last))
+    return found
+
+
+def orders_now(made: Mapping[str, int], at: int) -> list[str]:
+    """Return the orders for which something was made lately, the last first."""
+    recent = [order for order, quarter in made.items() if quarter >= at - RECENT]
+    return sorted(recent, key=lambda order: (-made[order], order))
