@@ -64,7 +64,7 @@ class Filled:
 
     def summary(
         self, type_: str, start: str | int, plant: str = "DE01", line: str = "L3", revision: int = 0,
-        seconds: int = 60, **data: Any,
+        lasts: int = 60, **data: Any,
     ) -> None:  # fmt: skip
         begin = at(start) if isinstance(start, str) else start
         measures = {name: str(data[name]) for name in MEASURES[type_] if name in data}
@@ -77,7 +77,7 @@ class Filled:
             "type": type_, "plant": plant, "line": line,
             "data": {
                 **row, **measures, "window_start": instant.text(begin),
-                "window_end": instant.text(begin + seconds * instant.SECOND), "revision": revision,
+                "window_end": instant.text(begin + lasts * instant.SECOND), "revision": revision,
             },
         }  # fmt: skip
         text = "|".join(str(value) for value in row.values())
@@ -85,7 +85,7 @@ class Filled:
             connection.execute(
                 insert(schema.SUMMARIES).values(
                     id=f"{next(_count)}", day=begin // instant.DAY, type=type_, plant=plant, line=line,
-                    window_start=begin, window_end=begin + seconds * instant.SECOND, revision=revision,
+                    window_start=begin, window_end=begin + lasts * instant.SECOND, revision=revision,
                     written_at=begin, order_id=row.get("order"), item=row.get("item"),
                     work_unit=row.get("work_unit"), value=packed(document),
                 )
