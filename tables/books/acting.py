@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streams.contract.acts import SETTLED, Act, Standing, act_of, standing_json, standing_of
@@ -111,7 +111,7 @@ _MOVE: Final = (
     .where(EXCEPTIONS.c.id == bindparam("of"), EXCEPTIONS.c.version <= bindparam("most"))
     .values(
         status=case(
-            (EXCEPTIONS.c.status.in_(sorted(SETTLED)), EXCEPTIONS.c.status),
+            (or_(*(EXCEPTIONS.c.status == each for each in sorted(SETTLED))), EXCEPTIONS.c.status),
             else_=bindparam("stands"),
         ),
         version=bindparam("most"),

@@ -1,0 +1,147 @@
+"""EDGE: what the desk writes through, on Kafka: acts and events in one transaction, each once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from streams.contract.acts import act_of
+from streams.contract.topics import AUDIT
+from streams.kafka.clients import Access
+from streams.kafka.cluster import BrokerError, Cluster, bounds, read_to
+from streams.kafka.producer import acknowledged, now_ms, started, stop, translated_errors
+from streams.log.desk import DeskLog, Sending
+from streams.log.headers import STRUCTURED
+from streams.log.record import partition_of
+
+WRITE_SECONDS_MAX: Final = 20.0
+"""A transaction that isn't acknowledged by then is given up; what became of it is looked up."""
+
+
+class KafkaDesk:
+    """Each desk has a transactional id of its own, which stands in its claims.
+
+    Who completes what another one left takes its id: that shuts it out, and aborts what it had
+    begun. So an act and its event are there both, once, or they aren't.
+    """
+
+    alone = False
+
+    def __init__(
+        self, cluster: Cluster, clients: Access, group: str, counts: Mapping[str, int], name: str
+    ) -> None:
+        """Take each topic's partition count, and a name that no desk of the group has had.
+
+        Raises `BrokerError` if the topic of acts is missing.
+        """
+        if AUDIT not in counts:
+            url = f"kafka://{','.join(cluster.servers)}"
+            raise BrokerError(
+                f"topic {AUDIT} is missing, which the desk writes acts to: make it with "
+                f"`lineside topics create --broker {url} --group {group}`"
+            )
+        self._cluster = cluster
+        self._clients = clients
+        self._counts = counts
+        self._sender = f"{group}-desk-{name}"
+        self._producer: AIOKafkaProducer | None = None
+
+    @property
+    def sender(self) -> str:
+        """The transactional id, under which this desk writes."""
+        return self._sender
+
+    async def send(self, sendings: Sequence[Sending]) -> None:
+        """Write acts and events in one transaction.
+
+        Raises `BrokerError` if a record is refused for good: then nothing is written.
+        """
+        with translated_errors():
+            async with asyncio.timeout(WRITE_SECONDS_MAX):
+                if self._producer is None:
+                    self._producer = await self._new_producer(self._sender)
+                try:
+                    await self._write(self._producer, sendings)
+                except BaseException:
+                    await self._let_go()
+                    raise
+
+    async def complete(self, sender: str, sendings: Sequence[Sending], start: int) -> None:
+        """Take a sender's id, and write of its acts those that aren't on their topic."""
+        if sender == self._sender:
+            await self._let_go()
+        with translated_errors():
+            async with asyncio.timeout(WRITE_SECONDS_MAX), self._as_sender(sender) as producer:
+                noted = await self._acts_from(start, {one.id for one in sendings})
+                left = [one for one in sendings if one.id not in noted]
+                if left:
+                    await self._write(producer, left)
+
+    async def close(self) -> None:
+        """Let go of the producer."""
+        await self._let_go()
+
+    async def _write(self, producer: AIOKafkaProducer, sendings: Sequence[Sending]) -> None:
+        async with producer.transaction():
+            now, futures = now_ms(), []
+            for one in sendings:
+                again = one.again
+                if again is not None:
+                    batch = producer.create_batch()
+                    batch.append(
+                        timestamp=now, key=again.key, value=again.value, headers=[*again.headers]
+                    )
+                    number = self._partition_of(again.topic, again.partition, again.key)
+                    futures.append(await producer.send_batch(batch, again.topic, partition=number))
+            for one in sendings:
+                batch = producer.create_batch()
+                batch.append(
+                    timestamp=now, key=one.subject.encode(), value=one.act, headers=[STRUCTURED]
+                )
+                futures.append(await producer.send_batch(batch, AUDIT, partition=0))
+            await acknowledged(futures)
+
+    def _partition_of(self, topic: str, number: int | None, key: bytes | None) -> int:
+        count = self._counts[topic]
+        return partition_of(key, count) if number is None or number >= count else number
+
+    async def _acts_from(self, start: int, wanted: Collection[str]) -> set[str]:
+        """Return which acts are on their topic, from an offset on.
+
+        It is read to its very end: another desk's open transaction may lie before an act, and a
+        reader of what is committed sees the end before it.
+        """
+        tp, found = TopicPartition(AUDIT, 0), set()
+        async with self._clients.reader(isolation_level="read_uncommitted") as reader:
+            first, end = (await bounds(reader, [tp]))[tp]
+        async with self._clients.reader() as reader:
+            reader.assign([tp])
+            reader.seek(tp, min(max(start, first), end))
+            async for _, records in read_to(reader, {tp: end}):
+                acts = map(act_of, (record.value for record in records))
+                found |= {act.id for act in acts if act is not None and act.id in wanted}
+        return found
+
+    @asynccontextmanager
+    async def _as_sender(self, sender: str) -> AsyncIterator[AIOKafkaProducer]:
+        producer = await self._new_producer(sender)
+        try:
+            yield producer
+        finally:
+            await stop(producer)
+
+    async def _new_producer(self, sender: str) -> AIOKafkaProducer:
+        """Start a producer: whoever had its id is fenced, and what it had begun is aborted."""
+        limit = round(WRITE_SECONDS_MAX * 1000)
+        return await started(self._cluster.producer(sender, transaction_timeout_ms=limit))
+
+    async def _let_go(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop(producer)
+
+
+if TYPE_CHECKING:
+    _log: type[DeskLog] = KafkaDesk
