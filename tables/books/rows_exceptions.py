@@ -34,8 +34,8 @@ class Exceptions(Struct):
 
     rows: dict[str, Row] = field(default_factory=dict)
     """By id, in the order of the table's columns."""
-    resent: dict[str, str] = field(default_factory=dict)
-    """By id of one whose event was sent again and refused again: the id of the newer one."""
+    resent: dict[str, int | None] = field(default_factory=dict)
+    """By id of one whose event was sent again and refused again: when."""
     unread: int = 0
     """Records that aren't lineside's."""
 
@@ -61,6 +61,15 @@ class _Data(Struct):
     reason: str = ""
     key: str | None = None
     headers: list[_Header] = []
+    key_bytes: int | None = None
+    value_bytes: int | None = None
+    headers_count: int | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether a part of the record isn't there."""
+        there = self.key_bytes, self.value_bytes, self.headers_count
+        return there != (None, None, None)
 
 
 class _Raised(Struct):
@@ -87,7 +96,7 @@ def exceptions_of(records: Sequence[Record]) -> Exceptions:
             continue
         made.rows[row[0]] = row
         if resent_from is not None and resent_from != row[0]:
-            made.resent[resent_from] = row[0]
+            made.resent[resent_from] = record.timestamp
     return made
 
 
@@ -137,6 +146,7 @@ def _row(record: Record, read: _Raised) -> tuple[Row, str | None]:
         None if data.key is None else texts.clean(data.key),
         pack(msgspec.json.encode(data.headers)),
         pack(value),
+        data.cut,
     ), resent_from
 
 

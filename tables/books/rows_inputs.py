@@ -78,8 +78,8 @@ class Inputs(Struct):
     rows: list[Row] = field(default_factory=list)
     """Of `inputs`, in the order of its columns."""
     copies: list[Copy] = field(default_factory=list)
-    resent: dict[str, bool] = field(default_factory=dict)
-    """By the id of an exception whose event was sent again: whether it was accepted now."""
+    resent: dict[str, tuple[bool, int | None]] = field(default_factory=dict)
+    """By the id of an exception whose event was sent again: whether it was accepted, and when."""
     added: Added = field(default_factory=Added)
 
 
@@ -147,7 +147,7 @@ def _taken(made: Inputs, topic: str, number: int, record: Record, event: Any, ou
     added.flow(record.timestamp, where, outcome, _lag(record, event))
     resent = row[_RESENT_FROM]
     if resent is not None:
-        made.resent[resent] = True
+        made.resent[resent] = True, record.timestamp
     _clock(added, topic, record, event)
     if outcome == ACCEPTED:
         _add(made, record, event, str(told.type))
@@ -166,7 +166,7 @@ def _refused(
     made.added.flow(record.timestamp, where, refusal.code, 0)
     resent = row[_RESENT_FROM]
     if resent is not None:
-        made.resent.setdefault(resent, False)
+        made.resent.setdefault(resent, (False, record.timestamp))
 
 
 def _row(topic: str, number: int, record: Record, outcome: str, told: Any) -> Row:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 METADATA: Final = MetaData()
@@ -88,15 +89,21 @@ INPUTS: Final = Table(
     Index("inputs_subject", "subject"),
     Index("inputs_trace", "trace"),
     Index("inputs_line", "plant", "line", "happened_at"),
+    Index(
+        "inputs_resent_from",
+        "resent_from",
+        sqlite_where=text("resent_from IS NOT NULL"),
+        postgresql_where=text("resent_from IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (day)",
 )
 """Each record of an input but ticks, reference records and telemetry.
 
 `position` is the offset, `day` the day of `arrived_at` in whole days since 1970 (0: the record has
-no timestamp). `outcome` is `accepted`, `duplicate` or `refused`. `subject` is the hold, the episode,
-the nonconformance, the inspection, or the event that is reversed. `trace` is the 32 hex digits of
-the trace id. `resent_from` is the id of the exception that the event was sent again for. `value` is
-as it came, compressed by zlib, in binary mode the whole event.
+no timestamp). `outcome` is `accepted`, `duplicate` or `refused`. `subject` is the hold, the
+episode, the nonconformance, the inspection, or the event that is reversed. `trace` is the 32 hex
+digits of the trace id. `resent_from` is the id of the exception that the event was sent again for.
+`value` is as it came, compressed by zlib, in binary mode the whole event.
 """
 
 TRANSACTIONS: Final = Table(
@@ -252,8 +259,9 @@ EXCEPTIONS: Final = Table(
 - `dismissed`: somebody said that nothing has to be done.
 
 `version` counts the acts: whoever acts names the version that they saw. `fixed` is the value that
-was sent in place of the original, if it was edited. `headers` is JSON, `value` the original's bytes,
-both compressed by zlib. `cut`: a part of the original isn't there, so that it can't be sent again.
+was sent in place of the original, if it was edited. `headers` is JSON, `value` the original's
+bytes, both compressed by zlib. `cut`: a part of the original isn't there, so that it can't be sent
+again.
 """
 
 CLAIMS: Final = Table(
