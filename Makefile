@@ -3,6 +3,7 @@
 #   make demo [SECONDS=20] [RATE=500] [PORT=8080]   a simulated factory, the job and the page
 #   make test [JOBS=1]                              all tests, in two processes; in one, if that is said
 #   make chaos [CASES=kill,zombie] [EVENTS=100000]  faults on a real Kafka, and what came of them
+#   make desk-chaos [CASES=kill] [EVENTS=60000]     faults on desks and their database, and what the books have then
 #   make soak [HOURS=2] [RATE=5000]                 hours of load, a fault each minute: what grows?
 #   make check                                      style, types, import rules, bandit
 #   make audit-requirements                         known vulnerabilities of what is locked; asks a database
@@ -33,6 +34,10 @@ chaos: $(VENV)/.dev
 	@tests/provide-broker
 	@tests/provide-faketime
 	@$(BIN)/python tests/kafka/chaos.py $(if $(CASES),--cases $(CASES)) $(if $(EVENTS),--events $(EVENTS)) $(if $(SCALE),--scale $(SCALE)) $(foreach file,$(OUT),--out $(file))
+
+desk-chaos: $(VENV)/.dev
+	@tests/provide-broker
+	@$(BIN)/python tests/kafka/desk_chaos.py $(if $(CASES),--cases $(CASES)) $(if $(EVENTS),--events $(EVENTS)) $(if $(OUT),--out $(OUT))
 
 soak: $(VENV)/.dev
 	@tests/provide-broker
@@ -100,4 +105,4 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.PHONY: demo test chaos soak check audit-requirements bench bench-smoke profile docs lock clean
+.PHONY: demo test chaos desk-chaos soak check audit-requirements bench bench-smoke profile docs lock clean
