@@ -106,6 +106,20 @@ digits of the trace id. `resent_from` is the id of the exception that the event 
 `value` is as it came, compressed by zlib, in binary mode the whole event.
 """
 
+DOUBLES: Final = Table(
+    "doubles",
+    METADATA,
+    _text("source", needed=True),
+    _text("event_id", needed=True),
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _whole("noted_at", needed=True),
+    PrimaryKeyConstraint("source", "event_id", "plant", "line"),
+    Index("doubles_noted", "noted_at"),
+)
+"""Accepted events of the MES whose source and id were accepted on another line or plant, too: each
+place has a row. `noted_at` is when that of the place arrived, else its time."""
+
 TRANSACTIONS: Final = Table(
     "transactions",
     METADATA,
@@ -237,6 +251,7 @@ EXCEPTIONS: Final = Table(
     Column("cut", Boolean, nullable=True),
     PrimaryKeyConstraint("id"),
     Index("exceptions_status", "status", "raised_at"),
+    Index("exceptions_place", "status", "plant", "line"),
     Index("exceptions_raised", "raised_at"),
     Index("exceptions_line", "plant", "line", "raised_at"),
     Index("exceptions_event", "event_id", "source"),
