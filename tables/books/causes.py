@@ -63,11 +63,22 @@ def _at(row: RowMapping) -> tuple[Any, ...]:
     return row["topic"], row["number"], row["position"]
 
 
+def summed(connection: Connection, summary: RowMapping, rules: Rules) -> list[RowMapping]:
+    """Return the accepted events that are in a row of a summary, `EVENTS_MAX` at most."""
+    conditions: list[ColumnElement[bool]] = [
+        INPUTS.c.plant == summary["plant"],
+        INPUTS.c.line == summary["line"],
+        INPUTS.c.outcome == "accepted",
+    ]
+    return sorted(_in_row(connection, summary, conditions, rules, erp=False), key=_at)[:EVENTS_MAX]
+
+
 def _in_row(
     connection: Connection,
     record: RowMapping,
     conditions: list[ColumnElement[bool]],
     rules: Rules,
+    erp: bool = True,
 ) -> list[RowMapping]:
     """Return the events of the window whose row is the record's."""
     kind = next((each for each in rules.kinds if each.record == record["type"]), None)
@@ -88,9 +99,9 @@ def _in_row(
     for row in connection.execute(query.limit(5 * EVENTS_MAX)).mappings():
         event = event_of(row["value"])
         told = None if event is None else leading.told_of(event)
-        if told is None or told.reversal or leading.goes_alone(told):
+        if told is None or told.reversal or (erp and leading.goes_alone(told)):
             continue
-        for fed, text in leading.rows(rules, told, True):
+        for fed, text in leading.rows(rules, told, erp):
             start = leading.key_start(fed, told, record["window_start"], text)
             if fed is kind and record["id"].startswith(start):
                 found.append(row)
