@@ -83,7 +83,7 @@ def rows_of(
     for plant, clock in clocks.items():
         lines = lines_of(connection, plants, plant, query.line)
         rows: list[Row] = []
-        for calendar_clock, of in _by_calendar(clock, lines):
+        for calendar_clock, of in by_calendar(clock, lines):
             begin, end = period_of(calendar_clock, query.from_, query.to, now, query.by)
             period.widen(begin, end)
             divided = buckets(calendar_clock, query.by, begin, end)
@@ -107,7 +107,7 @@ def rows_of(
         yield from _grouped(rows, query, group)
 
 
-def _by_calendar(
+def by_calendar(
     clock: PlantClock, lines: Mapping[str, int | None]
 ) -> Iterable[tuple[Clock, dict[str, int | None]]]:
     """Return the lines that share a calendar, with it."""

@@ -29,6 +29,11 @@ def of_billionths(numerator: int, denominator: int) -> Ratio:
     return Ratio(numerator * FINE, denominator * FINE)
 
 
+def of_counts(numerator: int, denominator: int) -> Ratio:
+    """Return the ratio of two whole numbers."""
+    return Ratio(numerator * FINE * FINE, denominator * FINE * FINE)
+
+
 def percent(ratio: Ratio) -> str | None:
     """Return a ratio in percent with at most 4 places, rounded half to even; None of nothing."""
     if ratio.denominator == 0:

@@ -7,5 +7,8 @@ and what is ready (`Idle`, `Complete`), could produce: that it doesn't is effect
 from typing import Final
 
 DOWN: Final = frozenset(
-    ("Stopping", "Stopped", "Aborting", "Aborted", "Clearing", "Holding", "Held", "Unholding")
+    ("Stopping", "Stopped", "Aborting", "Aborted", "Clearing", "Holding", "Held")
 )
+
+WAITING: Final = frozenset(("Suspending", "Suspended", "Unsuspending"))
+"""The machine could work, and waits for what comes before or behind it: material, mostly."""
