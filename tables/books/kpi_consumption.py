@@ -53,6 +53,7 @@ def consumption(
                     "by",
                     f"by is {query.by}: that is more than {ROWS_MAX:,} rows; ask for less time",
                 )
+    period.at_least(query, now)
     items = [
         {
             "from": instant.text(spans[plant, date, shift][0]),

@@ -1,6 +1,7 @@
 """EDGE: key figures of plants, lines, work units, orders or items over time, from the books."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from msgspec import Struct
@@ -35,6 +36,11 @@ class Period(Struct):
     begin: int | None = None
     end: int | None = None
 
+    def at_least(self, query: Any, now: int) -> None:
+        """Take the period that a plant in UTC would have, where there is no line."""
+        if self.begin is None:
+            self.widen(*period_of(Clock(UTC), query.from_, query.to, now))
+
     def widen(self, begin: int, end: int) -> None:
         """Take in another period."""
         self.begin = begin if self.begin is None else min(begin, self.begin)
@@ -60,6 +66,7 @@ def figures(
     clocks = clocks_of(connection, plants, query.plant, zones or {}, now)
     period = Period()
     rows = list(rows_of(connection, plants, query, now, clocks, period))
+    period.at_least(query, now)
     names = {each.zone_name for each in clocks.values()}
     return {
         "zone": names.pop() if len(names) == 1 else None,

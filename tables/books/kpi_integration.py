@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from streams.contract.topics import MES_EVENTS
 from tables.books.fresh import OPEN
 from tables.books.kpi_asked import IntegrationAsked
 from tables.books.kpi_clocks import clocks_of, period_of
@@ -18,7 +19,7 @@ from tables.books.schema import EXCEPTIONS, FLOWS, INPUTS, LINES, TRANSACTIONS
 from tables.kpi.days import Clock
 from tables.kpi.flows import ACCEPTED, TICK, Flow, plain_flow
 from tables.kpi.local_time import QUARTER
-from tables.line.rules import Rules
+from tables.line.rules import Rules, rules_for
 
 SAMPLED_LINES_MAX: Final = 100
 SAMPLED_OF_A_LINE: Final = 20
@@ -49,7 +50,7 @@ def integration(
     """Return `period` and `items`, by plant and source. Raises `AskedError`.
 
     The period is taken in full quarters of an hour, of arrival. `rules` are those of
-    `mes.events.v1`: without them nothing is parked.
+    `mes.events.v1`.
     """
     flows: dict[Origin, Flow] = {}
     postings: dict[Origin, list[int]] = {}
@@ -66,12 +67,12 @@ def integration(
             period.widen(*_quarters(Clock(UTC), query, now))
         others = partial(_is_other, sorted(clocks), plants)
         _add(connection, others, period.begin or 0, period.end or 0, flows)
-    if rules is not None:
-        for each in parked_events(
-            connection, plants, rules, columns=(*COLUMNS, INPUTS.c.source), plant=query.plant
-        ):
-            origin = each.row["plant"] or UNREAD, each.row["source"] or UNREAD
-            flows.setdefault(origin, Flow()).parked += 1
+    columns = *COLUMNS, INPUTS.c.source
+    for each in parked_events(
+        connection, plants, rules or rules_for(MES_EVENTS), columns=columns, plant=query.plant
+    ):
+        origin = each.row["plant"] or UNREAD, each.row["source"] or UNREAD
+        flows.setdefault(origin, Flow()).parked += 1
     items = [
         {
             "plant": plant or None,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from streams.contract.topics import SUMMARY_DOWNTIME
 from streams.values import quantity
+from tables.books.amounts import NANO
 from tables.books.kpi_asked import ParetoAsked
 from tables.books.kpi_clocks import clocks_of, period_of
 from tables.books.kpi_figures import Period, by_calendar
@@ -49,6 +50,7 @@ def pareto(
             for (_, unit, reason, planned, measure), value in sums.items():
                 cause = plant, unit or "", reason or "", bool(planned)
                 found.setdefault(cause, [0, 0])[measure == "stops"] += value
+    period.at_least(query, now)
     total = sum(seconds for seconds, _ in found.values())
     ordered = sorted(found.items(), key=lambda each: (-each[1][0], -each[1][1], each[0]))
     items = [
@@ -58,7 +60,7 @@ def pareto(
             "reason": reason,
             "planned": planned,
             "seconds": quantity.text(seconds),
-            "stops": quantity.text(stops),
+            "stops": stops // NANO,
             "share": plain(of_billionths(seconds, total)),
         }
         for (plant, unit, reason, planned), (seconds, stops) in ordered

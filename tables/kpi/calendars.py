@@ -24,6 +24,8 @@ BREAKS_MAX: Final = 50
 EXCEPTIONS_MAX: Final = 5_000
 """Thirteen years, were each day one."""
 
+NAME_CHARACTERS_MAX: Final = 128
+
 PROBLEMS_MAX: Final = 20
 """So many mistakes of a calendar are told."""
 
@@ -120,8 +122,10 @@ def _span(at: str, given: Any, unnamed: str) -> Span:
     name = given.get("name")
     if name is None:
         name = unnamed
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ValueError(f"{at}.name is {shown(name)}: not a text")
+    if len(name) > NAME_CHARACTERS_MAX:
+        raise ValueError(f"{at}.name is {shown(name)}: longer than {NAME_CHARACTERS_MAX}")
     return Span(name.strip(), start, end, _days(f"{at}.days", given.get("days")))
 
 

@@ -82,7 +82,7 @@ def test_pareto_has_the_longest_cause_first(fill: Filled):
     stop(fill, "2026-11-20T08:00:00Z", "JAM", False, seconds=60, stops=1)
     items = asked(fill.engine, "pareto", **PERIOD)["items"]
     assert [(each["reason"], each["planned"], each["seconds"], each["stops"], each["share"]["value"]) for each in items] == [
-        ("JAM", False, "90", "2", "60"), ("CLEANING", True, "60", "1", "40"),
+        ("JAM", False, "90", 2, "60"), ("CLEANING", True, "60", 1, "40"),
     ]  # fmt: skip
 
 
@@ -545,4 +545,4 @@ def test_quarters_that_a_shift_divides_are_added_up_by_the_minute(fill: Filled):
             stops=1,
         )
     (item,) = asked(fill.engine, "pareto", **PERIOD)["items"]
-    assert (item["seconds"], item["stops"]) == ("20", "2")
+    assert (item["seconds"], item["stops"]) == ("20", 2)
