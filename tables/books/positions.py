@@ -23,6 +23,14 @@ def positions(connection: Connection) -> dict[TP, int]:
     return {(topic, number): offset for topic, number, offset in rows}
 
 
+def noted(connection: Connection, at: TP) -> int | None:
+    """Return how far the job was with a partition when it was noted last."""
+    columns = PROCESSED.c
+    query = select(columns.next_offset).where(columns.topic == at[0], columns.number == at[1])
+    found: int | None = connection.execute(query).scalar()
+    return found
+
+
 def move(connection: Connection, at: TP, expected: int | None, next_offset: int, now: int) -> bool:
     """Move a partition on; return whether the books were at `expected` (None: had nothing of it).
 

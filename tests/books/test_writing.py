@@ -140,11 +140,11 @@ def test_what_lineside_has_not_written_is_passed_over_and_counted(books: Engine)
         job = Job()
         halves = (
             b'{"specversion":"1.0","type":"erp.goods_issue.v1","source":"/x","id":"\\ud800",'
-            + (b'"time":"2026-11-21T06:05:00Z","plant":"P","line":"L","data":{}}')
+            b'"time":"2026-11-21T06:05:00Z","plant":"P","line":"L","data":{}}'
         )
         far = (
-            b'{"id":"a","data":{"class":"data","code":"\\u0000x","topic":"t","partition":99999999999'
-            + (b',"offset":0,"value":"AA=="}}')
+            b'{"id":"a","data":{"class":"data","code":"\\u0000x","topic":"t",'
+            b'"partition":99999999999,"offset":0,"value":"AA=="}}'
         )
         values = [
             b"", b"null", b"[]", b'{"type":1}', b"\xff" * 99, b'{"id":"\\u0000"}', None, halves, far,
