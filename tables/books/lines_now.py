@@ -210,12 +210,5 @@ def _by_machines(line: Line) -> Now:
     return Now("running", line.last_end, None, None)
 
 
-def state_of(unit: Unit) -> State:
-    """Return what a work unit does, by its machine state."""
-    if unit.state in RUNNING:
-        return "running"
-    return "unplanned_stop" if unit.state in STOPPED else "unknown"
-
-
 def _first(stops: Iterable[Stop]) -> Stop | None:
     return min(stops, key=lambda each: each.started_at, default=None)

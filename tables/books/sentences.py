@@ -48,8 +48,8 @@ TEXTS: Final = {
     "window closes, which takes an event or a tick of {until} on this line.",
     "waits_for_final": "{noun} {id}{amount} was accepted at {arrived_at}. It is final, so it "
     "leaves behind all else of its window, which takes an event or a tick of {until} on this line.",
-    "waits_for_hold": "{noun} {id}{amount} was accepted at {arrived_at}. It is parked: {hold} "
-    "keeps it from the ERP.",
+    "waits_for_hold": "{noun} {id}{amount} was accepted at {arrived_at}. It is parked, away "
+    "from the ERP: {keeper}.",
     "waits_for_books": "{noun} {id}{amount} was accepted at {arrived_at}. Its record should have "
     "left, and isn't in the books yet.",
     "sends_nothing": "{noun} {id} was accepted at {arrived_at}. Events of its type send nothing to "

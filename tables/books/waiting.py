@@ -10,7 +10,6 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from streams.contract.events import TYPES
 from streams.values import instant
 from tables.books import known_now, leading
 from tables.books.became import Plant, Seen
@@ -125,15 +124,23 @@ def _in_force(plant: Plant, at: int) -> list[Mapping[str, Any]]:
 
 def _cadence_of(rules: Rules, plant: Plant, told: Told) -> Cadence | None:
     """Return how the windows follow each other in which an event leaves, None: it goes at once."""
-    said = _in_force(plant, told.time)
-    for record in rules.plans[TYPES[told.type]].singly:
-        named = said and record.record in (said[0].get("transactions") or {})
-        cadences = leading.cadences(rules, record.record, said, plant.zone)
-        if named and record.record in rules.by_window:
-            cadences = cadences[1:]  # the settings' own is first
-        if cadences:
-            return cadences[0]
+    for each in leading.singly(rules, told):
+        found = cadence_at(rules, plant, each.record, told.time)
+        if found is not None:
+            return found
     return None
+
+
+def cadence_at(rules: Rules, plant: Plant, record: str, at: int) -> Cadence | None:
+    """Return how windows of a record type follow each other for events of a time, by what is said.
+
+    None: it goes at once. A line goes over to new rules at a midnight: near one this may be off.
+    """
+    said = _in_force(plant, at)
+    cadences = leading.cadences(rules, record, said, plant.zone)
+    if said and record in (said[0].get("transactions") or {}) and record in rules.by_window:
+        cadences = cadences[1:]  # the settings' own is first
+    return cadences[0] if cadences else None
 
 
 def _final_of(rules: Rules, plant: Plant, told: Told) -> Cadence:
