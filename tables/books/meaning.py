@@ -119,7 +119,10 @@ def _accepted(event: Mapping[str, Any]) -> Iterator[Sentence]:
     values = of_event(event)
     waits = event["waits_for"]
     if waits is not None:
-        yield say(f"waits_for_{waits['what']}", **values, until=waits["until"], hold=waits["hold"])
+        hold = waits["hold"]
+        keeper = hold if hold is None or hold.startswith("order ") else f"hold {hold} keeps it"
+        told = {"until": waits["until"], "hold": hold, "keeper": keeper}
+        yield say(f"waits_for_{waits['what']}", **values, **told)
     for each in event["became"]:
         record = each["transaction"]
         told = {
