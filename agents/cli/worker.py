@@ -1,4 +1,4 @@
-"""The commands `worker` and `demo`: they run the whole job, with its page."""
+"""The commands `worker` and `demo`: they run the whole job, with its pages."""
 
 import logging
 import sys
@@ -44,15 +44,16 @@ def demo(
     seconds: float | None, rate: float, plants: int, lines: int, seed: int, host: str | None,
     port: int | None, config: Path | None,
 ) -> None:  # fmt: skip
-    """Run a simulated factory through the whole job, with a web page to watch it.
+    """Run a simulated factory through the whole job, with the desk to look at what became of it.
 
     The demo is one process with a temporary folder: it needs nothing, and leaves nothing behind.
+    The desk's page is the first link, a worker's page the second; --port is the worker's.
     Ctrl-C ends the demo. The exit code is 0 if everything was processed and the totals add up
     exactly.
 
-    In a container, 127.0.0.1 is the container's own address. To see the page from outside, use
-    `docker run --rm -p 127.0.0.1:8080:8080 lineside demo --host 0.0.0.0`, and open the printed
-    link: it has a token, without which the page shows nothing.
+    In a container, 127.0.0.1 is the container's own address. To see the pages from outside, use
+    `docker run --rm -p 127.0.0.1:8080-8081:8080-8081 lineside demo --host 0.0.0.0`, and open the
+    printed link: it has a token, without which the pages show nothing.
     """
     settings = settings_of(config, host=host, port=port)
     collect_seldom()  # modules are objects that stay, too
@@ -89,16 +90,21 @@ def demo(
     help="Append the lines of a log to the embedded log, from where an earlier run stopped.",
 )
 @click.option("--until-drained", is_flag=True, help="End when all records have been processed.")
+@click.option(
+    "--desk", is_flag=True,
+    help="On the embedded log, run the desk in this process, on LINESIDE_DESK_PORT, or 8081.",
+)  # fmt: skip
 @errors_as_sentences
 def worker(
     broker: str | None, group: str | None, instance: str | None, data_dir: str | None,
     host: str | None, port: int | None, config: Path | None, feed: Path | None, until_drained: bool,
+    desk: bool,
 ) -> None:  # fmt: skip
     """Run the processor: on the topics of a Kafka cluster, or on a log of its own.
 
     \b
     On Kafka:              lineside worker --broker kafka://localhost:9092
-    On the embedded log:   lineside worker
+    On the embedded log:   lineside worker, or lineside worker --desk
     A log, and then end:   lineside worker --feed LOG.ndjson --until-drained
 
     Without a broker, the worker uses an embedded log in the data directory, for first runs and for
@@ -118,6 +124,11 @@ def worker(
         config, broker=broker, group=group, instance=instance, data_dir=data_dir, host=host,
         port=port,
     )  # fmt: skip
+    if desk and settings.broker:
+        raise SettingsError(
+            f"--desk is for the embedded log, and broker is {settings.broker!r}: run `lineside "
+            "desk` beside the workers"
+        )
     if feed is not None:
         if settings.broker:
             raise SettingsError(
@@ -131,13 +142,14 @@ def worker(
 
     async def work(running: "Worker") -> None:
         on = f"broker {settings.broker}" if settings.broker else "the embedded log"
-        say(f"lineside worker: {running.url} - on {on} - data in {settings.data_dir}")
+        at_desk = f" - the desk at {running.desk.url}" if running.desk is not None else ""
+        say(f"lineside worker: {running.url} - on {on} - data in {settings.data_dir}{at_desk}")
         await running.unless_stopped(_process(running, feed, until_drained, say))
 
     collect_seldom()  # modules are objects that stay, too
     from agents.worker.run import run_worker
 
-    run_worker(settings, "worker", work)
+    run_worker(settings, "worker", work, desk=desk)
 
 
 async def _process(

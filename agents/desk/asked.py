@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
-from typing import Annotated, Any, Final, Literal, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from agents.desk.errors import DeskError, invalid
 from agents.desk.people import Person
 from streams.contract.rejection import shown
-from streams.values import instant
 from tables.books.plants import Plants
+from tables.line.rules import Rules
 
 VALUE_CHARACTERS_MAX: Final = 2_000
 """Of a member of a query: a cursor may have so many, no name has."""
@@ -22,21 +20,8 @@ VALUE_CHARACTERS_MAX: Final = 2_000
 MEMBERS_MAX: Final = 50
 """Of a query: more than any path has."""
 
-Text = Annotated[str, Meta(min_length=1, max_length=256)]
-"""A name, or a word to look for."""
-
-Moment = Annotated[
-    str,
-    Meta(
-        min_length=10,
-        max_length=40,
-        description="RFC 3339, or a date: midnight in the plant's time zone",
-    ),
-]
-
-Seconds = Annotated[int, Meta(ge=0, le=10**10)]
-
-DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+FORMAT: Final = "format"
+"""The member of a query that says in which format a list is answered."""
 
 _MEMBER: Final = re.compile(r" - at `\$\.([^`.\[]+)[^`]*`$")
 _UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
@@ -47,14 +32,6 @@ class Nothing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A query without members."""
 
 
-class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The members of every list's query."""
-
-    limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    cursor: Annotated[str, Meta(min_length=1, max_length=VALUE_CHARACTERS_MAX)] | None = None
-    format: Literal["json", "csv"] = "json"
-
-
 class Asked(Struct, frozen=True):
     """Who asks, when, and in which plants what they ask for may be looked at or done."""
 
@@ -63,43 +40,20 @@ class Asked(Struct, frozen=True):
     """Where the scope of the route holds."""
     now: int
     """In microseconds since 1970."""
-    zones: Mapping[str, ZoneInfo]
-    """By plant; of the others it is UTC."""
-
-    def zone(self, plant: str | None) -> tzinfo:
-        """Return the time zone in which a plant's dates are."""
-        return self.zones.get(plant or "", instant.EPOCH.tzinfo or ZoneInfo("UTC"))
-
-    def moment(self, member: str, text: str | None, plant: str | None = None) -> int | None:
-        """Return a moment in microseconds; a date is midnight in the plant's zone.
-
-        Raises `DeskError`.
-        """
-        if text is None:
-            return None
-        try:
-            if DATE.fullmatch(text):
-                return midnight(date.fromisoformat(text), self.zone(plant))
-            return instant.parse(text)
-        except ValueError as error:
-            said = f"{member} is {shown(text)}: {error}; e.g. 2026-11-28T06:00:00Z or 2026-11-28"
-            raise invalid(member, said) from None
-
-
-def midnight(day: date, zone: tzinfo) -> int:
-    """Return where a day begins, in microseconds. Raises `ValueError` outside of 2000 to 9998."""
-    begins = datetime(day.year, day.month, day.day, tzinfo=zone)
-    micros = round(begins.timestamp()) * instant.SECOND
-    if not instant.EARLIEST <= micros <= instant.LATEST:
-        raise ValueError("outside the years 2000 to 9998 in UTC")
-    return micros
+    rules: Rules
+    """Of MES events."""
+    zones: Mapping[str, str]
+    """IANA time zones by plant; of the others it is UTC."""
 
 
 Q = TypeVar("Q", bound=Struct)
 
 
-def read_query(request: web.Request, form: type[Q]) -> Q:
-    """Return the members of a request's path and query. Raises `DeskError`."""
+def read_query(request: web.Request, form: type[Q], *, formats: tuple[str, ...]) -> tuple[Q, str]:
+    """Return the members of a request's path and query, and the format of the answer.
+
+    Raises `DeskError`.
+    """
     given: dict[str, str] = {}
     if len(request.query) > MEMBERS_MAX:
         raise DeskError("invalid", f"a query has at most {MEMBERS_MAX} members")
@@ -110,10 +64,16 @@ def read_query(request: web.Request, form: type[Q]) -> Q:
         if problem:
             raise invalid(shown(name)[1:-1], f"{shown(name)} is {shown(value)}: {problem}")
         given[name] = value
+    format_ = given.pop(FORMAT, formats[0]) if len(formats) > 1 else formats[0]
+    for name in given:
+        if name not in form.__struct_encode_fields__:
+            raise _unknown(name, form)
+    if format_ not in formats:
+        raise invalid(FORMAT, f"{FORMAT} is {shown(format_)}: it must be {' or '.join(formats)}")
     try:
-        return msgspec.convert(given, form, strict=False)
+        return msgspec.convert(given, form, strict=False), format_
     except msgspec.ValidationError as error:
-        raise _refusal(error, given, form) from None
+        raise refusal_of(error, given, form) from None
 
 
 async def read_body(request: web.Request, form: type[Q]) -> Q:
@@ -122,7 +82,7 @@ async def read_body(request: web.Request, form: type[Q]) -> Q:
     try:
         return msgspec.json.decode(body, type=form)
     except msgspec.ValidationError as error:
-        raise _refusal(error, {}, form) from None
+        raise refusal_of(error, {}, form) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DeskError("invalid", f"the body is no JSON: {error}") from None
 
@@ -136,14 +96,13 @@ def text_problem(value: str) -> str | None:
     return None
 
 
-def _refusal(
+def refusal_of(
     error: msgspec.ValidationError, given: Mapping[str, Any], form: type[Struct]
 ) -> DeskError:
+    """Return what is wrong with members that don't fit a form."""
     said = str(error)
-    known = ", ".join(form.__struct_encode_fields__)
     if unknown := _UNKNOWN.search(said):
-        name = shown(unknown[1])[1:-1]
-        return invalid(name, f"{name} is no member here: there are {known or 'none'}")
+        return _unknown(unknown[1], form)
     if missing := _MISSING.search(said):
         return invalid(missing[1], f"{missing[1]} is missing")
     if member := _MEMBER.search(said):
@@ -151,3 +110,9 @@ def _refusal(
         value = f" is {shown(given[name])}" if name in given else ""
         return invalid(name, f"{name}{value}: {what[:1].lower()}{what[1:]}")
     return DeskError("invalid", said)
+
+
+def _unknown(name: str, form: type[Struct]) -> DeskError:
+    known = ", ".join(form.__struct_encode_fields__)
+    name = shown(name)[1:-1]
+    return invalid(name, f"{name} is no member here: there are {known or 'none'}")

@@ -42,6 +42,7 @@ class Pool:
         self._seconds_max = seconds_max
         self._threads = ThreadPoolExecutor(QUERIES_MAX, "lineside-desk")
         self._asked = 0
+        self._closed = False
 
     @property
     def asked(self) -> int:
@@ -61,8 +62,11 @@ class Pool:
         """Do what waits for the books in a thread. Raises `DeskError`."""
         if self._asked >= QUERIES_MAX + WAITING_MAX:
             raise DeskError("unavailable", f"{self._asked} questions wait already: ask again later")
+        try:
+            future = self._threads.submit(work)
+        except RuntimeError:
+            raise DeskError("unavailable", "the desk is on its way down") from None
         self._asked += 1
-        future = self._threads.submit(work)
         future.add_done_callback(self._done)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), LOST_SECONDS_MAX)
@@ -113,13 +117,14 @@ class Pool:
         with self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             deadline = time.monotonic() + self._seconds_max
-            driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+            driver.set_progress_handler(lambda: self._closed or time.monotonic() > deadline, STEPS)
             try:
                 connection.begin()
                 yield connection
             finally:
                 driver.set_progress_handler(None, 0)
 
-    def close(self) -> None:
-        """Let go of the threads; queries that run end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Let go of the threads: what waits is dropped, SQLite stops at once."""
+        self._closed = True
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)

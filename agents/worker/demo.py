@@ -1,4 +1,4 @@
-"""The demonstration: a simulated factory, the job and the page in one process."""
+"""The demonstration: a simulated factory, the job, the desk and the pages in one process."""
 
 import asyncio
 import tempfile
@@ -43,22 +43,35 @@ def run_demo(
 ) -> bool:
     """Run the demonstration; return whether all was processed and the totals add up exactly.
 
-    If the page listens beyond this machine and no token is set, the printed link has a new token.
+    If the pages listen beyond this machine and no token is set, the printed links have a new token.
+    A worker's page on a free port has the desk on a free port, too.
     """
     with tempfile.TemporaryDirectory(prefix="lineside-demo-") as folder:
-        own = structs.replace(settings, broker="", data_dir=folder, tick_seconds=0)
+        own = structs.replace(
+            settings,
+            broker="",
+            database="",
+            data_dir=folder,
+            tick_seconds=0,
+            desk_port=settings.desk_port if settings.port else 0,
+        )
         mark = ""
-        if not own.read_tokens and not is_loopback(own.host):
+        if not own.read_tokens and not own.desk_tokens and not is_loopback(own.host):
             token = token_urlsafe()
-            file = Path(folder) / "token"
-            file.write_text(token)  # the folder is its owner's alone
-            own = structs.replace(own, read_tokens=f"file:{file}")
+            files = Path(folder) / "token", Path(folder) / "desk-token"
+            files[0].write_text(token)  # the folder is its owner's alone
+            files[1].write_text(f"{token} demo admin *")
+            own = structs.replace(
+                own, read_tokens=f"file:{files[0]}", desk_tokens=f"file:{files[1]}"
+            )
             mark = f"#token={token}"
 
         async def main(worker: Worker) -> Outcome:
-            return await _demonstrate(worker, f"{worker.url}{mark}", plan, rate, seconds, out)
+            assert worker.desk is not None
+            pages = f"{worker.desk.url}{mark} (the desk) - a worker's page at {worker.url}{mark}"
+            return await _demonstrate(worker, pages, plan, rate, seconds, out)
 
-        outcome: Outcome | None = run_worker(own, "demo", main, keeps_master=True)
+        outcome: Outcome | None = run_worker(own, "demo", main, keeps_master=True, desk=True)
     if outcome is None:
         return False
     print_outcome(outcome, out)
@@ -66,10 +79,10 @@ def run_demo(
 
 
 async def _demonstrate(
-    worker: Worker, url: str, plan: Plan, rate: float, seconds: float | None, out: TextIO
+    worker: Worker, pages: str, plan: Plan, rate: float, seconds: float | None, out: TextIO
 ) -> Outcome:
     until = f"for {seconds:g} s" if seconds is not None else "until Ctrl-C"
-    print(f"lineside demo: {url} - {rate:g} events/s {until}", file=out, flush=True)
+    print(f"lineside demo: {pages} - {rate:g} events/s {until}", file=out, flush=True)
     begun = monotonic()
     progress = asyncio.ensure_future(_print_progress(worker, begun, out))
     try:

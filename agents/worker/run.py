@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import uvloop
 
@@ -26,6 +26,9 @@ from agents.worker.logs import Refusals, set_up_logs
 from streams.core import core_of
 from streams.embedded.transport import Broker
 from streams.trouble import Trouble
+
+if TYPE_CHECKING:
+    from agents.desk.running import RunningDesk
 
 STOP_SECONDS_MAX: Final = 10.0
 """A stop takes no longer than this, however much is still to be processed."""
@@ -63,6 +66,8 @@ class Worker:
         self.job_status = job_status
         self.url = url
         self.stopping = stopping
+        self.desk: RunningDesk | None = None
+        """The desk in this process, if there is one."""
 
     async def unless_stopped(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do `work`, and cut it short when the worker has to stop."""
@@ -104,25 +109,33 @@ Main = Callable[[Worker], Coroutine[Any, Any, Any]]
 
 
 def run_worker(
-    settings: Settings, name: str, main: Main, *, keeps_master: bool | None = None
+    settings: Settings,
+    name: str,
+    main: Main,
+    *,
+    keeps_master: bool | None = None,
+    desk: bool = False,
 ) -> Any:
     """Run a worker until `main` ends or a signal comes; return what `main` returned, if it did.
 
     On the embedded log `keeps_master` says whether it keeps and copies master data; None: if it
-    ticks. Raises the error that ended the job, if one did.
+    ticks. `desk`: it has the desk in its process, too. Raises the error that ended the job, if one
+    did.
     """
     collect_seldom()
     allow_all()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(settings, name, main, keeps_master))
+        return runner.run(_run(settings, name, main, keeps_master, desk))
 
 
-async def _run(settings: Settings, name: str, main: Main, keeps_master: bool | None) -> Any:
+async def _run(
+    settings: Settings, name: str, main: Main, keeps_master: bool | None, desk: bool
+) -> Any:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # before anything starts that could miss one
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
-        async with _running(settings, name, stopping, keeps_master) as worker:
+        async with _running(settings, name, stopping, keeps_master, desk) as worker:
             result = await _until_stopped(worker, main)
     except _StoppedEarly:
         return None
@@ -151,9 +164,9 @@ async def _until_stopped(worker: Worker, main: Main) -> Any:
 
 @contextlib.asynccontextmanager
 async def _running(
-    settings: Settings, name: str, stopping: asyncio.Event, keeps_master: bool | None
+    settings: Settings, name: str, stopping: asyncio.Event, keeps_master: bool | None, desk: bool
 ) -> AsyncIterator[Worker]:
-    """Start the page, then the app on its host; stop them and close the states at the end."""
+    """Start the page, the app on its host, the desk; stop them and close the states at the end."""
     set_up_logs(settings.log_format)
     rules = rules_of(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -182,6 +195,11 @@ async def _running(
         worker = Worker(job, host, job_status, url_of(page), stopping)
         if isinstance(host, EmbeddedHost):  # an unreadable state is reported before anything starts
             await _unless_stopped(worker.opened(), stopping)
+            if desk:
+                from agents.desk.embedding import embedded_desk  # a database isn't every worker's
+
+                at_desk = embedded_desk(settings, host.broker, worker.url, job_status.status)
+                worker.desk = await stack.enter_async_context(at_desk)
         stack.push_async_callback(job_status.end)
         log.info("core: %s", core_of().text)
         yield worker
