@@ -23,6 +23,13 @@ UNITS: Final = {"kg": {"g": "0.001", "t": "1000"}, "L": {"mL": "0.001"}, "m": {"
 BACKFLUSHED: Final = "RM-COOLANT"
 """The ERP itself takes it from stock: what is consumed of it goes to the summary only."""
 
+SHIFTS: Final = (
+    ("early", "06:00", "14:00"),
+    ("late", "14:00", "22:00"),
+    ("night", "22:00", "06:00"),
+)
+"""Name, begin and end in the plant's time; its lines work around the clock."""
+
 LATE_ITEM: Final = "RM-WIRE-SG2"
 LATE_AT: Final = 6 * MINUTE
 """The ERP tells of this item so long after the start: until then its events are refused."""
@@ -75,6 +82,7 @@ def _known(plants: dict[str, list[Cell]]) -> Iterator[Said]:
     for reason, planned in sorted(_reasons().items()):
         yield "reason", ANYWHERE, {"reason": reason, "planned": planned}
     for plant, cells in plants.items():
+        yield "shift_calendar", plant, {"id": plant, "shifts": _shifts()}
         for number, cell in enumerate(cells, 1):
             line = f"L{number}"
             yield "line", plant, {"line": line, "cost_center": f"{plant}-{number:02d}"}
@@ -84,6 +92,10 @@ def _known(plants: dict[str, list[Cell]]) -> Iterator[Said]:
                 data = {"line": line, "work_unit": unit, "cost_center": center}
                 yield "work_unit", plant, {**data, "ideal_seconds": str(cell.cycle / 1000)}
         yield "plant", plant, {"require": ["line", "item", "uom", "work_unit", "reason"]}
+
+
+def _shifts() -> list[dict[str, str]]:
+    return [{"name": name, "start": start, "end": end} for name, start, end in SHIFTS]
 
 
 def _items() -> dict[str, str]:
