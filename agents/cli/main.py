@@ -1,4 +1,4 @@
-"""The command line: demo, worker, simulate, replay, audit, topics, reference, policy."""
+"""The command line: demo, worker, desk, simulate, replay, audit, topics, reference and so on."""
 
 import os
 import sys
@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 import click
 
+from agents.cli.desk import desk
+from agents.cli.export import export
 from agents.cli.options import (
     BROKER,
     CONFIG,
@@ -24,6 +26,7 @@ from agents.cli.options import (
 from agents.cli.policy import policy
 from agents.cli.reference import reference
 from agents.cli.simulate import simulate
+from agents.cli.summaries import summaries
 from agents.cli.topics import topics
 from agents.cli.worker import demo, worker
 from agents.worker.garbage import ALLOCATIONS_OF_A_LOG, collect_seldom
@@ -39,12 +42,15 @@ def main() -> None:
 
     \b
     See it work:            lineside demo
+    What became of it:      lineside desk
     Ask "what if":          lineside replay LOG.ndjson --out DIR
     Make a log to try with: lineside simulate --seed 1 --events 100000 --out LOG.ndjson
     """
 
 
-for command in (demo, worker, simulate, topics, reference, policy):
+for command in (
+    demo, worker, desk, simulate, topics, reference, policy, summaries, export,
+):  # fmt: skip
     main.add_command(command)
 
 
