@@ -1,6 +1,7 @@
 """EDGE: what the desk writes through, on Kafka: acts and events in one transaction, each once."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,9 @@ from streams.log.record import partition_of
 
 WRITE_SECONDS_MAX: Final = 20.0
 """A transaction that isn't acknowledged by then is given up; what became of it is looked up."""
+
+ABORT_SECONDS_MAX: Final = 2.0
+"""For taking a transaction back: whoever takes the id next does it, too."""
 
 
 class KafkaDesk:
@@ -84,24 +88,35 @@ class KafkaDesk:
         await self._let_go()
 
     async def _write(self, producer: AIOKafkaProducer, sendings: Sequence[Sending]) -> None:
-        async with producer.transaction():
-            now, futures = now_ms(), []
-            for one in sendings:
-                again = one.again
-                if again is not None:
-                    batch = producer.create_batch()
-                    batch.append(
-                        timestamp=now, key=again.key, value=again.value, headers=[*again.headers]
-                    )
-                    number = self._partition_of(again.topic, again.partition, again.key)
-                    futures.append(await producer.send_batch(batch, again.topic, partition=number))
-            for one in sendings:
+        await producer.begin_transaction()
+        try:
+            await self._send_all(producer, sendings)
+            await producer.commit_transaction()
+        except BaseException:
+            # An open transaction holds up who reads what is committed. aiokafka's own context would
+            # wait for the broker, however long that is away.
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(ABORT_SECONDS_MAX):
+                    await producer.abort_transaction()
+            raise
+
+    async def _send_all(self, producer: AIOKafkaProducer, sendings: Sequence[Sending]) -> None:
+        now, futures = now_ms(), []
+        for one in sendings:
+            again = one.again
+            if again is not None:
                 batch = producer.create_batch()
                 batch.append(
-                    timestamp=now, key=one.subject.encode(), value=one.act, headers=[STRUCTURED]
+                    timestamp=now, key=again.key, value=again.value, headers=[*again.headers]
                 )
-                futures.append(await producer.send_batch(batch, AUDIT, partition=0))
-            await acknowledged(futures)
+                number = self._partition_of(again.topic, again.partition, again.key)
+                futures.append(await producer.send_batch(batch, again.topic, partition=number))
+        for one in sendings:
+            batch = producer.create_batch()
+            key = one.subject.encode()
+            batch.append(timestamp=now, key=key, value=one.act, headers=[STRUCTURED])
+            futures.append(await producer.send_batch(batch, AUDIT, partition=0))
+        await acknowledged(futures)
 
     def _partition_of(self, topic: str, number: int | None, key: bytes | None) -> int:
         count = self._counts[topic]

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from acts.acting_desks import ANNA, desk, opened
 from agents.desk.acts_finishing import end_what_was_left
 from agents.desk.acts_forms import ActRequest
-from desks import ANNA, desk, opened
 from tables.books.opening import open_books
 
 EVENTS = 80

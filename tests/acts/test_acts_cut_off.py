@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-import killed_desk
+from acts import killed_desk
+from acts.acting_desks import ANNA, BEN, Clock, acts_on, desk, opened, records
+from acts.refusals import NOW, acts_in, add_exception, claims_in, encoded, event, row_of
+from acts.refusals import act as act_of_anna
 from agents.desk.acts import Acting
 from agents.desk.acts_finishing import (
     LEFT_SECONDS,
@@ -23,9 +26,6 @@ from agents.desk.acts_finishing import (
     try_again,
 )
 from agents.desk.acts_forms import ActRequest
-from desks import ANNA, BEN, Clock, acts_on, desk, opened, records
-from refusals import NOW, acts_in, add_exception, claims_in, encoded, event, row_of
-from refusals import act as act_of_anna
 from streams.contract.acts import Standing, act_bytes
 from streams.contract.topics import AUDIT, MES_EVENTS
 from streams.log.desk import Again, Sending

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import Engine, insert
 
-from refusals import NOW, act, acts_in, add_exception, claims_in, row_of
+from acts.refusals import NOW, act, acts_in, add_exception, claims_in, row_of
 from streams.contract.acts import Standing, act_bytes, act_of
 from tables.books.acting import recall_acts, take_acts
 from tables.books.opening import writing

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from acts.acting_desks import ANNA, BEN, CARA, READER, acts_on, desk, opened, records
+from acts.refusals import acts_in, add_exception, claims_in, encoded, event, row_of
 from agents.desk.acts import Acting
 from agents.desk.acts_forms import ActItem, ActRequest
 from agents.desk.errors import DeskError
 from agents.desk.people import Person
-from desks import ANNA, BEN, CARA, READER, acts_on, desk, opened, records
-from refusals import acts_in, add_exception, claims_in, encoded, event, row_of
 from streams.contract.topics import MES_EVENTS
 from streams.embedded.transport import Broker
 from streams.log.record import partition_of

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
+from acts.acting_desks import RULES
+from acts.refusals import NOW, encoded, event
 from agents.desk.acts_judging import Judgement, judged, read
-from desks import RULES
-from refusals import NOW, encoded, event
 from streams.contract.reference_key import key_of
 from streams.log.desk import Again
 from streams.values import instant

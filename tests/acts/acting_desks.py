@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from acts.refusals import NOW
 from agents.desk.acts import Acting
 from agents.desk.people import Grant, Person
-from refusals import NOW
 from streams.contract.acts import Act, act_of
 from streams.contract.topics import AUDIT
 from streams.embedded.desk import LogDesk
