@@ -37,7 +37,12 @@ from stand_in_plant import (
     totals,
 )
 
-KINDS = {"html": "text/html", "js": "text/javascript", "css": "text/css", "json": "application/json"}
+KINDS = {
+    "html": "text/html",
+    "js": "text/javascript",
+    "css": "text/css",
+    "json": "application/json",
+}
 CHECKED_BY_FILTER = ("plant", "line", "class", "code", "status", "order", "assigned_to")
 
 
@@ -89,9 +94,12 @@ class StandIn:
                 return _refusal(401, "unauthorized", "a token is needed")
             if self.away:
                 return _refusal(503, "unavailable", "the database can't be reached")
-            request["scope"] = self.scope if self.tokens is None else self.tokens[token]
         answer: web.StreamResponse = await handler(request)
         return answer
+
+    def _scope(self, request: web.Request) -> str:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return self.scope if self.tokens is None else self.tokens[token]
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info.get("name", "index.html")
@@ -110,7 +118,10 @@ class StandIn:
                 opened = sum(one["status"] == "open" for one in self.exceptions)
                 message = {"at": at(), "overview": True, "exceptions_open": opened}
                 await response.write(f"event: changed\ndata: {json.dumps(message)}\n\n".encode())
-                await self._changed.wait()
+                changed = self._changed
+                while not changed.is_set():
+                    await response.write(b": keep-alive\n\n")
+                    await asyncio.sleep(0.1)
         except (ConnectionError, asyncio.CancelledError):
             return response
         finally:
@@ -122,7 +133,11 @@ class StandIn:
         if request.method == "POST":
             self.bodies.append(await request.json())
         found = self._document(request.match_info["path"], dict(request.query), request)
-        return _refusal(404, "not_found", "there's no such thing") if found is None else web.json_response(found)
+        return (
+            _refusal(404, "not_found", "there's no such thing")
+            if found is None
+            else web.json_response(found)
+        )
 
     def _document(self, path: str, query: dict[str, str], request: web.Request) -> Row | None:
         head, _, rest = path.partition("/")
@@ -134,23 +149,41 @@ class StandIn:
         if head == "orders":
             return order_page(rest.partition("/")[2])
         if head == "events":
-            return next(({**one, "fresh": FRESH} for one in EVENTS if f"{one['topic']}/{one['partition']}/{one['offset']}" == rest), None)
+            return next(
+                (
+                    {**one, "fresh": FRESH}
+                    for one in EVENTS
+                    if f"{one['topic']}/{one['partition']}/{one['offset']}" == rest
+                ),
+                None,
+            )
         if head == "kpis":
             return figures(rest)
         if path == "exceptions/one":
-            return next((exception_page(one, self.acts) for one in self.exceptions if one["id"] == query["id"]), None)
+            return next(
+                (
+                    exception_page(one, self.acts)
+                    for one in self.exceptions
+                    if one["id"] == query["id"]
+                ),
+                None,
+            )
         if head == "reports":
             return report(query["plant"], query["date"], query.get("shift"))
         if path == "transactions/one":
             known = [one for one in transactions() if one["id"] == query["id"]]
-            return known[0] | {"record": {"id": known[0]["id"]}, "events": [event_of(EVENTS[0])]} if known else None
+            return (
+                known[0] | {"record": {"id": known[0]["id"]}, "events": [event_of(EVENTS[0])]}
+                if known
+                else None
+            )
         return None
 
     def _simple(self, query: dict[str, str], request: web.Request) -> dict[str, Row]:
         found = self._found(query)
         reasons = Counter((one["code"], one["reason"]) for one in found).most_common(10)
         return {
-            "me": {"name": "anna", "scope": request["scope"], "plants": ["*"], "approval": ["DE01"]},
+            "me": {"name": "anna", "scope": self._scope(request), "plants": ["*"], "approval": ["DE01"]},
             "overview": self.overview, "totals": self.totals, "kpis": kpis(), "health": health(),
             "orders": _list([order_row(), order_row("4712", exceptions_open=0, progress=None, quantity=None)]),
             "trace": _trace(query.get("q", "4711")),
@@ -175,10 +208,21 @@ class StandIn:
     async def _act(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.bodies.append(body)
-        chosen = self._found(body["filter"]) if body["filter"] is not None else [one for one in self.exceptions if one["id"] in body["ids"]]
+        chosen = (
+            self._found(body["filter"])
+            if body["filter"] is not None
+            else [one for one in self.exceptions if one["id"] in body["ids"]]
+        )
         results = [self._acted(one, body) for one in chosen]
         done = sum(one["result"] == "done" for one in results)
-        return web.json_response({"dry_run": body["dry_run"], "batch": body["batch"] or "b", "done": done, "items": results})
+        return web.json_response(
+            {
+                "dry_run": body["dry_run"],
+                "batch": body["batch"] or "b",
+                "done": done,
+                "items": results,
+            }
+        )
 
     def _acted(self, one: Row, body: Row) -> Row:
         said = {"id": one["id"], "reason": None, "code": None, "version": one["version"]}
@@ -186,13 +230,19 @@ class StandIn:
             return said | {"result": "conflict"}
         sends = body["act"] in ("fix", "resend", "approve")
         if sends and "M-999" in (body["value"] or json.dumps(one)):
-            return said | {"result": "would_be_refused", "code": "unknown_master", "reason": "data.item is 'M-999': no such item is known"}
+            return said | {
+                "result": "would_be_refused",
+                "code": "unknown_master",
+                "reason": "data.item is 'M-999': no such item is known",
+            }
         if body["dry_run"]:
             return said | {"result": "would_be_accepted"}
         before = {"status": one["status"], "version": one["version"]}
         one["version"] += 1
         one["assigned_to"] = body["to"] or one["assigned_to"]
-        one["status"] = {"dismiss": "dismissed", "reject": "open"}.get(body["act"], "resent" if sends else one["status"])
+        one["status"] = {"dismiss": "dismissed", "reject": "open"}.get(
+            body["act"], "resent" if sends else one["status"]
+        )
         self.acts.append(_assigned() | {"id": f"a{len(self.acts)}", "act": body["act"], "subject": one["id"], "why": body["why"],
                                         "before": before, "after": {"status": one["status"], "version": one["version"]}})  # fmt: skip
         return said | {"result": "done", "version": one["version"]}
@@ -220,7 +270,9 @@ def _list(items: list[Row]) -> Row:
 
 
 def _refusal(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message, "member": None}}, status=status)
+    return web.json_response(
+        {"error": {"code": code, "message": message, "member": None}}, status=status
+    )
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

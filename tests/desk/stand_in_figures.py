@@ -24,7 +24,11 @@ STATES = ("running", "unplanned_stop", "running", "planned_stop", "running")
 def line_page(one: Row, start: str | None = None, end: str | None = None) -> Row:
     """Return GET /lines/PLANT/LINE; the rates have a gap of an hour."""
     bounds = [260, 210, 190, 120, 100, 0]
-    rates = [{"at": quarter(step), **made(str(70 + step % 5 * 3), str(step % 4))} for step in range(17) if not 6 <= step < 10]
+    rates = [
+        {"at": quarter(step), **made(str(70 + step % 5 * 3), str(step % 4))}
+        for step in range(17)
+        if not 6 <= step < 10
+    ]
     return one | {
         "fresh": FRESH, "from": start or at(260), "to": end or at(),
         "units": [{"work_unit": unit, "state": "Execute", "since": at(100), "reason": None} for unit in ("press-07", "robot-2")],
@@ -48,7 +52,13 @@ def quarter(step: int) -> str:
 
 def order_page(order: str) -> Row:
     """Return GET /orders/PLANT/ORDER."""
-    step = {"operation": "0010", "made": [made("320", "6")], "started_at": at(300), "completed_at": None, "final_at": None}
+    step = {
+        "operation": "0010",
+        "made": [made("320", "6")],
+        "started_at": at(300),
+        "completed_at": None,
+        "final_at": None,
+    }
     events = [{name: one[name] for name in one if name in EVENT_MEMBERS} for one in EVENTS]
     return order_row(order) | {
         "fresh": FRESH, "operations": [step, step | {"operation": "0020", "completed_at": at(20), "made": [made("300")]}],
@@ -68,7 +78,11 @@ def event_of(one: Row) -> Row:
 
 
 def ratio(numerator: str, denominator: str) -> Row:
-    share = None if float(denominator) == 0 else f"{100 * float(numerator) / float(denominator):.4f}".rstrip("0").rstrip(".")
+    share = (
+        None
+        if float(denominator) == 0
+        else f"{100 * float(numerator) / float(denominator):.4f}".rstrip("0").rstrip(".")
+    )
     return {"numerator": numerator, "denominator": denominator, "value": share, "unit": "%"}
 
 
@@ -76,27 +90,41 @@ def figure(day: int, name: str, good: int = 900) -> Row:
     """Return an item of GET /kpis."""
     start = NOW.replace(hour=5, minute=0) - timedelta(days=day)
     kpis = {"availability": ratio("25200", "28800"), "effectiveness": ratio("23000", "25200"),
-            "quality_ratio": ratio(str(good), "1000"), "oee": ratio(str(20000 + day * 300), "28800"),
+            "quality_ratio": ratio(str(good), "1000"), "oee": ratio(str(18000 + day * day * 150 + good), "28800"),
             "scrap_ratio": ratio("20", "1000"), "rework_ratio": ratio("0", "0")}  # fmt: skip
-    rated = made(str(good), "20") | {name: kpis[name] for name in ("quality_ratio", "scrap_ratio", "rework_ratio")}
+    rated = made(str(good), "20") | {
+        name: kpis[name] for name in ("quality_ratio", "scrap_ratio", "rework_ratio")
+    }
     return {
         "from": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "to": (start + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "shift": None, "plant": "DE01", "line": name, "work_unit": None, "order": None, "item": None,
-        "complete": day > 0, "kpis": kpis, "made": [rated], "down_seconds": 3600, "planned_down_seconds": 1800, "busy_seconds": 28800,
+        "complete": day > 0, "kpis": kpis, "made": [rated], "down_seconds": "3600", "planned_down_seconds": "1800", "busy_seconds": "28800",
     }  # fmt: skip
 
 
 def kpis() -> Row:
     """Return GET /kpis by day and line."""
-    items = [figure(day, name) for name in ("L1", "L3") for day in range(6, -1, -1)]
-    return {"fresh": FRESH, "zone": "Europe/Berlin", "period": {"from": items[0]["from"], "to": at()}, "items": items}
+    items = [
+        figure(day, name, good)
+        for name, good in (("L1", 900), ("L3", 980))
+        for day in range(6, -1, -1)
+    ]
+    return {
+        "fresh": FRESH,
+        "zone": "Europe/Berlin",
+        "period": {"from": items[0]["from"], "to": at()},
+        "items": items,
+    }
 
 
 def report(plant: str, date: str, shift: str | None) -> Row:
     """Return GET /reports/shift, or /reports/day where there's no shift."""
     hours = {"early": (5, 8), "late": (13, 8), "night": (21, 8)}.get(shift or "", (5, 24))
     start = NOW.fromisoformat(f"{date}T00:00:00+00:00") + timedelta(hours=hours[0])
-    rows = [figure(1, name, good) | {"shift": shift} for name, good in (("L1", 910), ("L2", 655), ("L3", 1240))]
+    rows = [
+        figure(1, name, good) | {"shift": shift}
+        for name, good in (("L1", 910), ("L2", 655), ("L3", 1240))
+    ]
     return {
         "title": f"{shift or 'day'} {plant} {date}", "zone": "Europe/Berlin", "from": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "to": (start + timedelta(hours=hours[1])).strftime("%Y-%m-%dT%H:%M:%SZ"), "complete": date < "2026-11-26", "rows": rows,
@@ -138,9 +166,9 @@ def figures(path: str) -> Row:
     """Return GET /kpis/PATH."""
     wip = {"order": "4711", "operation": "0020", "line": "L3", "uom": "pc", "quantity": "20"}
     items: dict[str, list[dict[str, Any]]] = {
-        "pareto": [{"work_unit": "press-07", "reason": "jam", "planned": False, "seconds": 5400, "stops": 9,
+        "pareto": [{"work_unit": "press-07", "reason": "jam", "planned": False, "seconds": "5400", "stops": 9,
                     "share": {"numerator": "5400", "denominator": "9000"}},
-                   {"work_unit": "press-07", "reason": "changeover", "planned": True, "seconds": 3600, "stops": 2,
+                   {"work_unit": "press-07", "reason": "changeover", "planned": True, "seconds": "3600", "stops": 2,
                     "share": {"numerator": "3600", "denominator": "9000"}}],
         "consumption": [{"from": at(1440), "to": at(), "item": "M-100", "lot": "LOT7", "uom": "kg", "quantity": "812.5"}],
         "wip": [wip],

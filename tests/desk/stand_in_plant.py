@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tables.books.sentences import of_event, say
+
 Row = dict[str, Any]
 
 NOW = datetime(2026, 11, 26, 9, 20, tzinfo=UTC)
@@ -152,7 +154,13 @@ def exceptions() -> list[Row]:
 
 def original(one: Row) -> str:
     """Return an exception's bytes as text."""
-    data = {"order": one["order"], "operation": "0010", "item": one["item"], "quantity": "60", "uom": "pc"}
+    data = {
+        "order": one["order"],
+        "operation": "0010",
+        "item": one["item"],
+        "quantity": "60",
+        "uom": "pc",
+    }
     value = {"specversion": "1.0", "type": one["type"], "source": one["source"], "id": one["event_id"],
              "time": one["time"], "plant": "DE01", "line": "L3", "data": data}  # fmt: skip
     return json.dumps(value)
@@ -175,14 +183,23 @@ def exception_page(one: Row, acts: list[Row]) -> Row:
 
 DOUBLE = {
     "source": "/DE01/mes", "id": "p-double", "same_data": True,
-    "events": [event(140, "production.confirmed.v1", "p-double", line=name) for name in ("L3", "L1")],
+    "events": [event(140 + n, "production.confirmed.v1", "p-double", line=name) for n, name in enumerate(("L3", "L1"))],
     "suggested_reversal": {"specversion": "1.0", "type": "transaction.reversed.v1", "source": "/DE01/mes", "id": "rv-p-double",
                            "plant": "DE01", "line": "L1", "data": {"reverses": "p-double", "original": {}}},
 }  # fmt: skip
 
+
+def sentence(code: str, one: Row, /, **values: Any) -> Row:
+    told = of_event(one) | values
+    return say(code, **told)
+
+
 SENTENCES = [
-    {"code": "not_a_code_of_the_page", "values": {}, "text": "Confirmation p2 of 60 pc was refused on 2026-11-26: data.item is 'M-999': no such item is known."},
-    {"code": "not_a_code_either", "values": {}, "text": "Consumption c7 of 12.5 kg was accepted; its window hasn't closed."},
+    sentence("refused", EVENTS[1], code="unknown_master", reason="data.item is 'M-999': no such item is known", exception="mes.events.v1/3/117"),
+    say("status_open", id="mes.events.v1/3/117", due_at=at(-448), plant="DE01", status="open"),
+    sentence("waits_for_window", EVENTS[2], until=at(-2), hold=None),
+    sentence("left_at_once", EVENTS[0], key=POSTED["id"], record=POSTED["type"], written_at=POSTED["written_at"]),
+    {"code": "not_known_to_the_page", "values": {}, "text": "A sentence of a newer desk."},
 ]  # fmt: skip
 
 

@@ -28,7 +28,8 @@ export function headers() {
 export function address(path, query = {}) {
   const members = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== "" && value !== false) members.append(name, value);
+    if (value !== null && value !== undefined && value !== "" && value !== false)
+      members.append(name, value);
   }
   const text = members.toString();
   return text ? `${path}?${text}` : path;
@@ -56,12 +57,17 @@ export async function saveCsv(path, query, name) {
 }
 
 /** Open the stream of changes; the answer's body is read by the caller. */
-export const listen = (signal) => ask("/live", { signal, headers: { Accept: "text/event-stream" } });
+export const listen = (signal) =>
+  ask("/live", { signal, headers: { Accept: "text/event-stream" } });
 
 async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(ROOT + path, { cache: "no-store", ...options, headers: { ...options.headers, ...headers() } });
+    answer = await fetch(ROOT + path, {
+      cache: "no-store",
+      ...options,
+      headers: { ...options.headers, ...headers() },
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, String(error.message));
@@ -69,5 +75,10 @@ async function ask(path, options) {
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
   const { message, code, member } = said.error ?? {};
-  throw new Refused(answer.status, message ?? `${answer.status} ${answer.statusText}`, code, member);
+  throw new Refused(
+    answer.status,
+    message ?? `${answer.status} ${answer.statusText}`,
+    code,
+    member,
+  );
 }

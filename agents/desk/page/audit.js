@@ -12,7 +12,19 @@ export const load = ({ query }, signal) => get("/acts", query, signal);
 export function draw({ items, next, fresh }, route) {
   const { query } = route;
   return [
-    heading(t("audit.title"), { fresh, filter: told({ ...query, act: query.act && word("act", query.act) }, { who: t("col.who"), act: "", subject: t("col.subject"), from: t("col.from"), to: t("col.before") }) }),
+    heading(t("audit.title"), {
+      fresh,
+      filter: told(
+        { ...query, act: query.act && word("act", query.act) },
+        {
+          who: t("col.who"),
+          act: "",
+          subject: t("col.subject"),
+          from: t("col.from"),
+          to: t("col.before"),
+        },
+      ),
+    }),
     filters(route, [
       { name: "who", label: t("col.who") },
       { name: "act", label: t("col.act"), options: choices("act", ACTS) },

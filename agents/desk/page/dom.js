@@ -28,21 +28,25 @@ function furnish(node, props, children) {
 }
 
 function set(node, name, value) {
-  if (value === null || value === undefined || (value === false && !name.startsWith("aria-"))) return;
+  if (value === null || value === undefined || (value === false && !name.startsWith("aria-")))
+    return;
   if (HANDLERS.includes(name) || PROPERTIES.has(name)) node[name] = value;
   else if (name === "href" && !LINKS.test(value)) throw new Error(`no link of this page: ${value}`);
   else node.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : String(value));
 }
 
 function nodes(children) {
-  return children.flat(Infinity).filter((one) => one !== null && one !== undefined && one !== false && one !== "");
+  return children
+    .flat(Infinity)
+    .filter((one) => one !== null && one !== undefined && one !== false && one !== "");
 }
 
 /** Make `old` show what `fresh` shows, keeping elements, and so focus, text in fields and what is folded out. */
 export function update(old, fresh, reset = false) {
   const focused = document.activeElement;
   morph(old, fresh, reset);
-  if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+  if (focused !== document.activeElement && focused.isConnected)
+    focused.focus({ preventScroll: true });
 }
 
 function morph(old, fresh, reset) {
@@ -80,6 +84,7 @@ function morphChildren(old, fresh, reset) {
   for (const wanted of [...fresh.childNodes]) {
     const key = keyOf(wanted);
     const have = key ? keyed.get(key) : at;
+    if (key) keyed.delete(key);
     if (have && have.nodeName === wanted.nodeName && keyOf(have) === key) {
       if (have === at) at = at.nextSibling;
       else old.insertBefore(have, at);

@@ -8,6 +8,9 @@ import { t, word } from "./texts.js";
 export const load = ({ parts }, signal) => get(`/events/${parts.map(part).join("/")}`, {}, signal);
 
 export const draw = (one) => [
-  heading(`${t("event.title")} ${one.id ?? ""}`, { filter: [word("type", one.type)], fresh: one.fresh }),
-  story(one),
+  heading(`${t("event.title")} ${one.id ?? ""}`, {
+    filter: [word("type", one.type)],
+    fresh: one.fresh,
+  }),
+  story(one, { level: "h2" }),
 ];

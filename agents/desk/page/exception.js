@@ -4,7 +4,17 @@ import { get } from "./api.js";
 import { ACTS, ask, batchName, outcome, send } from "./acting.js";
 import { h } from "./dom.js";
 import { time, duration } from "./format.js";
-import { facts, heading, json, lineLink, orderLink, section, status, table, traceLink } from "./parts.js";
+import {
+  facts,
+  heading,
+  json,
+  lineLink,
+  orderLink,
+  section,
+  status,
+  table,
+  traceLink,
+} from "./parts.js";
 import { to } from "./route.js";
 import * as rows from "./rows.js";
 import { story } from "./story.js";
@@ -20,12 +30,19 @@ export const still = (kept) => Boolean(kept.edited);
 export function draw(one, route, reader, kept) {
   return [
     heading(word("code", one.code), { filter: [one.id], fresh: one.fresh }),
-    section(t("exception.what"), h("p.first", one.reason), h("p.do", h("b", `${t("exception.toDo")} `), one.what_to_do ?? "–"), about(one)),
+    section(
+      t("exception.what"),
+      h("p.first", one.reason),
+      h("p.do", h("b", `${t("exception.toDo")} `), one.what_to_do ?? "–"),
+      about(one),
+    ),
     WORKED.includes(one.status) ? acts(one, reader) : null,
     fix(one, reader, kept),
     section(t("exception.came"), original(one)),
     one.became ? section(t("exception.became"), story(one.became)) : null,
-    one.later.length ? section(t("exception.later"), rows.exceptions(t("exception.later"), one.later)) : null,
+    one.later.length
+      ? section(t("exception.later"), rows.exceptions(t("exception.later"), one.later))
+      : null,
     section(t("exception.acts"), rows.acts(t("exception.acts"), one.acts, false)),
     section(t("exception.neighbours"), neighbours(one)),
   ];
@@ -35,7 +52,10 @@ function about(one) {
   return facts([
     [t("col.status"), [status(one.status), one.assigned_to ? ` ${one.assigned_to}` : ""]],
     [t("col.class"), word("class", one.class)],
-    [t("col.raised"), [time(one.raised_at, one.plant), h("small.quiet", ` ${duration(one.age_seconds)}`)]],
+    [
+      t("col.raised"),
+      [time(one.raised_at, one.plant), h("small.quiet", ` ${duration(one.age_seconds)}`)],
+    ],
     [t("col.due"), one.due_at ? rows.due(one) : null],
     [t("col.line"), one.line ? lineLink(one.plant, one.line) : one.plant],
     [t("col.event"), [word("type", one.type), " ", traceLink(one.event_id)]],
@@ -45,20 +65,44 @@ function about(one) {
     [t("col.item"), one.item],
     [t("col.lot"), one.lot ? traceLink(one.lot) : null],
     [t("col.serial"), one.serial ? traceLink(one.serial) : null],
-    [t("exception.from"), one.resent_from ? h("a.id", { href: to("exception", [], { id: one.resent_from }) }, one.resent_from) : null],
-    [t("col.where"), h("a", { href: to("event", [one.topic, one.partition, one.offset]) }, `${one.topic} / ${one.partition} / ${one.offset}`)],
+    [
+      t("exception.from"),
+      one.resent_from
+        ? h("a.id", { href: to("exception", [], { id: one.resent_from }) }, one.resent_from)
+        : null,
+    ],
+    [
+      t("col.where"),
+      h(
+        "a",
+        { href: to("event", [one.topic, one.partition, one.offset]) },
+        `${one.topic} / ${one.partition} / ${one.offset}`,
+      ),
+    ],
   ]);
 }
 
 function acts(one, reader) {
-  const names = Object.keys(ACTS).filter((name) => reader.may(ACTS[name].scope) && name !== "resend"
-    && (["approve", "reject"].includes(name) ? one.status === "asked" : true));
+  const names = Object.keys(ACTS).filter(
+    (name) =>
+      reader.may(ACTS[name].scope) &&
+      name !== "resend" &&
+      (["approve", "reject"].includes(name) ? one.status === "asked" : true),
+  );
   if (!names.length) return h("p.note", { "data-key": "readonly" }, t("exceptions.readOnly"));
   const act = async (name) => {
-    if (await ask(name, { ids: [one.id], versions: { [one.id]: one.version }, count: 1 }, reader.me)) await reader.reload();
+    if (
+      await ask(name, { ids: [one.id], versions: { [one.id]: one.version }, count: 1 }, reader.me)
+    )
+      await reader.reload();
   };
-  return h("div.bulk", { "data-key": "acts", role: "group", "aria-label": t("exceptions.acts") },
-    names.map((name) => h("button", { type: "button", "data-key": name, onclick: () => act(name) }, t(`act.${name}`))));
+  return h(
+    "div.bulk",
+    { "data-key": "acts", role: "group", "aria-label": t("exceptions.acts") },
+    names.map((name) =>
+      h("button", { type: "button", "data-key": name, onclick: () => act(name) }, t(`act.${name}`)),
+    ),
+  );
 }
 
 /** The bytes to be edited and sent again, or sent as they are: tried first. */
@@ -66,22 +110,64 @@ function fix(one, reader, kept) {
   if (one.status !== "open" || !reader.may("work")) return null;
   const text = pretty(one.text);
   const lines = Math.min(Math.max(text.split("\n").length, 6), 24);
-  const form = h("form.stack", { id: "fix", "aria-label": t("fix.title"),
-    oninput: () => { kept.edited = true; kept.batch = null; ready(false); },
-    onsubmit: (event) => { event.preventDefault(); run(one, reader, kept, false); } },
-  h("p.note", t("fix.how")),
-  h("label", { for: "fix-value" }, t("fix.value")),
-  h("textarea", { id: "fix-value", name: "value", rows: String(lines), spellcheck: "false", value: text }),
-  h("label", { for: "fix-key" }, t("fix.key")),
-  h("input", { id: "fix-key", name: "key", value: one.key ?? "", autocomplete: "off", spellcheck: "false" }),
-  h("label", { for: "fix-why" }, t("act.whyOptional")),
-  h("input", { id: "fix-why", name: "why", autocomplete: "off" }),
-  h("div.actions",
-    h("button", { type: "button", onclick: () => run(one, reader, kept, true) }, t("act.try")),
-    h("button.primary", { type: "submit", disabled: true }, t("act.do.resend")),
-    h("button", { type: "button", onclick: () => { kept.edited = false; reader.redraw(true); } }, t("fix.undo"))),
-  h("div", { id: "fix-result", role: "status" }));
-  return h("section", { "data-key": `fix-${one.id}-${one.version}`, "aria-label": t("fix.title") }, h("h2", t("fix.title")), form);
+  const form = h(
+    "form.stack",
+    {
+      id: "fix",
+      "aria-label": t("fix.title"),
+      oninput: () => {
+        kept.edited = true;
+        kept.batch = null;
+        ready(false);
+      },
+      onsubmit: (event) => {
+        event.preventDefault();
+        run(one, reader, kept, false);
+      },
+    },
+    h("p.note", t("fix.how")),
+    h("label", { for: "fix-value" }, t("fix.value")),
+    h("textarea", {
+      id: "fix-value",
+      name: "value",
+      rows: String(lines),
+      spellcheck: "false",
+      value: text,
+    }),
+    h("label", { for: "fix-key" }, t("fix.key")),
+    h("input", {
+      id: "fix-key",
+      name: "key",
+      value: one.key ?? "",
+      autocomplete: "off",
+      spellcheck: "false",
+    }),
+    h("label", { for: "fix-why" }, t("act.whyOptional")),
+    h("input", { id: "fix-why", name: "why", autocomplete: "off" }),
+    h(
+      "div.actions",
+      h("button", { type: "button", onclick: () => run(one, reader, kept, true) }, t("act.try")),
+      h("button.primary", { type: "submit", disabled: true }, t("act.do.resend")),
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            kept.edited = false;
+            reader.redraw(true);
+          },
+        },
+        t("fix.undo"),
+      ),
+    ),
+    h("div", { id: "fix-result", role: "status" }),
+  );
+  return h(
+    "section",
+    { "data-key": `fix-${one.id}-${one.version}` },
+    h("h2", t("fix.title")),
+    form,
+  );
 }
 
 /** Let it be sent, or not: only what was tried as it stands is sent. */
@@ -99,9 +185,17 @@ async function run(one, reader, kept, dry) {
   result.replaceChildren(h("p.note", t("page.loading")));
   try {
     kept.batch ??= batchName();
-    const answer = await send(changed ? "fix" : "resend", { ids: [one.id], versions: { [one.id]: one.version } }, {
-      why: given.why || null, value: changed ? value : null, key: changed ? given.key : null, dry_run: dry, batch: dry ? null : kept.batch,
-    });
+    const answer = await send(
+      changed ? "fix" : "resend",
+      { ids: [one.id], versions: { [one.id]: one.version } },
+      {
+        why: given.why || null,
+        value: changed ? value : null,
+        key: changed ? given.key : null,
+        dry_run: dry,
+        batch: dry ? null : kept.batch,
+      },
+    );
     result.replaceChildren(outcome(answer));
     ready(dry && !["conflict", "gone", "already", "refused"].includes(answer.items[0]?.result));
     if (dry || !answer.done) return;
@@ -130,8 +224,16 @@ function original(one) {
   return [
     facts([[t("exception.key"), one.key], ...one.headers.map(({ name, value }) => [name, value])]),
     one.read_as ? json(one.read_as, t("exception.readAs")) : h("p.note", t("exception.unreadable")),
-    h("details", { "data-key": "bytes", open: !one.read_as || null }, h("summary", t("exception.bytes")),
-      h("pre", { tabindex: "0", role: "region", "aria-label": t("exception.bytes") }, one.text ?? hex(one.value))),
+    h(
+      "details",
+      { "data-key": "bytes", open: !one.read_as || null },
+      h("summary", t("exception.bytes")),
+      h(
+        "pre",
+        { tabindex: "0", role: "group", "aria-label": t("exception.bytes") },
+        one.text ?? hex(one.value),
+      ),
+    ),
   ];
 }
 
@@ -139,19 +241,45 @@ const SHOWN_BYTES_MAX = 4_096;
 
 /** Bytes that aren't text: sixteen a line, as hexadecimal digits and what of them can be read. */
 function hex(base64) {
-  const all = Uint8Array.from(atob(base64 ?? ""), (one) => one.charCodeAt(0)).subarray(0, SHOWN_BYTES_MAX);
+  const all = Uint8Array.from(atob(base64 ?? ""), (one) => one.charCodeAt(0)).subarray(
+    0,
+    SHOWN_BYTES_MAX,
+  );
   const lines = [];
   for (let at = 0; at < all.length; at += 16) {
     const row = [...all.subarray(at, at + 16)];
-    const digits = row.map((one) => one.toString(16).padStart(2, "0")).join(" ").padEnd(47);
-    lines.push(`${at.toString(16).padStart(4, "0")}  ${digits}  ${row.map((one) => (one > 31 && one < 127 ? String.fromCharCode(one) : "·")).join("")}`);
+    const digits = row
+      .map((one) => one.toString(16).padStart(2, "0"))
+      .join(" ")
+      .padEnd(47);
+    lines.push(
+      `${at.toString(16).padStart(4, "0")}  ${digits}  ${row.map((one) => (one > 31 && one < 127 ? String.fromCharCode(one) : "·")).join("")}`,
+    );
   }
   return lines.join("\n");
 }
 
-const neighbours = (one) => table(t("exception.neighbours"), [
-  { title: t("col.offset"), head: true, cell: (near) => h("a", { href: to("event", [one.topic, one.partition, near.offset]) }, String(near.offset)) },
-  { title: t("col.time"), cell: (near) => time(near.time, one.plant) },
-  { title: t("col.event"), cell: (near) => [word("type", near.type), " ", traceLink(near.id)] },
-  { title: t("col.outcome"), cell: (near) => rows.outcome(near.outcome) },
-], one.neighbours, { key: (near) => String(near.offset), mark: (near) => ({ "data-here": String(near.offset === one.offset) }) });
+const neighbours = (one) =>
+  table(
+    t("exception.neighbours"),
+    [
+      {
+        title: t("col.offset"),
+        head: true,
+        cell: (near) =>
+          h(
+            "a",
+            { href: to("event", [one.topic, one.partition, near.offset]) },
+            String(near.offset),
+          ),
+      },
+      { title: t("col.time"), cell: (near) => time(near.time, one.plant) },
+      { title: t("col.event"), cell: (near) => [word("type", near.type), " ", traceLink(near.id)] },
+      { title: t("col.outcome"), cell: (near) => rows.outcome(near.outcome) },
+    ],
+    one.neighbours,
+    {
+      key: (near) => String(near.offset),
+      mark: (near) => ({ "data-here": String(near.offset === one.offset) }),
+    },
+  );

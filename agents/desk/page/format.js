@@ -6,13 +6,22 @@ import { locale, t } from "./texts.js";
 const zones = new Map();
 const formats = new Map();
 
+/** The zones that are known: [[plant, zone]]. */
+export const knownZones = () => [...zones];
+
 /** Remember the time zones of plants: [{plant, zone}]. */
 export function learnZones(plants) {
   for (const { plant, zone } of plants ?? []) if (zone) zones.set(plant, zone);
 }
 
+/** A plant's zone; of what belongs to no plant, the zone of all plants if they share one, else the reader's. */
 export function zoneOf(plant) {
-  return zones.get(plant) ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const all = new Set(zones.values());
+  return (
+    zones.get(plant) ??
+    (all.size === 1 ? [...all][0] : null) ??
+    Intl.DateTimeFormat().resolvedOptions().timeZone
+  );
 }
 
 function formatter(kind, options) {
@@ -35,10 +44,15 @@ export const some = (value) => Number(value) > 0;
 
 /** A ratio with what it is made of: {numerator, denominator, value, unit}. */
 export function ratio(one) {
-  if (!one || one.denominator === null || isZero(one.denominator)) return h("span.quiet", t("figure.none"));
+  if (!one || one.denominator === null || isZero(one.denominator))
+    return h("span.quiet", t("figure.none"));
   const share = one.value ?? (100 * Number(one.numerator)) / Number(one.denominator);
-  return h("span.figure", h("b", `${number(share, 1)}\u00a0%`), " ",
-    h("small.quiet", `${number(one.numerator, 1)} / ${number(one.denominator, 1)}`));
+  return h(
+    "span.figure",
+    h("b", `${number(share, 2)}\u00a0%`),
+    " ",
+    h("small.quiet", `${number(one.numerator, 1)} / ${number(one.denominator, 1)}`),
+  );
 }
 
 const isZero = (value) => /^-?0*(\.0*)?$/.test(String(value));
@@ -46,10 +60,22 @@ const isZero = (value) => /^-?0*(\.0*)?$/.test(String(value));
 /** What was made, each unit by itself, as lines: [{uom, good, scrap, rework}]. */
 export function made(list) {
   if (!list?.length) return h("span.quiet", "–");
-  return h("ul.plain", list.map((one) => h("li", { "data-key": one.uom },
-    h("b", quantity(one.good, one.uom)),
-    isZero(one.scrap) ? null : h("span.part", ` ${t("made.scrap", { value: quantity(one.scrap, one.uom) })}`),
-    isZero(one.rework) ? null : h("span.part", ` ${t("made.rework", { value: quantity(one.rework, one.uom) })}`))));
+  return h(
+    "ul.plain",
+    list.map((one) =>
+      h(
+        "li",
+        { "data-key": one.uom },
+        h("b", quantity(one.good, one.uom)),
+        isZero(one.scrap)
+          ? null
+          : h("span.part", ` ${t("made.scrap", { value: quantity(one.scrap, one.uom) })}`),
+        isZero(one.rework)
+          ? null
+          : h("span.part", ` ${t("made.rework", { value: quantity(one.rework, one.uom) })}`),
+      ),
+    ),
+  );
 }
 
 /** Whether `total` is the sum of `parts`: texts or numbers, exactly. */
@@ -68,7 +94,12 @@ export function duration(seconds) {
   if (seconds === null || seconds === undefined || seconds === "") return "–";
   const all = Math.round(Number(seconds));
   const size = Math.abs(all);
-  const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const parts = [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "min"],
+    [1, "s"],
+  ];
   const first = parts.findIndex(([unit]) => size >= unit);
   if (first < 0) return `0\u00a0${t("unit.s")}`;
   const [unit, name] = parts[first];
@@ -82,8 +113,20 @@ export function duration(seconds) {
 /** An instant in its plant's zone, as an element that has it in UTC, too. `how`: `full`, `time` or `day`. */
 export function time(instant, plant, how = "full") {
   if (!instant) return h("span.quiet", "–");
-  return h("time", { datetime: instant, title: `${instant} · ${written(instant, zoneOf(plant), "long")}` },
-    written(instant, zoneOf(plant), how));
+  return h(
+    "time",
+    { datetime: instant, title: `${instant} · ${written(instant, zoneOf(plant), "long")}` },
+    written(instant, zoneOf(plant), how),
+    plant ? null : ` ${nameOf(zoneOf(plant), instant)}`,
+  );
+}
+
+function nameOf(zone, instant) {
+  const parts = formatter(Intl.DateTimeFormat, {
+    timeZone: zone,
+    timeZoneName: "short",
+  }).formatToParts(new Date(instant));
+  return parts.find(({ type }) => type === "timeZoneName").value;
 }
 
 const SHAPES = {
@@ -91,11 +134,14 @@ const SHAPES = {
   minute: { dateStyle: "short", timeStyle: "short" },
   time: { timeStyle: "short" },
   day: { weekday: "short", day: "2-digit", month: "2-digit", year: "numeric" },
+  date: { dateStyle: "full" },
   long: { dateStyle: "full", timeStyle: "long" },
 };
 
 export function written(instant, zone, how = "full") {
-  return formatter(Intl.DateTimeFormat, { ...SHAPES[how], timeZone: zone }).format(new Date(instant));
+  return formatter(Intl.DateTimeFormat, { ...SHAPES[how], timeZone: zone }).format(
+    new Date(instant),
+  );
 }
 
 /** A period with its zone: "21/11/26, 06:00 – 14:00 (Europe/Berlin)". */
@@ -109,9 +155,17 @@ export function period(from, to, zone) {
 export function ago(instant) {
   if (!instant) return "–";
   const seconds = (Date.parse(instant) - Date.now()) / 1000;
-  const steps = [[60, 1, "second"], [3600, 60, "minute"], [172800, 3600, "hour"], [Infinity, 86400, "day"]];
+  const steps = [
+    [60, 1, "second"],
+    [3600, 60, "minute"],
+    [172800, 3600, "hour"],
+    [Infinity, 86400, "day"],
+  ];
   const [, unit, name] = steps.find(([most]) => Math.abs(seconds) < most);
-  return formatter(Intl.RelativeTimeFormat, { numeric: "auto" }).format(Math.trunc(seconds / unit), name);
+  return formatter(Intl.RelativeTimeFormat, { numeric: "auto" }).format(
+    Math.trunc(seconds / unit),
+    name,
+  );
 }
 
 /** The date in a zone, so many days from today: "2026-11-20". */

@@ -15,7 +15,10 @@ export function follow(changed, told) {
     if (stop || held || document.hidden) return;
     const control = new AbortController();
     stop = control;
-    read(control).then(() => ended(control), () => ended(control));
+    read(control).then(
+      () => ended(control),
+      () => ended(control),
+    );
   }
 
   function end() {

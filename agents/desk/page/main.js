@@ -71,16 +71,24 @@ const reader = {
   learn(plants) {
     reader.plants = plants;
     learnZones(plants);
+    frame();
   },
 };
 let stream = null;
 
 async function show(focus = true) {
   const route = here();
-  const same = now?.route.name === route.name && now.route.parts.join("/") === route.parts.join("/");
+  const same =
+    now?.route.name === route.name && now.route.parts.join("/") === route.parts.join("/");
   const view = await (VIEWS[route.name] ?? VIEWS.overview)();
   if (route.name !== here().name) return;
-  now = { route, view, data: same ? now.data : null, kept: same ? now.kept : {}, drawn: same && now.drawn };
+  now = {
+    route,
+    view,
+    data: same ? now.data : null,
+    kept: same ? now.kept : {},
+    drawn: same && now.drawn,
+  };
   now.kept.moved?.();
   frame();
   if (!same) place.replaceChildren(h("p.loading", t("page.loading")));
@@ -133,8 +141,14 @@ function fail(error) {
   notice.textContent = error.status === undefined ? t("page.wrong", { message }) : message;
   notice.hidden = false;
   if (!now?.drawn && now) {
-    place.replaceChildren(h("div.view", h("h1", { tabindex: "-1" }, t("page.failed")), h("p", message),
-      h("button", { type: "button", onclick: () => load(true) }, t("page.again"))));
+    place.replaceChildren(
+      h(
+        "div.view",
+        h("h1", { tabindex: "-1" }, t("page.failed")),
+        h("p", message),
+        h("button", { type: "button", onclick: () => load(true) }, t("page.again")),
+      ),
+    );
   }
   if (error.status === undefined) console.error(error);
 }

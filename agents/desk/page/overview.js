@@ -25,76 +25,217 @@ export async function load({ query }, signal, reader) {
 
 export function draw({ fresh, plants, lines, totals }, { query }, reader, kept) {
   return [
-    heading(t("overview.title"), { fresh, filter: [query.plant, query.state && word("state", query.state)] }),
+    heading(t("overview.title"), {
+      fresh,
+      filter: [query.plant, query.state && word("state", query.state)],
+    }),
     plants.length ? null : h("p.note", t("overview.nothing")),
-    h("div.tiles", { "data-key": "plants" }, plants.map((plant) => tile(plant, query))),
+    h(
+      "div.tiles",
+      { "data-key": "plants" },
+      plants.map((plant) => tile(plant, query)),
+    ),
     linesNow(lines, query, reader, kept),
     adding(totals, query),
   ];
 }
 
 function tile(plant, query) {
-  const link = (name, count) => h("a", { href: to("overview", [], { plant: plant.plant, state: name }), "data-state": name, "data-some": String(count > 0) },
-    h("b", number(count)), ` ${word("state", name)}`);
-  const counts = { ...plant, unknown: plant.lines - STATES.filter((one) => one !== "unknown").reduce((sum, one) => sum + plant[one], 0) };
-  return h("article.tile", { "data-key": plant.plant, "aria-label": t("overview.plant", { plant: plant.plant }) },
-    h("h2", h("a", { href: to("overview", [], { plant: query.plant === plant.plant ? "" : plant.plant }) }, plant.plant),
-      h("small", ` ${t("overview.lines", { n: number(plant.lines) })} · ${plant.zone}`)),
-    h("ul.states", ["running", "planned_stop", "unplanned_stop", "silent", "unknown"]
-      .map((name) => h("li", { "data-key": name }, link(name, counts[name])))),
-    h("p", h("a", { href: to("exceptions", [], { plant: plant.plant, status: "open" }), "data-some": String(plant.exceptions_open > 0) },
-      t("overview.exceptions", { n: number(plant.exceptions_open) })), " · ",
-    h("a", { href: to("holds", [], { plant: plant.plant, active: "true" }) }, t("overview.parked", { n: number(plant.parked) }))));
+  const link = (name, count) =>
+    h(
+      "a",
+      {
+        href: to("overview", [], { plant: plant.plant, state: name }),
+        "data-state": name,
+        "data-some": String(count > 0),
+      },
+      h("b", number(count)),
+      ` ${word("state", name)}`,
+    );
+  const counts = {
+    ...plant,
+    unknown:
+      plant.lines -
+      STATES.filter((one) => one !== "unknown").reduce((sum, one) => sum + plant[one], 0),
+  };
+  return h(
+    "article.tile",
+    { "data-key": plant.plant, "aria-label": t("overview.plant", { plant: plant.plant }) },
+    h(
+      "h2",
+      h(
+        "a",
+        { href: to("overview", [], { plant: query.plant === plant.plant ? "" : plant.plant }) },
+        plant.plant,
+      ),
+      h("small", ` ${t("overview.lines", { n: number(plant.lines) })} · ${plant.zone}`),
+    ),
+    h(
+      "ul.states",
+      ["running", "planned_stop", "unplanned_stop", "silent", "unknown"].map((name) =>
+        h("li", { "data-key": name }, link(name, counts[name])),
+      ),
+    ),
+    h(
+      "p",
+      h(
+        "a",
+        {
+          href: to("exceptions", [], { plant: plant.plant, status: "open" }),
+          "data-some": String(plant.exceptions_open > 0),
+        },
+        t("overview.exceptions", { n: number(plant.exceptions_open) }),
+      ),
+      " · ",
+      h(
+        "a",
+        { href: to("holds", [], { plant: plant.plant, active: "true" }) },
+        t("overview.parked", { n: number(plant.parked) }),
+      ),
+    ),
+  );
 }
 
 function linesNow(lines, query, reader, kept) {
   const text = (kept.text ?? "").toLowerCase();
   const found = lines
-    .filter((one) => (!query.state || one.state === query.state)
-      && [one.plant, one.line, `${one.plant}/${one.line}`, word("state", one.state), one.reason ?? "", ...one.orders].some((part) => part.toLowerCase().includes(text)))
+    .filter(
+      (one) =>
+        (!query.state || one.state === query.state) &&
+        [
+          one.plant,
+          one.line,
+          `${one.plant}/${one.line}`,
+          word("state", one.state),
+          one.reason ?? "",
+          ...one.orders,
+        ].some((part) => part.toLowerCase().includes(text)),
+    )
     .sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state));
   const shown = found.slice(0, LINES_MAX);
-  return section(t("overview.now"),
-    h("div.filters", { "data-key": "filter" },
-      h("label", h("span", t("overview.filter")), h("input", { type: "search", id: "lines-filter", value: kept.text ?? "", autocomplete: "off",
-        oninput: (event) => { kept.text = event.target.value; reader.redraw(); } })),
+  return section(
+    t("overview.now"),
+    h(
+      "div.filters",
+      { "data-key": "filter" },
+      h(
+        "label",
+        h("span", t("overview.filter")),
+        h("input", {
+          type: "search",
+          id: "lines-filter",
+          value: kept.text ?? "",
+          autocomplete: "off",
+          oninput: (event) => {
+            kept.text = event.target.value;
+            reader.redraw();
+          },
+        }),
+      ),
       query.state || query.plant ? h("a.clear", { href: "#/" }, t("filter.clear")) : null,
-      h("p.note", { role: "status" }, t("overview.shown", { n: number(shown.length), of: number(found.length) }))),
-    table(t("overview.now"), [
-      { title: t("col.line"), head: true, cell: (one) => lineLink(one.plant, one.line) },
-      { title: t("col.state"), cell: now },
-      { title: t("col.shift"), cell: shift },
-      { title: t("col.stopped"), cell: stopped },
-      { title: t("col.orders"), cell: (one) => one.orders.length ? one.orders.map((order, at) => [at ? ", " : "", orderLink(one.plant, order)]) : "–" },
-      { title: t("col.exceptions"), number: true, cell: (one) => one.exceptions_open
-        ? h("a.warn", { href: to("exceptions", [], { plant: one.plant, line: one.line, status: "open" }) }, number(one.exceptions_open)) : "0" },
-      { title: t("col.parked"), number: true, cell: (one) => number(one.parked) },
-      { title: t("col.heard"), cell: (one) => h("span", { title: one.last_event ?? "" }, ago(one.last_event)) },
-    ], shown, { key: (one) => `${one.plant}/${one.line}`, mark: (one) => ({ "data-state": one.state }) }));
+      h(
+        "p.note",
+        { role: "status" },
+        t("overview.shown", { n: number(shown.length), of: number(found.length) }),
+      ),
+    ),
+    table(
+      t("overview.now"),
+      [
+        { title: t("col.line"), head: true, cell: (one) => lineLink(one.plant, one.line) },
+        { title: t("col.state"), cell: now },
+        { title: t("col.shift"), cell: shift },
+        { title: t("col.stopped"), cell: stopped },
+        {
+          title: t("col.orders"),
+          cell: (one) =>
+            one.orders.length
+              ? one.orders.map((order, at) => [at ? ", " : "", orderLink(one.plant, order)])
+              : "–",
+        },
+        {
+          title: t("col.exceptions"),
+          number: true,
+          cell: (one) =>
+            one.exceptions_open
+              ? h(
+                  "a.warn",
+                  {
+                    href: to("exceptions", [], {
+                      plant: one.plant,
+                      line: one.line,
+                      status: "open",
+                    }),
+                  },
+                  number(one.exceptions_open),
+                )
+              : "0",
+        },
+        { title: t("col.parked"), number: true, cell: (one) => number(one.parked) },
+        {
+          title: t("col.heard"),
+          cell: (one) => h("span", { title: one.last_event ?? "" }, ago(one.last_event)),
+        },
+      ],
+      shown,
+      { key: (one) => `${one.plant}/${one.line}`, mark: (one) => ({ "data-state": one.state }) },
+    ),
+  );
 }
 
 function now(one) {
-  const since = one.since ? t("overview.since", { ago: duration((Date.now() - Date.parse(one.since)) / 1000) }) : "";
-  return [state(one.state), h("small.quiet", ` ${[since, one.work_unit, one.reason].filter(Boolean).join(" · ")}`)];
+  const since = one.since
+    ? t("overview.since", { ago: duration((Date.now() - Date.parse(one.since)) / 1000) })
+    : "";
+  return [
+    state(one.state),
+    h("small.quiet", ` ${[since, one.work_unit, one.reason].filter(Boolean).join(" · ")}`),
+  ];
 }
 
 function shift(one) {
   if (!one.shift) return made(one.made);
-  return h("div", { title: period(one.shift.from, one.shift.to, "UTC") },
-    h("small.quiet", `${one.shift.name} `, time(one.shift.from, one.plant, "time"), "–", time(one.shift.to, one.plant, "time")),
-    one.planned?.length ? one.planned.map((plan) => against(plan, one.made)) : made(one.made));
+  return h(
+    "div",
+    { title: period(one.shift.from, one.shift.to, "UTC") },
+    h(
+      "small.quiet",
+      `${one.shift.name} `,
+      time(one.shift.from, one.plant, "time"),
+      "–",
+      time(one.shift.to, one.plant, "time"),
+    ),
+    one.planned?.length
+      ? one.planned.map((plan) => against(plan, one.made))
+      : h("div", made(one.made)),
+  );
 }
 
 /** What was made of a plan's unit, against the plan; units stay apart. */
 export function against(plan, list) {
   const good = list.find((one) => one.uom === plan.uom)?.good ?? "0";
-  const words = t("overview.ofPlan", { good: quantity(good, ""), plan: quantity(plan.quantity, plan.uom) });
-  return h("div.against", { "data-key": plan.uom }, bar(good, plan.quantity, words), h("span", words));
+  const words = t("overview.ofPlan", {
+    good: quantity(good, ""),
+    plan: quantity(plan.quantity, plan.uom),
+  });
+  return h(
+    "div.against",
+    { "data-key": plan.uom },
+    bar(good, plan.quantity, words),
+    h("span", words),
+  );
 }
 
 function stopped(one) {
-  return [h("span", { "data-some": String(some(one.down_seconds)) }, duration(one.down_seconds)),
-    some(one.planned_down_seconds) ? h("small.quiet", ` + ${t("overview.planned", { time: duration(one.planned_down_seconds) })}`) : null];
+  return [
+    h("span", { "data-some": String(some(one.down_seconds)) }, duration(one.down_seconds)),
+    some(one.planned_down_seconds)
+      ? h(
+          "small.quiet",
+          ` + ${t("overview.planned", { time: duration(one.planned_down_seconds) })}`,
+        )
+      : null,
+  ];
 }
 
 function adding(totals, query) {
@@ -102,16 +243,43 @@ function adding(totals, query) {
   const whole = (one) => addsUp(one.in, [one.accepted, one.duplicate, one.exception, one.tick]);
   const left = (one) => addsUp(one.accepted, [one.left, one.not_left]);
   const sums = totals.records.every(whole) && totals.items.every(left);
-  return section(query.plant ? `${t("totals.title")} ${query.plant}` : t("totals.title"),
+  return section(
+    query.plant ? `${t("totals.title")} ${query.plant}` : t("totals.title"),
     h("p.verdict", { "data-exact": String(sums) }, t(sums ? "totals.exact" : "totals.wrong")),
-    table(t("totals.records"), [
-      { title: t("col.topic"), head: true, cell: (one) => one.topic },
-      ...["in", "accepted", "duplicate", "exception", "tick"].map((name) => ({ title: t(`totals.${name}`), number: true, cell: (one) => number(one[name]) })),
-    ], totals.records, { key: (one) => one.topic, mark: (one) => ({ "data-exact": String(whole(one)) }) }),
-    h("details", { "data-key": "items" }, h("summary", t("totals.items")), table(t("totals.items"), [
-      { title: t("col.type"), head: true, cell: (one) => word("type", one.type) },
-      { title: t("col.unit"), cell: (one) => [one.uom || word("measure", one.measure)] },
-      ...["accepted", "left", "not_left"].map((name) => ({ title: t(`totals.${name}`), number: true, cell: (one) => number(one[name]) })),
-    ], totals.items, { key: (one) => [one.type, one.measure, one.uom].join("|"), mark: (one) => ({ "data-exact": String(left(one)) }) })));
+    table(
+      t("totals.records"),
+      [
+        { title: t("col.topic"), head: true, cell: (one) => one.topic },
+        ...["in", "accepted", "duplicate", "exception", "tick"].map((name) => ({
+          title: t(`totals.${name}`),
+          number: true,
+          cell: (one) => number(one[name]),
+        })),
+      ],
+      totals.records,
+      { key: (one) => one.topic, mark: (one) => ({ "data-exact": String(whole(one)) }) },
+    ),
+    h(
+      "details",
+      { "data-key": "items" },
+      h("summary", t("totals.items")),
+      table(
+        t("totals.items"),
+        [
+          { title: t("col.type"), head: true, cell: (one) => word("type", one.type) },
+          { title: t("col.unit"), cell: (one) => [one.uom || word("measure", one.measure)] },
+          ...["accepted", "left", "not_left"].map((name) => ({
+            title: t(`totals.${name}`),
+            number: true,
+            cell: (one) => number(one[name]),
+          })),
+        ],
+        totals.items,
+        {
+          key: (one) => [one.type, one.measure, one.uom].join("|"),
+          mark: (one) => ({ "data-exact": String(left(one)) }),
+        },
+      ),
+    ),
+  );
 }
-

@@ -2,12 +2,28 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { dateIn, duration, made, number, period, ratio, some, zoneOf } from "./format.js";
+import { dateIn, duration, made, number, period, ratio, some, written, zoneOf } from "./format.js";
 import { csv, facts, filters, heading, json, lineLink, section, table } from "./parts.js";
 import { to } from "./route.js";
 import { t, word } from "./texts.js";
 
-const KNOWN = ["plant", "line", "shift", "from", "to", "made", "kpis", "down_seconds", "planned_down_seconds", "busy_seconds", "complete", "work_unit", "order", "item", "planned"];
+const KNOWN = [
+  "plant",
+  "line",
+  "shift",
+  "from",
+  "to",
+  "made",
+  "kpis",
+  "down_seconds",
+  "planned_down_seconds",
+  "busy_seconds",
+  "complete",
+  "work_unit",
+  "order",
+  "item",
+  "planned",
+];
 
 export async function load({ query }, signal, reader) {
   const plant = query.plant || reader.plants[0]?.plant;
@@ -24,7 +40,13 @@ export async function load({ query }, signal, reader) {
 
 /** The names of a plant's shifts, each once, as the calendars list them. */
 function shiftsOf(calendars) {
-  const names = calendars.filter((one) => !one.deleted).flatMap(({ data }) => (Array.isArray(data?.shifts) ? data.shifts : []).map(({ name }, at) => name ?? `shift ${at + 1}`));
+  const names = calendars
+    .filter((one) => !one.deleted)
+    .flatMap(({ data }) =>
+      (Array.isArray(data?.shifts) ? data.shifts : []).map(
+        ({ name }, at) => name ?? `shift ${at + 1}`,
+      ),
+    );
   return [...new Set(names)];
 }
 
@@ -34,61 +56,163 @@ export function draw(data, route, reader) {
   const zone = report.zone ?? zoneOf(plant);
   const name = shift ? t("reports.shift", { shift }) : t("reports.day");
   return [
-    heading(`${name} ${plant}`, { filter: [data.asked.line, dateOf(date)], period: period(report.from, report.to, zone), fresh: report.fresh }),
+    heading(`${name} ${plant}`, {
+      filter: [data.asked.line, dateOf(date)],
+      period: period(report.from, report.to, zone),
+      fresh: report.fresh,
+    }),
     quick(data, route),
-    filters({ ...route, query: { plant, date, shift: shift ?? "", by: "", line: route.query.line } }, [
-      { name: "plant", label: t("col.plant"), options: reader.plants.map((one) => ({ value: one.plant, text: one.plant })) },
-      { name: "date", label: t("reports.date"), type: "date" },
-      { name: "shift", label: t("col.shift"), options: shifts.map((one) => ({ value: one, text: one })) },
-      { name: "line", label: t("col.line") },
-    ]),
-    h("p.verdict", { "data-key": "complete", "data-exact": String(report.complete) }, t(report.complete ? "reports.complete" : "reports.incomplete")),
+    filters(
+      { ...route, query: { plant, date, shift: shift ?? "", by: "", line: route.query.line } },
+      [
+        {
+          name: "plant",
+          label: t("col.plant"),
+          options: reader.plants.map((one) => ({ value: one.plant, text: one.plant })),
+          needed: true,
+        },
+        { name: "date", label: t("reports.date"), type: "date" },
+        {
+          name: "shift",
+          label: t("col.shift"),
+          options: shifts.map((one) => ({ value: one, text: one })),
+        },
+        { name: "line", label: t("col.line") },
+      ],
+    ),
+    h(
+      "p.verdict",
+      { "data-key": "complete", "data-exact": String(report.complete) },
+      t(report.complete ? "reports.complete" : "reports.incomplete"),
+    ),
     totals(report),
     section(t("reports.lines"), rowsOf(report)),
-    h("div.actions", { "data-key": "files" }, csv(data.path, data.asked, `${plant}-${date}-${shift ?? "day"}`)),
+    h(
+      "div.actions",
+      { "data-key": "files" },
+      csv(data.path, data.asked, `${plant}-${date}-${shift ?? "day"}`),
+    ),
     json(report),
   ];
 }
 
-const dateOf = (date) => new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+const dateOf = (date) => written(`${date}T00:00:00Z`, "UTC", "date");
 
 /** What is asked for most: yesterday's and today's shifts, each a click. */
 function quick({ plant, shifts, date, shift }, route) {
   const zone = zoneOf(plant);
-  const days = [[dateIn(zone, -1), t("reports.yesterday")], [dateIn(zone), t("reports.today")]];
-  const link = (day, name, by) => h("a", { href: to("reports", [], { plant, line: route.query.line, date: day, ...by }),
-    "aria-current": day === date && (by.shift ?? null) === shift ? "true" : null }, name);
-  return h("div.quick", { "data-key": "quick" }, days.map(([day, text]) => h("nav.tabs", { "aria-label": text, "data-key": day }, h("span", text),
-    shifts.map((name) => link(day, name, { shift: name })), link(day, t("reports.whole"), { by: "day" }))));
+  const days = [
+    [dateIn(zone, -1), t("reports.yesterday")],
+    [dateIn(zone), t("reports.today")],
+  ];
+  const link = (day, name, by) =>
+    h(
+      "a",
+      {
+        href: to("reports", [], { plant, line: route.query.line, date: day, ...by }),
+        "aria-current": day === date && (by.shift ?? null) === shift ? "true" : null,
+      },
+      name,
+    );
+  return h(
+    "div.quick",
+    { "data-key": "quick" },
+    days.map(([day, text]) =>
+      h(
+        "nav.tabs",
+        { "aria-label": text, "data-key": day },
+        h("span", text),
+        shifts.map((name) => link(day, name, { shift: name })),
+        link(day, t("reports.whole"), { by: "day" }),
+      ),
+    ),
+  );
 }
 
 function totals({ totals: all }) {
   const kpis = Object.entries(all.kpis ?? {});
-  return section(t("reports.totals"), h("div.tiles",
-    h("article.tile", { "aria-label": t("col.made") }, h("h3", t("col.made")), made(all.made)),
-    h("article.tile", { "aria-label": t("col.stopped") }, h("h3", t("col.stopped")), facts([
-      [t("line.unplanned"), h("b", { "data-some": String(some(all.down_seconds)) }, duration(all.down_seconds))],
-      [t("line.planned"), duration(all.planned_down_seconds)],
-    ])),
-    kpis.length ? h("article.tile", { "aria-label": t("reports.kpis") }, h("h3", t("reports.kpis")), facts(kpis.map(([name, one]) => [word("kpi", name), ratio(one)]))) : null),
-  others(all));
+  return section(
+    t("reports.totals"),
+    h(
+      "div.tiles",
+      h("article.tile", { "aria-label": t("col.made") }, h("h3", t("col.made")), made(all.made)),
+      h(
+        "article.tile",
+        { "aria-label": t("col.stopped") },
+        h("h3", t("col.stopped")),
+        facts([
+          [
+            t("line.unplanned"),
+            h("b", { "data-some": String(some(all.down_seconds)) }, duration(all.down_seconds)),
+          ],
+          [t("line.planned"), duration(all.planned_down_seconds)],
+        ]),
+      ),
+      kpis.length
+        ? h(
+            "article.tile",
+            { "aria-label": t("reports.kpis") },
+            h("h3", t("reports.kpis")),
+            facts(kpis.map(([name, one]) => [word("kpi", name), ratio(one)])),
+          )
+        : null,
+    ),
+    others(all),
+  );
 }
 
 function rowsOf(report) {
   const kpis = [...new Set(report.rows.flatMap((row) => Object.keys(row.kpis ?? {})))];
-  return table(t("reports.lines"), [
-    { title: t("col.line"), head: true, cell: (row) => [lineLink(row.plant ?? report.plant, row.line), row.work_unit ? ` ${row.work_unit}` : ""] },
-    { title: t("col.made"), cell: (row) => made(row.made) },
-    ...kpis.map((name) => ({ title: word("kpi", name), number: true, cell: (row) => ratio(row.kpis?.[name]) })),
-    { title: t("line.unplanned"), number: true, cell: (row) => h("span", { "data-some": String(some(row.down_seconds)) }, duration(row.down_seconds)) },
-    { title: t("line.planned"), number: true, cell: (row) => duration(row.planned_down_seconds) },
-    { title: t("col.more"), cell: others },
-    { title: t("col.complete"), cell: (row) => (row.complete === undefined ? "–" : t(row.complete ? "yes" : "no")) },
-  ], report.rows, { key: (row) => [row.plant, row.line, row.work_unit, row.order].join("|") });
+  return table(
+    t("reports.lines"),
+    [
+      {
+        title: t("col.line"),
+        head: true,
+        cell: (row) => [
+          lineLink(row.plant ?? report.plant, row.line),
+          row.work_unit ? ` ${row.work_unit}` : "",
+        ],
+      },
+      { title: t("col.made"), cell: (row) => made(row.made) },
+      ...kpis.map((name) => ({
+        title: word("kpi", name),
+        number: true,
+        cell: (row) => ratio(row.kpis?.[name]),
+      })),
+      {
+        title: t("line.unplanned"),
+        number: true,
+        cell: (row) =>
+          h("span", { "data-some": String(some(row.down_seconds)) }, duration(row.down_seconds)),
+      },
+      { title: t("line.planned"), number: true, cell: (row) => duration(row.planned_down_seconds) },
+      { title: t("col.more"), cell: others },
+      {
+        title: t("col.complete"),
+        cell: (row) => (row.complete === undefined ? "–" : t(row.complete ? "yes" : "no")),
+      },
+    ],
+    report.rows,
+    { key: (row) => [row.plant, row.line, row.work_unit, row.order].join("|") },
+  );
 }
 
 /** Members that the page has no column for, by their names. */
 function others(row) {
-  const more = Object.entries(row).filter(([name, value]) => !KNOWN.includes(name) && value !== null && typeof value !== "object");
-  return more.length ? facts(more.map(([name, value]) => [word("member", name), name.endsWith("_seconds") ? duration(value) : /^-?\d+(\.\d+)?$/.test(value) ? number(value) : String(value)])) : null;
+  const more = Object.entries(row).filter(
+    ([name, value]) => !KNOWN.includes(name) && value !== null && typeof value !== "object",
+  );
+  return more.length
+    ? facts(
+        more.map(([name, value]) => [
+          word("member", name),
+          name.endsWith("_seconds")
+            ? duration(value)
+            : /^-?\d+(\.\d+)?$/.test(value)
+              ? number(value)
+              : String(value),
+        ]),
+      )
+    : null;
 }

@@ -17,7 +17,9 @@ function decode(text) {
 
 /** The link to a view. */
 export function to(name, parts = [], query = {}) {
-  const members = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const members = Object.entries(query).filter(
+    ([, value]) => value !== null && value !== undefined && value !== "",
+  );
   const text = new URLSearchParams(members).toString();
   return `#/${[name, ...parts].map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }

@@ -7,21 +7,50 @@ import { to } from "./route.js";
 import * as rows from "./rows.js";
 import { t, word } from "./texts.js";
 
-/** An event with its checks, its records and its corrections; `folded`: details are folded in. */
-export function story(one, folded = false) {
+/** An event with its checks, its records and its corrections; `folded`: details are folded in; `level` of its heading. */
+export function story(one, { folded = false, level = "h3" } = {}) {
   const key = `${one.topic}/${one.partition}/${one.offset}`;
-  return h("article.story", { "data-key": key, "data-outcome": one.outcome, "aria-label": `${word("type", one.type)} ${one.id ?? key}` },
-    h("h3", word("type", one.type), " ", rows.eventLink(one), " ", rows.outcome(one.outcome)),
+  return h(
+    "article.story",
+    {
+      "data-key": key,
+      "data-outcome": one.outcome,
+      "aria-label": `${word("type", one.type)} ${one.id ?? key}`,
+    },
+    h(level, word("type", one.type), " ", rows.eventLink(one), " ", rows.outcome(one.outcome)),
     h("p", rows.content(one)),
-    h("ol.steps",
-      step("came", t("story.came"), [time(one.arrived_at, one.plant), ` · ${one.source ?? "–"} · `, lineLink(one.plant, one.line)],
-        one.resent_from ? h("p", t("story.resent"), " ", h("a", { href: to("exception", [], { id: one.resent_from }) }, one.resent_from)) : null),
+    h(
+      "ol.steps",
+      step(
+        "came",
+        t("story.came"),
+        [
+          time(one.arrived_at, one.plant),
+          ` · ${one.source ?? "–"} · `,
+          lineLink(one.plant, one.line),
+        ],
+        one.resent_from
+          ? h(
+              "p",
+              t("story.resent"),
+              " ",
+              h("a", { href: to("exception", [], { id: one.resent_from }) }, one.resent_from),
+            )
+          : null,
+      ),
       step(one.outcome === "refused" ? "bad" : "good", t("story.checked"), checked(one)),
       became(one),
       one.waits_for ? step("waits", t("story.waits"), waits(one)) : null,
-      ...corrections(one)),
-    h("details", { "data-key": "more", open: folded ? null : true }, h("summary", t("story.more")), details(one)),
-    json(one, t("json.title")));
+      ...corrections(one),
+    ),
+    h(
+      "details",
+      { "data-key": "more", open: folded ? null : true },
+      h("summary", t("story.more")),
+      details(one),
+    ),
+    json(one, t("json.title")),
+  );
 }
 
 function step(kind, title, ...children) {
@@ -32,8 +61,17 @@ function checked(one) {
   const failed = one.checks.find((check) => !check.passed);
   if (one.outcome === "waiting") return t("story.notYet");
   if (one.outcome === "refused") {
-    return [failed ? t("story.failed", { check: failed.check, code: word("code", failed.code) }) : word("outcome", "refused"), " ",
-      h("a", { href: to("exception", [], { id: `${one.topic}/${one.partition}/${one.offset}` }) }, t("story.toException"))];
+    return [
+      failed
+        ? t("story.failed", { check: failed.check, code: word("code", failed.code) })
+        : word("outcome", "refused"),
+      " ",
+      h(
+        "a",
+        { href: to("exception", [], { id: `${one.topic}/${one.partition}/${one.offset}` }) },
+        t("story.toException"),
+      ),
+    ];
   }
   if (one.outcome === "duplicate") return t("story.duplicate");
   return t("story.passed", { n: one.checks.length });
@@ -41,27 +79,93 @@ function checked(one) {
 
 function became(one) {
   if (one.became.length) {
-    return step("good", t("story.became"), h("ul.plain", one.became.map(({ transaction, how }) => h("li", { "data-key": transaction.id },
-      word("type", transaction.type), " ", h("b", rows.value(transaction)), ` · ${word("how", how)} · `, time(transaction.written_at ?? transaction.time, one.plant), " ",
-      rows.transactionLink(transaction.id), transaction.reversed_by ? h("span.warn", ` ${t("transaction.reversed")}`) : null))));
+    return step(
+      "good",
+      t("story.became"),
+      h(
+        "ul.plain",
+        one.became.map(({ transaction, how }) =>
+          h(
+            "li",
+            { "data-key": transaction.id },
+            word("type", transaction.type),
+            " ",
+            h("b", rows.value(transaction)),
+            ` · ${word("how", how)} · `,
+            time(transaction.written_at ?? transaction.time, one.plant),
+            " ",
+            rows.transactionLink(transaction.id),
+            transaction.reversed_by ? h("span.warn", ` ${t("transaction.reversed")}`) : null,
+          ),
+        ),
+      ),
+    );
   }
   if (one.outcome !== "accepted" || one.waits_for) return null;
   return step("none", t("story.became"), t("story.nothing"));
 }
 
 function waits({ waits_for: waiting, plant }) {
-  return [word("waits", waiting.what), waiting.until ? [" · ", t("story.until"), " ", time(waiting.until, plant)] : null,
-    waiting.hold ? [" · ", h("a", { href: to("holds", [], { plant, hold: waiting.hold }) }, waiting.hold)] : null];
+  return [
+    word("waits", waiting.what),
+    waiting.until ? [" · ", t("story.until"), " ", time(waiting.until, plant)] : null,
+    waiting.hold
+      ? [" · ", h("a", { href: to("holds", [], { plant, hold: waiting.hold }) }, waiting.hold)]
+      : null,
+  ];
 }
 
 function corrections(one) {
   return [
-    one.duplicates.length ? step("none", t("story.again", { n: one.duplicates.length }), h("ul.plain", one.duplicates.map((other) =>
-      h("li", rows.eventLink(other), " ", time(other.at ?? other.arrived_at, one.plant))))) : null,
-    one.reversed_by ? step("waits", t("story.reversedBy"), rows.eventLink(one.reversed_by), " ", time(one.reversed_by.time, one.plant)) : null,
-    one.reverses ? step("none", t("story.reverses"), rows.eventLink(one.reverses), " ", time(one.reverses.time, one.plant)) : null,
-    one.summaries.length ? step("none", t("story.summaries"), h("ul.plain", one.summaries.map((sum) => h("li",
-      `${word("type", sum.type)} ${written(sum.window_start, zoneOf(one.plant), "minute")}: ${Object.entries(sum.values).map(([name, value]) => figure(name, value, sum.row)).join(", ")}`)))) : null,
+    one.duplicates.length
+      ? step(
+          "none",
+          t("story.again", { n: one.duplicates.length }),
+          h(
+            "ul.plain",
+            one.duplicates.map((other) =>
+              h("li", rows.eventLink(other), " ", time(other.at ?? other.arrived_at, one.plant)),
+            ),
+          ),
+        )
+      : null,
+    one.reversed_by
+      ? step(
+          "waits",
+          t("story.reversedBy"),
+          rows.eventLink(one.reversed_by),
+          " ",
+          time(one.reversed_by.time, one.plant),
+        )
+      : null,
+    one.reverses
+      ? step(
+          "none",
+          t("story.reverses"),
+          rows.eventLink(one.reverses),
+          " ",
+          time(one.reverses.time, one.plant),
+        )
+      : null,
+    one.summaries.length
+      ? step(
+          "none",
+          t("story.summaries"),
+          h(
+            "ul.plain",
+            one.summaries.map((sum) =>
+              h(
+                "li",
+                `${word("type", sum.type)} ${written(sum.window_start, zoneOf(one.plant), "minute")}: ${Object.entries(
+                  sum.values,
+                )
+                  .map(([name, value]) => figure(name, value, sum.row))
+                  .join(", ")}`,
+              ),
+            ),
+          ),
+        )
+      : null,
   ].filter(Boolean);
 }
 
@@ -81,7 +185,24 @@ function details(one) {
       [t("col.trace"), one.trace ? traceLink(one.trace) : null],
       [t("col.where"), `${one.topic} / ${one.partition} / ${one.offset}`],
     ]),
-    one.checks.length ? h("ol.checks", one.checks.map((check) => h("li", { "data-passed": String(check.passed), value: check.check },
-      `${word("code", check.code)}: `, t(check.passed === null ? "check.unasked" : check.passed ? "check.passed" : "check.failed")))) : null,
+    one.checks.length
+      ? h(
+          "ol.checks",
+          one.checks.map((check) =>
+            h(
+              "li",
+              { "data-passed": String(check.passed), value: check.check },
+              `${word("code", check.code)}: `,
+              t(
+                check.passed === null
+                  ? "check.unasked"
+                  : check.passed
+                    ? "check.passed"
+                    : "check.failed",
+              ),
+            ),
+          ),
+        )
+      : null,
   ];
 }
