@@ -155,10 +155,10 @@ def period_of(
 
     A date is the start of the plant's day. Raises `AskedError`.
     """
-    end = _moment("to", to, clock)
+    end = moment_of("to", to, clock)
     if end is None:
         end = max(now, 0)
-    begin = _moment("from", from_, clock)
+    begin = moment_of("from", from_, clock)
     if begin is None:
         begin = day_begins(clock, date_of(clock, max(end - 1, instant.EARLIEST)))
     if begin > end:
@@ -183,7 +183,8 @@ def day_named(member: str, given: str) -> date:
     return day
 
 
-def _moment(member: str, given: str | None, clock: Clock) -> int | None:
+def moment_of(member: str, given: str | None, clock: Clock) -> int | None:
+    """Return an instant; a date is the start of the plant's day. Raises `AskedError`."""
     if given is not None and "T" not in given.upper():
         return day_begins(clock, day_named(member, given))
     return moment(member, given, None)

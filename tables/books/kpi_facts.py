@@ -66,11 +66,8 @@ def facts_of(
     if group in ("order", "item"):
         column = "order_id" if group == "order" else "item"
         return _made_by(books, whole, group, column)
-    units = [
-        each
-        for each in units_of(books.connection, books.plant, tuple(books.lines))
-        if work_unit in (None, each.work_unit)
-    ]
+    every = units_of(books.connection, books.plant, tuple(books.lines))
+    units = [each for each in every if work_unit in (None, each.work_unit)]
     by_unit = group == "work_unit"
     found: dict[Place, Facts] = {}
     for number in range(len(buckets)):
@@ -88,7 +85,7 @@ def facts_of(
         for (number, line, uom, measure), value in made.items():
             if value:
                 _put(found.setdefault(Place(number, line), Facts()).of(uom), measure, value)
-    _add_time(books, buckets, units, by_unit, found)
+    _add_time(books, buckets, units, every, by_unit, found)
     return found
 
 
@@ -113,6 +110,7 @@ def _add_time(
     books: Books,
     buckets: Sequence[Bucket],
     units: Sequence[Unit],
+    every: Sequence[Unit],
     by_unit: bool,
     found: dict[Place, Facts],
 ) -> None:
@@ -125,7 +123,7 @@ def _add_time(
     down = {key[:3]: value for key, value in stopped.items() if key[3] == "down"}
     planned_down = {key[:3]: value for key, value in stopped.items() if key[3] != "down"}
     _add_states(books, planned, units, down)
-    ideals = _ideals(books, planned, units)
+    ideals, unclear = _ideals(books, planned, every)
     for number, bucket in enumerate(buckets):
         for unit in units:
             closed_to = books.lines[unit.line]
@@ -134,7 +132,7 @@ def _add_time(
             lasted = length(clipped(list(bucket.planned), bucket.from_, closed_to))
             place = number, unit.line, unit.work_unit
             ideal = None
-            if unit.ideal is not None:
+            if unit.ideal is not None and unit.line not in unclear:
                 ideal = Ideal(unit.ideal, ideals.get(place, Made()))
             at = Place(number, unit.line, unit.work_unit if by_unit else None)
             found[at].add_unit(
@@ -158,36 +156,38 @@ def _add_states(
             down[place] = down.get(place, 0) + value
 
 
-def _ideals(books: Books, planned: Sequence[Numbered], units: Sequence[Unit]) -> dict[Key, Made]:
-    """Return what work units with an ideal time made within planned time.
+def _ideals(
+    books: Books, planned: Sequence[Numbered], units: Sequence[Unit]
+) -> tuple[dict[Key, Made], set[str]]:
+    """Return what work units with an ideal time made within planned time, and lines left out.
 
-    As machines counted it. A line without such counts whose only work unit has an ideal time made
-    there what was confirmed, if that is of one unit of measure.
+    As machines counted it. What a line without such counts confirmed was made by its only work
+    unit. If it has several, or pieces of several units of measure, nobody knows: it is left out.
     """
     fast = [each for each in units if each.ideal is not None]
     if not fast:
-        return {}
+        return {}, set()
     lines = sorted({each.line for each in fast})
     found: dict[Key, Made] = {}
     counted = books.summed(SUMMARY_MACHINE, planned, ("line", "work_unit"), MADE[:2], lines)
     for (number, line, unit, measure), value in counted.items():
         _put(found.setdefault((number, line, unit), Made()), measure, value)
-    with_counts = {line for _, line, _ in found}
-    only = {
-        each.line: each.work_unit
-        for each in fast
-        if each.line not in with_counts and sum(one.line == each.line for one in units) == 1
-    }
-    if not only:
-        return found
-    made = books.summed(SUMMARY_PRODUCTION, planned, ("line", "uom"), MADE, sorted(only))
-    uoms: dict[str, set[str]] = {}
+    uncounted = sorted(set(lines) - {line for _, line, _ in found})
+    if not uncounted:
+        return found, set()
+    made = books.summed(SUMMARY_PRODUCTION, planned, ("line", "uom"), MADE, uncounted)
+    uoms: dict[str, set[str | None]] = {}
     for _, line, uom, _ in made:
         uoms.setdefault(line, set()).add(uom)
+    of_line: dict[str, set[str]] = {}
+    for each in units:
+        of_line.setdefault(each.line, set()).add(each.work_unit)
+    unclear = {line for line in uoms if len(uoms[line]) > 1 or len(of_line[line]) > 1}
     for (number, line, _, measure), value in made.items():
-        if len(uoms[line]) == 1:
-            _put(found.setdefault((number, line, only[line]), Made()), measure, value)
-    return found
+        if line not in unclear:
+            (unit,) = of_line[line]
+            _put(found.setdefault((number, line, unit), Made()), measure, value)
+    return found, unclear
 
 
 def _put(made: Made, measure: str, value: int) -> None:

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.pool import StaticPool
 
 from kpi.filled import MINUTE, Filled, at
@@ -14,7 +14,7 @@ from tables.books.asked import AskedError
 from tables.books.kpi_asked import FiguresAsked
 from tables.books.kpi_figures import figures
 from tables.books.plants import Plants
-from tables.books.schema import METADATA, STOPS, UNITS
+from tables.books.schema import LINES, METADATA, REFERENCES, STOPS, SUMMARIES, SUMS, UNITS
 
 NOW = at("2026-11-25T12:00:00Z")
 THREE = (
@@ -200,6 +200,31 @@ def test_a_line_without_counts_whose_only_unit_has_an_ideal_time_made_what_was_c
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("unclear", ["two units of measure", "two work units"])
+def test_what_nobody_knows_who_made_it_lowers_no_oee(sqlite_books: Engine, unclear: str):
+    fill = Filled(sqlite_books)
+    fill.line("DE01", "L3", "2026-11-22T06:00:00Z")
+    fill.work_unit("L3", "PRESS-1", ideal_seconds="8.64")
+    fill.made("2026-11-21T10:00:00Z", good="4000")
+    if unclear == "two work units":
+        fill.work_unit("L3", "OVEN")
+    else:
+        fill.made("2026-11-21T10:00:00Z", good="1", uom="kg")
+    figures_of = values(one(fill.engine, **DAY))
+    assert (figures_of["availability"], figures_of["effectiveness"], figures_of["oee"]) == (
+        "100",
+        None,
+        None,
+    )
+
+
+def test_a_line_on_which_nothing_was_made_has_an_oee_of_0(sqlite_books: Engine):
+    fill = Filled(sqlite_books)
+    fill.line("DE01", "L3", "2026-11-22T06:00:00Z")
+    fill.work_unit("L3", "PRESS-1", ideal_seconds="8.64")
+    assert values(one(fill.engine, **DAY))["oee"] == "0"
+
+
 def test_late_revisions_are_added_up(filled: Filled):
     filled.made("2026-11-21T07:01:00Z", good="-0.5", revision=3)
     assert one(filled.engine, **DAY)["made"][0]["good"] == "899.5"
@@ -326,10 +351,12 @@ def test_without_a_period_it_is_the_plants_day_until_now(filled: Filled):
 def emptied() -> Iterator[Callable[[], Filled]]:
     """What makes books in memory empty."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
+    METADATA.create_all(engine)
 
     def empty() -> Filled:
-        METADATA.drop_all(engine)
-        METADATA.create_all(engine)
+        with engine.begin() as connection:
+            for table in (LINES, REFERENCES, SUMMARIES, SUMS):
+                connection.execute(delete(table))
         return Filled(engine)
 
     yield empty
@@ -346,7 +373,7 @@ SHIFTS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.data())
 def test_sums_over_shifts_and_hours_are_the_sums_of_the_days(
     emptied: Callable[[], Filled], data: st.DataObject
