@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from books.books_of_topics import differences, expected_of
 from books.postgres import Postgres
 from broker import KafkaBroker
-from clusters import Broker
+from clusters import Broker, Place
 from desk_processes import DeskProcess, topics_of
 from kafka_workers import LINESIDE, KafkaJob, WorkerProcess, kafka_job, wait_until
 from tables.books.opening import open_books
@@ -187,7 +187,7 @@ CASES: Final[dict[str, tuple[Callable[[Run], str], Sequence[str], int, int]]] = 
 
 @contextmanager
 def started(
-    broker: KafkaBroker, case: str, database: str, arguments: argparse.Namespace
+    broker: Place, case: str, database: str, arguments: argparse.Namespace
 ) -> Iterator[Run]:
     _, _, faults, desks = CASES[case]
     group = f"desk-{case}-{database}"
@@ -195,7 +195,7 @@ def started(
         folder = Path(name)
         postgres = Postgres(fsync="on") if database == "postgresql" else None
         try:
-            with kafka_job(Broker(broker.url), group, folder, PARTITIONS) as job:
+            with kafka_job(broker, group, folder, PARTITIONS) as job:
                 worker = job.worker("worker", tick_seconds=5)
                 wait_until("the worker is ready", lambda: worker.ready() == 200)
                 load = subprocess.Popen(
@@ -221,9 +221,7 @@ def started(
                 postgres.close()
 
 
-def run_case(
-    broker: KafkaBroker, case: str, database: str, arguments: argparse.Namespace
-) -> Result:
+def run_case(broker: Place, case: str, database: str, arguments: argparse.Namespace) -> Result:
     """Run a case, and hold its books against the topics."""
     began = time.monotonic()
     harm = CASES[case][0]
@@ -264,7 +262,7 @@ def main() -> int:
             for database in CASES[case][1]:
                 if arguments.database not in (None, database):
                     continue
-                result = run_case(broker, case, database, arguments)
+                result = run_case(Broker(broker.url), case, database, arguments)
                 results.append(result)
                 became = "0 differences" if result.good else "; ".join(result.differences)
                 print(
