@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from agents.desk.acts_forms import APPROVES, ActAnswer, ActItem, ActRequest, check
 from agents.desk.acts_judging import Judgement, Read, judged
@@ -201,6 +202,8 @@ class Acting:
             return await asyncio.to_thread(work)
         except DBAPIError as error:
             raise DeskError("unavailable", str(trouble(self.engine, error))) from None
+        except PoolTimeoutError:
+            raise DeskError("unavailable", "all connections to the database are taken") from None
 
     async def close(self) -> None:
         """Let go of the log."""
