@@ -37,6 +37,7 @@ class Figure(Struct, frozen=True):
 
     from_: str = field(name="from")
     to: str
+    date: str | None
     shift: str | None
     plant: str | None
     line: str | None
@@ -52,44 +53,45 @@ class Figure(Struct, frozen=True):
 
 
 class Figures(Struct, frozen=True):
-    """Key figures over time; `zone` is null where the plants' zones differ."""
+    """Key figures over time; `zone` is null where the plants' zones differ.
+
+    `problems` are sentences about shift calendars that can't be read.
+    """
 
     fresh: Fresh
     zone: str | None
     period: Period
+    problems: list[str]
     items: list[Figure]
 
 
-class Share(Struct, frozen=True):
-    """A part of a whole."""
-
-    numerator: int | str
-    denominator: int | str
-
-
 class ParetoBar(Struct, frozen=True):
-    """Downtime of one reason at one work unit."""
+    """Downtime of one reason at one work unit; `seconds` is a decimal."""
 
+    plant: str
     work_unit: str | None
     reason: str | None
     planned: bool | None
     seconds: str
     stops: int
-    share: Share
+    share: Kpi
 
 
 class Pareto(Struct, frozen=True):
     """Downtime by reason, the longest first."""
 
     fresh: Fresh
+    period: Period
     items: list[ParetoBar]
 
 
 class ConsumptionRow(Consumed, frozen=True):
     """What was consumed of an item in a period."""
 
-    from_: str | None = field(name="from")
-    to: str | None
+    from_: str = field(name="from")
+    to: str
+    shift: str | None
+    plant: str
     lot: str | None
 
 
@@ -97,37 +99,129 @@ class Consumption(Struct, frozen=True):
     """What was consumed."""
 
     fresh: Fresh
+    period: Period
     items: list[ConsumptionRow]
 
 
-class Listed(Struct, frozen=True):
-    """Rows whose members docs/kpis.md tells."""
+class WipRow(Struct, frozen=True):
+    """What is between two operations of an order, or at a line; a decimal."""
+
+    plant: str
+    order: str | None
+    operation: str | None
+    line: str | None
+    uom: str | None
+    quantity: str
+
+
+class Wip(Struct, frozen=True):
+    """What is in work."""
 
     fresh: Fresh
-    items: list[dict[str, Any]]
+    by: Literal["order", "operation", "line"]
+    items: list[WipRow]
+
+
+class Schedule(Struct, frozen=True):
+    """Orders against their plan: docs/kpis.md tells the members of the rows."""
+
+    fresh: Fresh
+    attainment: list[dict[str, Any]]
+    progress: list[dict[str, Any]]
+    ageing: list[dict[str, Any]]
+    throughput: list[dict[str, Any]]
+
+
+class Latency(Struct, frozen=True):
+    """How long records take, in milliseconds."""
+
+    source_to_topic_ms: int | None
+    source_to_topic_max_ms: int | None
+    topic_to_posting_ms: int | None
+
+
+class IntegrationRow(Struct, frozen=True):
+    """How well the data of a plant's source come."""
+
+    plant: str | None
+    source: str | None
+    records: int
+    accepted: int
+    duplicates: int
+    exceptions: int
+    conflicts: int
+    duplicate_rate: Kpi
+    exception_rate: Kpi
+    conflict_rate: Kpi
+    completeness: Kpi
+    latency: Latency
+    parked: int
+    open_exceptions: int
+
+
+class Integration(Struct, frozen=True):
+    """How well the data come; the period is in whole quarters of an hour."""
+
+    fresh: Fresh
+    period: Period
+    items: list[IntegrationRow]
+
+
+class Evidence(Struct, frozen=True):
+    """Something that made a line late."""
+
+    why: str
+    what: str
+    seconds: str | None
+    count: int | None
+
+
+class LateLine(Struct, frozen=True):
+    """Why a line is late, and by what that is seen."""
+
+    plant: str
+    line: str
+    shift: str | None
+    from_: str = field(name="from")
+    to: str
+    late_seconds: str
+    why: Literal["machine", "material", "quality", "planned", "integration", "none"]
+    evidence: list[Evidence]
+
+
+class Late(Struct, frozen=True):
+    """Why lines are late."""
+
+    fresh: Fresh
+    items: list[LateLine]
 
 
 class Report(Struct, frozen=True):
-    """A shift's or a day's report."""
+    """A shift's or a day's report; docs/kpis.md tells the members of its rows."""
 
     title: str
     zone: str | None
     from_: str = field(name="from")
     to: str
     complete: bool
+    problems: list[str]
     rows: list[dict[str, Any]]
     totals: dict[str, Any]
+    pareto: list[ParetoBar]
 
 
 class Total(Struct, frozen=True):
-    """What was accepted of a measure, what of it has left, and what hasn't; decimals."""
+    """What was accepted of a measure, what of it has left, and what hasn't; decimals.
+
+    Nothing leaves for some types: those have no `becomes`, and null.
+    """
 
     type: str
     measure: str | None
     uom: str | None
     accepted: str
-    left: str
-    not_left: str
+    left: str | None
+    not_left: str | None
     becomes: str | None
 
 

@@ -57,8 +57,8 @@ class Line(Struct, frozen=True):
     shift: Shift | None
     made: list[Made]
     planned: list[Planned] | None
-    down_seconds: int
-    planned_down_seconds: int
+    down_seconds: str
+    planned_down_seconds: str
     orders: list[str]
     exceptions_open: int
     parked: int
@@ -265,6 +265,7 @@ class Kinds(Struct, frozen=True):
     """The kinds of master data that there are."""
 
     items: list[Kind]
+    next: str | None
 
 
 class Holds(Struct, frozen=True):
