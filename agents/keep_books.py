@@ -18,7 +18,7 @@ from streams.log.writing import Lost
 from streams.trouble import Trouble
 from tables.books.gathering import Gathering, halves
 from tables.books.opening import BooksError, migrate, trouble, writing
-from tables.books.plan import Plan, behind, plan
+from tables.books.plan import JUDGED, Plan, behind, plan
 from tables.books.positions import Known, note, noted, positions
 from tables.books.progress import Progress as Progress
 from tables.books.retention import keep_for
@@ -128,10 +128,7 @@ class Keeper:
         await self._read(made, made.of(refusals=True, judged=False))
         if not refusals <= own:  # other desks read the rest of them
             self._positions = await self._in_thread(self._look)
-        ready = all(
-            self._positions.get(at, bounds[at].start) >= bounds[at].end
-            for at in refusals & bounds.keys()
-        )
+        ready = all(self._positions.get(at, 0) >= end for at, end in made.needs.items())
         await self._read(made, made.of(refusals=False, judged=ready))
         self._source.kept(self._positions)
         if monotonic() > self._forget_at:
@@ -158,10 +155,11 @@ class Keeper:
 
     async def _read(self, made: Plan, ends: Mapping[TP, int]) -> None:
         """Read partitions, and write them batch by batch."""
-        wanted = {at: end for at, end in ends.items() if made.starts[at] < end}
-        if not wanted:
-            return
         lost: set[TP] = set()
+        for at, end in ends.items():
+            if made.starts[at] == end > self._positions.get(at, 0):  # its records are gone
+                await self._write(made, at, [], end, lost)
+        wanted = {at: end for at, end in ends.items() if made.starts[at] < end}
         gathering = Gathering()
         starts = {at: made.starts[at] for at in wanted}
         async for at, records, next_offset in self._source.read(starts, wanted):
@@ -179,7 +177,8 @@ class Keeper:
         """
         if at in lost:
             return
-        batch = Batch(at, self._positions.get(at), records, next_offset)
+        needs = made.needs if at[0] in JUDGED else {}
+        batch = Batch(at, self._positions.get(at), records, next_offset, needs)
         try:
             written = await self._in_thread(
                 lambda: write(self._engine, batch, self._measures, _now())

@@ -29,6 +29,8 @@ class Plan(Struct):
     """Partitions that can't be read on, and why."""
     missed: dict[TP, int] = field(default_factory=dict)
     """Records that were deleted before the books had them."""
+    needs: dict[TP, int] = field(default_factory=dict)
+    """How far the books have to be in exceptions, before they take inputs."""
 
     def of(self, *, refusals: bool, judged: bool) -> dict[TP, int]:
         """Return the ends of exceptions, or of what else there is, with inputs or without."""
@@ -47,6 +49,9 @@ def plan(
 ) -> Plan:
     """Return what is to be read of the partitions of this process."""
     made = Plan()
+    for at, (first, end) in bounds.items():
+        if at[0] == EXCEPTIONS and end > max(first, positions.get(at, 0)):
+            made.needs[at] = end
     for at in sorted(own):
         if at not in bounds or (at[0] in JUDGED and at not in processed):
             continue  # a topic that isn't there yet, or one that the job hasn't begun with

@@ -13,6 +13,7 @@ from tables.books.opening import writing
 from tables.books.schema import (
     ACCEPTED,
     ACTS,
+    DOUBLES,
     EXCEPTIONS,
     FLOWS,
     INPUTS,
@@ -69,11 +70,12 @@ def _old(oldest: int, oldest_sum: int) -> list[tuple[Table, ColumnElement[bool]]
     kept = select(exceptions.id).where(exceptions.id == acts.subject)
     return [
         (INPUTS, or_(and_(inputs.day > 0, inputs.day < day),
-                     and_(inputs.day == 0, inputs.happened_at < oldest))),
+                     and_(inputs.day == 0, func.coalesce(inputs.happened_at, 0) < oldest))),
         (TRANSACTIONS, and_(TRANSACTIONS.c.day < day, TRANSACTIONS.c.written_at < oldest)),
         (SUMMARIES, and_(SUMMARIES.c.day < day, SUMMARIES.c.written_at < oldest)),
         (EXCEPTIONS, and_(exceptions.raised_at < oldest, exceptions.status.not_in(OPEN))),
         (ACTS, and_(acts.at < oldest, ~kept.exists())),
+        (DOUBLES, DOUBLES.c.noted_at < oldest),
         (STOPS, func.coalesce(STOPS.c.ended_at, STOPS.c.started_at) < oldest),
         *((table, and_(table.c.quarter > 0, table.c.quarter < oldest_sum))
           for table in (SUMS, ACCEPTED, FLOWS)),

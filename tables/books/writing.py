@@ -21,7 +21,7 @@ from tables.books.acting import take_acts
 from tables.books.added import Added
 from tables.books.adding_up import add_up
 from tables.books.inserting import Twice, insert_new
-from tables.books.positions import move
+from tables.books.positions import move, positions
 from tables.books.rows_exceptions import Exceptions, exceptions_of
 from tables.books.rows_inputs import Read, read_inputs
 from tables.books.rows_outputs import (
@@ -59,6 +59,8 @@ class Batch(Struct, frozen=True):
     records: Sequence[Record]
     next_offset: int
     """How far they are afterwards."""
+    needs: Mapping[TP, int] = {}
+    """How far the books have to be in other partitions, so that what became of these is known."""
 
 
 class Written(Struct, frozen=True):
@@ -78,7 +80,7 @@ def write(engine: Engine, batch: Batch, measures: Measures, now: int) -> Written
     for attempt in range(ATTEMPTS_MAX):
         try:
             with opening.writing(engine) as connection:
-                if not move(connection, batch.at, batch.expected, batch.next_offset, now):
+                if not _may_write(connection, batch, now):
                     return None
                 return Written(_fill(connection, batch, read, measures, look=attempt > 0))
         except Twice:  # a record was written twice, as happens when a worker dies
@@ -88,6 +90,19 @@ def write(engine: Engine, batch: Batch, measures: Measures, now: int) -> Written
         f"the books have records of partition {number} of {topic} that they don't know of: run "
         "lineside desk rebuild"
     )
+
+
+def _may_write(connection: Connection, batch: Batch, now: int) -> bool:
+    """Move the offset on; return whether it was where it has to be, and so are the others."""
+    if not move(connection, batch.at, batch.expected, batch.next_offset, now):
+        connection.rollback()
+        return False
+    if batch.needs:
+        found = positions(connection)
+        if any(found.get(at, 0) < offset for at, offset in batch.needs.items()):
+            connection.rollback()
+            return False
+    return True
 
 
 def _read(batch: Batch) -> Any:

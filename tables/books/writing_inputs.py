@@ -11,6 +11,7 @@ from streams.log.lineage import resent_from
 from streams.log.record import TP, Record
 from streams.values import instant
 from tables.books.adding_up import add_up
+from tables.books.doubles import Before, note_doubles
 from tables.books.inserting import among, insert, parts
 from tables.books.rows_inputs import (
     ACCEPTED,
@@ -23,9 +24,10 @@ from tables.books.rows_inputs import (
 )
 from tables.books.schema import COPIES, EXCEPTIONS, INPUTS
 
-EARLY_DAYS: Final = 2
+EARLY_DAYS: Final = 32
 """An event comes at most a day before its time, by a plant's settings: so far back, from the time
-of an event, another one with its identity may have arrived."""
+of an event, another one with its identity may have arrived. A month more is looked at for double
+bookings, whose times may differ."""
 
 _SETTLING: Final = (
     update(EXCEPTIONS)
@@ -38,10 +40,12 @@ def write_inputs(connection: Connection, at: TP, read: Sequence[Read]) -> None:
     """Write records of an input whose exceptions the books have."""
     topic, number = at
     refused = _refused(connection, at, read[0].record.offset, read[-1].record.offset)
-    known = _known(connection, topic, candidates(read, refused))
+    before = _before(connection, topic, candidates(read, refused))
+    known = {(plant, line, source, id, time) for source, id, plant, line, time, _ in before}
     made = rows_of(topic, number, read, refused, known)
     insert(connection, INPUTS, made.rows)
     if topic == MES_EVENTS:
+        note_doubles(connection, before, made.rows)
         _write_copies(connection, number, made.copies)
     add_up(connection, made.added)
     settle(connection, made.resent)
@@ -89,15 +93,20 @@ def _refused(connection: Connection, at: TP, first: int, last: int) -> dict[int,
     return {position: Refusal(code, plant, line) for position, code, plant, line in rows}
 
 
-def _known(connection: Connection, topic: str, wanted: Mapping[Identity, int]) -> set[Identity]:
-    """Return which of these identities were accepted before."""
+def _before(connection: Connection, topic: str, wanted: Mapping[Identity, int]) -> list[Before]:
+    """Return the events with the ids of these that were accepted before."""
     if not wanted:
-        return set()
+        return []
     columns = INPUTS.c
     oldest = min(identity[4] for identity in wanted) // instant.DAY - EARLY_DAYS
     rows = connection.execute(
         select(
-            columns.plant, columns.line, columns.source, columns.event_id, columns.happened_at
+            columns.source,
+            columns.event_id,
+            columns.plant,
+            columns.line,
+            columns.happened_at,
+            columns.arrived_at,
         ).where(
             among(connection, columns.event_id, {identity[3] for identity in wanted}),
             columns.topic == topic,
@@ -105,7 +114,8 @@ def _known(connection: Connection, topic: str, wanted: Mapping[Identity, int]) -
             or_(columns.day >= oldest, columns.day == 0),
         )
     )
-    return {found for row in rows if (found := tuple(row)) in wanted}
+    sources = {(identity[2], identity[3]) for identity in wanted}
+    return [found for row in rows if (found := tuple(row))[:2] in sources]
 
 
 def _write_copies(connection: Connection, number: int, copies: Sequence[Copy]) -> None:

@@ -21,12 +21,14 @@ from streams.embedded.log import EmbeddedLog
 from streams.embedded.transport import Broker
 from streams.log.record import TP
 from tables.books.opening import open_books
+from tables.books.positions import positions
+from tables.books.writing import TOPICS
 
 PARTITIONS = 2
 
 WAIT_SECONDS_MAX = 60.0
 
-KILLED_SECONDS_MAX = 0.5
+KILLED_SECONDS_MAX = 0.2
 """Within so long a process that keeps books is killed: some have hardly begun, some have finished."""
 
 
@@ -76,6 +78,30 @@ async def caught_up(progress: Progress, task: "asyncio.Future[None]") -> None:
             await progress.changed(progress.changes, 0.02)
             if task.done():
                 task.result()
+
+
+async def has_all(broker: Broker, engine: Engine, task: "asyncio.Future[None]") -> None:
+    """Wait until the books are where the log ends, and where the job is with inputs."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while not _has_all(broker, engine):
+            await asyncio.sleep(0.05)
+            if task.done():
+                task.result()
+
+
+def all_of(broker: Broker) -> list[TP]:
+    """Return the partitions of all topics that books are made of."""
+    return [(topic, n) for topic in TOPICS for n in range(broker.partitions_of(topic))]
+
+
+def _has_all(broker: Broker, engine: Engine) -> bool:
+    with engine.connect() as connection:
+        found = positions(connection)
+    logs = {at: broker.log.partition(*at) for at in all_of(broker)}
+    return all(
+        found.get(at, 0) >= ((log.needed_from or 0) if at[0] in INPUTS else log.end_offset)
+        for at, log in logs.items()
+    )
 
 
 def a_job() -> Job:
