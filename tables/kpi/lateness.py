@@ -23,7 +23,6 @@ WORDS: Final[dict[Why, tuple[str, ...]]] = {
         "starved",
         "blocked",
         "shortage",
-        "missing part",
     ),
     "quality": ("quality", "inspection", "scrap", "rework", "nonconform"),
 }
