@@ -51,9 +51,9 @@ def create_desk(desk: Desk) -> web.Application:
         client_max_size=BODY_BYTES_MAX,
     )
     for route in ROUTES:
-        app.router.add_route(route.method, f"{BASE}{route.path}", _answer(desk, route))
+        app.router.add_route(route.method, route.pattern, _answer(desk, route))
         if route.method == "GET":
-            app.router.add_route("HEAD", f"{BASE}{route.path}", _answer(desk, route))
+            app.router.add_route("HEAD", route.pattern, _answer(desk, route))
     app.router.add_get(f"{BASE}/live", desk.live.stream)
     app.router.add_get(f"{BASE}/openapi.json", _openapi())
     add_page(app)

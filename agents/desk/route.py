@@ -50,9 +50,15 @@ class Route(Struct, frozen=True, kw_only=True):
     """Makes CSV of an answer that is no list."""
 
     @property
+    def pattern(self) -> str:
+        """The path as aiohttp takes it: a member is what is between two slashes."""
+        return f"{BASE}{self.path}".replace("}", ":[^/]+}")
+
+    @property
     def formats(self) -> tuple[str, ...]:
         """In which the answer can be had, the usual one first."""
-        return ("json",) if self.item is None and self.table is None else ("json", "csv")
+        listed = self.method == "GET" and self.item is not None
+        return ("json", "csv") if listed or self.table is not None else ("json",)
 
     @property
     def item(self) -> type[Struct] | None:
