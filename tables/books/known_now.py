@@ -40,7 +40,7 @@ def facts(
         query = query.where(columns.plant.in_([*sorted(plants), ANYWHERE]))
     if names is not None:
         query = query.where(columns.name.in_(sorted(names)))
-    rows = connection.execute(query.limit(FACTS_MAX))
+    rows = connection.execute(query.limit(FACTS_MAX)).all()
     return {(row.plant, row.name): _data_of(row.value) for row in rows}
 
 

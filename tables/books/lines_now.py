@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct, field
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from streams.values.instant import DAY, SECOND
 from tables.books.plants import Plants, seen
@@ -72,7 +72,7 @@ class Line(Struct):
     stops: list[Stop] = field(default_factory=list)
     units: list[Unit] = field(default_factory=list)
     last_end: int | None = None
-    """When its last stop ended, as far as that is within `LASTING`."""
+    """When the stop that began last ended, None if it hasn't."""
 
 
 class Now(NamedTuple):
@@ -112,33 +112,40 @@ def _add_stops(
     plant: str | None,
     line: str | None,
 ) -> None:
-    """Add the stops of the last day, as each line's own events tell the time."""
-    clock = func.coalesce(LINES.c.mes_at, LINES.c.machine_at, 0)
+    """Add the stops that have no end, and when the one that began last ended."""
+    column = STOPS.c
     wanted = (
         select(
-            STOPS.c.plant,
-            STOPS.c.line,
-            STOPS.c.work_unit,
-            STOPS.c.reason,
-            STOPS.c.planned,
-            STOPS.c.started_at,
-            STOPS.c.ended_at,
+            column.plant, column.line, column.work_unit, column.reason, column.planned,
+            column.started_at,
         )
-        .select_from(
-            LINES.join(STOPS, and_(STOPS.c.plant == LINES.c.plant, STOPS.c.line == LINES.c.line))
+        .where(
+            *_of(column, plants, plant, line),
+            column.ended_at.is_(None),
+            column.started_at.is_not(None),
         )
-        .where(*_of(LINES.c, plants, plant, line), STOPS.c.started_at >= clock - LASTING)
-        .order_by(STOPS.c.started_at.desc())
         .limit(ROWS_MAX)
-    )
+    )  # fmt: skip
     for row in connection.execute(wanted):
         at = found.get((row.plant, row.line))
-        if at is None:
-            continue
-        if row.ended_at is None:
+        if at is not None:
             at.stops.append(Stop(row.work_unit, row.reason, row.planned, row.started_at))
-        else:
-            at.last_end = max(row.ended_at, at.last_end or row.ended_at)
+    last = (
+        select(column.ended_at)
+        .where(
+            column.plant == LINES.c.plant,
+            column.line == LINES.c.line,
+            column.started_at.is_not(None),
+        )
+        .order_by(column.started_at.desc())
+        .limit(1)
+        .correlate(LINES)
+        .scalar_subquery()
+    )
+    ends = select(LINES.c.plant, LINES.c.line, last).where(*_of(LINES.c, plants, plant, line))
+    for name, of, ended_at in connection.execute(ends.limit(LINES_MAX)):
+        if (name, of) in found:
+            found[name, of].last_end = ended_at
 
 
 def _add_units(
@@ -149,16 +156,20 @@ def _add_units(
     line: str | None,
     now: int,
 ) -> None:
+    column = UNITS.c
     wanted = (
-        select(UNITS)
-        .where(*_of(UNITS.c, plants, plant, line))
-        .order_by(UNITS.c.plant, UNITS.c.line, UNITS.c.work_unit)
+        select(
+            column.plant, column.line, column.work_unit, column.state, column.since,
+            column.reason, column.order_id,
+        )
+        .where(*_of(column, plants, plant, line))
+        .order_by(column.plant, column.line, column.work_unit)
         .limit(ROWS_MAX)
-    )
-    for row in connection.execute(wanted):
-        at = found.get((row.plant, row.line))
-        if at is not None and row.since >= present(at, now) - LASTING:
-            at.units.append(Unit(row.work_unit, row.state, row.since, row.reason, row.order_id))
+    )  # fmt: skip
+    oldest = {place: present(at, now) - LASTING for place, at in found.items()}
+    for name, of, *told in connection.execute(wanted).all():
+        if (name, of) in found and told[2] >= oldest[name, of]:
+            found[name, of].units.append(Unit(*told))
 
 
 def _of(

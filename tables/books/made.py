@@ -10,6 +10,7 @@ from streams.contract.topics import SUMMARY_AVAILABILITY, SUMMARY_PRODUCTION
 from streams.values.instant import SECOND
 from tables.books import amounts
 from tables.books.plants import Plants, seen
+from tables.books.remembered import LINES_MIN, remembered
 from tables.books.schema import LINES, SUMS
 
 QUARTER: Final = 900 * SECOND
@@ -49,6 +50,9 @@ class Made(Struct):
         return amounts.text(0, self.seconds.get(measure, 0))
 
 
+NOTHING: Final = Made()
+
+
 class Since(NamedTuple):
     """From when on the lines of a plant are added up."""
 
@@ -58,11 +62,48 @@ class Since(NamedTuple):
     """None: all of the plant."""
 
 
-def made_since(connection: Connection, plants: Plants, since: list[Since]) -> dict[Place, Made]:
-    """Return what was made on each line since the quarter of an hour of an instant."""
-    found: dict[Place, Made] = {}
+def made_since(
+    connection: Connection, plants: Plants, since: list[Since], now: int, lines: int
+) -> dict[Place, Made]:
+    """Return what was made on each line since the quarter of an hour of an instant.
+
+    `lines` is how many they are. Of very many, what was made before the last quarters is read once
+    a minute: what corrects it later shows so much later.
+    """
     if not since:
-        return found
+        return {}
+    if lines < LINES_MIN:
+        return _read(connection, plants, since, None, None)
+    border = now // QUARTER * QUARTER - QUARTER
+    minute = now // (60 * SECOND)
+    key = "made", str(connection.engine.url), plants, tuple(since), border, minute
+    before = remembered(key, lambda: _read(connection, plants, since, None, border))
+    recent = _read(connection, plants, since, border, None)
+    return {
+        place: _both(before.get(place, NOTHING), recent.get(place, NOTHING))
+        for place in {*before, *recent}
+    }
+
+
+def _both(one: Made, other: Made) -> Made:
+    made = Made(seconds=dict(one.seconds), orders={**one.orders, **other.orders})
+    for each in (one, other):
+        for uom, sums in each.units.items():
+            for measure, amount in sums.items():
+                made.add(uom, measure, amount)
+    for measure, amount in other.seconds.items():
+        made.seconds[measure] = made.seconds.get(measure, 0) + amount
+    return made
+
+
+def _read(
+    connection: Connection,
+    plants: Plants,
+    since: list[Since],
+    begin: int | None,
+    end: int | None,
+) -> dict[Place, Made]:
+    """Return what was made since these instants, of it what lies within [begin, end)."""
     quarter = SUMS.c.quarter
     stretches = []
     for each in since:
@@ -79,14 +120,18 @@ def made_since(connection: Connection, plants: Plants, since: list[Since]) -> di
         )
         .where(
             seen(LINES.c.plant, plants),
+            LINES.c.plant.in_(sorted({each.plant for each in since})),
             SUMS.c.type.in_((SUMMARY_PRODUCTION, SUMMARY_AVAILABILITY)),
-            quarter >= earliest - earliest % QUARTER,
+            quarter >= max(earliest - earliest % QUARTER, begin or 0),
             SUMS.c.measure.in_((*MEASURES, *STILL)),
             or_(*stretches),
         )
         .group_by(*columns)
     )
-    for plant, line, order, uom, measure, whole, nano, last in connection.execute(wanted):
+    if end is not None:
+        wanted = wanted.where(quarter < end)
+    found: dict[Place, Made] = {}
+    for plant, line, order, uom, measure, whole, nano, last in connection.execute(wanted).all():
         made = found.setdefault((plant, line), Made())
         amount = amounts.billionths(whole, nano)
         if measure in STILL:

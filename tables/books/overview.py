@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from sqlalchemy import Connection, func, select
 
+from streams.contract.topics import REFERENCE
 from streams.values import instant, quantity
 from tables.books import amounts, known_now
 from tables.books.asked import OneAsked, Text
@@ -17,8 +18,9 @@ from tables.books.lines_now import Line, Place, lines_of, now_of, present
 from tables.books.made import Made, Since, made_since, orders_now
 from tables.books.parked import parked_events
 from tables.books.plants import Plants, seen
-from tables.books.schema import EXCEPTIONS
-from tables.kpi.days import Shift, clipped, length, planned_between
+from tables.books.remembered import LINES_MIN, remembered
+from tables.books.schema import EXCEPTIONS, OFFSETS
+from tables.kpi.days import Shift, Stretch, clipped, length, planned_between
 from tables.line.rules import Rules
 
 STATES: Final = ("running", "planned_stop", "unplanned_stop", "silent")
@@ -45,6 +47,8 @@ class Shown(Struct):
     """What one piece takes on the slowest work unit, in billionths of a second."""
     exceptions: Mapping[Place, int]
     parked: Mapping[Place, int]
+    working: dict[tuple[str, int, int], list[Stretch]] = field(default_factory=dict)
+    """The working time of shifts by plant, calendar and begin, as far as it was asked for."""
 
 
 def overview(
@@ -86,11 +90,7 @@ def shown_of(
 ) -> Shown:
     """Return what is needed to show lines of one plant, or of all."""
     clocks = clocks_of(connection, plants, plant, rules, now)
-    shifts = {
-        place: _shift_of(clocks[place[0]], line, present(line, now))
-        for place, line in lines.items()
-        if place[0] in clocks
-    }
+    shifts = _shifts(clocks, lines, now)
     begins: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for (name, line), shift in shifts.items():
         begins[name, shift.from_].add(line)
@@ -105,8 +105,8 @@ def shown_of(
         now,
         clocks,
         shifts,
-        made_since(connection, plants, since),
-        _ideals(connection, with_shift),
+        made_since(connection, plants, since, now, len(lines)),
+        _ideals(connection, with_shift, len(lines)),
         _exceptions(connection, plants, plant),
         Counter(
             (each.row["plant"], each.row["line"])
@@ -150,9 +150,24 @@ def item_of(line: Line, shown: Shown) -> dict[str, Any]:
     }
 
 
-def _shift_of(clock: PlantClock, line: Line, at: int) -> Shift:
-    at = min(max(at, instant.EARLIEST), instant.LATEST)
-    return clock.shift_at(line.line, at) or clock.day_at(line.line, at)
+def _shifts(
+    clocks: Mapping[str, PlantClock], lines: Mapping[Place, Line], now: int
+) -> dict[Place, Shift]:
+    """Return the shift of each line, else the plant's day; lines of a calendar share theirs."""
+    found: dict[Place, Shift] = {}
+    by_calendar: defaultdict[tuple[str, int], list[Shift]] = defaultdict(list)
+    for place, line in lines.items():
+        clock = clocks.get(place[0])
+        if clock is None:
+            continue
+        at = min(max(present(line, now), instant.EARLIEST), instant.LATEST)
+        known = by_calendar[place[0], id(clock.calendar_of(line.line))]
+        shift = next((each for each in known if each.from_ <= at < each.to), None)
+        if shift is None:
+            shift = clock.shift_at(line.line, at) or clock.day_at(line.line, at)
+            known.append(shift)
+        found[place] = shift
+    return found
 
 
 def _planned(
@@ -167,16 +182,30 @@ def _planned(
     if shift.name is None or not ideal or len(made.units) > 1:
         return None
     clock = shown.clocks[line.plant].clock_of(line.line)
-    stretches = planned_between(clock, shift.from_, shift.to)
+    of_shift = line.plant, id(clock.calendar), shift.from_
+    stretches = shown.working.get(of_shift)
+    if stretches is None:
+        stretches = planned_between(clock, shift.from_, shift.to)
+        shown.working[of_shift] = stretches
     worked = length(clipped(stretches, shift.from_, min(at, shift.to)))
     pieces = worked * 1_000 // ideal
     uom = next(iter(made.units), None)
     return [{"uom": uom, "quantity": amounts.text(pieces, 0)}]
 
 
-def _ideals(connection: Connection, plants: set[str]) -> dict[Place, int]:
+def _ideals(connection: Connection, plants: set[str], lines: int) -> dict[Place, int]:
+    """Return what a piece takes; of very many lines as it was when master data last changed."""
     if not plants:
         return {}
+    if lines < LINES_MIN:
+        return _read_ideals(connection, plants)
+    said = select(OFFSETS.c.next_offset).where(OFFSETS.c.topic == REFERENCE)
+    read_to = tuple(connection.execute(said.order_by(OFFSETS.c.number)).scalars())
+    key = "ideals", str(connection.engine.url), frozenset(plants), read_to
+    return remembered(key, lambda: _read_ideals(connection, plants))
+
+
+def _read_ideals(connection: Connection, plants: set[str]) -> dict[Place, int]:
     found: dict[Place, int] = {}
     for (plant, _), data in known_now.facts(connection, "work_unit", frozenset(plants)).items():
         line, seconds = data.get("line"), data.get("ideal_seconds")
