@@ -1,11 +1,20 @@
 """The command `desk`: find, explain and correct what became of events, for the whole job."""
 
 import logging
+import sys
 from pathlib import Path
 
 import click
 
-from agents.cli.options import BROKER, CONFIG, GROUP, HOST, errors_as_sentences, settings_of
+from agents.cli.options import (
+    BROKER,
+    CONFIG,
+    EXIT_FAILED,
+    GROUP,
+    HOST,
+    errors_as_sentences,
+    settings_of,
+)
 
 DESK_PORT = click.option(
     "--port",
@@ -70,6 +79,32 @@ def desk(
     set_up_logs(settings.log_format)
     allow_all()
     run_desk(settings, _say_in_log if settings.log_format == "json" else _say)
+
+
+@desk.command()
+@DATABASE
+@DATA_DIR
+@click.option("--wait", is_flag=True, help="Show the progress until the books are full again.")
+@CONFIG
+@errors_as_sentences
+def rebuild(database: str | None, data_dir: str | None, wait: bool, config: Path | None) -> None:
+    """Empty the books, so that the running desks read them anew from the topics.
+
+    Acts of people come back, too: they are on audit.v1. What its topic has deleted by age doesn't.
+    With --wait the exit code is 1 if no desk reads.
+    """
+    settings = settings_of(config, database=database, data_dir=data_dir)
+    from agents.desk import rebuilding
+    from agents.desk.running import books_of
+
+    engine = books_of(settings)
+    try:
+        rebuilding.rebuild(engine)
+        _say("the books are empty: the desks that run read them anew")
+        if wait and not rebuilding.wait_rebuilt(engine, _say):
+            sys.exit(EXIT_FAILED)
+    finally:
+        engine.dispose()
 
 
 def _say(text: str) -> None:

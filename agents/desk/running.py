@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,11 @@ from tables.books.opening import BooksError, migrate, open_books, shown
 
 AGAIN_SECONDS: Final = 2.0
 """A database that is away at the start is asked again after this."""
+
+START_SECONDS_MAX: Final = 5.0
+"""A start waits so long for the database; then the desk says that it waits for it."""
+
+START_LOOK_SECONDS: Final = 0.02
 
 log = logging.getLogger("lineside.desk")
 
@@ -98,6 +103,10 @@ async def running(
         work = asyncio.ensure_future(_work(desk, engine, books_log, acting, settings))
         stack.push_async_callback(cancel, work)
         work.add_done_callback(lambda done: _note_end(found, done))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS_MAX):
+                while not desk.ready and not work.done():  # noqa: ASYNC110  # others set it
+                    await asyncio.sleep(START_LOOK_SECONDS)
         yield found
 
 
