@@ -42,14 +42,18 @@ def read(cursor: str | None, forms: tuple[type, ...]) -> Key | None:
 
 
 def page(
-    rows: Sequence[Row], limit: int, key_of: Callable[[Row], Sequence[int | str]]
+    rows: Sequence[Row],
+    limit: int,
+    key_of: Callable[[Row], Sequence[int | str]],
+    otherwise: Sequence[int | str] | None = None,
 ) -> tuple[Sequence[Row], str | None]:
     """Return the first `limit` rows, and the cursor of what follows, None if nothing does.
 
-    `rows` are `limit` + 1 where there are so many.
+    `rows` are `limit` + 1 where there are so many. `otherwise` is from where to go on if there
+    aren't, None if that is all.
     """
     if len(rows) <= limit:
-        return rows, None
+        return rows, None if otherwise is None else written(otherwise)
     return rows[:limit], written(key_of(rows[limit - 1]))
 
 

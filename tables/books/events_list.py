@@ -58,7 +58,7 @@ def events(
     outcomes = choices("outcome", query.outcome, OUTCOMES)
     if outcomes:
         conditions.append(INPUTS.c.outcome.in_(outcomes))
-    rows = newest.rows_of(
+    found = newest.rows_of(
         connection,
         newest.Sought(
             table=INPUTS,
@@ -79,9 +79,11 @@ def events(
             conditions=conditions,
         ),
     )
+    to = found.looked_to
     page, following = cursors.page(
-        rows,
+        found.rows,
         query.limit,
         lambda row: (row["happened_at"], row["topic"], row["number"], row["position"]),
+        None if to is None else (to, "", 0, 0),
     )
     return {"items": [shown.event(row) for row in page], "next": following}

@@ -5,7 +5,7 @@ time, and for a longer one before it as long as rows are missing: little is sort
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import (
@@ -33,6 +33,10 @@ LONGER: Final = 8
 ALL: Final = 100 * 366 * DAY
 """A stretch this long is the last one: everything before it."""
 
+LOOKED_AT_MAX: Final = 50_000
+"""Rows that are looked at for one page, where most may not fit: some tenths of a second. The page
+then ends early, and its cursor goes on from there."""
+
 FAR: Final = 2**62
 """An instant behind all others."""
 
@@ -59,68 +63,69 @@ class Sought(Struct, frozen=True, kw_only=True):
     conditions: Sequence[ColumnElement[bool]] = ()
 
 
-def rows_of(connection: Connection, sought: Sought) -> list[RowMapping]:
-    """Return at most `limit` rows, the newest first."""
-    return _direct(connection, sought) if sought.narrow else _walked(connection, sought)
+class Found(NamedTuple):
+    """Rows, the newest first; `looked_to`: what is before that instant wasn't looked at."""
+
+    rows: list[RowMapping]
+    looked_to: int | None = None
 
 
-def _direct(connection: Connection, sought: Sought) -> list[RowMapping]:
-    table = sought.table
-    query = select(*sought.columns).where(
-        *sought.narrow,
-        *sought.conditions,
-        seen(table.c.plant, sought.plants),
-        table.c.happened_at >= (sought.begin or 0),
-        table.c.happened_at < sought.end,
-    )
-    if sought.plant is not None:
-        query = query.where(table.c.plant == sought.plant)
-    if sought.line is not None:
-        query = query.where(table.c.line == sought.line)
-    return list(connection.execute(_ordered(query, sought, sought.limit)).mappings())
-
-
-def _ordered(query: Select[Any], sought: Sought, limit: int) -> Select[Any]:
-    if sought.after is not None:
-        query = query.where(cursors.smaller(sought.order, sought.after))
-    return query.order_by(*(each.desc() for each in sought.order)).limit(limit)
-
-
-def _walked(connection: Connection, sought: Sought) -> list[RowMapping]:
-    table, begin, limit = sought.table, sought.begin or 0, sought.limit
+def rows_of(connection: Connection, sought: Sought) -> Found:
+    """Return at most `limit` rows; fewer where most of what is looked at doesn't fit."""
+    begin, limit = sought.begin or 0, sought.limit
     found: list[RowMapping] = []
     top = sought.end if sought.after is None else min(sought.end, int(sought.after[0]) + 1)
     top = min(top, _last(connection, sought, top) + 1)
-    stretch = FIRST
+    stretch, looked_at = FIRST, 0
     while len(found) < limit:
         low = max(begin, top - stretch) if stretch < ALL else begin
-        query = (
-            select(*sought.columns)
-            .select_from(LINES.join(table, _of_line(table)))
-            .where(
-                *_lines(sought),
-                table.c.happened_at >= low,
-                table.c.happened_at < top,
-                *sought.conditions,
-            )
-        )
-        found += connection.execute(_ordered(query, sought, limit - len(found))).mappings().all()
+        if sought.conditions:
+            count = _count(connection, sought, low, top)
+            if count > LOOKED_AT_MAX // LONGER and stretch > FIRST:
+                stretch //= LONGER
+                continue
+            if looked_at > LOOKED_AT_MAX:
+                return Found(found, top)
+            looked_at += count
+        query = _within(sought, sought.columns, low, top).where(*sought.conditions)
+        if sought.after is not None:
+            query = query.where(cursors.smaller(sought.order, sought.after))
+        ordered = query.order_by(*(each.desc() for each in sought.order))
+        found += connection.execute(ordered.limit(limit - len(found))).mappings().all()
         if low <= begin:
             break
         top, stretch = low, stretch * LONGER
-    return found
+    return Found(found)
+
+
+def _within(sought: Sought, columns: Sequence[Any], low: int, top: int) -> Select[Any]:
+    """Return the query of what is looked at of [low, top)."""
+    table = sought.table
+    query = select(*columns)
+    if sought.narrow:
+        query = query.where(*sought.narrow, *_seen_of(table.c, sought))
+    else:
+        query = query.select_from(LINES.join(table, _of_line(table)))
+        query = query.where(*_seen_of(LINES.c, sought))
+    return query.where(table.c.happened_at >= low, table.c.happened_at < top)
+
+
+def _count(connection: Connection, sought: Sought, low: int, top: int) -> int:
+    """Return how many rows there are to look at, as far as it matters."""
+    within = _within(sought, [sought.table.c.happened_at], low, top)
+    few = within.limit(LOOKED_AT_MAX // LONGER + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(few)).scalar() or 0)
 
 
 def _last(connection: Connection, sought: Sought, before: int) -> int:
     """Return the greatest time of a row before an instant: each line is asked for its own."""
     table = sought.table
-    newest_of_line = (
-        select(func.max(table.c.happened_at))
-        .where(_of_line(table), table.c.happened_at < before)
-        .correlate(LINES)
-        .scalar_subquery()
-    )
-    of_lines = select(newest_of_line.label("at")).where(*_lines(sought)).subquery()
+    newest = select(func.max(table.c.happened_at)).where(table.c.happened_at < before)
+    if sought.narrow:
+        whole = newest.where(*sought.narrow, *_seen_of(table.c, sought))
+        return int(connection.execute(whole).scalar() or 0)
+    of_line = newest.where(_of_line(table)).correlate(LINES).scalar_subquery()
+    of_lines = select(of_line.label("at")).where(*_seen_of(LINES.c, sought)).subquery()
     return int(connection.execute(select(func.max(of_lines.c.at))).scalar() or 0)
 
 
@@ -128,10 +133,10 @@ def _of_line(table: Table) -> ColumnElement[bool]:
     return and_(table.c.plant == LINES.c.plant, table.c.line == LINES.c.line)
 
 
-def _lines(sought: Sought) -> list[ColumnElement[bool]]:
-    conditions = [seen(LINES.c.plant, sought.plants)]
+def _seen_of(columns: Any, sought: Sought) -> list[ColumnElement[bool]]:
+    conditions = [seen(columns.plant, sought.plants)]
     if sought.plant is not None:
-        conditions.append(LINES.c.plant == sought.plant)
+        conditions.append(columns.plant == sought.plant)
     if sought.line is not None:
-        conditions.append(LINES.c.line == sought.line)
+        conditions.append(columns.line == sought.line)
     return conditions

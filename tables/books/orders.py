@@ -60,23 +60,21 @@ def orders(
         plants = frozenset({query.plant} if plants is None else plants & {query.plant})
     filtered = statuses or query.line is not None or query.text is not None
     batch_max = BATCH if filtered else query.limit + 1
-    before = cursors.read(query.cursor, (str, str))
+    behind = cursors.read(query.cursor, (str, str))
     found: list[Order] = []
-    looked_at, more = 0, True
-    while more and looked_at < LOOKED_AT_MAX and len(found) <= query.limit:
-        batch = order_numbers.before(connection, plants, before, batch_max)
-        more = len(batch) == batch_max
-        looked_at += len(batch)
-        if batch:
-            before = batch[-1][1], batch[-1][0]
-        found += _fitting(connection, plants, batch, statuses, query)
-    page = found[: query.limit]
-    if len(found) > query.limit:
-        before, more = (page[-1][1], page[-1][0]), True
+    looked_at = 0
+    while looked_at < LOOKED_AT_MAX and len(found) <= query.limit:
+        batch = order_numbers.before(connection, plants, behind, query.text, batch_max)
+        found += _fitting(connection, plants, batch.orders, statuses, query)
+        looked_at += batch_max
+        behind = batch.behind
+        if behind is None:
+            break
+    page, following = cursors.page(found, query.limit, lambda each: (each[1], each[0]), behind)
     shown = shown_of(connection, plants, page, rules)
     return {
         "items": [item_of(connection, each, shown) for each in page],
-        "next": cursors.written(before) if more and before is not None else None,
+        "next": following,
     }
 
 
@@ -88,9 +86,6 @@ def _fitting(
     query: OrdersAsked,
 ) -> list[Order]:
     """Return which orders are asked for."""
-    if query.text is not None:
-        part = query.text.casefold()
-        batch = [each for each in batch if part in each[1].casefold()]
     if statuses and batch:
         known = known_now.facts(connection, "order", plants, {each[1] for each in batch})
         batch = [each for each in batch if known.get(each, {}).get("status") in statuses]

@@ -58,7 +58,7 @@ def transactions(
         conditions.append(TRANSACTIONS.c.type == query.type)
     if query.text is not None:
         conditions.append(contains(TRANSACTIONS.c.id, query.text))
-    rows = newest.rows_of(
+    found = newest.rows_of(
         connection,
         newest.Sought(
             table=TRANSACTIONS,
@@ -79,7 +79,12 @@ def transactions(
             conditions=conditions,
         ),
     )
-    page, following = cursors.page(rows, query.limit, lambda row: (row["happened_at"], row["id"]))
+    page, following = cursors.page(
+        found.rows,
+        query.limit,
+        lambda row: (row["happened_at"], row["id"]),
+        None if found.looked_to is None else (found.looked_to, ""),
+    )
     return {"items": shown_with_reversals(connection, page), "next": following}
 
 
