@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +13,11 @@ from streams.contract.topics import AUDIT
 from streams.kafka.clients import Access
 from streams.kafka.cluster import BrokerError, Cluster, bounds, read_to
 from streams.kafka.producer import acknowledged, now_ms, started, stop, translated_errors
-from streams.log.desk import DeskLog, Sending
-from streams.log.headers import STRUCTURED
-from streams.log.record import partition_of
+from streams.kafka.resending import HEADER_BYTES
+from streams.kafka.writer import OUTPUT_BATCH_BYTES
+from streams.log.desk import Again, DeskLog, Sending
+from streams.log.headers import RECORD_BYTES_MAX, STRUCTURED
+from streams.log.record import TP, partition_of
 
 WRITE_SECONDS_MAX: Final = 20.0
 """A transaction that isn't acknowledged by then is given up; what became of it is looked up."""
@@ -88,39 +90,9 @@ class KafkaDesk:
         await self._let_go()
 
     async def _write(self, producer: AIOKafkaProducer, sendings: Sequence[Sending]) -> None:
-        await producer.begin_transaction()
-        try:
-            await self._send_all(producer, sendings)
-            await producer.commit_transaction()
-        except BaseException:
-            # An open transaction holds up who reads what is committed. aiokafka's own context would
-            # wait for the broker, however long that is away.
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(ABORT_SECONDS_MAX):
-                    await producer.abort_transaction()
-            raise
-
-    async def _send_all(self, producer: AIOKafkaProducer, sendings: Sequence[Sending]) -> None:
-        now, futures = now_ms(), []
-        for one in sendings:
-            again = one.again
-            if again is not None:
-                batch = producer.create_batch()
-                batch.append(
-                    timestamp=now, key=again.key, value=again.value, headers=[*again.headers]
-                )
-                number = self._partition_of(again.topic, again.partition, again.key)
-                futures.append(await producer.send_batch(batch, again.topic, partition=number))
-        for one in sendings:
-            batch = producer.create_batch()
-            key = one.subject.encode()
-            batch.append(timestamp=now, key=key, value=one.act, headers=[STRUCTURED])
-            futures.append(await producer.send_batch(batch, AUDIT, partition=0))
-        await acknowledged(futures)
-
-    def _partition_of(self, topic: str, number: int | None, key: bytes | None) -> int:
-        count = self._counts[topic]
-        return partition_of(key, count) if number is None or number >= count else number
+        events = [one.again for one in sendings if one.again is not None]
+        acts = [Again(AUDIT, 0, one.subject.encode(), one.act, (STRUCTURED,)) for one in sendings]
+        await write_in_transaction(producer, [*events, *acts], self._counts)
 
     async def _acts_from(self, start: int, wanted: Collection[str]) -> set[str]:
         """Return which acts are on their topic, from an offset on.
@@ -156,6 +128,59 @@ class KafkaDesk:
         producer, self._producer = self._producer, None
         if producer is not None:
             await stop(producer)
+
+
+async def write_in_transaction(
+    producer: AIOKafkaProducer, records: Sequence[Again], counts: Mapping[str, int]
+) -> None:
+    """Write records, all or none, by a producer that has a transactional id.
+
+    An open transaction holds up who reads what is committed, so it's taken back after an error.
+    aiokafka's own context would wait for the broker with that, however long it is away.
+    """
+    await producer.begin_transaction()
+    try:
+        now, futures = now_ms(), []
+        for (topic, number), part in _parts(records, counts):
+            batch = producer.create_batch()
+            for one in part:
+                batch.append(timestamp=now, key=one.key, value=one.value, headers=[*one.headers])
+            futures.append(await producer.send_batch(batch, topic, partition=number))
+        await acknowledged(futures)
+        await producer.commit_transaction()
+    except BaseException:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(ABORT_SECONDS_MAX):
+                await producer.abort_transaction()
+        raise
+
+
+def _parts(
+    records: Sequence[Again], counts: Mapping[str, int]
+) -> Iterator[tuple[TP, Sequence[Again]]]:
+    """Yield records of one partition each, in their order, in parts that fit what a topic takes."""
+    by_partition: dict[TP, list[Again]] = {}
+    for one in records:
+        number, count = one.partition, counts[one.topic]
+        if number is None or number >= count:
+            number = partition_of(one.key, count)
+        by_partition.setdefault((one.topic, number), []).append(one)
+    for tp, own in by_partition.items():
+        part: list[Again] = []
+        room = OUTPUT_BATCH_BYTES
+        for one in own:
+            size = _bytes_of(one)
+            if size > room and part:
+                yield tp, part
+                part, room = [], OUTPUT_BATCH_BYTES
+            part.append(one)
+            room -= size
+        yield tp, part
+
+
+def _bytes_of(one: Again) -> int:
+    headers = sum(len(name) + len(value or b"") + HEADER_BYTES for name, value in one.headers)
+    return len(one.value) + len(one.key or b"") + headers + RECORD_BYTES_MAX
 
 
 if TYPE_CHECKING:
