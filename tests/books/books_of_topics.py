@@ -160,11 +160,15 @@ def differences(engine: Engine, made: Expected) -> list[str]:
         )
         told += _apart(
             "sums",
-            {
-                (row.plant, row.line, row.type, row.quarter, row.row, row.measure): _decimal(row)
-                for row in rows(select(*schema.SUMS.c))
-            },
-            made.sums,
+            _without_zeros(
+                {
+                    (row.plant, row.line, row.type, row.quarter, row.row, row.measure): _decimal(
+                        row
+                    )
+                    for row in rows(select(*schema.SUMS.c))
+                }
+            ),
+            _without_zeros(made.sums),
         )
     return told
 
@@ -172,6 +176,11 @@ def differences(engine: Engine, made: Expected) -> list[str]:
 def _without_refused_ticks(found: dict[Any, Any], wanted: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the rows of inputs; a refused tick or reference record may have one or not."""
     return {at: outcome for at, outcome in found.items() if at in wanted or outcome != "refused"}
+
+
+def _without_zeros(sums: Mapping[Any, Decimal]) -> dict[Any, Decimal]:
+    """Return sums but those of 0, which needn't have a row."""
+    return {at: amount for at, amount in sums.items() if amount}
 
 
 def _decimal(row: Any) -> Decimal:
