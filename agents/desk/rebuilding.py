@@ -17,17 +17,31 @@ STILL_SECONDS: Final = 30.0
 """When nothing has been read for so long, nobody keeps the books."""
 
 
+BUSY: Final = ("55P03", "40P01")
+"""PostgreSQL's states where somebody else has a table locked."""
+
+BUSY_SECONDS_MAX: Final = 60.0
+"""Requests end within ten seconds; one that comes between them is found in this."""
+
+BUSY_PAUSE_SECONDS: Final = 0.1
+
+
 def rebuild(engine: Engine) -> None:
     """Empty the books; desks that run beside it read them anew, and one that starts later does.
 
     Raises `BooksError` if the database can't.
     """
     migrate(engine)
-    try:
-        with writing(engine) as connection:
-            empty(connection)
-    except DBAPIError as error:
-        raise trouble(engine, error) from None
+    end = monotonic() + BUSY_SECONDS_MAX
+    while True:
+        try:
+            with writing(engine) as connection:
+                empty(connection)
+            return
+        except DBAPIError as error:
+            if monotonic() > end or getattr(error.orig, "sqlstate", None) not in BUSY:
+                raise trouble(engine, error) from None
+        sleep(BUSY_PAUSE_SECONDS)
 
 
 def wait_rebuilt(engine: Engine, told: Callable[[str], object]) -> bool:

@@ -10,6 +10,11 @@ KEPT: Final = (PROCESSED, CLAIMS)
 """How far the job is stays known; acts that are on their way have still to arrive."""
 
 
+LOCK_MS: Final = 400
+"""Less than PostgreSQL takes to look for a deadlock: who reads the books goes on, and this is tried
+again."""
+
+
 class Filled(NamedTuple):
     """How many records of the topics are in the books, and how many aren't yet."""
 
@@ -24,6 +29,8 @@ def empty(connection: Connection) -> None:
     """
     tables = [table for table in METADATA.sorted_tables if table not in KEPT]
     if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout TO {LOCK_MS}")
+        connection.exec_driver_sql("LOCK TABLE offsets")  # who writes begins with it
         names = ", ".join(f'"{table.name}"' for table in tables)
         connection.exec_driver_sql(f"TRUNCATE {names}")
         return

@@ -70,7 +70,7 @@ def _old(oldest: int, oldest_sum: int) -> list[tuple[Table, ColumnElement[bool]]
     kept = select(exceptions.id).where(exceptions.id == acts.subject)
     return [
         (INPUTS, or_(and_(inputs.day > 0, inputs.day < day),
-                     and_(inputs.day == 0, func.coalesce(inputs.happened_at, 0) < oldest))),
+                     and_(inputs.day == 0, inputs.happened_at < oldest))),
         (TRANSACTIONS, and_(TRANSACTIONS.c.day < day, TRANSACTIONS.c.written_at < oldest)),
         (SUMMARIES, and_(SUMMARIES.c.day < day, SUMMARIES.c.written_at < oldest)),
         (EXCEPTIONS, and_(exceptions.raised_at < oldest, exceptions.status.not_in(OPEN))),

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,17 @@ from books.keeping import append, caught_up, has_all, keep, opened, process
 from logs import random_log
 from streams.contract.policy import default_policy
 from streams.embedded.books import LogBooks
+from streams.embedded.transport import Broker
 
 
-async def test_a_rebuild_gives_the_same_books(books: Engine, tmp_path: Path) -> None:
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
     broker = opened(tmp_path)
+    yield broker
+    broker.log.close()
+
+
+async def test_a_rebuild_gives_the_same_books(books: Engine, broker: Broker) -> None:
     append(broker, job_over(random_log(61, 200), 2))
     process(broker)
     await keep(broker, books)
@@ -26,14 +34,12 @@ async def test_a_rebuild_gives_the_same_books(books: Engine, tmp_path: Path) -> 
     assert not any(contents(books).values())
     await keep(broker, books)
     assert contents(books) == before
-    broker.log.close()
 
 
 async def test_a_rebuild_beside_a_running_keeper_gives_the_same_books(
-    books: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    books: Engine, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuilding, "TELL_SECONDS", 0.05)
-    broker = opened(tmp_path)
     append(broker, job_over(random_log(62, 200), 2))
     process(broker)
     progress, said = Progress(), list[str]()
@@ -49,19 +55,16 @@ async def test_a_rebuild_beside_a_running_keeper_gives_the_same_books(
     await asyncio.wait([task])
     assert contents(books) == before
     assert said == [] or "the books are full again" in said[-1]
-    broker.log.close()
 
 
 async def test_a_rebuild_that_nobody_reads_for_says_so(
-    sqlite_books: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_books: Engine, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuilding, "TELL_SECONDS", 0.01)
     monkeypatch.setattr(rebuilding, "STILL_SECONDS", 0.1)
-    broker = opened(tmp_path)
     append(broker, job_over(random_log(63, 100), 2))
     process(broker)
     await keep(broker, sqlite_books)
-    broker.log.close()
     rebuilding.rebuild(sqlite_books)
     said = list[str]()
     assert not rebuilding.wait_rebuilt(sqlite_books, said.append)
@@ -69,10 +72,9 @@ async def test_a_rebuild_that_nobody_reads_for_says_so(
 
 
 async def test_a_rebuild_beside_writers_of_every_partition(
-    sqlite_books: Engine, tmp_path: Path
+    sqlite_books: Engine, broker: Broker
 ) -> None:
     """The books are emptied again and again while they are filled."""
-    broker = opened(tmp_path)
     append(broker, job_over(random_log(64, 200), 2))
     process(broker)
     ended = threading.Event()
@@ -97,4 +99,3 @@ async def test_a_rebuild_beside_writers_of_every_partition(
     rebuilding.rebuild(sqlite_books)
     await keep(broker, sqlite_books)
     assert contents(sqlite_books) == found
-    broker.log.close()

@@ -9,7 +9,7 @@ from tables.books import retention
 from tables.books.months import make_months, partitions_of
 from tables.books.opening import writing
 from tables.books.retention import keep_for
-from tables.books.schema import EXCEPTIONS, INPUTS, METADATA, SUMMARIES, TRANSACTIONS
+from tables.books.schema import EXCEPTIONS, METADATA, SUMMARIES, TRANSACTIONS
 
 AT = 1_795_240_800 * instant.SECOND
 """2026-11-21T06:00:00Z, when the logs of tests begin."""
@@ -21,9 +21,6 @@ def _always() -> bool:
 
 def test_nothing_goes_before_its_time(books: Engine) -> None:
     fill(books, job_over(random_log(71, 200)))
-    with writing(books) as connection:  # a log has timestamps, a bare file hasn't
-        timeless = (INPUTS.c.day == 0, INPUTS.c.happened_at.is_(None))
-        connection.execute(INPUTS.delete().where(*timeless))
     before = contents(books)
     keep_for(books, 400, AT + 390 * instant.DAY, _always)
     assert contents(books) == before
@@ -39,11 +36,13 @@ def test_records_go_and_sums_stay_three_times_as_long(books: Engine) -> None:
     keep_for(books, 400, later, _always)
     found = contents(books)
     assert found["sums"] == sums
-    for table in (INPUTS, TRANSACTIONS, SUMMARIES, EXCEPTIONS):
+    for table in (TRANSACTIONS, SUMMARIES, EXCEPTIONS):
         assert found[table.name] == [], table.name
+    # A bare file says not when a record came, and what can't be read not when it happened.
+    assert {row[11] for row in found["inputs"]} <= {None}
     keep_for(books, 400, AT + 3 * 430 * instant.DAY, _always)
     left = contents(books)
-    kept = {"lines", "units", "copies", "references"}
+    kept = {"lines", "units", "copies", "references", "inputs"}
     assert {name for name, rows in left.items() if rows} - kept <= {"flows", "stops"}
     assert {row[0] for row in left["flows"]} <= {0}  # a bare file says not when a record came
     assert {row[6:] for row in left["stops"]} <= {(None, None)}  # told of, and never seen
