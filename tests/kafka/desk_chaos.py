@@ -36,6 +36,12 @@ PAUSE_SECONDS: Final = (0.3, 3.0)
 
 AWAY_SECONDS: Final = 60.0
 
+WORKER: Final = {
+    "tick_seconds": 2, "grace_seconds": 1, "idle_grace_seconds": 5, "summary_window_seconds": 5,
+    "posting_window_seconds": 15,
+}  # fmt: skip
+"""Windows close all the time, so that summaries and transactions come under load, too."""
+
 
 @dataclass
 class Result:
@@ -119,7 +125,7 @@ def kill_both(run: Run) -> str:
             run.start_desk()
         else:
             run.worker.kill()
-            run.worker = run.job.worker("worker", tick_seconds=5)
+            run.worker = run.job.worker("worker", **WORKER)
     return f"{run.faults} workers and desks killed in turn"
 
 
@@ -196,7 +202,7 @@ def started(
         postgres = Postgres(fsync="on") if database == "postgresql" else None
         try:
             with kafka_job(broker, group, folder, PARTITIONS) as job:
-                worker = job.worker("worker", tick_seconds=5)
+                worker = job.worker("worker", **WORKER)
                 wait_until("the worker is ready", lambda: worker.ready() == 200)
                 load = subprocess.Popen(
                     [LINESIDE, "simulate", "--broker", broker.url, "--rate", str(arguments.rate),
@@ -231,7 +237,8 @@ def run_case(broker: Place, case: str, database: str, arguments: argparse.Namesp
             notes += "; the load had ended before the last fault"
         assert run.load.wait(timeout=3_600) == 0
         run.job.wait_until_processed()
-        run.running[0].wait_until_it_has_all()
+        assert run.worker.end() == 0  # it writes no more ticks
+        run.running[0].wait_until_it_has_all(run.job)
         expected = expected_of(topics_of(run.job))
         engine = open_books(run.url)
         try:

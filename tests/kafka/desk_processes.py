@@ -84,18 +84,18 @@ class DeskProcess:
         with urllib.request.urlopen(asked, timeout=60) as answer:
             return json.load(answer)
 
-    def wait_until_it_has_all(self, seconds: float = BEHIND_SECONDS_MAX) -> None:
-        """Wait until the books have what is on the topics; it mustn't end before."""
+    def wait_until_it_has_all(self, job: KafkaJob, seconds: float = BEHIND_SECONDS_MAX) -> None:
+        """Wait until the books have what a job, whose workers have ended, has left behind."""
+        done = {(tp.topic, tp.partition): at for tp, (at, _) in job.committed().items()}
+        ends = {(tp.topic, tp.partition): at for tp, at in job.ends(OUTPUTS).items()}
 
         def has_all() -> bool:
             assert self.running, self.said
-            health = self.get("health")
-            topics = health["topics"]
-            return bool(topics) and all(
-                each["behind"] == 0
-                and (each["topic"] not in INPUTS or each["processed"] == each["end"])
-                for each in topics
-            )
+            read = {
+                (each["topic"], each["partition"]): each["next_offset"]
+                for each in self.get("health")["topics"]
+            }
+            return all(read.get(at, -1) >= end for at, end in (done | ends).items())
 
         wait_until("the desk has all", has_all, seconds)
 

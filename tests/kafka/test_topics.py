@@ -14,6 +14,7 @@ from agents.provision.topics import create, partitions_of, problems
 from broker import KafkaBroker
 from clusters import Broker, create_topic, delete_topics
 from streams.contract.topics import (
+    AUDIT,
     CATALOGUE,
     CLOCK,
     ERP_TRANSACTIONS,
@@ -138,6 +139,17 @@ async def test_what_is_missing_is_named_with_the_command_that_makes_it(
     assert command[:2] == ["lineside", "topics"]
     assert topics(*command[2:]).returncode == 0
     assert await problems(cluster, GROUP) == []
+
+
+async def test_what_only_the_desk_needs_stops_no_worker(bare: Broker, cluster: Cluster) -> None:
+    await create(cluster, GROUP, 2)
+    delete_topics(bare, [AUDIT])
+    (problem,) = await problems(cluster, GROUP)
+    assert problem.severity == "warning"
+    assert problem.text.startswith(f"topic {AUDIT} is missing: make what is missing with `lineside")
+    assert problem.text.endswith("; only the desk needs it")
+    assert topics("check", *on(bare)).returncode == 0
+    assert await problems(cluster, GROUP, of_desk=False) == []
 
 
 async def test_a_misfit_is_refused_and_nothing_is_made(bare: Broker, cluster: Cluster) -> None:
