@@ -64,6 +64,12 @@ class Postgres:
         self.start()
 
     @property
+    def pid(self) -> int:
+        """The process that the others are children of."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """The URL of a database that is always there."""
         return self.url_of("postgres")
