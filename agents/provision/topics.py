@@ -56,9 +56,8 @@ async def problems(
         found, brokers = await _found(admin, group, passed_over)
     listed = _problems_of(cluster, group, found, brokers, timing)
     absent = [topic.name for topic in missing(group, found) if topic.name not in passed_over]
-    of_job = [name for name in absent if name not in DESKS]
-    if of_job:
-        listed.insert(0, _absence(cluster, group, of_job))
+    if not DESKS.issuperset(absent):
+        listed.insert(0, _absence(cluster, group, absent))
     elif absent:
         text = f"{_absence(cluster, group, absent).text}; only the desk needs it"
         listed.append(Problem("warning", text))
