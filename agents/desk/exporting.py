@@ -102,8 +102,9 @@ def _lines(
         lines = lines_of(connection, None, name, None)
         if plant is not None and not lines:
             raise AskedError("plant", f"plant is {plant!r}: the books have no line of it")
-        for line, closed_to in lines.items():
+        for line, known in lines.items():
             of = clock.clock_of(line)
+            closed_to = None if known is None else known.closed_to
             yield name, line, moment_of("from", from_, of), moment_of("to", to, of), closed_to
 
 

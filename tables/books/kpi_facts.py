@@ -13,7 +13,7 @@ from streams.contract.topics import (
     SUMMARY_PRODUCTION,
 )
 from tables.books.kpi_asked import Group
-from tables.books.kpi_masters import Unit, units_of
+from tables.books.kpi_masters import Known, Unit, units_of
 from tables.books.kpi_stretches import Numbered
 from tables.books.kpi_sums import Key, summed
 from tables.kpi.buckets import Bucket
@@ -42,8 +42,7 @@ class Books(Struct, frozen=True):
 
     connection: Connection
     plant: str
-    lines: Mapping[str, int | None]
-    """Each with the instant up to which its summaries are complete."""
+    lines: Mapping[str, Known | None]
 
     def summed(
         self,
@@ -126,10 +125,10 @@ def _add_time(
     ideals, unclear = _ideals(books, planned, every)
     for number, bucket in enumerate(buckets):
         for unit in units:
-            closed_to = books.lines[unit.line]
-            if closed_to is None:
+            known = books.lines[unit.line]
+            if known is None:
                 continue
-            lasted = length(clipped(list(bucket.planned), bucket.from_, closed_to))
+            lasted = length(clipped(list(bucket.planned), known.begun, known.closed_to))
             place = number, unit.line, unit.work_unit
             ideal = None
             if unit.ideal is not None and unit.line not in unclear:

@@ -12,7 +12,7 @@ from tables.books.asked import AskedError
 from tables.books.kpi_asked import ROWS_MAX, FiguresAsked
 from tables.books.kpi_clocks import PlantClock, clocks_of, period_of
 from tables.books.kpi_facts import Books, Place, facts_of
-from tables.books.kpi_masters import lines_of
+from tables.books.kpi_masters import Lines, lines_of
 from tables.books.plants import Plants
 from tables.kpi.buckets import Bucket, buckets
 from tables.kpi.days import Clock
@@ -108,21 +108,19 @@ def rows_of(
                 between = query.by == "shift" and bucket.shift is None
                 if between and each.is_empty and calendar_clock.calendar is not None:
                     continue  # between shifts nothing was made, as it should be
-                closed_to = of[place.line]
-                complete = closed_to is not None and closed_to >= bucket.to
+                known = of[place.line]
+                complete = known is not None and known.closed_to >= bucket.to
                 rows.append(Row(bucket, plant, place, complete, each))
         yield from _grouped(rows, query, group)
 
 
-def by_calendar(
-    clock: PlantClock, lines: Mapping[str, int | None]
-) -> Iterable[tuple[Clock, dict[str, int | None]]]:
+def by_calendar(clock: PlantClock, lines: Lines) -> Iterable[tuple[Clock, Lines]]:
     """Return the lines that share a calendar, with it."""
-    shared: dict[int | None, tuple[Clock, dict[str, int | None]]] = {}
-    for line, closed_to in lines.items():
+    shared: dict[int | None, tuple[Clock, Lines]] = {}
+    for line, known in lines.items():
         of = clock.clock_of(line)
         which = None if of.calendar is None else id(of.calendar)
-        shared.setdefault(which, (of, {}))[1][line] = closed_to
+        shared.setdefault(which, (of, {}))[1][line] = known
     return shared.values()
 
 

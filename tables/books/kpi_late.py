@@ -7,14 +7,14 @@ from sqlalchemy import Connection, func, select
 
 from streams.contract.topics import SUMMARY_DOWNTIME, SUMMARY_MACHINE_STATE, SUMMARY_PRODUCTION
 from streams.values import instant
+from tables.books import lines_now
 from tables.books.fresh import OPEN
 from tables.books.kpi_asked import LateAsked
 from tables.books.kpi_clocks import PlantClock, clocks_of
 from tables.books.kpi_facts import MADE, PER_MICROSECOND, Books
 from tables.books.kpi_figures import by_calendar
-from tables.books.kpi_masters import ideals_of
+from tables.books.kpi_masters import ideals_of, lines_of
 from tables.books.kpi_stretches import Numbered
-from tables.books.lines_now import Line, lines_of, present
 from tables.books.plants import Plants
 from tables.books.schema import EXCEPTIONS, FLOWS, REFERENCES
 from tables.books.stored import data_of
@@ -44,15 +44,14 @@ def late(
     """Return `items`: the lines that are seen, the latest first, each with its shift so far."""
     rows = []
     for plant, clock in clocks_of(connection, plants, query.plant, zones or {}, now).items():
-        known = lines_of(connection, plants, plant, None, now)
-        lines = {line: row for (_, line), row in known.items()}
-        closed = {line: row.closed_to for line, row in lines.items()}
+        here = lines_now.lines_of(connection, plants, plant, None, now)
+        lines = {line: row for (_, line), row in here.items()}
         groups = _groups(connection, plant)
-        for of, names in by_calendar(clock, closed):
-            at = max(present(lines[name], now) for name in names)
+        for of, names in by_calendar(clock, lines_of(connection, plants, plant, None)):
+            at = max(lines_now.present(lines[name], now) for name in names)
             shift = _shift(clock, next(iter(names)), at)
             books = Books(connection, plant, names)
-            lost = _lost(books, of, shift, at, lines, groups)
+            lost = _lost(books, of, shift, at, groups)
             for line, each in lost.items():
                 verdict = verdict_of(each)
                 rows.append((-verdict.late, plant, line, shift, at, plain(verdict)))
@@ -82,7 +81,6 @@ def _lost(
     clock: Clock,
     shift: Shift,
     at: int,
-    lines: Mapping[str, Line],
     groups: Mapping[str, str],
 ) -> dict[str, Lost]:
     """Return what lines with one calendar have lost in a shift, until now."""
@@ -91,9 +89,9 @@ def _lost(
     stretches = [(0, from_, to) for from_, to in planned]
     ideals = _slowest(books)
     found = {}
-    for line in books.lines:
-        closed_to = lines[line].closed_to or begin
-        worked = length(clipped(planned, begin, min(at, closed_to)))
+    for line, known in books.lines.items():
+        begun, closed_to = (begin, begin) if known is None else (known.begun, known.closed_to)
+        worked = length(clipped(planned, begun, min(at, closed_to)))
         unheard = length(clipped(planned, closed_to, at)) if at - closed_to > USUAL else 0
         found[line] = Lost(
             worked * PER_MICROSECOND, unheard * PER_MICROSECOND, ideals.get(line), good=0

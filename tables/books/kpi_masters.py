@@ -4,16 +4,35 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from streams.contract.topics import (
+    SUMMARY_AVAILABILITY,
+    SUMMARY_CONSUMPTION,
+    SUMMARY_DOWNTIME,
+    SUMMARY_MACHINE,
+    SUMMARY_MACHINE_STATE,
+    SUMMARY_PRODUCTION,
+    SUMMARY_SCRAP,
+)
 from streams.values import quantity
 from tables.books.asked import AskedError
 from tables.books.plants import Plants, seen
-from tables.books.schema import LINES, REFERENCES, STOPS, UNITS
+from tables.books.schema import LINES, REFERENCES, STOPS, SUMS, UNITS
 from tables.books.stored import data_of
 
 LINES_MAX: Final = 2_000
 """Of one question: as many as the overview shows."""
+
+TYPES: Final = (
+    SUMMARY_PRODUCTION,
+    SUMMARY_CONSUMPTION,
+    SUMMARY_SCRAP,
+    SUMMARY_DOWNTIME,
+    SUMMARY_AVAILABILITY,
+    SUMMARY_MACHINE,
+    SUMMARY_MACHINE_STATE,
+)
 
 UNITS_MAX: Final = 20_000
 """Work units of one question."""
@@ -30,11 +49,26 @@ class Unit(Struct, frozen=True):
     """Whether the MES reports its stops; else machine states tell when it stood still."""
 
 
-def lines_of(
-    connection: Connection, plants: Plants, plant: str, line: str | None
-) -> dict[str, int | None]:
-    """Return the lines of a plant, each with the instant up to which its summaries are complete."""
-    query = select(LINES.c.line, LINES.c.closed_to).where(
+class Known(Struct, frozen=True):
+    """From when on, and up to when, the summaries of a line are known."""
+
+    begun: int
+    closed_to: int
+
+
+Lines = dict[str, Known | None]
+"""The lines of a plant; None of a line of which no summary has left yet."""
+
+
+def lines_of(connection: Connection, plants: Plants, plant: str, line: str | None) -> Lines:
+    """Return the lines of a plant that are seen, in order. Raises `AskedError` of too many."""
+    begun = [
+        select(func.min(SUMS.c.quarter))
+        .where(SUMS.c.plant == LINES.c.plant, SUMS.c.line == LINES.c.line, SUMS.c.type == type_)
+        .scalar_subquery()
+        for type_ in TYPES
+    ]  # each is one look into the index
+    query = select(LINES.c.line, LINES.c.closed_to, *begun).where(
         LINES.c.plant == plant, seen(LINES.c.plant, plants)
     )
     if line is not None:
@@ -42,7 +76,11 @@ def lines_of(
     rows = connection.execute(query.order_by(LINES.c.line).limit(LINES_MAX + 1)).all()
     if len(rows) > LINES_MAX:
         raise AskedError("line", f"line is missing: {plant} has more than {LINES_MAX:,}, name one")
-    return {name: closed_to for name, closed_to in rows}  # noqa: C416  # rows aren't pairs
+    found: Lines = {}
+    for name, closed_to, *firsts in rows:
+        known = [first for first in firsts if first is not None]
+        found[name] = None if closed_to is None else Known(min(known, default=closed_to), closed_to)
+    return found
 
 
 def units_of(connection: Connection, plant: str, lines: Sequence[str]) -> list[Unit]:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from agents.cli.export import export
 from agents.desk import exporting
-from kpi.filled import Filled
+from kpi.kpi_rows import Filled
 from tables.books.opening import migrate, open_books
 
 

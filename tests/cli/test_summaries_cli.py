@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.cli.summaries import summaries
-from kpi.filled import Filled
+from kpi.kpi_rows import Filled
 from tables.books.opening import migrate, open_books
 
 THREE = (

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from agents.desk.exporting import export
-from kpi.filled import Filled, at
+from kpi.kpi_rows import Filled, at
 from streams.contract.policy import default_policy
 from tables.books.schema import ACCEPTED, EXCEPTIONS, FLOWS, POSTED, TRANSACTIONS
 

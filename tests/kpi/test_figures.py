@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, delete
 from sqlalchemy.pool import StaticPool
 
-from kpi.filled import MINUTE, Filled, at
+from kpi.kpi_rows import MINUTE, Filled, at
 from streams.values import instant
 from tables.books.asked import AskedError
 from tables.books.kpi_asked import FiguresAsked
@@ -186,6 +186,14 @@ def test_the_busy_time_ends_where_summaries_have_come_to(filled: Filled):
     filled.work_unit("L4", "OVEN")
     item = one(filled.engine, line="L4", **DAY)
     assert (item["busy_seconds"], item["complete"]) == ("3600", False)
+
+
+def test_the_busy_time_begins_with_the_first_summary_of_a_line(books: Engine):
+    fill = Filled(books)
+    fill.line("DE01", "L3", "2026-11-21T12:00:00Z", begun=None)
+    fill.work_unit("L3", "M")
+    fill.made("2026-11-21T11:20:00Z", good=1)
+    assert one(fill.engine, **DAY)["busy_seconds"] == str(45 * 60)
 
 
 def test_a_line_without_counts_whose_only_unit_has_an_ideal_time_made_what_was_confirmed(

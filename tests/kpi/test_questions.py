@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from kpi.filled import MINUTE, Filled, at
+from kpi.kpi_rows import MINUTE, Filled, at
 from streams.contract.topics import MES_EVENTS
 from tables.books import (
     kpi_asked,

@@ -53,7 +53,11 @@ class Filled:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def line(self, plant: str, line: str, closed_to: str | None, **more: Any) -> None:
+    def line(
+        self, plant: str, line: str, closed_to: str | None, begun: str | None = "2026-01-01T00:00:00Z",
+        **more: Any,
+    ) -> None:  # fmt: skip
+        """Add a line whose summaries go from one instant to another; the first says nothing."""
         row = {
             "plant": plant,
             "line": line,
@@ -61,6 +65,10 @@ class Filled:
         }
         with self.engine.begin() as connection:
             connection.execute(insert(schema.LINES).values(row | more))
+            if begun is not None:
+                self._add(
+                    connection, "summary.scrap.v1", at(begun), plant, line, "", {}, "count", "0"
+                )
 
     def summary(
         self, type_: str, start: str | int, plant: str = "DE01", line: str = "L3", revision: int = 0,
