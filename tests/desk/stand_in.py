@@ -194,7 +194,7 @@ class StandIn:
                                              {"1h": 1, "8h": 0, "1d": 1, "7d": 1, "older": 0}} for name in ("data", "business", "technical")]},
             "acts": _list(self.acts or [_assigned()]),
             "reference": _list([CALENDAR] if query.get("kind") == "shift_calendar" else [ITEM, CALENDAR]),
-            "reference/kinds": {"items": [{"kind": "item", "count": 1204}, {"kind": "shift_calendar", "count": 1}]},
+            "reference/kinds": {"items": [{"kind": "item", "count": 1204}, {"kind": "shift_calendar", "count": 1}], "next": None},
             "holds": _list([hold(), hold("H-9", scope="item", value="M-7", touched=0, oldest=None)]),
             "parked": _list([event_of(EVENTS[0]) | {"hold": "H-17"}]),
         }  # fmt: skip

@@ -97,7 +97,7 @@ def figure(day: int, name: str, good: int = 900) -> Row:
     }
     return {
         "from": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "to": (start + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "shift": None, "plant": "DE01", "line": name, "work_unit": None, "order": None, "item": None,
+        "date": start.strftime("%Y-%m-%d"), "shift": None, "plant": "DE01", "line": name, "work_unit": None, "order": None, "item": None,
         "complete": day > 0, "kpis": kpis, "made": [rated], "down_seconds": "3600", "planned_down_seconds": "1800", "busy_seconds": "28800",
     }  # fmt: skip
 
@@ -113,6 +113,7 @@ def kpis() -> Row:
         "fresh": FRESH,
         "zone": "Europe/Berlin",
         "period": {"from": items[0]["from"], "to": at()},
+        "problems": [],
         "items": items,
     }
 
@@ -121,15 +122,65 @@ def report(plant: str, date: str, shift: str | None) -> Row:
     """Return GET /reports/shift, or /reports/day where there's no shift."""
     hours = {"early": (5, 8), "late": (13, 8), "night": (21, 8)}.get(shift or "", (5, 24))
     start = NOW.fromisoformat(f"{date}T00:00:00+00:00") + timedelta(hours=hours[0])
+    bounds = {
+        "from": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "to": (start + timedelta(hours=hours[1])).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    complete = date < "2026-11-26"
     rows = [
-        figure(1, name, good) | {"shift": shift}
-        for name, good in (("L1", 910), ("L2", 655), ("L3", 1240))
+        {
+            "plant": plant,
+            "line": name,
+            "work_unit": None,
+            "order": None,
+            "item": None,
+            "date": date,
+            "shift": shift,
+            **bounds,
+            "complete": complete,
+            "uom": "pc",
+            "good": good,
+            "scrap": "20",
+            "rework": "0",
+            "quality_ratio": "97.8495",
+            "scrap_ratio": "2.1505",
+            "rework_ratio": "0",
+            "availability": "87.5",
+            "effectiveness": "91.2698",
+            "oee": "78.1439",
+            "busy_seconds": "28800",
+            "down_seconds": down,
+            "planned_down_seconds": "1800",
+        }
+        for name, good, down in (
+            ("L1", "910", "1260"),
+            ("L2", "655", "7920"),
+            ("L3", "1240", "1620"),
+        )
     ]
+    kpis = {
+        "availability": ratio("75600", "86400"),
+        "effectiveness": ratio("69000", "75600"),
+        "quality_ratio": ratio("2805", "2865"),
+        "oee": ratio("67555", "86400"),
+        "scrap_ratio": ratio("60", "2865"),
+        "rework_ratio": ratio("0", "2865"),
+    }
     return {
-        "title": f"{shift or 'day'} {plant} {date}", "zone": "Europe/Berlin", "from": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "to": (start + timedelta(hours=hours[1])).strftime("%Y-%m-%dT%H:%M:%SZ"), "complete": date < "2026-11-26", "rows": rows,
-        "totals": {"made": [made("2805", "60")], "kpis": rows[0]["kpis"], "down_seconds": "10800", "planned_down_seconds": "5400"},
+        "title": f"{shift or 'day'} {plant} {date}", "zone": "Europe/Berlin", **bounds, "complete": complete, "problems": [], "rows": rows,
+        "totals": {"made": [made("2805", "60")], "kpis": kpis, "busy_seconds": "86400", "down_seconds": "10800", "planned_down_seconds": "5400"},
+        "pareto": PARETO,
     }  # fmt: skip
+
+
+PARETO = [
+    {"plant": "DE01", "work_unit": "press-07", "reason": "tool-broken", "planned": False, "seconds": "7200", "stops": 2,
+     "share": ratio("7200", "16200")},
+    {"plant": "DE01", "work_unit": "mixer-1", "reason": "changeover", "planned": True, "seconds": "5400", "stops": 3,
+     "share": ratio("5400", "16200")},
+    {"plant": "DE01", "work_unit": "robot-2", "reason": "jam", "planned": False, "seconds": "3600", "stops": 9,
+     "share": ratio("3600", "16200")},
+]  # fmt: skip
 
 
 CALENDAR = {
@@ -164,19 +215,46 @@ INTEGRATION = {
 
 def figures(path: str) -> Row:
     """Return GET /kpis/PATH."""
-    wip = {"order": "4711", "operation": "0020", "line": "L3", "uom": "pc", "quantity": "20"}
+    wip = {
+        "plant": "DE01",
+        "order": "4711",
+        "operation": None,
+        "line": None,
+        "uom": "pc",
+        "quantity": "20",
+    }
+    bounds = {"from": at(1440), "to": at()}
+    if path == "schedule":
+        return {"fresh": FRESH, **SCHEDULE}
     items: dict[str, list[dict[str, Any]]] = {
-        "pareto": [{"work_unit": "press-07", "reason": "jam", "planned": False, "seconds": "5400", "stops": 9,
-                    "share": {"numerator": "5400", "denominator": "9000"}},
-                   {"work_unit": "press-07", "reason": "changeover", "planned": True, "seconds": "3600", "stops": 2,
-                    "share": {"numerator": "3600", "denominator": "9000"}}],
-        "consumption": [{"from": at(1440), "to": at(), "item": "M-100", "lot": "LOT7", "uom": "kg", "quantity": "812.5"}],
-        "wip": [wip],
-        "schedule": [{"order": "4711", "plant": "DE01", "status": "released", "age_seconds": 90_000, "quantity": "500", "uom": "pc"}],
-        "integration": [INTEGRATION],
-        "late": [{"plant": "DE01", "line": "L2", "late_seconds": 1980, "why": "machine", "evidence": ["tool-broken for 33 min"]}],
+        "pareto": PARETO, "consumption": [{**bounds, "shift": None, "plant": "DE01", "item": "M-100", "lot": "LOT7", "uom": "kg", "quantity": "812.5"}],
+        "wip": [wip], "integration": [INTEGRATION], "late": [LATE],
     }  # fmt: skip
-    return {"fresh": FRESH, "items": items[path]}
+    more: Row = {"by": "order"} if path == "wip" else {}
+    if path in ("pareto", "consumption", "integration"):
+        more = {"period": bounds}
+    return {"fresh": FRESH, "items": items[path], **more}
+
+
+LATE = {
+    "plant": "DE01", "line": "L2", "shift": "early", "from": at(260), "to": at(), "late_seconds": "1980", "why": "machine",
+    "evidence": [{"why": "machine", "what": "press-07: tool-broken", "seconds": "1980", "count": None},
+                 {"why": "quality", "what": "pieces of scrap", "seconds": None, "count": 31}],
+}  # fmt: skip
+ATTAINED = {
+    "plant": "DE01",
+    "uom": "pc",
+    **ratio("4980", "5000"),
+    "orders": 10,
+    "orders_in_full": ratio("9", "10"),
+}
+SCHEDULE = {
+    "attainment": [ATTAINED], "progress": [ATTAINED | ratio("320", "500") | {"orders": 1}],
+    "ageing": [{"plant": "DE01", "open": 3, "not_started": 1, "buckets": {"1d": 2, "3d": 0, "7d": 0, "30d": 0, "older": 0},
+                "oldest": [{"order": "4711", "status": "released", "item": "M-100", "first_at": at(1500), "age_seconds": 90_000, "uom": "pc",
+                            "done": "320", "progress": ratio("320", "500")}]}],
+    "throughput": [{"plant": "DE01", "orders": {"1d": 2, "7d": 10}, "made": [{"uom": "pc", "1d": "900", "7d": "4980"}]}],
+}  # fmt: skip
 
 
 def transactions() -> list[Row]:

@@ -33,7 +33,7 @@ def line(plant: str, name: str, state: str = "running", **more: Any) -> Row:
         "last_event": at(0.4), "closed_to": at(2), "behind_seconds": 120,
         "shift": {"name": "early", "from": at(260), "to": at(-220)},
         "made": [made("1240", "12")], "planned": [{"uom": "pc", "quantity": "1500"}],
-        "down_seconds": 540, "planned_down_seconds": 900, "orders": [ORDER], "exceptions_open": 0, "parked": 0,
+        "down_seconds": "540", "planned_down_seconds": "900", "orders": [ORDER], "exceptions_open": 0, "parked": 0,
     } | more  # fmt: skip
 
 
@@ -41,7 +41,7 @@ LINES = [
     line("DE01", "L3", exceptions_open=3, parked=2),
     line("DE01", "L1", made=[made("812", "4", "9")], orders=["4712", "4715"]),
     line("DE01", "L2", "unplanned_stop", since=at(23), reason="tool-broken", work_unit="press-07",
-         down_seconds=1980, made=[made("655", "31")], exceptions_open=1),
+         down_seconds="1980", made=[made("655", "31")], exceptions_open=1),
     line("DE01", "L4", "planned_stop", since=at(41), reason="changeover", work_unit="mixer-1", last_event=at(40),
          made=[made("2140.5", "12.25", uom="kg")], planned=[{"uom": "kg", "quantity": "4800"}], orders=["4720"]),
     line("DE01", "L5", "silent", since=at(95), last_event=at(95), made=[], planned=None, orders=[], closed_to=at(95)),

@@ -44,6 +44,7 @@ async def test_each_view_is_whole_fits_and_can_be_heard(
             ), name
             assert await page.locator("h1").count() == 1, name
             assert await page.locator("#notice").is_hidden(), name
+            assert await page.locator(".fresh").count() == 1, name
             assert "undefined" not in (shown := await text(page, "body")), name
             assert "[object" not in shown, name
             assert "NaN" not in shown, name

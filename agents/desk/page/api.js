@@ -38,7 +38,18 @@ export function address(path, query = {}) {
 export const part = encodeURIComponent;
 
 export async function get(path, query, signal) {
-  return (await ask(address(path, query), { signal })).json();
+  const answer = await (await ask(address(path, query), { signal })).json();
+  noteFresh(answer.fresh);
+  return answer;
+}
+
+let newest = null;
+
+/** How fresh the books were when the desk said so last: {books_at, behind}. */
+export const lastFresh = () => newest;
+
+export function noteFresh(fresh) {
+  if (fresh?.books_at) newest = fresh;
 }
 
 export async function post(path, body) {

@@ -12,5 +12,5 @@ export const draw = (one) => [
     filter: [word("type", one.type)],
     fresh: one.fresh,
   }),
-  story(one, { level: "h2" }),
+  story(one, "h2"),
 ];

@@ -18,7 +18,7 @@ import {
 import { to } from "./route.js";
 import * as rows from "./rows.js";
 import { story } from "./story.js";
-import { t, word } from "./texts.js";
+import { says, t, word } from "./texts.js";
 
 const WORKED = ["open", "asked"];
 
@@ -33,7 +33,7 @@ export function draw(one, route, reader, kept) {
     section(
       t("exception.what"),
       h("p.first", one.reason),
-      h("p.do", h("b", `${t("exception.toDo")} `), one.what_to_do ?? "–"),
+      h("p.do", h("b", `${t("exception.toDo")} `), remedy(one)),
       about(one),
     ),
     WORKED.includes(one.status) ? acts(one, reader) : null,
@@ -235,6 +235,11 @@ function original(one) {
       ),
     ),
   ];
+}
+
+/** What to do about it, in the reader's language; else as the contract says it. */
+function remedy({ code, what_to_do: said }) {
+  return says(`remedy.${code}`) ? t(`remedy.${code}`) : (said ?? "–").replaceAll("`", "");
 }
 
 const SHOWN_BYTES_MAX = 4_096;

@@ -1,8 +1,8 @@
 // The tables of the key figures that aren't ratios over time: stops, use, work in process, orders, integration, lateness.
 
 import { h } from "./dom.js";
-import { ago, duration, number, quantity, ratio, time } from "./format.js";
-import { lineLink, orderLink, section, table, traceLink } from "./parts.js";
+import { duration, number, quantity, ratio, time } from "./format.js";
+import { facts, lineLink, orderLink, section, table, traceLink } from "./parts.js";
 import { pareto as stops } from "./line.js";
 import { t, word } from "./texts.js";
 
@@ -125,6 +125,7 @@ export const late = ({ items }) => [
       t("kpis.late"),
       [
         { title: t("col.line"), head: true, cell: (one) => lineLink(one.plant, one.line) },
+        { title: t("col.shift"), cell: (one) => one.shift ?? "–" },
         { title: t("late.by"), number: true, cell: (one) => duration(one.late_seconds) },
         { title: t("col.why"), cell: (one) => h("b", word("late", one.why)) },
         {
@@ -132,9 +133,7 @@ export const late = ({ items }) => [
           cell: (one) =>
             h(
               "ul.plain",
-              (one.evidence ?? []).map((each) =>
-                h("li", typeof each === "object" ? told(each) : String(each)),
-              ),
+              (one.evidence ?? []).map((each) => h("li", evidence(each))),
             ),
         },
       ],
@@ -144,52 +143,82 @@ export const late = ({ items }) => [
   ),
 ];
 
-/** The schedule's rows, with columns for whatever members they have. */
-export function schedule(data, asked) {
-  return Object.entries(data)
-    .filter(([, value]) => Array.isArray(value))
-    .map(([name, rows]) =>
-      section(
-        name === "items" ? t("kpis.schedule") : word("member", name),
-        free(name === "items" ? t("kpis.schedule") : word("member", name), rows, asked),
-      ),
-    );
+function evidence({ why, what, seconds, count }) {
+  const much = seconds ? ` ${duration(seconds)}` : count ? ` ${number(count)}` : "";
+  return [h("span.quiet", `${word("late", why)}: `), what, h("b", much)];
 }
 
-function free(caption, rows, asked) {
-  const names = [...new Set(rows.flatMap(Object.keys))];
-  return table(
-    caption,
-    names.map((name, at) => ({
-      title: word("member", name),
-      head: at === 0,
-      cell: (row) => cell(name, row[name], row, asked),
-    })),
-    rows,
+export const schedule = (data) => [
+  attained(t("schedule.attainment"), t("schedule.attainmentHow"), data.attainment),
+  attained(t("schedule.progress"), t("schedule.progressHow"), data.progress),
+  ...data.ageing.map(ageing),
+  section(
+    t("schedule.throughput"),
+    h("p.note", t("schedule.throughputHow")),
+    table(
+      t("schedule.throughput"),
+      [
+        { title: t("col.plant"), head: true, cell: (one) => one.plant },
+        ...["1d", "7d"].map((name) => ({
+          title: t(`schedule.orders${name}`),
+          number: true,
+          cell: (one) => number(one.orders[name]),
+        })),
+        ...["1d", "7d"].map((name) => ({
+          title: t(`schedule.made${name}`),
+          number: true,
+          cell: (one) =>
+            h(
+              "ul.plain",
+              one.made.map((each) => h("li", quantity(each[name], each.uom))),
+            ),
+        })),
+      ],
+      data.throughput,
+      { key: (one) => one.plant },
+    ),
+  ),
+];
+
+const attained = (title, how, rows) =>
+  section(
+    title,
+    h("p.note", how),
+    table(
+      title,
+      [
+        { title: t("col.plant"), head: true, cell: (one) => one.plant },
+        { title: t("col.unit"), cell: (one) => one.uom ?? "–" },
+        { title, number: true, cell: ratio },
+        { title: t("menu.orders"), number: true, cell: (one) => number(one.orders) },
+        { title: t("schedule.inFull"), number: true, cell: (one) => ratio(one.orders_in_full) },
+      ],
+      rows,
+      { key: (one) => `${one.plant}|${one.uom}` },
+    ),
   );
-}
 
-function cell(name, value, row, asked) {
-  if (value === null || value === undefined) return "–";
-  if (name === "order") return orderLink(row.plant ?? asked.plant, value);
-  if (name === "line") return lineLink(row.plant ?? asked.plant, value);
-  if (name.endsWith("_seconds")) return duration(value);
-  if (/_at$|^at$|^from$|^to$/.test(name)) return time(value, row.plant ?? asked.plant, "minute");
-  if (typeof value === "object" && "numerator" in value) return ratio(value);
-  if (typeof value === "object") return told(value);
-  if (typeof value === "boolean") return t(value ? "yes" : "no");
-  if (name === "quantity") return quantity(value, row.uom);
-  return /^-?\d+(\.\d+)?$/.test(value) && name !== "operation" ? number(value) : String(value);
-}
-
-const told = (value) =>
-  Object.entries(value)
-    .map(([name, one]) => `${word("member", name)} ${shown(name, one)}`)
-    .join(" · ");
-
-function shown(name, one) {
-  if (one === null || one === undefined) return "–";
-  if (name.endsWith("_seconds")) return duration(one);
-  if (/^\d{4}-\d\d-\d\dT/.test(one)) return ago(one);
-  return typeof one === "object" ? JSON.stringify(one) : String(one);
+function ageing(one) {
+  const title = t("schedule.ageing", { plant: one.plant });
+  return section(
+    title,
+    facts([
+      [t("ageing.open"), number(one.open)],
+      [t("schedule.notStarted"), number(one.not_started)],
+      ...Object.entries(one.buckets).map(([name, count]) => [word("ageing", name), number(count)]),
+    ]),
+    table(
+      title,
+      [
+        { title: t("col.order"), head: true, cell: (each) => orderLink(one.plant, each.order) },
+        { title: t("col.status"), cell: (each) => word("order_status", each.status) },
+        { title: t("col.item"), cell: (each) => each.item ?? "–" },
+        { title: t("schedule.age"), number: true, cell: (each) => duration(each.age_seconds) },
+        { title: t("col.made"), number: true, cell: (each) => quantity(each.done, each.uom) },
+        { title: t("col.progress"), number: true, cell: (each) => ratio(each.progress) },
+      ],
+      one.oldest,
+      { key: (each) => each.order },
+    ),
+  );
 }

@@ -112,6 +112,13 @@ export function draw(data, route, reader) {
       },
       fields(tab, reader),
     ),
+    data.problems?.length
+      ? h(
+          "ul.note",
+          { "data-key": "problems" },
+          data.problems.map((one) => h("li", one)),
+        )
+      : null,
     ...(tab === "figures" ? figures(data, zone, asked) : tabs[tab](data, asked)),
     h("div.actions", { "data-key": "file" }, csv(TABS[tab].path, asked, `kpis-${tab}`)),
   ];

@@ -174,6 +174,9 @@ export function pareto(list, title = t("line.pareto")) {
       title,
       [
         { title: t("col.reason"), head: true, cell: (one) => one.reason ?? "–" },
+        list.some((one) => one.work_unit)
+          ? { title: t("col.workUnit"), cell: (one) => one.work_unit ?? "–" }
+          : null,
         { title: t("col.planned"), cell: (one) => word("planned", one.planned) },
         { title: t("col.stood"), number: true, cell: (one) => duration(one.seconds) },
         { title: t("col.stops"), number: true, cell: (one) => number(one.stops) },

@@ -1,6 +1,6 @@
 // The page's start: who reads, which view, and when it is drawn anew.
 
-import { Refused, get } from "./api.js";
+import { Refused, get, noteFresh } from "./api.js";
 import { h, update } from "./dom.js";
 import { learnZones } from "./format.js";
 import { begin, frame } from "./frame.js";
@@ -154,7 +154,8 @@ function fail(error) {
 }
 
 /** The books have changed: draw anew, soon, unless the view doesn't want that. */
-function change({ exceptions_open: open }) {
+function change({ exceptions_open: open, ...fresh }) {
+  noteFresh(fresh);
   if (open !== undefined) frame({ exceptions: open });
   if (due || !now?.drawn || now.view.still?.(now.kept)) return;
   due = setTimeout(async () => {

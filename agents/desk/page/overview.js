@@ -2,9 +2,10 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { addsUp, ago, duration, made, number, period, quantity, some, time } from "./format.js";
+import { ago, duration, made, number, period, quantity, some, time } from "./format.js";
 import { bar, heading, lineLink, orderLink, section, state, table } from "./parts.js";
 import { to } from "./route.js";
+import { totals as adding } from "./totals.js";
 import { t, word } from "./texts.js";
 
 const STATES = ["unplanned_stop", "silent", "unknown", "planned_stop", "running"];
@@ -236,50 +237,4 @@ function stopped(one) {
         )
       : null,
   ];
-}
-
-function adding(totals, query) {
-  if (totals.failed) return section(t("totals.title"), h("p.note", totals.failed));
-  const whole = (one) => addsUp(one.in, [one.accepted, one.duplicate, one.exception, one.tick]);
-  const left = (one) => addsUp(one.accepted, [one.left, one.not_left]);
-  const sums = totals.records.every(whole) && totals.items.every(left);
-  return section(
-    query.plant ? `${t("totals.title")} ${query.plant}` : t("totals.title"),
-    h("p.verdict", { "data-exact": String(sums) }, t(sums ? "totals.exact" : "totals.wrong")),
-    table(
-      t("totals.records"),
-      [
-        { title: t("col.topic"), head: true, cell: (one) => one.topic },
-        ...["in", "accepted", "duplicate", "exception", "tick"].map((name) => ({
-          title: t(`totals.${name}`),
-          number: true,
-          cell: (one) => number(one[name]),
-        })),
-      ],
-      totals.records,
-      { key: (one) => one.topic, mark: (one) => ({ "data-exact": String(whole(one)) }) },
-    ),
-    h(
-      "details",
-      { "data-key": "items" },
-      h("summary", t("totals.items")),
-      table(
-        t("totals.items"),
-        [
-          { title: t("col.type"), head: true, cell: (one) => word("type", one.type) },
-          { title: t("col.unit"), cell: (one) => [one.uom || word("measure", one.measure)] },
-          ...["accepted", "left", "not_left"].map((name) => ({
-            title: t(`totals.${name}`),
-            number: true,
-            cell: (one) => number(one[name]),
-          })),
-        ],
-        totals.items,
-        {
-          key: (one) => [one.type, one.measure, one.uom].join("|"),
-          mark: (one) => ({ "data-exact": String(left(one)) }),
-        },
-      ),
-    ),
-  );
 }

@@ -1,13 +1,16 @@
 // What several views are put together from: headings, tables, filters, marks of states, JSON.
 
-import { saveCsv } from "./api.js";
+import { lastFresh, saveCsv } from "./api.js";
 import { h } from "./dom.js";
 import { number, time } from "./format.js";
 import { go, to } from "./route.js";
 import { t, word } from "./texts.js";
 
 /** A view's heading: what it shows, of what (`filter`: texts), when (`period`), and how fresh that is. */
-export function heading(title, { filter = [], period = null, fresh = null, actions = [] } = {}) {
+export function heading(
+  title,
+  { filter = [], period = null, fresh = lastFresh(), actions = [] } = {},
+) {
   const told = filter.filter(Boolean);
   return h(
     "div.heading",

@@ -2,27 +2,30 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
-import { dateIn, duration, made, number, period, ratio, some, written, zoneOf } from "./format.js";
+import {
+  dateIn,
+  duration,
+  made,
+  number,
+  period,
+  quantity,
+  ratio,
+  some,
+  written,
+  zoneOf,
+} from "./format.js";
 import { csv, facts, filters, heading, json, lineLink, section, table } from "./parts.js";
+import { pareto } from "./line.js";
 import { to } from "./route.js";
 import { t, word } from "./texts.js";
 
-const KNOWN = [
-  "plant",
-  "line",
-  "shift",
-  "from",
-  "to",
-  "made",
-  "kpis",
-  "down_seconds",
-  "planned_down_seconds",
-  "busy_seconds",
-  "complete",
-  "work_unit",
-  "order",
-  "item",
-  "planned",
+const KPIS = [
+  "availability",
+  "effectiveness",
+  "quality_ratio",
+  "oee",
+  "scrap_ratio",
+  "rework_ratio",
 ];
 
 export async function load({ query }, signal, reader) {
@@ -85,8 +88,16 @@ export function draw(data, route, reader) {
       { "data-key": "complete", "data-exact": String(report.complete) },
       t(report.complete ? "reports.complete" : "reports.incomplete"),
     ),
+    report.problems.length
+      ? h(
+          "ul.note",
+          { "data-key": "problems" },
+          report.problems.map((one) => h("li", one)),
+        )
+      : null,
     totals(report),
-    section(t("reports.lines"), rowsOf(report)),
+    section(t("reports.lines"), rowsOf(report, shift)),
+    pareto(report.pareto),
     h(
       "div.actions",
       { "data-key": "files" },
@@ -157,28 +168,26 @@ function totals({ totals: all }) {
           )
         : null,
     ),
-    others(all),
   );
 }
 
-function rowsOf(report) {
-  const kpis = [...new Set(report.rows.flatMap((row) => Object.keys(row.kpis ?? {})))];
+/** A row for each line and unit; what is of time stands once a line. */
+function rowsOf(report, shift) {
+  const kpis = KPIS.filter((name) => report.rows.some((row) => row[name] !== null));
   return table(
     t("reports.lines"),
     [
-      {
-        title: t("col.line"),
-        head: true,
-        cell: (row) => [
-          lineLink(row.plant ?? report.plant, row.line),
-          row.work_unit ? ` ${row.work_unit}` : "",
-        ],
-      },
-      { title: t("col.made"), cell: (row) => made(row.made) },
+      { title: t("col.line"), head: true, cell: (row) => lineLink(row.plant, row.line) },
+      shift ? null : { title: t("col.shift"), cell: (row) => row.shift ?? "–" },
+      ...["good", "scrap", "rework"].map((name) => ({
+        title: t(`made.${name}Label`),
+        number: true,
+        cell: (row) => (row[name] === null ? "–" : quantity(row[name], row.uom)),
+      })),
       ...kpis.map((name) => ({
         title: word("kpi", name),
         number: true,
-        cell: (row) => ratio(row.kpis?.[name]),
+        cell: (row) => percent(row[name]),
       })),
       {
         title: t("line.unplanned"),
@@ -187,32 +196,12 @@ function rowsOf(report) {
           h("span", { "data-some": String(some(row.down_seconds)) }, duration(row.down_seconds)),
       },
       { title: t("line.planned"), number: true, cell: (row) => duration(row.planned_down_seconds) },
-      { title: t("col.more"), cell: others },
-      {
-        title: t("col.complete"),
-        cell: (row) => (row.complete === undefined ? "–" : t(row.complete ? "yes" : "no")),
-      },
+      { title: t("reports.busy"), number: true, cell: (row) => duration(row.busy_seconds) },
+      { title: t("col.complete"), cell: (row) => t(row.complete ? "yes" : "no") },
     ],
     report.rows,
-    { key: (row) => [row.plant, row.line, row.work_unit, row.order].join("|") },
+    { key: (row) => [row.line, row.shift, row.from, row.uom].join("|") },
   );
 }
 
-/** Members that the page has no column for, by their names. */
-function others(row) {
-  const more = Object.entries(row).filter(
-    ([name, value]) => !KNOWN.includes(name) && value !== null && typeof value !== "object",
-  );
-  return more.length
-    ? facts(
-        more.map(([name, value]) => [
-          word("member", name),
-          name.endsWith("_seconds")
-            ? duration(value)
-            : /^-?\d+(\.\d+)?$/.test(value)
-              ? number(value)
-              : String(value),
-        ]),
-      )
-    : null;
-}
+const percent = (value) => (value === null ? "–" : `${number(value, 2)}\u00a0%`);

@@ -7,50 +7,71 @@ import { to } from "./route.js";
 import * as rows from "./rows.js";
 import { t, word } from "./texts.js";
 
-/** An event with its checks, its records and its corrections; `folded`: details are folded in; `level` of its heading. */
-export function story(one, { folded = false, level = "h3" } = {}) {
-  const key = `${one.topic}/${one.partition}/${one.offset}`;
+/** An event with its checks, its records and its corrections; `level` of its heading. */
+export function story(one, level = "h3") {
   return h(
     "article.story",
-    {
-      "data-key": key,
-      "data-outcome": one.outcome,
-      "aria-label": `${word("type", one.type)} ${one.id ?? key}`,
-    },
+    { "data-key": keyOf(one), "data-outcome": one.outcome, "aria-label": nameOf(one) },
     h(level, word("type", one.type), " ", rows.eventLink(one), " ", rows.outcome(one.outcome)),
     h("p", rows.content(one)),
+    told(one),
+  );
+}
+
+/** The same, to be folded out: a line says what it is and what became of it. */
+export function folded(one) {
+  const last = one.became[0]?.transaction;
+  const became = one.waits_for
+    ? word("waits", one.waits_for.what)
+    : last
+      ? word("type", last.type)
+      : null;
+  return h(
+    "details.story",
+    { "data-key": keyOf(one), "data-outcome": one.outcome },
+    h(
+      "summary",
+      time(one.time ?? one.arrived_at, one.plant, "minute"),
+      " ",
+      h("b", nameOf(one)),
+      " ",
+      rows.outcome(one.outcome),
+      ` · ${rows.content(one)}`,
+      became ? h("span.quiet", ` · ${one.waits_for ? t("story.waits") : "→"} ${became}`) : null,
+    ),
+    h("p", rows.eventLink(one, t("story.alone"))),
+    told(one),
+  );
+}
+
+const keyOf = (one) => `${one.topic}/${one.partition}/${one.offset}`;
+const nameOf = (one) => `${word("type", one.type)} ${one.id ?? keyOf(one)}`;
+
+function told(one) {
+  return [
     h(
       "ol.steps",
-      step(
-        "came",
-        t("story.came"),
-        [
-          time(one.arrived_at, one.plant),
-          ` · ${one.source ?? "–"} · `,
-          lineLink(one.plant, one.line),
-        ],
-        one.resent_from
-          ? h(
-              "p",
-              t("story.resent"),
-              " ",
-              h("a", { href: to("exception", [], { id: one.resent_from }) }, one.resent_from),
-            )
-          : null,
-      ),
+      step("came", t("story.came"), came(one)),
       step(one.outcome === "refused" ? "bad" : "good", t("story.checked"), checked(one)),
       became(one),
       one.waits_for ? step("waits", t("story.waits"), waits(one)) : null,
       ...corrections(one),
     ),
-    h(
-      "details",
-      { "data-key": "more", open: folded ? null : true },
-      h("summary", t("story.more")),
-      details(one),
-    ),
+    h("details", { "data-key": "more" }, h("summary", t("story.more")), details(one)),
     json(one, t("json.title")),
-  );
+  ];
+}
+
+function came(one) {
+  const again = one.resent_from;
+  return [
+    time(one.arrived_at, one.plant),
+    ` · ${one.source ?? "–"} · `,
+    lineLink(one.plant, one.line),
+    again
+      ? h("p", `${t("story.resent")} `, h("a", { href: to("exception", [], { id: again }) }, again))
+      : null,
+  ];
 }
 
 function step(kind, title, ...children) {

@@ -8,9 +8,10 @@ import { heading, json, section } from "./parts.js";
 import { go, here, to } from "./route.js";
 import * as rows from "./rows.js";
 import { told } from "./sentences.js";
-import { story } from "./story.js";
+import { folded, story } from "./story.js";
 import { t, word } from "./texts.js";
 
+const STORIES = 3; // more events are folded in
 const PASTED_MAX = 65_536; // bytes: an event that is accepted has no more
 
 export async function load({ query }, signal, reader, kept) {
@@ -67,7 +68,7 @@ function answer(data, { query }) {
     h(
       "div.sentences",
       { role: "status", "data-key": "sentences", "aria-label": t("trace.answer") },
-      data.sentence.map((one, at) => told(one, at === 0)),
+      telling(data.sentence).map((one, at) => told(one, at === 0)),
       nothing && !data.sentence.length
         ? h("p.first", t("trace.nothing", { query: data.query ?? query.q ?? "" }))
         : null,
@@ -86,7 +87,7 @@ function answer(data, { query }) {
     data.events.length
       ? section(
           t("trace.events"),
-          data.events.map((one) => story(one, { folded: data.events.length > 1 })),
+          data.events.map((one) => (data.events.length > STORIES ? folded(one) : story(one))),
         )
       : null,
     data.transactions.length
@@ -121,6 +122,12 @@ function kinds({ found }, query) {
       ),
     ),
   );
+}
+
+/** What sends nothing to the ERP is worth a sentence only where there's nothing else to say. */
+function telling(sentences) {
+  const others = sentences.filter(({ code }) => code !== "sends_nothing");
+  return others.some(({ code }) => code !== "counts") ? others : sentences;
 }
 
 function paste(reader, kept) {
