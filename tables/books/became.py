@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct
@@ -10,8 +11,7 @@ from sqlalchemy import Connection, RowMapping, or_, select
 
 from streams.contract.events import AnyEvent, DowntimeClassified, DowntimeEnded, DowntimeStarted
 from streams.contract.transactions import notification_key, place, reversal_key
-from streams.values import quantity
-from tables.books import leading, shown
+from tables.books import amounts, leading, shown
 from tables.books.fresh import told as told_at
 from tables.books.leading import How, Told
 from tables.books.schema import STOPS, SUMMARIES, TRANSACTIONS
@@ -172,6 +172,14 @@ def _text(told: Told, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _billionths(given: object) -> int:
+    """Return a sum in billionths: it may be greater than any measure."""
+    try:
+        return amounts.billionths(*amounts.split(Decimal(str(given or 0))))
+    except (ArithmeticError, ValueError):
+        return 0
+
+
 def summaries(
     connection: Connection, events: Sequence[Seen], rules: Rules
 ) -> dict[At, list[dict[str, Any]]]:
@@ -206,7 +214,7 @@ def summaries(
                     "window_start": told_at(start),
                     "row": {name: data[0][name] for name in kind.row if name in data[0]},
                     "values": {
-                        name: quantity.text(sum(quantity.parse(one.get(name, 0)) for one in data))
+                        name: amounts.text(0, sum(_billionths(one.get(name)) for one in data))
                         for name in kind.measures
                     },
                 }

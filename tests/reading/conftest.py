@@ -1,0 +1,3 @@
+"""The databases of these tests."""
+
+from books.databases import *  # noqa: F403
