@@ -227,7 +227,9 @@ def _act(
             reason = f": {plain(item['reason'])}" if item.get("reason") else ""
             click.echo(f"{plain(item['id'])}\t{plain(item['result'])}{code}{reason}")
         more_said = "" if write else "; nothing was done: --write does it"
-        click.echo(f"{len(answer['items'])} exceptions, {answer['done']} done{more_said}", err=True)
+        count = len(answer["items"])
+        things = "exception" if count == 1 else "exceptions"
+        click.echo(f"{count} {things}, {answer['done']} done{more_said}", err=True)
     if any(item["result"] not in WENT for item in answer["items"]):
         sys.exit(EXIT_FAILED)
 
