@@ -4,17 +4,21 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Float, Table, case, cast, func, null, select, tuple_
 
+from streams.contract.topics import SUMMARY_PRODUCTION
 from tables.books.added import Added, Stop
 from tables.books.amounts import NANO, Amount, of_billionths
 from tables.books.inserting import inserting, parts
 from tables.books.rows_outputs import ROW_MEMBERS
-from tables.books.schema import ACCEPTED, FLOWS, LINES, POSTED, STOPS, SUMS, UNITS
+from tables.books.schema import ACCEPTED, FLOWS, LINES, OPERATIONS, POSTED, STOPS, SUMS, UNITS
 
 SUM_MAX: Final = 9_200_000_000_000_000_000
 """A sum that would grow past what a column holds stays as it is: thousands of events of 10^15 each
 would have to come, and the books go on."""
 
 _Rows = list[dict[str, Any]]
+
+_ORDER: Final = ROW_MEMBERS.index("order")
+_OPERATION: Final = ROW_MEMBERS.index("operation")
 
 
 def add_up(connection: Connection, added: Added) -> None:
@@ -24,6 +28,7 @@ def add_up(connection: Connection, added: Added) -> None:
     _add(connection, ACCEPTED, ("records", "whole", "nano"), _amounts(ACCEPTED, added.accepted))
     _add(connection, POSTED, ("records", "whole", "nano"), _amounts(POSTED, added.posted))
     _add(connection, SUMS, ("whole", "nano"), _sums(added))
+    _add(connection, OPERATIONS, (), _operations(added), greatest=("operation", "quarter"))
     _add(connection, LINES, (), _lines(added), ("mes_at", "machine_at", "arrived_at", "closed_to"))
     _move_units(connection, added)
     _move_stops(connection, added)
@@ -80,6 +85,18 @@ def _sums(added: Added) -> _Rows:
             row["order_id" if name == "order" else name] = value
         rows.append(row)
     return rows
+
+
+def _operations(added: Added) -> _Rows:
+    """Return the last operation of each order on each line for which something was made."""
+    last: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for (plant, line, type_, quarter, _, _), (_, members) in added.sums.items():
+        order, operation = members[_ORDER], members[_OPERATION]
+        if type_ == SUMMARY_PRODUCTION and order and operation:
+            before = last.get((plant, line, order), (operation, quarter))
+            last[plant, line, order] = max(before[0], operation), max(before[1], quarter)
+    names = ("plant", "line", "order_id", "operation", "quarter")
+    return [dict(zip(names, (*key, *row), strict=True)) for key, row in sorted(last.items())]
 
 
 def _parts(scaled: int) -> Amount:

@@ -16,6 +16,7 @@ from tables.books.kpi_asked import Group
 from tables.books.kpi_masters import Known, Unit, units_of
 from tables.books.kpi_stretches import Numbered
 from tables.books.kpi_sums import Key, summed
+from tables.books.last_operations import Finished
 from tables.kpi.buckets import Bucket
 from tables.kpi.days import clipped, length
 from tables.kpi.facts import Facts, Ideal, Made
@@ -51,10 +52,11 @@ class Books(Struct, frozen=True):
         by: Sequence[str],
         measures: Sequence[str],
         lines: Sequence[str] | None = None,
+        where: Finished | None = None,
     ) -> dict[Key, int]:
         """Return measures in billionths, by stretch, columns and measure."""
         of = tuple(self.lines) if lines is None else lines
-        return summed(self.connection, self.plant, of, type_, stretches, by, measures)
+        return summed(self.connection, self.plant, of, type_, stretches, by, measures, where=where)
 
 
 def facts_of(
@@ -80,7 +82,7 @@ def facts_of(
             if value and work_unit in (None, unit):
                 _put(found.setdefault(Place(number, line, unit), Facts()).of(None), measure, value)
     else:
-        made = books.summed(SUMMARY_PRODUCTION, whole, ("line", "uom"), MADE)
+        made = books.summed(SUMMARY_PRODUCTION, whole, ("line", "uom"), MADE, where="line")
         for (number, line, uom, measure), value in made.items():
             if value:
                 _put(found.setdefault(Place(number, line), Facts()).of(uom), measure, value)
@@ -91,7 +93,7 @@ def facts_of(
 def _made_by(
     books: Books, whole: Sequence[Numbered], group: Group, column: str
 ) -> dict[Place, Facts]:
-    made = books.summed(SUMMARY_PRODUCTION, whole, ("line", column, "uom"), MADE)
+    made = books.summed(SUMMARY_PRODUCTION, whole, ("line", column, "uom"), MADE, where="order")
     found: dict[Place, Facts] = {}
     for (number, line, name, uom, measure), value in made.items():
         if value:

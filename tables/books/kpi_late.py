@@ -115,7 +115,7 @@ def _slowest(books: Books) -> dict[str, int]:
 def _add_made(books: Books, stretches: Sequence[Numbered], found: Mapping[str, Lost]) -> None:
     """Add what was made: good pieces count only where all are of one unit of measure."""
     uoms: dict[str, set[str | None]] = {}
-    made = books.summed(SUMMARY_PRODUCTION, stretches, ("line", "uom"), MADE)
+    made = books.summed(SUMMARY_PRODUCTION, stretches, ("line", "uom"), MADE, where="line")
     for (_, line, uom, _), value in made.items():
         if value:
             uoms.setdefault(line, set()).add(uom)

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct, field
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from streams.contract.topics import SUMMARY_AVAILABILITY, SUMMARY_PRODUCTION
 from streams.values.instant import SECOND
 from tables.books import amounts
+from tables.books.last_operations import finished
 from tables.books.plants import Plants, seen
 from tables.books.remembered import LINES_MIN, remembered
 from tables.books.schema import LINES, SUMS
@@ -112,12 +113,15 @@ def _read(
             within = and_(within, SUMS.c.line.in_(sorted(each.lines)))
         stretches.append(within)
     earliest = min(each.at for each in since)
-    columns = (SUMS.c.plant, SUMS.c.line, SUMS.c.order_id, SUMS.c.uom, SUMS.c.measure)
+    of_lines = LINES.join(SUMS, and_(SUMS.c.plant == LINES.c.plant, SUMS.c.line == LINES.c.line))
+    source, is_last = finished(of_lines, "line")
+    columns = (
+        SUMS.c.plant, SUMS.c.line, SUMS.c.order_id, SUMS.c.uom, SUMS.c.measure,
+        case((is_last, 1), else_=0),
+    )  # fmt: skip
     wanted = (
         select(*columns, func.sum(SUMS.c.whole), func.sum(SUMS.c.nano), func.max(quarter))
-        .select_from(
-            LINES.join(SUMS, and_(SUMS.c.plant == LINES.c.plant, SUMS.c.line == LINES.c.line))
-        )
+        .select_from(source)
         .where(
             seen(LINES.c.plant, plants),
             LINES.c.plant.in_(sorted({each.plant for each in since})),
@@ -131,13 +135,13 @@ def _read(
     if end is not None:
         wanted = wanted.where(quarter < end)
     found: dict[Place, Made] = {}
-    for plant, line, order, uom, measure, whole, nano, last in connection.execute(wanted).all():
+    for plant, line, order, uom, measure, counts, whole, nano, last in connection.execute(wanted):
         made = found.setdefault((plant, line), Made())
         amount = amounts.billionths(whole, nano)
         if measure in STILL:
             made.seconds[measure] = made.seconds.get(measure, 0) + amount
             continue
-        made.add(uom, measure, amount)
+        made.add(uom, measure, amount if counts else 0)
         if order is not None and amount:
             made.orders[order] = max(last, made.orders.get(order, last))
     return found

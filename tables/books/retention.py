@@ -17,6 +17,7 @@ from tables.books.schema import (
     EXCEPTIONS,
     FLOWS,
     INPUTS,
+    OPERATIONS,
     POSTED,
     STOPS,
     SUMMARIES,
@@ -78,7 +79,7 @@ def _old(oldest: int, oldest_sum: int) -> list[tuple[Table, ColumnElement[bool]]
         (DOUBLES, DOUBLES.c.noted_at < oldest),
         (STOPS, func.coalesce(STOPS.c.ended_at, STOPS.c.started_at) < oldest),
         *((table, and_(table.c.quarter > 0, table.c.quarter < oldest_sum))
-          for table in (SUMS, ACCEPTED, FLOWS)),
+          for table in (SUMS, ACCEPTED, FLOWS, OPERATIONS)),
         (POSTED, and_(POSTED.c.posting_date != "", POSTED.c.posting_date < date(oldest_sum))),
     ]  # fmt: skip
 

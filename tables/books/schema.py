@@ -226,6 +226,21 @@ SUMS: Final = Table(
 """Summaries added up, all revisions, by quarter of an hour of their windows' starts (`quarter`: its
 start). `row` is the row of the posting key, `measure` one of the summary's measures, or `count`."""
 
+OPERATIONS: Final = Table(
+    "operations",
+    METADATA,
+    _text("plant", needed=True),
+    _text("line", needed=True),
+    _text("order_id", needed=True),
+    _text("operation", needed=True),
+    _whole("quarter", needed=True),
+    PrimaryKeyConstraint("plant", "line", "order_id"),
+    Index("operations_order", "order_id"),
+)
+"""The last operation of an order on a line: that with the greatest name, since operations count
+upwards. A piece is finished there; on the ones before it is the same piece. `quarter` is the latest
+in which something was made for the order."""
+
 EXCEPTIONS: Final = Table(
     "exceptions",
     METADATA,

@@ -10,6 +10,7 @@ from streams.contract.events import MachineState
 from streams.contract.topics import SUMMARY_DOWNTIME, SUMMARY_PRODUCTION
 from tables.books import amounts
 from tables.books.fresh import told
+from tables.books.last_operations import finished
 from tables.books.lines_now import LASTING
 from tables.books.made import MEASURES, QUARTER, Made
 from tables.books.schema import INPUTS, STOPS, SUMS
@@ -156,9 +157,11 @@ def rates(connection: Connection, span: Span) -> list[dict[str, Any]]:
     """Return what was made in each quarter of an hour, as far as windows have closed."""
     column = SUMS.c
     columns = (column.quarter, column.uom, column.measure)
+    source, is_last = finished(SUMS, "line")
     wanted = (
         select(*columns, func.sum(column.whole), func.sum(column.nano))
-        .where(*_of(span, SUMMARY_PRODUCTION), column.measure.in_(MEASURES))
+        .select_from(source)
+        .where(*_of(span, SUMMARY_PRODUCTION), column.measure.in_(MEASURES), is_last)
         .group_by(*columns)
     )
     found: defaultdict[int, Made] = defaultdict(Made)
