@@ -171,3 +171,52 @@ class Filled:
     def rows(self, table: Any, *rows: Mapping[str, Any]) -> None:
         with self.engine.begin() as connection:
             connection.execute(insert(table), list(rows))
+
+
+def stop(
+    fill: Filled, start: str, reason: str, planned: bool, unit: str = "PRESS-1", **measures: Any
+) -> None:
+    fill.summary(
+        "summary.downtime.v1", start, work_unit=unit, reason=reason, planned=planned, **measures
+    )
+
+
+def worked(fill: Filled) -> None:
+    """Six hours of the shift from 06:00 to 14:00, of which 5:58 are complete; a piece takes 60 s."""
+    fill.shifts({"name": "early", "start": "06:00", "end": "14:00"})
+    fill.work_unit("L3", "PRESS-1", ideal_seconds="60")
+    fill.work_unit("L3", "OVEN", ideal_seconds="20")
+
+
+def flow(outcome: str, records: int, lag: int = 0, **more: Any) -> dict[str, Any]:
+    return {
+        "quarter": at("2026-11-21T06:00:00Z"),
+        "topic": "mes.events.v1",
+        "plant": "DE01",
+        "line": "L3",
+        "source": "/mes",
+        "outcome": outcome,
+        "records": records,
+        "lag": lag,
+        "lag_max": lag,
+    } | more
+
+
+def refused(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"mes.events.v1/0/{number}",
+        "class": "data",
+        "code": "invalid",
+        "reason": "x",
+        "raised_at": at("2026-11-21T06:01:00Z"),
+        "plant": "DE01",
+        "line": "L3",
+        "topic": "mes.events.v1",
+        "number": 0,
+        "position": number,
+        "source": "/mes",
+        "status": "open",
+        "version": 0,
+        "headers": b"",
+        "cut": False,
+    } | more

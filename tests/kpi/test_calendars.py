@@ -1,3 +1,5 @@
+"""Shift calendars as plants write them, and what is told of mistakes."""
+
 from datetime import date
 
 import pytest

@@ -1,3 +1,5 @@
+"""Days, shifts and planned time, over changes of the clock."""
+
 from datetime import date
 from itertools import pairwise
 from zoneinfo import ZoneInfo

@@ -1,3 +1,5 @@
+"""Key figures of lines, units, orders and plants, from books of either kind."""
+
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""A plant's clock, and the instants that it shows."""
+
 from datetime import date
 from zoneinfo import ZoneInfo
 
