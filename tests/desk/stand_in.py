@@ -61,6 +61,7 @@ class StandIn:
         self.totals = totals()
         self._changed = asyncio.Event()
         self.listeners = 0
+        self.odd = True
         self.away = False
 
     def change(self) -> None:
@@ -186,7 +187,7 @@ class StandIn:
             "me": {"name": "anna", "scope": self._scope(request), "plants": ["*"], "approval": ["DE01"]},
             "overview": self.overview, "totals": self.totals, "kpis": kpis(), "health": health(),
             "orders": _list([order_row(), order_row("4712", exceptions_open=0, progress=None, quantity=None)]),
-            "trace": _trace(query.get("q", "4711")),
+            "trace": _trace(query.get("q", "4711"), self.odd),
             "transactions": _list(transactions()), "events": _list([event_of(one) for one in EVENTS]),
             "double-bookings": _list([DOUBLE]), "exceptions": {**_list(found), "total": len(found)},
             "exceptions/reasons": {"items": [{"code": code, "reason": reason, "count": n, "oldest": at(1900)} for (code, reason), n in reasons]},
@@ -253,15 +254,15 @@ def _assigned() -> Row:
             "why": "I ask the planners", "batch": None, "before": {"version": 0}, "after": {"version": 1, "assigned_to": "anna"}}  # fmt: skip
 
 
-def _trace(text: str) -> Row:
+def _trace(text: str, odd: bool) -> Row:
     known = text in ("4711", "p1", "p2")
     return {
         "fresh": FRESH, "query": text, "kind": "order" if known else None,
         "found": [{"kind": "order", "label": text, "plant": "DE01", "line": None, "count": 3},
                   {"kind": "lot", "label": text, "plant": "DE01", "line": None, "count": 1}] if known else [],
         "events": EVENTS if known else [], "transactions": transactions() if known else [],
-        "exceptions": exceptions()[:1] if known else [], "double_bookings": [DOUBLE] if known else [], "more": False,
-        "sentence": SENTENCES if known else [],
+        "exceptions": exceptions()[:1] if known else [], "double_bookings": [DOUBLE] if known and odd else [], "more": False,
+        "sentence": SENTENCES[: None if odd else -1] if known else [],
     }  # fmt: skip
 
 

@@ -161,7 +161,7 @@ function totals({ totals: all }) {
       ),
       kpis.length
         ? h(
-            "article.tile",
+            "article.tile.wide",
             { "aria-label": t("reports.kpis") },
             h("h3", t("reports.kpis")),
             facts(kpis.map(([name, one]) => [word("kpi", name), ratio(one)])),
