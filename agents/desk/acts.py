@@ -30,6 +30,12 @@ from tables.reference.keeping import Terms
 TOGETHER_MAX: Final = 25
 """Exceptions that are dealt with at a time: one may have 13 MiB of a record."""
 
+TRIES_MAX: Final = 4
+"""Of a change that the database took back, since another one came in between."""
+
+AGAIN: Final = frozenset(("40001", "40P01"))
+"""PostgreSQL's codes for that: a serialization failure, a deadlock."""
+
 T = TypeVar("T")
 
 
@@ -195,6 +201,13 @@ class Acting:
             with writing(self.engine) as connection:
                 return change(connection)
 
+        for _ in range(TRIES_MAX - 1):
+            try:
+                return await self._in_thread(work)
+            except DeskError as error:
+                cause = error.__context__
+                if not isinstance(cause, DBAPIError) or not _may_try_again(cause):
+                    raise
         return await self._in_thread(work)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
@@ -208,6 +221,10 @@ class Acting:
     async def close(self) -> None:
         """Let go of the log."""
         await self.log.close()
+
+
+def _may_try_again(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in AGAIN
 
 
 def _done(act: Act) -> ActItem:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from streams.contract.acts import Standing, Status
 from streams.log.lineage import Header
@@ -151,12 +151,6 @@ class Around(Struct, frozen=True):
 
 def around(connection: Connection, asked: Asked) -> Around:
     """Return what the outcome of an event depends on."""
-    same = (
-        (INPUTS.c.topic == asked.topic)
-        & (INPUTS.c.plant == asked.plant)
-        & (INPUTS.c.line == asked.line)
-        & (INPUTS.c.outcome == "accepted")
-    )
     names = [asked.id, *([] if asked.reverses is None else [asked.reverses])]
     about: list[ColumnElement[bool]] = [
         INPUTS.c.event_id.in_(names) & (INPUTS.c.source == asked.source)
@@ -165,13 +159,12 @@ def around(connection: Connection, asked: Asked) -> Around:
         about.append((INPUTS.c.subject == asked.reverses) & (INPUTS.c.source == asked.source))
     if asked.episode is not None:
         about.append(INPUTS.c.subject == asked.episode)
-    chosen = (
-        select(INPUTS.c.value, INPUTS.c.happened_at)
-        .where(same, or_(*about), INPUTS.c.value.is_not(None))
-        .order_by(INPUTS.c.happened_at.desc())
-        .limit(EARLIER_MAX)
-    )
-    earlier = [unpack(row.value) for row in reversed(connection.execute(chosen).all())]
+    found: dict[Any, tuple[int, bytes]] = {}
+    for each in about:
+        for row in connection.execute(_accepted(asked, each)):
+            found[row.topic, row.number, row.position] = row.happened_at, row.value
+    in_time = sorted(found.values(), key=lambda one: one[0])
+    earlier = [unpack(value) for _, value in in_time[-EARLIER_MAX:]]
     line = connection.execute(
         select(LINES).where(LINES.c.plant == asked.plant, LINES.c.line == asked.line)
     ).first()
@@ -179,6 +172,28 @@ def around(connection: Connection, asked: Asked) -> Around:
         earlier=earlier,
         watermark=None if line is None else _watermark(line, asked.topic),
         known=known(connection, asked.keys),
+    )
+
+
+def _accepted(asked: Asked, about: ColumnElement[bool]) -> Select[Any]:
+    """Return the query for events of the line that were accepted.
+
+    What is asked `about` has an index. The line has one, too, with all its events in it: it mustn't
+    be taken, so the line's columns are compared as expressions.
+    """
+    return (
+        select(INPUTS)
+        .where(
+            about,
+            func.coalesce(INPUTS.c.plant, "") == asked.plant,
+            func.coalesce(INPUTS.c.line, "") == asked.line,
+            func.coalesce(INPUTS.c.topic, "") == asked.topic,
+            INPUTS.c.outcome == "accepted",
+            INPUTS.c.value.is_not(None),
+            INPUTS.c.happened_at.is_not(None),
+        )
+        .order_by(INPUTS.c.happened_at.desc())
+        .limit(EARLIER_MAX)
     )
 
 

@@ -88,7 +88,8 @@ def move(connection: Connection, moved: Iterable[Moved]) -> None:
         if each.subject not in last or last[each.subject].after.version < each.after.version:
             last[each.subject] = each
     if last:
-        connection.execute(_MOVE, [_parameters(each) for each in last.values()])
+        in_order = [last[subject] for subject in sorted(last)]
+        connection.execute(_MOVE, list(map(_parameters, in_order)))
 
 
 T = TypeVar("T")

@@ -45,7 +45,7 @@ def claim(connection: Connection, claims: Sequence[Claim], sender: str, at: int)
     """
     durable(connection)
     got = []
-    for each in claims:
+    for each in sorted(claims, key=lambda one: one.act.subject):  # all in one order: no deadlock
         before, after = each.act.before, each.act.after
         adding = inserting(connection, CLAIMS).values(_row(each, sender, at))
         held = connection.execute(adding.on_conflict_do_nothing().returning(CLAIMS.c.subject))

@@ -278,6 +278,7 @@ EXCEPTIONS: Final = Table(
     Index("exceptions_status", "status", "raised_at"),
     Index("exceptions_place", "status", "plant", "line"),
     Index("exceptions_raised", "raised_at"),
+    Index("exceptions_class", "class", "raised_at"),
     Index("exceptions_line", "plant", "line", "raised_at"),
     Index("exceptions_event", "event_id", "source"),
     _some("exceptions_order", "order_id"),

@@ -105,9 +105,12 @@ async def test_two_people_send_one_event_once(books: Engine, broker: Broker) -> 
     ]
     desks = [desk(books, broker, f"d{n}") for n in range(2)]
     answers = await asyncio.gather(
-        *(each.act(who, ActRequest(act="resend", ids=tuple(ids)))
-          for each in desks for who in (ANNA, BEN))
-    )  # fmt: skip
+        *(
+            each.act(who, ActRequest(act="resend", ids=tuple(order)))
+            for each in desks
+            for who, order in ((ANNA, ids), (BEN, ids[::-1]))
+        )
+    )
     for id in ids:
         results = [item.result for answer in answers for item in answer.items if item.id == id]
         assert results.count("done") == 1

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert
+from sqlalchemy.event import listens_for
 
 from acts.acting_desks import RULES
 from acts.refusals import NOW, encoded, event
@@ -198,3 +199,25 @@ def test_master_data_is_judged_by_who_keeps_it(books: Engine) -> None:
     know(books, "order", "DE01", "1000123", **order)
     assert said(**order).became == "would_be_duplicate"
     assert said(**order | {"status": "no"}).became == "would_be_refused"
+
+
+def test_what_is_looked_up_is_found_by_its_name_and_not_among_all_of_its_line(
+    sqlite_books: Engine,
+) -> None:
+    it = read(Again("mes.events.v1", 0, KEY, encoded(STARTED)))
+    assert it.asked is not None
+    told: list[str] = []
+
+    @listens_for(sqlite_books, "before_cursor_execute")
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "FROM inputs" in statement and not statement.startswith("EXPLAIN"):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            told.extend(row[-1] for row in cursor.fetchall())
+
+    with sqlite_books.connect() as connection:
+        around(connection, it.asked)
+    plans = " ".join(told)
+    assert "USING INDEX inputs_event" in plans
+    assert "USING INDEX inputs_subject" in plans
+    assert "inputs_line" not in plans
+    assert "SCAN" not in plans
