@@ -10,6 +10,7 @@ from streams.contract.topics import SUMMARY_AVAILABILITY, SUMMARY_PRODUCTION
 from streams.values.instant import SECOND
 from tables.books import amounts
 from tables.books.last_operations import finished
+from tables.books.newest import of_line
 from tables.books.plants import Plants, seen
 from tables.books.remembered import LINES_MIN, remembered
 from tables.books.schema import LINES, SUMS
@@ -113,7 +114,7 @@ def _read(
             within = and_(within, SUMS.c.line.in_(sorted(each.lines)))
         stretches.append(within)
     earliest = min(each.at for each in since)
-    of_lines = LINES.join(SUMS, and_(SUMS.c.plant == LINES.c.plant, SUMS.c.line == LINES.c.line))
+    of_lines = LINES.join(SUMS, of_line(SUMS))
     source, is_last = finished(of_lines, "line")
     columns = (
         SUMS.c.plant, SUMS.c.line, SUMS.c.order_id, SUMS.c.uom, SUMS.c.measure,
@@ -135,7 +136,9 @@ def _read(
     if end is not None:
         wanted = wanted.where(quarter < end)
     found: dict[Place, Made] = {}
-    for plant, line, order, uom, measure, counts, whole, nano, last in connection.execute(wanted):
+    for plant, line, order, uom, measure, counts, whole, nano, last in connection.execute(
+        wanted
+    ).all():
         made = found.setdefault((plant, line), Made())
         amount = amounts.billionths(whole, nano)
         if measure in STILL:

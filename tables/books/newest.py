@@ -105,7 +105,7 @@ def _within(sought: Sought, columns: Sequence[Any], low: int, top: int) -> Selec
     if sought.narrow:
         query = query.where(*sought.narrow, *_seen_of(table.c, sought))
     else:
-        query = query.select_from(LINES.join(table, _of_line(table)))
+        query = query.select_from(LINES.join(table, of_line(table)))
         query = query.where(*_seen_of(LINES.c, sought))
     return query.where(table.c.happened_at >= low, table.c.happened_at < top)
 
@@ -124,13 +124,20 @@ def _last(connection: Connection, sought: Sought, before: int) -> int:
     if sought.narrow:
         whole = newest.where(*sought.narrow, *_seen_of(table.c, sought))
         return int(connection.execute(whole).scalar() or 0)
-    of_line = newest.where(_of_line(table)).correlate(LINES).scalar_subquery()
-    of_lines = select(of_line.label("at")).where(*_seen_of(LINES.c, sought)).subquery()
+    of_each = newest.where(of_line(table)).correlate(LINES).scalar_subquery()
+    of_lines = select(of_each.label("at")).where(*_seen_of(LINES.c, sought)).subquery()
     return int(connection.execute(select(func.max(of_lines.c.at))).scalar() or 0)
 
 
-def _of_line(table: Table) -> ColumnElement[bool]:
-    return and_(table.c.plant == LINES.c.plant, table.c.line == LINES.c.line)
+def of_line(table: Table) -> ColumnElement[bool]:
+    """Return the condition that a row is of a line, which says: look it up in the rows' index.
+
+    Without statistics SQLite would look up the lines of all rows. It can't by an expression.
+    """
+    return and_(
+        table.c.plant == func.coalesce(LINES.c.plant, ""),
+        table.c.line == func.coalesce(LINES.c.line, ""),
+    )
 
 
 def _seen_of(columns: Any, sought: Sought) -> list[ColumnElement[bool]]:
