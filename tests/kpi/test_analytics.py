@@ -28,11 +28,17 @@ DAY, NEXT = date(2026, 11, 21), date(2026, 11, 22)
 
 EXPECTED: dict[tuple[str, str], list[tuple[Any, ...]]] = {
     ("DuckDB", "made by day"): [
+        ("DE01", "L3", DAY, "box", D(8), D(0), D(0)),
         ("DE01", "L3", DAY, "pc", D(90), D(8), D(2)),
         ("DE01", "L3", NEXT, "kg", D("12.5"), D(0), D(0)),
         ("DE01", "L3", NEXT, "pc", D(7), D(0), D(0)),
     ],
-    ("DuckDB", "quality ratio by item"): [("P-7", "pc", D(90), D(100), 90.0)],
+    ("DuckDB", "finished by order"): [
+        ("DE01", "1000123", "kg", D("12.5")),
+        ("DE01", "1000123", "pc", D(97)),
+        ("DE01", "1000124", "box", D(3)),
+    ],
+    ("DuckDB", "quality ratio by item"): [("P-7", "pc", D(90), D(100), 90.0), ("P-8", "box", D(8), D(8), 100.0)],
     ("DuckDB", "complete hours"): [
         ("DE01", "L3", datetime(2026, 11, 21, hour), 60, True) for hour in range(6, 22)
     ]
@@ -48,13 +54,14 @@ EXPECTED: dict[tuple[str, str], list[tuple[Any, ...]]] = {
     ("DuckDB", "hours by machine state"): [("PRESS-1", "Execute", 0.025), ("PRESS-1", "Held", 0.008)],
     ("PostgreSQL", "a user who reads"): [],
     ("PostgreSQL", "made by day"): [
+        ("DE01", "L3", DAY, "box", "good", D(8)),
         ("DE01", "L3", DAY, "pc", "good", D(90)),
         ("DE01", "L3", DAY, "pc", "rework", D(2)),
         ("DE01", "L3", DAY, "pc", "scrap", D(8)),
         ("DE01", "L3", NEXT, "kg", "good", D("12.5")),
         ("DE01", "L3", NEXT, "pc", "good", D(7)),
     ],
-    ("PostgreSQL", "quality ratio by item"): [("P-7", "kg", D(100)), ("P-7", "pc", D("90.65"))],
+    ("PostgreSQL", "quality ratio by item"): [("P-7", "kg", D(100)), ("P-7", "pc", D("90.65")), ("P-8", "box", D(100))],
     ("PostgreSQL", "complete up to"): [("DE01", "L3", datetime(2026, 11, 21, 22, 30, tzinfo=UTC))],
     ("PostgreSQL", "accepted and left"): [("kg", D("24.25"), D("22.25"), D(2)), ("pc", D(3), D(0), D(3))],
     ("PostgreSQL", "an order by posting date"): [("2026-11-21", "erp.goods_issue.v1", "kg", 2, D("22.25"))],
@@ -71,6 +78,15 @@ def fill(engine: Engine) -> None:
     filled.made("2026-11-21T06:00:00Z", good=-10, revision=3)
     filled.made("2026-11-21T23:00:00Z", good=7)
     filled.made("2026-11-21T23:01:00Z", good="12.5", uom="kg")
+    for operation, good in (("0010", 5), ("0020", 3)):
+        filled.made(
+            "2026-11-21T06:00:00Z",
+            order="1000124",
+            item="P-8",
+            uom="box",
+            operation=operation,
+            good=good,
+        )
     consumed = {
         "order": "1000123",
         "operation": "0010",
