@@ -32,6 +32,7 @@ from kafka_workers import LINESIDE, KafkaJob, kafka_job, one_sentence
 from secure_broker import SecureBroker
 from streams.contract.rights import Right, rights_of
 from streams.contract.topics import (
+    AUDIT,
     CLOCK,
     ERP_MASTER,
     ERP_TRANSACTIONS,
@@ -51,7 +52,7 @@ GROUP: Final = "lineside"
 OTHERS: Final = "payroll"
 """A topic of somebody else's."""
 
-ROLES: Final = ("worker", "mes", "machines", "analyst", "auditor", "operator")
+ROLES: Final = ("worker", "mes", "machines", "analyst", "desk", "auditor", "operator")
 LACKING: Final = ("group", "input", "changelog", "history", "id", "output", "settings")
 """Workers that lack one of their rights."""
 
@@ -202,6 +203,11 @@ def filled(secured: SecureBroker) -> list[str]:
         ),
         ("mes", {MES_EVENTS: {"write"}}),
         ("analyst", {name: {"read"} for name in OUTPUTS if name.startswith("summary.")}),
+        (
+            "desk",
+            {topic: {"read", "write"} for topic in (*INPUTS, ERP_MASTER, AUDIT)}
+            | {topic: {"read"} for topic in (*OUTPUTS, REFERENCE)},
+        ),
     ],
 )
 def test_a_user_may_do_what_its_role_needs_and_nothing_else(
