@@ -38,6 +38,7 @@ _MIGRATION_LOCK: Final = 0x6C696E65
 """Names the lock that two desks that start at once queue for, on PostgreSQL."""
 
 _WRITES: Final = "lineside_writes"
+_LASTING: Final = "lineside_lasting"
 
 
 class BooksError(Trouble):
@@ -62,12 +63,15 @@ def open_books(url: str, password: Secret | None = None) -> Engine:
     raise BooksError(_otherwise(f"the database's URL begins with {backend!r}"))
 
 
-def writing(engine: Engine) -> AbstractContextManager[Connection]:
+def writing(engine: Engine, *, lasting: bool = True) -> AbstractContextManager[Connection]:
     """Return a transaction that writes: committed at its end, rolled back by an exception.
 
-    On SQLite it has the lock from its beginning: one that read first could not wait for it.
+    On SQLite it has the lock from its beginning: one that read first could not wait for it. One
+    that needn't be `lasting` isn't waited for until it is on PostgreSQL's disk: a crash of the
+    server may take it, as a whole, and what is read from topics is read again then.
     """
-    return engine.execution_options(**{_WRITES: True}).begin()
+    options = {_WRITES: True, _LASTING: lasting}
+    return engine.execution_options(**options).begin()
 
 
 def migrate(engine: Engine) -> None:
@@ -183,8 +187,7 @@ def _open_postgres(url: URL, password: Secret | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(_WRITES):
-            # What a crash of the server takes is whole transactions, whose records are read again.
+        if not connection.get_execution_options().get(_LASTING, True):
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
     return engine

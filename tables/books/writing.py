@@ -79,7 +79,7 @@ def write(engine: Engine, batch: Batch, measures: Measures, now: int) -> Written
     read = _read(batch)
     for attempt in range(ATTEMPTS_MAX):
         try:
-            with opening.writing(engine) as connection:
+            with opening.writing(engine, lasting=False) as connection:
                 if not _may_write(connection, batch, now):
                     return None
                 return Written(_fill(connection, batch, read, measures, look=attempt > 0))

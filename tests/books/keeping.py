@@ -61,7 +61,7 @@ async def keep(
     """Let a keeper run until it has everything; return what it told."""
     progress = progress or Progress()
     task = asyncio.ensure_future(
-        keep_books(LogBooks(broker), engine, progress, default_policy(), days)()
+        keep_books(LogBooks(broker), engine, progress, default_policy(), days, 0)()
     )
     try:
         await caught_up(progress, task)

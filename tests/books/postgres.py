@@ -117,7 +117,7 @@ class Postgres:
 
     def close(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGQUIT)  # nobody asks for its data again
             try:
                 self._process.wait(START_SECONDS_MAX)
             except subprocess.TimeoutExpired:

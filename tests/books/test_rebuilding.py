@@ -43,7 +43,9 @@ async def test_a_rebuild_beside_a_running_keeper_gives_the_same_books(
     append(broker, job_over(random_log(62, 200), 2))
     process(broker)
     progress, said = Progress(), list[str]()
-    task = asyncio.ensure_future(keep_books(LogBooks(broker), books, progress, default_policy())())
+    task = asyncio.ensure_future(
+        keep_books(LogBooks(broker), books, progress, default_policy(), settle_seconds=0)()
+    )
     await caught_up(progress, task)
     before = contents(books)
     for _ in range(5):
@@ -86,7 +88,7 @@ async def test_a_rebuild_beside_writers_of_every_partition(
     thread = threading.Thread(target=empty)
     progress = Progress()
     task = asyncio.ensure_future(
-        keep_books(LogBooks(broker), sqlite_books, progress, default_policy())()
+        keep_books(LogBooks(broker), sqlite_books, progress, default_policy(), settle_seconds=0)()
     )
     thread.start()
     await asyncio.sleep(1.0)
