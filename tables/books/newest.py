@@ -125,8 +125,10 @@ def _last(connection: Connection, sought: Sought, before: int) -> int:
         whole = newest.where(*sought.narrow, *_seen_of(table.c, sought))
         return int(connection.execute(whole).scalar() or 0)
     of_each = newest.where(of_line(table)).correlate(LINES).scalar_subquery()
-    of_lines = select(of_each.label("at")).where(*_seen_of(LINES.c, sought)).subquery()
-    return int(connection.execute(select(func.max(of_lines.c.at))).scalar() or 0)
+    of_lines = select(of_each.label("at")).select_from(LINES)
+    of_lines = of_lines.where(*_seen_of(LINES.c, sought))
+    greatest = select(func.max(of_lines.subquery().c.at))
+    return int(connection.execute(greatest).scalar() or 0)
 
 
 def of_line(table: Table) -> ColumnElement[bool]:
