@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -114,6 +115,19 @@ async def test_rows_are_chosen_by_keyboard_and_dismissed_together(browser: Brows
         assert "All 16 of this filter" in await text(page, ".bulk")
 
 
+async def test_what_is_chosen_or_edited_stays_with_what_is_seen(browser: Browser) -> None:
+    async with served(StandIn()) as url, opened(browser, url, "#/exceptions") as page:
+        await page.locator("input.choose").first.check()
+        assert "1 chosen" in await text(page, ".bulk")
+        await page.click("section >> text=order is closed")
+        await page.wait_for_selector(".bulk >> text=All 1 of this filter")
+        await go(page, "#/exception?id=mes.events.v1/3/117")
+        await page.fill("#fix-why", "mine")
+        await go(page, "#/exception?id=mes.events.v1/3/88")
+        assert await page.locator("#fix-why").input_value() == ""
+        assert '"q-88"' in await page.locator("#fix-value").input_value()
+
+
 async def test_all_of_a_filter_are_tried_before_they_are_sent(browser: Browser) -> None:
     desk = StandIn()
     async with served(desk) as url, opened(browser, url, "#/exceptions?code=invalid") as page:
@@ -190,6 +204,8 @@ async def test_a_list_is_saved_as_csv_with_the_filter_it_is_under(browser: Brows
             await page.click("text=Save as CSV")
         assert (await saving.value).suggested_filename == "exceptions.csv"
         assert "/exceptions?status=open&plant=DE01&limit=500&format=csv" in desk.asked
+        saved = await asyncio.to_thread(Path(await (await saving.value).path()).read_bytes)
+        assert saved == "\ufeffid,reason\r\n1,'=1+1\r\n".encode()
 
 
 async def test_a_person_gives_a_token_that_stays_in_the_tab(browser: Browser) -> None:

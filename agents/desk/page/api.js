@@ -57,11 +57,21 @@ export async function post(path, body) {
   return (await ask(path, { method: "POST", body: JSON.stringify(body), headers: content })).json();
 }
 
-/** Save a list as a CSV file. */
-export async function saveCsv(path, query, name) {
-  const answer = await ask(address(path, { ...query, limit: 500, format: "csv" }), {});
+const PAGES_MAX = 40; // of a list, 500 rows each: more is asked of the API or of an export
+
+/** Save a table as a CSV file: a list (`paged`) with all of its pages. */
+export async function saveCsv(path, query, name, paged) {
+  const parts = [];
+  let cursor = null;
+  do {
+    const more = paged ? { limit: 500, cursor } : {};
+    const answer = await ask(address(path, { ...query, ...more, format: "csv" }), {});
+    const rows = await answer.text();
+    parts.push(parts.length ? rows.slice(rows.indexOf("\r\n") + 2) : rows);
+    cursor = answer.headers.get("X-Next-Cursor");
+  } while (paged && cursor && parts.length < PAGES_MAX);
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(new Blob(["\ufeff", ...parts], { type: "text/csv" }));
   link.download = `${name}.csv`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);

@@ -45,6 +45,9 @@ export async function load({ query }, signal) {
   return { ...list, asked, filter, reasons: reasons.items, ageing: ageing.items };
 }
 
+/** Under another filter nothing is chosen: nobody acts on rows that they don't see. */
+export const moved = (kept) => kept.chosen?.clear();
+
 /** While somebody chooses, rows don't move under their hands. */
 export const still = (kept) => Boolean(kept.chosen?.size);
 

@@ -120,7 +120,9 @@ export function draw(data, route, reader) {
         )
       : null,
     ...(tab === "figures" ? figures(data, zone, asked) : tabs[tab](data, asked)),
-    h("div.actions", { "data-key": "file" }, csv(TABS[tab].path, asked, `kpis-${tab}`)),
+    tab === "schedule"
+      ? null
+      : h("div.actions", { "data-key": "file" }, csv(TABS[tab].path, asked, `kpis-${tab}`)),
   ];
 }
 

@@ -78,8 +78,7 @@ let stream = null;
 
 async function show(focus = true) {
   const route = here();
-  const same =
-    now?.route.name === route.name && now.route.parts.join("/") === route.parts.join("/");
+  const same = now !== null && thing(now.route) === thing(route);
   const view = await (VIEWS[route.name] ?? VIEWS.overview)();
   if (route.name !== here().name) return;
   now = {
@@ -89,13 +88,16 @@ async function show(focus = true) {
     kept: same ? now.kept : {},
     drawn: same && now.drawn,
   };
-  now.kept.moved?.();
+  view.moved?.(now.kept);
   frame();
   if (!same) place.replaceChildren(h("p.loading", t("page.loading")));
   await load(true);
   if (focus && !same) place.querySelector("h1")?.focus({ preventScroll: true });
   if (!same) window.scrollTo(0, 0);
 }
+
+/** What a view is of; the rest of its address only filters. */
+const thing = ({ name, parts, query }) => [name, ...parts, query.id ?? ""].join("/");
 
 async function load(reset) {
   asking.abort();

@@ -216,14 +216,15 @@ export function pager(route, next, file = null) {
           t("pager.next"),
         )
       : null,
-    file ? csv(file.path, file.query, file.name) : null,
+    file ? csv(file.path, file.query, file.name, true) : null,
   );
 }
 
-export const csv = (path, query, name) =>
+/** A button that saves a table; a list (`paged`) with all of its pages. */
+export const csv = (path, query, name, paged = false) =>
   h(
     "button",
-    { type: "button", onclick: () => saveCsv(path, query, name).catch(alertOf) },
+    { type: "button", onclick: () => saveCsv(path, query, name, paged).catch(alertOf) },
     t("pager.csv"),
   );
 
