@@ -16,6 +16,7 @@ from streams.log.books import BooksLog
 from streams.log.record import TP, Record
 from streams.log.writing import Lost
 from streams.trouble import Trouble
+from tables.books.following import Following
 from tables.books.gathering import Gathering, halves
 from tables.books.opening import BooksError, migrate, trouble, writing
 from tables.books.plan import JUDGED, Plan, behind, plan
@@ -36,6 +37,10 @@ RETRY_SECONDS_MAX: Final = 30.0
 SAY_SECONDS: Final = 60.0
 """How often the log says the same."""
 
+SETTLE_SECONDS: Final = 4.0
+"""The job says how far it is so long after a transaction has left, at most: it commits its offsets
+every 2.8 s."""
+
 FORGET_SECONDS: Final = 3_600.0
 """How often what is old is deleted: a while at a time, until nothing is."""
 
@@ -50,16 +55,23 @@ T = TypeVar("T")
 
 
 def keep_books(
-    source: BooksLog, engine: Engine, progress: Progress, policy: Policy, books_days: int = 400
+    source: BooksLog,
+    engine: Engine,
+    progress: Progress,
+    policy: Policy,
+    books_days: int = 400,
+    settle_seconds: float = SETTLE_SECONDS,
 ) -> Callable[[], Awaitable[None]]:
     """Return the task that does it; it ends by being cancelled, after what it is writing.
 
     `policy` says what of a summary is a measure; records stay in the books for `books_days`.
+    Transactions are read `settle_seconds` later than what they are of (tables/books/following.py).
     """
 
     async def keep() -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="books") as thread:
-            await Keeper(source, engine, progress, policy, books_days, thread).run()
+            following = Following(settle_seconds)
+            await Keeper(source, engine, progress, policy, books_days, thread, following).run()
 
     return keep
 
@@ -79,6 +91,7 @@ class Keeper:
         policy: Policy,
         days: int,
         thread: ThreadPoolExecutor,
+        following: Following,
     ) -> None:
         self._source = source
         self._engine = engine
@@ -86,6 +99,7 @@ class Keeper:
         self._measures = measures_of(policy)
         self._days = days
         self._thread = thread
+        self._following = following
         self._begun = False
         self._positions: dict[TP, int] = {}
         self._noted: dict[TP, Known] = {}
@@ -123,7 +137,9 @@ class Keeper:
             processed[ERP_MASTER, 0] = self._masters
         bounds = await self._source.bounds(own | refusals)
         self._positions = await self._in_thread(self._look)
-        made = plan(own, processed, bounds, self._positions)
+        ends = {at: each.end for at, each in bounds.items()}
+        followed = self._following.ends(monotonic(), ends, processed, self._positions)
+        made = plan(own, processed, bounds, self._positions, followed)
         await self._tell(made)
         await self._read(made, made.of(refusals=True, judged=False))
         if not refusals <= own:  # other desks read the rest of them

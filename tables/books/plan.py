@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from streams.contract.topics import ERP_MASTER, EXCEPTIONS, INPUTS
+from streams.contract.topics import ERP_MASTER, ERP_TRANSACTIONS, EXCEPTIONS, INPUTS
 from streams.log.books import Bounds
 from streams.log.record import TP
 from tables.books.positions import Known
@@ -46,8 +46,12 @@ def plan(
     processed: Mapping[TP, int],
     bounds: Mapping[TP, Bounds],
     positions: Mapping[TP, int],
+    followed: Mapping[TP, int],
 ) -> Plan:
-    """Return what is to be read of the partitions of this process."""
+    """Return what is to be read of the partitions of this process.
+
+    `followed` is how far transactions may be read.
+    """
     made = Plan()
     for at, (first, end) in bounds.items():
         if at[0] == EXCEPTIONS and end > max(first, positions.get(at, 0)):
@@ -65,6 +69,8 @@ def plan(
         until = min(end, processed[at]) if at[0] in JUDGED else end
         made.known[at] = Known(until, end)
         made.starts[at] = begin
+        if at[0] == ERP_TRANSACTIONS:
+            until = min(until, followed.get(at, begin))
         made.ends[at] = max(begin, min(until, begin + ROUND_RECORDS_MAX))
     return made
 

@@ -90,7 +90,7 @@ async def test_the_books_grow_with_the_log(
     """What arrives while the keeper runs; and what the page waits for is told."""
     job, progress = job_over(random_log(53, 200), 2), Progress()
     task = asyncio.ensure_future(
-        keep_books(LogBooks(broker), sqlite_books, progress, default_policy())()
+        keep_books(LogBooks(broker), sqlite_books, progress, default_policy(), settle_seconds=0)()
     )
     seen = await progress.changed(0, 0.01)
     rng = Random(53)

@@ -40,7 +40,7 @@ class Desk:
     def __init__(self, job: KafkaJob, engine: Engine) -> None:
         self.log = KafkaBooks(job.cluster, job.group)
         self.progress = Progress()
-        keep = keep_books(self.log, engine, self.progress, default_policy(), 36_500)
+        keep = keep_books(self.log, engine, self.progress, default_policy(), 36_500, 0)
         self.task = asyncio.ensure_future(keep())
 
     async def until(self, found: Callable[[], object]) -> None:
@@ -147,7 +147,9 @@ def test_a_cluster_that_is_away_is_told_and_waited_for(sqlite_books: Engine) -> 
     async def run() -> None:
         log = KafkaBooks(read_broker("kafka://127.0.0.1:1"), "nobody")
         progress = Progress()
-        task = asyncio.ensure_future(keep_books(log, sqlite_books, progress, default_policy())())
+        task = asyncio.ensure_future(
+            keep_books(log, sqlite_books, progress, default_policy(), settle_seconds=0)()
+        )
         async with asyncio.timeout(WAIT_SECONDS_MAX):
             while progress.trouble is None:  # noqa: ASYNC110  # nothing tells of it
                 await asyncio.sleep(0.05)
