@@ -44,14 +44,14 @@ def shift_report(
     Without a date: of the day that lasts now; with neither date nor shift, of the shift that does.
     """
     plant, clock = _plant(connection, plants, query, now, zones)
-    day = _date(query, clock, now)
+    day = _date(query, clock)
     shift = query.shift
     if query.date is None and shift is None:
-        lasting = clock.shift_at(query.line, now)
+        lasting = clock.shift_at(query.line, clock.now)
         shift = None if lasting is None else lasting.name
     asked = _of_day(query, plant, day, "shift")
     period = Period()
-    rows = list(rows_of(connection, plants, asked, now, {plant: clock}, period))
+    rows = list(rows_of(connection, plants, asked, {plant: clock}, period))
     if shift is not None:
         rows = [row for row in rows if row.bucket.shift == shift] or _no_such(shift, day, rows)
     what = "Shifts" if shift is None else f"Shift {shift}"
@@ -69,10 +69,10 @@ def day_report(
 ) -> dict[str, Any]:
     """Return the report of a plant's day; without a date of the one that lasts now."""
     plant, clock = _plant(connection, plants, query, now, zones)
-    day = _date(query, clock, now)
+    day = _date(query, clock)
     period = Period()
     asked = _of_day(query, plant, day, "day")
-    rows = list(rows_of(connection, plants, asked, now, {plant: clock}, period))
+    rows = list(rows_of(connection, plants, asked, {plant: clock}, period))
     title = f"Day {day.isoformat()}, {_where(plant, query.line)}"
     return _report(connection, plants, title, clock, rows, period, now)
 
@@ -88,7 +88,7 @@ def figures_report(
     """Return key figures in the form of a report, of one plant."""
     plant, clock = _plant(connection, plants, query, now, zones)
     period = Period()
-    rows = list(rows_of(connection, plants, query, now, {plant: clock}, period))
+    rows = list(rows_of(connection, plants, query, {plant: clock}, period))
     title = f"By {query.by}, {_where(plant, query.line)}"
     return _report(connection, plants, title, clock, rows, period, now)
 
@@ -114,10 +114,10 @@ def _plant(
     raise AskedError("plant", f"plant is missing: a report is of one, e.g. {next(iter(clocks))}")
 
 
-def _date(query: ReportAsked, clock: PlantClock, now: int) -> date:
+def _date(query: ReportAsked, clock: PlantClock) -> date:
     if query.date is not None:
         return day_named("date", query.date)
-    return clock.day_at(query.line, now).date
+    return clock.day_at(query.line, clock.now).date
 
 
 def _of_day(query: ReportAsked, plant: str, day: date, by: Any) -> FiguresAsked:

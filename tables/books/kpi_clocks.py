@@ -40,6 +40,8 @@ class PlantClock(Struct, frozen=True):
     calendars: tuple[Calendar, ...] = ()
     problems: tuple[str, ...] = ()
     """What of the calendars couldn't be read."""
+    now: int = 0
+    """What time it is by the plant's own events: a log of the past has its own present."""
 
     def calendar_of(self, line: str | None) -> Calendar | None:
         """Return the calendar that names a line, else the one that names none."""
@@ -80,10 +82,30 @@ def clocks_of(
         return {}
     ruled = _zones_of_rules(connection, names, now)
     calendars = _calendars(connection, names)
+    presents = _presents(connection, names, now)
     return {
-        name: PlantClock(name, *_zone(ruled.get(name) or zones.get(name)), *calendars(name))
+        name: PlantClock(
+            name,
+            *_zone(ruled.get(name) or zones.get(name)),
+            *calendars(name),
+            presents.get(name, now),
+        )
         for name in names
     }
+
+
+def _presents(connection: Connection, names: list[str], now: int) -> dict[str, int]:
+    """Return the greatest event time of each plant, and what passed since: `now` at most."""
+    columns = LINES.c
+    query = select(columns.plant, columns.mes_at, columns.machine_at, columns.arrived_at).where(
+        columns.plant.in_(names)
+    )
+    found: dict[str, int] = {}
+    for plant, mes_at, machine_at, arrived_at in connection.execute(query):
+        latest = max(mes_at or 0, machine_at or 0)
+        if latest and arrived_at is not None:
+            found[plant] = max(latest + max(0, now - arrived_at), found.get(plant, 0))
+    return {plant: min(now, present) for plant, present in found.items()}
 
 
 def _zone(name: str | None) -> tuple[str, tzinfo]:

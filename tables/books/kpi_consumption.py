@@ -33,7 +33,7 @@ def consumption(
     for plant, clock in clocks_of(connection, plants, query.plant, zones or {}, now).items():
         lines = lines_of(connection, plants, plant, query.line)
         for of, names in by_calendar(clock, lines):
-            begin, end = period_of(of, query.from_, query.to, now, query.by)
+            begin, end = period_of(of, query.from_, query.to, clock.now, query.by)
             period.widen(begin, end)
             divided = buckets(of, query.by, begin, end)
             sums = summed(

@@ -65,7 +65,7 @@ def figures(
     """Return `zone`, `period` and `items`. Raises `AskedError`."""
     clocks = clocks_of(connection, plants, query.plant, zones or {}, now)
     period = Period()
-    rows = list(rows_of(connection, plants, query, now, clocks, period))
+    rows = list(rows_of(connection, plants, query, clocks, period))
     period.at_least(query, now)
     names = {each.zone_name for each in clocks.values()}
     return {
@@ -80,7 +80,6 @@ def rows_of(
     connection: Connection,
     plants: Plants,
     query: FiguresAsked,
-    now: int,
     clocks: Mapping[str, PlantClock],
     period: Period,
 ) -> Iterator[Row]:
@@ -91,7 +90,7 @@ def rows_of(
         lines = lines_of(connection, plants, plant, query.line)
         rows: list[Row] = []
         for calendar_clock, of in by_calendar(clock, lines):
-            begin, end = period_of(calendar_clock, query.from_, query.to, now, query.by)
+            begin, end = period_of(calendar_clock, query.from_, query.to, clock.now, query.by)
             period.widen(begin, end)
             divided = buckets(calendar_clock, query.by, begin, end)
             left -= len(divided) * len(of)

@@ -40,7 +40,7 @@ def pareto(
     for plant, clock in clocks_of(connection, plants, query.plant, zones or {}, now).items():
         lines = lines_of(connection, plants, plant, query.line)
         for of, names in by_calendar(clock, lines):
-            begin, end = period_of(of, query.from_, query.to, now)
+            begin, end = period_of(of, query.from_, query.to, clock.now)
             period.widen(begin, end)
             by = ("work_unit", "reason", "planned")
             sums = summed(

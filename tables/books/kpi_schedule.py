@@ -36,14 +36,14 @@ def schedule(
     answer: dict[str, Any] = {
         name: [] for name in ("attainment", "progress", "ageing", "throughput")
     }
-    for plant in clocks_of(connection, plants, query.plant, zones or {}, now):
-        orders = orders_of(connection, plant, now)
+    for plant, clock in clocks_of(connection, plants, query.plant, zones or {}, now).items():
+        orders = orders_of(connection, plant, clock.now)
         finished = [each for each in orders if each.status in FINISHED]
         unfinished = [each for each in orders if each.status in OPEN]
         answer["attainment"] += _attainment(plant, finished)
         answer["progress"] += _attainment(plant, unfinished)
-        answer["ageing"].append(_ageing(plant, orders, now))
-        answer["throughput"].append(_throughput(connection, plant, orders, now))
+        answer["ageing"].append(_ageing(plant, orders, clock.now))
+        answer["throughput"].append(_throughput(connection, plant, orders, clock.now))
     return answer
 
 

@@ -30,8 +30,8 @@ def wip(
 ) -> dict[str, Any]:
     """Return `items` by order, operation or line, each of one unit of measure."""
     sums: dict[Key, int] = {}
-    for plant in clocks_of(connection, plants, query.plant, zones or {}, now):
-        for order in orders_of(connection, plant, now):
+    for plant, clock in clocks_of(connection, plants, query.plant, zones or {}, now).items():
+        for order in orders_of(connection, plant, clock.now):
             if order.status is not None and order.status not in OPEN:
                 continue
             for each in waiting_of(order):

@@ -15,6 +15,9 @@ Why = Literal["machine", "material", "quality", "planned", "integration", "none"
 LATE: Final = 60 * 10**9
 """Less than a minute is not late; billionths of a second."""
 
+PAST: Final = 86_400 * 10**9
+"""Events that come more than a day late are a log of the past that is read now."""
+
 WORDS: Final[dict[Why, tuple[str, ...]]] = {
     "material": (
         "material",
@@ -85,7 +88,7 @@ def verdict_of(lost: Lost) -> Verdict:
         evidence.append(Evidence("quality", "scrap and rework", took))
     if lost.unheard >= LATE:
         evidence.append(Evidence("integration", "nothing has come since", lost.unheard))
-    if lost.lag >= LATE:
+    if LATE <= lost.lag < PAST:
         evidence.append(Evidence("integration", "events arrive late by", lost.lag))
     explained = sum(each.seconds for each in evidence if each.why != "integration")
     late = explained

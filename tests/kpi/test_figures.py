@@ -352,6 +352,26 @@ def test_a_question_that_cant_be_answered_says_why(
     assert str(caught.value) == told
 
 
+def test_a_log_of_the_past_has_its_own_present(books: Engine):
+    """An event of January came ten minutes ago, in November."""
+    fill = Filled(books)
+    came = {
+        "mes_at": at("2026-01-05T08:00:00Z"),
+        "machine_at": None,
+        "arrived_at": NOW - 10 * MINUTE,
+    }
+    fill.line("DE01", "L3", "2026-01-05T07:58:00Z", **came)
+    fill.made("2026-01-05T07:00:00Z", good=3)
+    got = asked(books, plant="DE01")
+    assert got["period"] == {"from": "2026-01-05T00:00:00Z", "to": "2026-01-05T08:10:00Z"}
+    assert got["items"][0]["made"][0]["good"] == "3"
+
+
+def test_a_clock_that_goes_ahead_brings_no_future(books: Engine):
+    Filled(books).line("DE01", "L3", None, mes_at=NOW + 5 * MINUTE, arrived_at=NOW)
+    assert asked(books)["period"]["to"] == instant.text(NOW)
+
+
 def test_without_a_period_it_is_the_plants_day_until_now(filled: Filled):
     got = asked(filled.engine, now=at("2026-11-22T04:30:20Z"))
     assert got["period"] == {"from": "2026-11-21T05:00:00Z", "to": "2026-11-22T04:31:00Z"}
