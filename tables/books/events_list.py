@@ -27,7 +27,10 @@ NAMED: Final = {
 
 
 class EventsAsked(ListAsked, frozen=True, kw_only=True):
-    """Which events; what has no time that could be read is among the exceptions only."""
+    """Which events, of lines that have had one that was accepted, with a time that can be read.
+
+    What else was refused is among the exceptions, and found by its order, lot, item, serial or id.
+    """
 
     plant: Text | None = None
     line: Text | None = None
