@@ -66,7 +66,7 @@ const reader = {
   me: null,
   plants: [],
   may: (scope) => SCOPES.indexOf(reader.me.scope) >= SCOPES.indexOf(scope),
-  redraw: (reset = false) => draw(reset),
+  redraw: (reset = false) => now.data && draw(reset),
   reload: () => load(false),
   learn(plants) {
     reader.plants = plants;

@@ -11,20 +11,22 @@ import { t, word } from "./texts.js";
 const STATES = ["unplanned_stop", "silent", "unknown", "planned_stop", "running"];
 const LINES_MAX = 200; // drawn at once; the rest is found by the filter
 
-export async function load({ query }, signal, reader) {
-  const asked = { plant: query.plant };
-  const [seen, totals] = await Promise.all([
-    get("/overview", asked, signal),
-    get("/totals", asked, signal).catch((error) => {
-      if (error.name === "AbortError") throw error;
-      return { failed: error.message };
-    }),
-  ]);
-  if (!query.plant) reader.learn(seen.plants);
-  return { ...seen, totals };
+/** Lines first: the totals come when they are added up. */
+export async function load({ query }, signal, reader, kept) {
+  const { plant } = query;
+  const told = (totals) => {
+    if (signal.aborted) return;
+    kept.totals = { ...totals, plant };
+    reader.redraw();
+  };
+  get("/totals", { plant }, signal).then(told, (error) => told({ failed: error.message }));
+  const seen = await get("/overview", { plant }, signal);
+  if (!plant) reader.learn(seen.plants);
+  return seen;
 }
 
-export function draw({ fresh, plants, lines, totals }, { query }, reader, kept) {
+export function draw({ fresh, plants, lines }, { query }, reader, kept) {
+  const totals = kept.totals?.plant === query.plant ? kept.totals : null;
   return [
     heading(t("overview.title"), {
       fresh,

@@ -13,9 +13,11 @@ const whole = (one) => addsUp(one.in, [one.accepted, one.duplicate, one.exceptio
 /** Of what sends nothing to the ERP there is nothing to compare. */
 const left = (one) => one.left === null || addsUp(one.accepted, [one.left, one.not_left]);
 
-/** The sums, and whether they are right; `plant` if they are of one. */
-export function totals({ failed, records, items }, { plant }) {
+/** The sums, and whether they are right; `plant` if they are of one; nothing while they are on their way. */
+export function totals(found, { plant }) {
   const title = plant ? `${t("totals.title")} ${plant}` : t("totals.title");
+  if (!found) return section(title, h("p.note", t("page.loading")));
+  const { failed, records, items } = found;
   if (failed) return section(title, h("p.note", failed));
   const exact = records.every(whole) && items.every(left);
   return section(
