@@ -31,7 +31,7 @@ from streams.log.record import TP, Record
 from streams.values import instant
 from tables.books import schema
 from tables.books.gathering import BATCH_RECORDS_MAX
-from tables.books.months import make_months
+from tables.books.months import make_months, monthly_tables
 from tables.books.opening import migrate, open_books, writing
 from tables.books.rows_outputs import measures_of
 from tables.books.writing import Batch, write
@@ -99,7 +99,8 @@ def books_of(database: str, url: str | None) -> Iterator[tuple[Engine, int | Non
         try:
             migrate(engine)
             with writing(engine) as connection:
-                make_months(connection, BEGIN, 60)
+                for table in monthly_tables(engine.dialect.name):
+                    make_months(connection, table, BEGIN, 60)
             yield engine, None if server is None else server.pid
         finally:
             engine.dispose()

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from tables.books.emptying import Filled, empty, filled
+from tables.books.emptying import BUSY, Filled, empty, filled
 from tables.books.opening import migrate, trouble, writing
 
 TELL_SECONDS: Final = 2.0
@@ -16,9 +16,6 @@ TELL_SECONDS: Final = 2.0
 STILL_SECONDS: Final = 30.0
 """When nothing has been read for so long, nobody keeps the books."""
 
-
-BUSY: Final = ("55P03", "40P01")
-"""PostgreSQL's states where somebody else has a table locked."""
 
 BUSY_SECONDS_MAX: Final = 60.0
 """Requests end within ten seconds; one that comes between them is found in this."""

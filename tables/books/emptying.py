@@ -15,6 +15,10 @@ LOCK_MS: Final = 400
 again."""
 
 
+BUSY: Final = ("55P03", "40P01")
+"""PostgreSQL's states where somebody else has a table locked."""
+
+
 class Filled(NamedTuple):
     """How many records of the topics are in the books, and how many aren't yet."""
 

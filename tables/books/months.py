@@ -19,9 +19,9 @@ rest, and goes row by row."""
 _EPOCH: Final = date(1970, 1, 1)
 
 
-def monthly_tables(connection: Connection) -> list[Table]:
+def monthly_tables(dialect: str) -> list[Table]:
     """Return the tables that have partitions: none on SQLite."""
-    if connection.dialect.name != "postgresql":
+    if dialect != "postgresql":
         return []
     return [
         table
@@ -30,13 +30,12 @@ def monthly_tables(connection: Connection) -> list[Table]:
     ]
 
 
-def make_months(connection: Connection, now: int, days: int) -> None:
-    """Make what is missing of the partitions from `days` ago on; `now` in microseconds."""
-    for table in monthly_tables(connection):
-        there = partitions_of(connection, table)
-        for first, end, name in months(table, now, days):
-            if name not in there:
-                _make(connection, table, name, first, end)
+def make_months(connection: Connection, table: Table, now: int, days: int) -> None:
+    """Make what is missing of a table's partitions from `days` ago on; `now` in microseconds."""
+    there = partitions_of(connection, table)
+    for first, end, name in months(table, now, days):
+        if name not in there:
+            _make(connection, table, name, first, end)
 
 
 def months(table: Table, now: int, days: int) -> Iterator[tuple[int, int, str]]:

@@ -1,12 +1,26 @@
 """EDGE: what the books forget: records after so many days, sums after three times as many."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, delete, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.exc import OperationalError
 
 from streams.values import instant
 from streams.values.instant import date
+from tables.books.emptying import BUSY, LOCK_MS
 from tables.books.inserting import parts
 from tables.books.months import make_months, monthly_tables, partitions_of
 from tables.books.opening import writing
@@ -42,9 +56,9 @@ def keep_for(engine: Engine, days: int, now: int, more: Callable[[], bool]) -> i
     next time. What went with a whole partition isn't counted.
     """
     oldest = now - days * instant.DAY
-    with writing(engine) as connection:
-        make_months(connection, now, days)
-    _drop_months(engine, oldest)
+    for table in monthly_tables(engine.dialect.name):
+        _alone(engine, partial(make_months, table=table, now=now, days=days))
+        _alone(engine, partial(_drop_months, table=table, oldest=oldest))
     gone = 0
     for table, condition in _old(oldest, now - days * SUMS_TIMES * instant.DAY):
         keys = [table.c[column.name] for column in table.primary_key]
@@ -84,14 +98,26 @@ def _old(oldest: int, oldest_sum: int) -> list[tuple[Table, ColumnElement[bool]]
     ]  # fmt: skip
 
 
-def _drop_months(engine: Engine, oldest: int) -> None:
+def _drop_months(connection: Connection, table: Table, oldest: int) -> None:
     """Drop the partitions whose days are all older, and in which nothing was written lately."""
-    with writing(engine) as connection:
-        for table in monthly_tables(connection):
-            written = "arrived_at" if table is INPUTS else "written_at"
-            for name, end in partitions_of(connection, table).items():
-                if end > oldest // instant.DAY:
-                    continue
-                lately = f"SELECT EXISTS (SELECT FROM {name} WHERE {written} >= {oldest})"  # noqa: S608  # nosec
-                if not connection.exec_driver_sql(lately).scalar():
-                    connection.exec_driver_sql(f"DROP TABLE {name}")
+    written = "arrived_at" if table is INPUTS else "written_at"
+    for name, end in partitions_of(connection, table).items():
+        if end > oldest // instant.DAY:
+            continue
+        lately = f"SELECT EXISTS (SELECT FROM {name} WHERE {written} >= {oldest})"  # noqa: S608  # nosec
+        if not connection.exec_driver_sql(lately).scalar():
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+
+
+def _alone(engine: Engine, work: Callable[[Connection], None]) -> None:
+    """Change a table's partitions, unless somebody uses it for long: then it's done another time.
+
+    Rows of a month that isn't made lie in the rest until it is.
+    """
+    try:
+        with writing(engine) as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout TO {LOCK_MS}")
+            work(connection)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) not in BUSY:
+            raise

@@ -1,18 +1,23 @@
 """What is old goes, what is open stays, and months are partitions of their own on PostgreSQL."""
 
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 
 from books.filled import contents, fill, job_over
 from logs import random_log
 from streams.values import instant
 from tables.books import retention
-from tables.books.months import make_months, partitions_of
+from tables.books.months import make_months, monthly_tables, partitions_of
 from tables.books.opening import writing
 from tables.books.retention import keep_for
 from tables.books.schema import EXCEPTIONS, METADATA, SUMMARIES, TRANSACTIONS
 
 AT = 1_795_240_800 * instant.SECOND
 """2026-11-21T06:00:00Z, when the logs of tests begin."""
+
+
+def make_all(connection: Connection, days: int) -> None:
+    for table in monthly_tables("postgresql"):
+        make_months(connection, table, AT, days)
 
 
 def _always() -> bool:
@@ -75,7 +80,7 @@ def test_months_are_partitions_and_go_as_a_whole(postgres_books: Engine) -> None
     job = job_over(random_log(73, 200))
     fill(postgres_books, job)
     with writing(postgres_books) as connection:
-        make_months(connection, AT, 100)  # what lies in the rest moves into its month
+        make_all(connection, 100)  # what lies in the rest moves into its month
         there = partitions_of(connection, TRANSACTIONS)
         assert {"transactions_2026_11", "transactions_2027_01", "transactions_2026_08"} <= set(
             there
@@ -99,7 +104,7 @@ def test_a_month_in_which_something_was_written_lately_stays(postgres_books: Eng
     """Events of long ago are sent in: what is made of them may come twice in the log yet."""
     fill(postgres_books, job_over(random_log(73, 100)))
     with writing(postgres_books) as connection:
-        make_months(connection, AT, 30)
+        make_all(connection, 30)
         connection.execute(TRANSACTIONS.update().values(written_at=AT + 99 * instant.DAY))
     before = contents(postgres_books)["transactions"]
     assert before

@@ -201,7 +201,7 @@ def test_long_names_fit_the_indexes(books: Engine) -> None:
 
 def test_two_that_write_the_same_sums_at_once_wait_for_one_another(books: Engine) -> None:
     """Two partitions whose lines are the same, as after a topic has grown, are written at once."""
-    jobs = [job_over(random_log(31, 200)), job_over(random_log(31, 200))]
+    jobs = [job_over(random_log(31, 80)), job_over(random_log(31, 80))]
     problems: list[BaseException] = []
 
     def run(number: int) -> None:
