@@ -20,8 +20,3 @@ def pattern(text: str) -> str:
 def contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     """Return the condition that a column has `text` in it, in upper or lower case."""
     return column.ilike(f"%{pattern(text)}%", escape=ESCAPE)
-
-
-def begins(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    """Return the condition that a column begins with `text`, in upper or lower case."""
-    return column.ilike(f"{pattern(text)}%", escape=ESCAPE)
