@@ -122,15 +122,19 @@ def touching(forces: Forces, row: RowMapping) -> list[Force]:
 
 
 def taken_back() -> Any:
-    """Return the condition that an accepted reversal has taken an event of `inputs` back."""
+    """Return the condition that an accepted reversal has taken an event of `inputs` back.
+
+    Plants and lines are compared in a form that no index serves: SQLite would take that of lines,
+    which finds all events of one, and not that of subjects, which finds the reversal.
+    """
     reversal = INPUTS.alias()
     return exists(
         select(reversal.c.position).where(
             reversal.c.subject == INPUTS.c.event_id,
             reversal.c.type == REVERSED,
             reversal.c.outcome == "accepted",
-            reversal.c.plant == INPUTS.c.plant,
-            reversal.c.line == INPUTS.c.line,
+            reversal.c.plant.concat("") == INPUTS.c.plant,
+            reversal.c.line.concat("") == INPUTS.c.line,
             reversal.c.source == INPUTS.c.source,
         )
     )
