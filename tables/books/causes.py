@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
 from streams.contract.transactions import NOTIFICATION, REVERSAL
 from tables.books import leading, shown
+from tables.books.besides import besides
 from tables.books.schema import INPUTS
 from tables.books.stored import data_of, event_of
 from tables.line.rules import Rules
@@ -25,8 +26,8 @@ def events_of(connection: Connection, record: RowMapping, rules: Rules) -> list[
     """Return the accepted events that went into a record, as far as it names them or has a row."""
     data = data_of(record["value"])
     conditions: list[ColumnElement[bool]] = [
-        INPUTS.c.plant == record["plant"],
-        INPUTS.c.line == record["line"],
+        besides(INPUTS.c.plant) == record["plant"],
+        besides(INPUTS.c.line) == record["line"],
         INPUTS.c.outcome == "accepted",
     ]
     found: dict[tuple[Any, ...], RowMapping] = {}

@@ -16,6 +16,7 @@ from streams.contract.members import NAME_CHARACTERS_MAX
 from streams.values import instant
 from tables.books import cursors, shown
 from tables.books.asked import ListAsked, Moment, Text, period
+from tables.books.besides import seen_besides
 from tables.books.known_now import zone_of
 from tables.books.parked import taken_back
 from tables.books.plants import Plants, seen
@@ -82,7 +83,7 @@ def of_names(
             column.event_id.in_(sorted({name[1] for name in wanted})),
             tuple_(column.source, column.event_id).in_(wanted),
             column.outcome == "accepted",
-            seen(column.plant, plants),
+            seen_besides(column.plant, plants),
         )
         .order_by(column.arrived_at, column.topic, column.number, column.position)
         .limit(PLACES_MAX * len(wanted))

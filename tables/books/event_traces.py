@@ -10,10 +10,11 @@ from streams.contract.checks import CHECKS
 from streams.contract.events import TransactionReversed
 from tables.books import became, leading, shown, transactions_list, waiting
 from tables.books.became import At, Seen
+from tables.books.besides import seen_besides
 from tables.books.fresh import told as told_at
 from tables.books.holds import Force, forces_on, parking_of
 from tables.books.parked import REVERSED, backflushed
-from tables.books.plants import Plants, seen
+from tables.books.plants import Plants
 from tables.books.schema import EXCEPTIONS, INPUTS
 from tables.books.stored import event_of
 from tables.line.plans import TOUCHED
@@ -148,7 +149,11 @@ def _repeated(
     names = ("topic", "number", "position", "arrived_at", "plant", "line", "source", "event_id")
     wanted = (
         select(*(column[name] for name in names))
-        .where(column.event_id.in_(ids), column.outcome == "duplicate", seen(column.plant, plants))
+        .where(
+            column.event_id.in_(ids),
+            column.outcome == "duplicate",
+            seen_besides(column.plant, plants),
+        )
         .order_by(column.topic, column.number, column.position)
     )
     found: defaultdict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)

@@ -12,8 +12,9 @@ from streams.contract.checks import remedies
 from tables.books import event_traces, shown
 from tables.books.acts_list import acts_of
 from tables.books.asked import OneAsked
+from tables.books.besides import seen_besides
 from tables.books.fresh import fresh, told
-from tables.books.plants import Plants, seen
+from tables.books.plants import Plants
 from tables.books.schema import EXCEPTIONS, INPUTS
 from tables.books.stored import opened
 from tables.line.rules import Rules
@@ -44,13 +45,9 @@ def exception(
     connection: Connection, plants: Plants, query: ExceptionAsked, now: int, rules: Rules
 ) -> dict[str, Any] | None:
     """Return an exception, whole."""
-    row = (
-        connection.execute(
-            select(EXCEPTIONS).where(EXCEPTIONS.c.id == query.id, seen(EXCEPTIONS.c.plant, plants))
-        )
-        .mappings()
-        .first()
-    )
+    wanted = select(EXCEPTIONS).where(EXCEPTIONS.c.id == query.id)
+    wanted = wanted.where(seen_besides(EXCEPTIONS.c.plant, plants))
+    row = connection.execute(wanted).mappings().first()
     if row is None:
         return None
     headers, value = _headers(row["headers"]), opened(row["value"])
@@ -126,7 +123,7 @@ def _neighbours(connection: Connection, plants: Plants, row: RowMapping) -> list
             column.topic == row["topic"],
             column.number == row["number"],
             where,
-            seen(column.plant, plants),
+            seen_besides(column.plant, plants),
         )
         return connection.execute(wanted.order_by(order).limit(NEIGHBOURS)).mappings().all()
 
@@ -148,7 +145,7 @@ def _later(connection: Connection, plants: Plants, id: str, now: int) -> list[di
     """Return the exceptions of what was sent again for this one."""
     column = EXCEPTIONS.c
     wanted = select(*shown.EXCEPTION_COLUMNS).where(
-        column.resent_from == id, seen(column.plant, plants)
+        column.resent_from == id, seen_besides(column.plant, plants)
     )
     rows = connection.execute(wanted.order_by(column.raised_at, column.id).limit(LATER_MAX))
     return [shown.exception(each, now) for each in rows.mappings()]
@@ -165,7 +162,7 @@ def _became(
         column.event_id == row["event_id"],
         column.source == row["source"],
         column.outcome == "accepted",
-        seen(column.plant, plants),
+        seen_besides(column.plant, plants),
     )
     rows = connection.execute(wanted.order_by(column.position.desc()).limit(LATER_MAX)).mappings()
     found = [

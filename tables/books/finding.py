@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
+from tables.books.besides import seen_besides
 from tables.books.plants import Plants, seen
 from tables.books.schema import EXCEPTIONS, INPUTS, REFERENCES, SUMMARIES, TRANSACTIONS
 
@@ -125,7 +126,7 @@ def _counted(
     column: Any = table.c
     within = (
         select(column.plant, column.line)
-        .where(matched, seen(column.plant, plants))
+        .where(matched, seen_besides(column.plant, plants))
         .limit(COUNT_MAX)
         .subquery()
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from streams.values.instant import DAY, SECOND
 from tables.books import cursors
+from tables.books.besides import besides
 from tables.books.plants import Plants, seen
 from tables.books.schema import LINES
 
@@ -143,9 +144,12 @@ def of_line(table: Table) -> ColumnElement[bool]:
 
 
 def _seen_of(columns: Any, sought: Sought) -> list[ColumnElement[bool]]:
-    conditions = [seen(columns.plant, sought.plants)]
+    plant, line = columns.plant, columns.line
+    if sought.narrow:
+        plant, line = besides(plant), besides(line)
+    conditions = [seen(plant, sought.plants)]
     if sought.plant is not None:
-        conditions.append(columns.plant == sought.plant)
+        conditions.append(plant == sought.plant)
     if sought.line is not None:
-        conditions.append(columns.line == sought.line)
+        conditions.append(line == sought.line)
     return conditions

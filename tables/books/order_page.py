@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, select
 from streams.contract.events import ProductionConfirmed
 from tables.books import known_now, shown, tracing
 from tables.books.asked import OneAsked, Text
+from tables.books.besides import besides
 from tables.books.finding import condition
 from tables.books.fresh import fresh, told
 from tables.books.made import Made
@@ -90,7 +91,7 @@ def _marks(connection: Connection, query: OrderAsked) -> dict[str, Marks]:
             select(column.type, column.operation, column.happened_at, column.value)
             .where(
                 condition("order", query.order),
-                column.plant == query.plant,
+                besides(column.plant) == query.plant,
                 column.outcome == "accepted",
                 column.type.in_(types),
             )

@@ -11,6 +11,7 @@ from streams.contract.reference_values import CHOICES
 from streams.values import quantity
 from tables.books import amounts, cursors, known_now, order_numbers
 from tables.books.asked import ListAsked, Text, choices
+from tables.books.besides import besides
 from tables.books.fresh import OPEN, told
 from tables.books.order_sums import OfOrder, Order, made_for
 from tables.books.parked import parked_events
@@ -164,7 +165,7 @@ def _times(connection: Connection, order: Order) -> tuple[int | None, int | None
         select(column.happened_at)
         .where(
             column.order_id == order[1],
-            column.plant == order[0],
+            besides(column.plant) == order[0],
             column.outcome == "accepted",
             column.happened_at.is_not(None),
         )

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, RowMapping, exists, select
 
 from streams.values import instant
 from tables.books import known_now
+from tables.books.besides import besides, seen_besides
 from tables.books.holds import Force, active_forces, parking_of
-from tables.books.plants import Plants, seen
+from tables.books.plants import Plants
 from tables.books.schema import INPUTS
 from tables.line.plans import TOUCHED
 from tables.line.rules import Rules
@@ -76,8 +77,8 @@ def parked_events(
             select(*columns)
             .where(
                 _NAMED[scope].in_(sorted(named)),
-                INPUTS.c.plant.in_(sorted({each.plant for each in forces})),
-                seen(INPUTS.c.plant, plants),
+                besides(INPUTS.c.plant).in_(sorted({each.plant for each in forces})),
+                seen_besides(INPUTS.c.plant, plants),
                 INPUTS.c.outcome == "accepted",
                 INPUTS.c.type.in_(sorted(TOUCHED)),
                 INPUTS.c.happened_at >= since[scope] - rules.retention - instant.DAY,
@@ -87,7 +88,7 @@ def parked_events(
             .limit(PARKED_MAX)
         )
         if line is not None:
-            wanted = wanted.where(INPUTS.c.line == line)
+            wanted = wanted.where(besides(INPUTS.c.line) == line)
         for row in connection.execute(wanted).mappings():
             parking = parking_of(row, touching(by_plant, row))
             if parking is not None and parking.by is not None:
@@ -133,8 +134,8 @@ def taken_back() -> Any:
             reversal.c.subject == INPUTS.c.event_id,
             reversal.c.type == REVERSED,
             reversal.c.outcome == "accepted",
-            reversal.c.plant.concat("") == INPUTS.c.plant,
-            reversal.c.line.concat("") == INPUTS.c.line,
+            besides(reversal.c.plant) == INPUTS.c.plant,
+            besides(reversal.c.line) == INPUTS.c.line,
             reversal.c.source == INPUTS.c.source,
         )
     )

@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
 
 from tables.books import causes, double_bookings, event_traces, finding, meaning, shown
 from tables.books.asked import OneAsked, Text
+from tables.books.besides import seen_besides
 from tables.books.finding import Found, Kind
 from tables.books.fresh import fresh
-from tables.books.plants import Plants, seen
+from tables.books.plants import Plants
 from tables.books.schema import EXCEPTIONS, INPUTS, SUMMARIES, TRANSACTIONS
 from tables.books.transactions_list import shown_with_reversals
 from tables.line.rules import Rules
@@ -84,7 +85,7 @@ def one_at(
 ) -> RowMapping | None:
     """Return the record of an input that lies somewhere."""
     wanted = select(*shown.EVENT_COLUMNS).where(
-        finding.at_place(place), seen(INPUTS.c.plant, plants)
+        finding.at_place(place), seen_besides(INPUTS.c.plant, plants)
     )
     return connection.execute(wanted).mappings().first()
 
@@ -182,7 +183,7 @@ def events_where(
     column = INPUTS.c
     wanted = (
         select(*shown.EVENT_COLUMNS)
-        .where(*conditions, seen(column.plant, plants))
+        .where(*conditions, seen_besides(column.plant, plants))
         .order_by(
             column.happened_at.desc(), column.topic.desc(), column.number, column.position.desc()
         )
@@ -197,7 +198,7 @@ def exceptions_where(
     column = EXCEPTIONS.c
     wanted = (
         select(*shown.EXCEPTION_COLUMNS)
-        .where(*conditions, seen(column.plant, plants))
+        .where(*conditions, seen_besides(column.plant, plants))
         .order_by(column.raised_at.desc(), column.id.desc())
     )
     return connection.execute(wanted.limit(SHOWN_MAX + 1)).mappings().all()
@@ -209,7 +210,7 @@ def _transactions(
     column = TRANSACTIONS.c
     wanted = (
         select(*shown.TRANSACTION_COLUMNS)
-        .where(condition, seen(column.plant, plants))
+        .where(condition, seen_besides(column.plant, plants))
         .order_by(column.happened_at.desc(), column.id.desc())
     )
     return connection.execute(wanted.limit(SHOWN_MAX + 1)).mappings().all()
@@ -221,11 +222,8 @@ def _of_key(connection: Connection, plants: Plants, key: str, rules: Rules) -> R
     if left:
         return Rows(causes.events_of(connection, left[0], rules), left)
     column = SUMMARIES.c
-    summary = (
-        connection.execute(select(SUMMARIES).where(column.id == key, seen(column.plant, plants)))
-        .mappings()
-        .first()
-    )
+    wanted = select(SUMMARIES).where(column.id == key, seen_besides(column.plant, plants))
+    summary = connection.execute(wanted).mappings().first()
     return Rows() if summary is None else Rows(causes.summed(connection, summary, rules))
 
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, RowMapping, select
 
 from tables.books import cursors, newest, shown
 from tables.books.asked import ListAsked, Moment, OneAsked, Text, period
+from tables.books.besides import seen_besides
 from tables.books.causes import events_of
 from tables.books.known_now import zone_of
 from tables.books.like import contains
-from tables.books.plants import Plants, seen
+from tables.books.plants import Plants
 from tables.books.schema import TRANSACTIONS
 from tables.books.stored import document
 from tables.line.rules import Rules
@@ -95,7 +96,7 @@ def transaction(
     row = (
         connection.execute(
             select(*shown.TRANSACTION_COLUMNS).where(
-                TRANSACTIONS.c.id == query.id, seen(TRANSACTIONS.c.plant, plants)
+                TRANSACTIONS.c.id == query.id, seen_besides(TRANSACTIONS.c.plant, plants)
             )
         )
         .mappings()

@@ -16,6 +16,10 @@ from tables.books.opening import migrate, open_books
 MAY_SCAN_NOTHING_ELSE = re.compile(r"SCAN (?:inputs|transactions|summaries|sums)\b(?! USING)")
 
 
+WHOLE_LINE = re.compile(r"USING INDEX (?:inputs|transactions)_line \(plant=\?(?: AND line=\?)?\)")
+"""All rows of a line, of which few are wanted."""
+
+
 @contextmanager
 def _statements(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
     seen: list[tuple[str, Any]] = []
@@ -46,6 +50,7 @@ def test_sqlite_answers_by_an_index(indexed: Engine, question: Question) -> None
             for statement, parameters in list(statements):
                 for plan in _plans(connection, statement, parameters, "EXPLAIN QUERY PLAN"):
                     assert not MAY_SCAN_NOTHING_ELSE.search(plan), (plan, statement)
+                    assert not WHOLE_LINE.search(plan), (plan, statement)
 
 
 @pytest.fixture(scope="module")
