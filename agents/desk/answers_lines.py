@@ -107,11 +107,11 @@ class Stretch(Struct, frozen=True):
 
 
 class Bar(Struct, frozen=True):
-    """Downtime of one reason."""
+    """Downtime of one reason; `seconds` is a decimal."""
 
     reason: str | None
     planned: bool | None
-    seconds: int
+    seconds: str
     stops: int
 
 

@@ -64,7 +64,7 @@ def moment(member: str, given: str | None, zone: tzinfo | None) -> int | None:
                 raise ValueError("outside the years 2000 to 9998 in UTC")
             return at
         return instant.parse(given)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # midnight may be before the first year
         said = f"{member} is {shown(given)}: {error}; e.g. 2026-11-28T06:00:00Z or 2026-11-28"
         raise AskedError(member, said) from None
 
