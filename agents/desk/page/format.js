@@ -168,12 +168,17 @@ export function ago(instant) {
   );
 }
 
-/** The date in a zone, so many days from today: "2026-11-20". */
-export function dateIn(zone, days = 0) {
-  const parts = new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(new Date());
-  const date = new Date(`${parts}T12:00:00Z`);
+/** A date, so many days on. */
+export function daysOn(text, days) {
+  const date = new Date(`${text}T12:00:00Z`);
   date.setUTCDate(date.getUTCDate() + days);
   return date.toISOString().slice(0, 10);
+}
+
+/** The date in a zone, so many days from an instant, or from now: "2026-11-20". */
+export function dateIn(zone, days = 0, instant = null) {
+  const at = instant ? new Date(instant) : new Date();
+  return daysOn(new Intl.DateTimeFormat("en-CA", { timeZone: zone }).format(at), days);
 }
 
 export function bytes(count) {

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { chart } from "./charts.js";
 import { h } from "./dom.js";
-import { dateIn, duration, made, period, ratio, time, zoneOf } from "./format.js";
+import { daysOn, duration, made, period, ratio, time, zoneOf } from "./format.js";
 import { choices, csv, facts, filters, heading, lineLink, section, table, told } from "./parts.js";
 import { to } from "./route.js";
 import { t, word } from "./texts.js";
@@ -54,7 +54,10 @@ function askedOf(tab, query, reader) {
   const known = TABS[tab];
   const given = Object.fromEntries(known.asked.map((name) => [name, query[name] || null]));
   given.plant ??= reader.plants[0]?.plant ?? null;
-  if (known.dated && !given.from && !given.to) given.from = dateIn(zoneOf(given.plant), -6);
+  if (known.dated && !given.from && !given.to) {
+    given.from = daysOn(reader.newest(given.plant), -6);
+    given.to = daysOn(reader.newest(given.plant), 1);
+  }
   if (BY[tab]) given.by ??= tab === "wip" ? "order" : tab === "figures" ? "day" : "total";
   if (tab === "figures") given.group ??= "line";
   return given;

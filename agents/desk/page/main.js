@@ -2,7 +2,7 @@
 
 import { Refused, get, noteFresh } from "./api.js";
 import { h, update } from "./dom.js";
-import { learnZones } from "./format.js";
+import { dateIn, learnZones, zoneOf } from "./format.js";
 import { begin, frame } from "./frame.js";
 import { follow } from "./live.js";
 import { login } from "./login.js";
@@ -68,8 +68,16 @@ const reader = {
   may: (scope) => SCOPES.indexOf(reader.me.scope) >= SCOPES.indexOf(scope),
   redraw: (reset = false) => now.data && draw(reset),
   reload: () => load(false),
-  learn(plants) {
+  /** The day, where the plant is, of the newest event that the overview knew of it; else today. */
+  newest(plant) {
+    return dateIn(zoneOf(plant), 0, reader.last.get(plant));
+  },
+  last: new Map(),
+  learn({ plants, lines }) {
     reader.plants = plants;
+    for (const { plant, last_event: last } of lines) {
+      if (last > (reader.last.get(plant) ?? "")) reader.last.set(plant, last);
+    }
     learnZones(plants);
     frame();
   },
@@ -107,8 +115,7 @@ async function load(reset) {
   place.setAttribute("aria-busy", "true");
   try {
     if (!reader.plants.length && shown.view !== overview) {
-      const { plants } = await get("/overview", {}, control.signal);
-      reader.learn(plants);
+      reader.learn(await get("/overview", {}, control.signal));
     }
     const data = await shown.view.load(shown.route, control.signal, reader, shown.kept);
     if (now !== shown || asking !== control) return;

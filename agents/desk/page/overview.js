@@ -21,7 +21,7 @@ export async function load({ query }, signal, reader, kept) {
   };
   get("/totals", { plant }, signal).then(told, (error) => told({ failed: error.message }));
   const seen = await get("/overview", { plant }, signal);
-  if (!plant) reader.learn(seen.plants);
+  if (!plant) reader.learn(seen);
   return seen;
 }
 

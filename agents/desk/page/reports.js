@@ -33,12 +33,14 @@ export async function load({ query }, signal, reader) {
   if (!plant) return { plant: null, shifts: [] };
   const calendars = await get("/reference", { kind: "shift_calendar", plant, limit: 500 }, signal);
   const shifts = shiftsOf(calendars.items);
-  const date = query.date || dateIn(zoneOf(plant), -1);
+  const yesterday = dateIn(zoneOf(plant), -1);
+  const newest = reader.newest(plant);
+  const date = query.date || (newest < yesterday ? newest : yesterday);
   const shift = query.by === "day" ? null : query.shift || shifts[0] || null;
   const asked = { plant, line: query.line, date, shift };
   const path = shift ? "/reports/shift" : "/reports/day";
   const report = await get(path, asked, signal);
-  return { plant, shifts, date, shift, path, asked, report };
+  return { plant, shifts, date, shift, path, asked, report, newest };
 }
 
 /** The names of a plant's shifts, each once, as the calendars list them. */
@@ -110,12 +112,13 @@ export function draw(data, route, reader) {
 const dateOf = (date) => written(`${date}T00:00:00Z`, "UTC", "date");
 
 /** What is asked for most: yesterday's and today's shifts, each a click. */
-function quick({ plant, shifts, date, shift }, route) {
+function quick({ plant, shifts, date, shift, newest }, route) {
   const zone = zoneOf(plant);
   const days = [
     [dateIn(zone, -1), t("reports.yesterday")],
     [dateIn(zone), t("reports.today")],
   ];
+  if (newest < days[0][0]) days.push([newest, t("reports.newest")]);
   const link = (day, name, by) =>
     h(
       "a",
