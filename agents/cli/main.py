@@ -10,6 +10,7 @@ from typing import BinaryIO
 import click
 
 from agents.cli.desk import desk
+from agents.cli.exceptions import exceptions
 from agents.cli.export import export
 from agents.cli.options import (
     BROKER,
@@ -25,6 +26,7 @@ from agents.cli.options import (
 )
 from agents.cli.policy import policy
 from agents.cli.reference import reference
+from agents.cli.resend import resend
 from agents.cli.simulate import simulate
 from agents.cli.summaries import summaries
 from agents.cli.topics import topics
@@ -49,7 +51,7 @@ def main() -> None:
 
 
 for command in (
-    demo, worker, desk, simulate, topics, reference, policy, summaries, export,
+    demo, worker, desk, exceptions, resend, summaries, export, simulate, topics, reference, policy,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -41,7 +41,10 @@ NUMBERS: Final = frozenset(name for name, _ in SHOWN[9:])
 @DATA_DIR
 @click.option("--plant", help="Needed where the books have several.")
 @click.option("--line", help="Only of this line.")
-@click.option("--day", metavar="DATE", help="The report of a day, by shifts; default: of the shift that lasts now.")
+@click.option(
+    "--day", metavar="DATE",
+    help="The report of a day, by shifts; default: of the shift that lasts now.",
+)  # fmt: skip
 @click.option("--shift", metavar="NAME", help="Only this shift of the day.")
 @click.option(
     "--from", "from_", metavar="TIME",

@@ -1,18 +1,10 @@
 """The desk's own metrics: what was asked of it, and how its books do."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
-from agents.serve.metrics import PREFIX, Described
-from streams.version import VERSION
-
-if TYPE_CHECKING:
-    from agents.desk.desk import Desk
+from agents.serve.metrics import Described
 
 OTHER: Final = "other"
 """The path of what isn't a route: paths that somebody makes up would be metrics without a bound."""
@@ -56,74 +48,18 @@ class Measures:
     """What was asked of a desk since it started."""
 
     def __init__(self) -> None:
-        self._requests: Counter[tuple[str, str, str]] = Counter()
-        self._seconds: Counter[tuple[str, str]] = Counter()
-        self._acts: Counter[tuple[str, str]] = Counter()
+        self.requests: Counter[tuple[str, str, str]] = Counter()
+        self.seconds: Counter[tuple[str, str]] = Counter()
+        self.acts: Counter[tuple[str, str]] = Counter()
 
     def answered(self, method: str, path: str, status: int, seconds: float) -> None:
         """Count a request by its route."""
         known = method if method in ("GET", "HEAD", "POST") else OTHER
-        if len(self._requests) < LABELS_MAX:
-            self._requests[known, path or OTHER, str(status)] += 1
-            self._seconds[known, path or OTHER] += round(seconds * 1e9)
+        if len(self.requests) < LABELS_MAX:
+            self.requests[known, path or OTHER, str(status)] += 1
+            self.seconds[known, path or OTHER] += round(seconds * 1e9)
 
     def acted(self, act: str, results: Iterable[str]) -> None:
         """Count what acts did."""
         for result in results:
-            self._acts[act, result] += 1
-
-    def families(self, desk: "Desk") -> Iterator[Metric]:
-        """Yield all metrics with the values of now."""
-        progress = desk.progress
-        books_at = progress.books_at
-        values: dict[str, float | None] = {
-            "desk_queries": desk.pool.asked,
-            "desk_listeners": desk.live.listeners,
-            "desk_database_errors_total": desk.pool.errors,
-            "desk_ready": desk.ready,
-            "desk_books_timestamp_seconds": None if books_at is None else books_at / 1e6,
-            "desk_behind_records": progress.behind,
-            "desk_batches_total": progress.changes,
-            "desk_missed_records_total": progress.missed,
-            "desk_partitions": len(progress.own),
-            "desk_stopped_partitions": len(progress.stopped),
-            "desk_filling": progress.trouble is None,
-            "desk_still_seconds": desk.still_seconds(),
-        }
-        labelled: dict[str, Iterable[tuple[tuple[str, ...], float]]] = {
-            "desk_requests_total": self._requests.items(),
-            "desk_request_seconds_total": [(at, each / 1e9) for at, each in self._seconds.items()],
-            "desk_acts_total": self._acts.items(),
-            "desk_build_info": [((VERSION,), 1)],
-        }
-        for metric in METRICS:
-            make = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
-            family = make(PREFIX + metric.name, metric.text, labels=metric.labels)
-            if metric.name in labelled:
-                for labels, value in labelled[metric.name]:
-                    family.add_metric(labels, value)
-            elif (one := values[metric.name]) is not None:
-                family.add_metric((), float(one))
-            yield family
-
-
-class Exposition:
-    """The text of a desk's `/metrics`."""
-
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_Now(desk))
-        ProcessCollector(registry=self._registry)
-
-    def text(self) -> bytes:
-        """Return it."""
-        return generate_latest(self._registry)
-
-
-class _Now(Collector):
-    def __init__(self, desk: "Desk") -> None:
-        self._desk = desk
-
-    def collect(self) -> Iterable[Metric]:
-        return self._desk.measures.families(self._desk)
+            self.acts[act, result] += 1

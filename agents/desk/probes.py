@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from agents.desk.desk import STILL_SECONDS_MAX, Desk
-from agents.desk.measures import Exposition
+from agents.desk.exposition import Exposition
 from agents.serve.metrics import CONTENT_TYPE
 
 

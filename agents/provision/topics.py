@@ -20,7 +20,8 @@ from streams.contract.topics import (
     topics_of,
 )
 from streams.kafka.cluster import BrokerError, Cluster
-from streams.kafka.topic_check import WAY_OUT, Found, Problem, counted, missing, problems_of
+from streams.kafka.topic_check import WAY_OUT, Found, Problem, missing, problems_of
+from streams.kafka.topic_words import counted
 from tables.line.rules import Timing
 
 PARTITIONS: Final = 8

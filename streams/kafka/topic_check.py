@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from streams.contract.topics import (
     CHANGELOG_BATCH_BYTES_MIN,
-    DAY_MS,
     EXCEPTION_BYTES_PER_BYTE,
     EXCEPTION_ENVELOPE_BYTES,
     EXCEPTIONS,
@@ -24,6 +23,7 @@ from streams.contract.topics import (
     changelog,
     topics_of,
 )
+from streams.kafka.topic_words import counted, shown, span
 
 BROKERS_TO_SPARE: Final = 3
 """With this many brokers a topic survives the loss of one and can still be written."""
@@ -114,7 +114,7 @@ class _Seen(Struct, frozen=True):
     def says(self, setting: str, about: str, wanted: object) -> str:
         value = self.found.config.get(setting)
         return (
-            f"topic {self.name} has {setting} {_shown(setting, value)}: {about}; "
+            f"topic {self.name} has {setting} {shown(setting, value)}: {about}; "
             f"{command_to_set(self.server, self.name, setting, wanted)}"
         )
 
@@ -154,7 +154,7 @@ def _input(seen: _Seen, ledger_seconds: int) -> Iterator[Problem]:
         yield seen.warning("max.message.bytes", about, INPUT_BATCH_BYTES)
     retention, reach = seen.number("retention.ms"), ledger_seconds * 1000
     if retention is not None and UNLIMITED < retention < reach:
-        about = f"the ledger reaches back {_span(reach)}, and can't be made anew from less"
+        about = f"the ledger reaches back {span(reach)}, and can't be made anew from less"
         yield seen.warning("retention.ms", about, reach + INPUT_SPARE_MS)
     if (seen.number("retention.bytes") or UNLIMITED) != UNLIMITED:
         about = "events go by size, however young, and whether they were processed or not"
@@ -284,20 +284,3 @@ def command_to_set(server: str, topic: str, setting: str, value: object) -> str:
 def _policies(seen: _Seen) -> set[str]:
     text = seen.found.config.get("cleanup.policy", "")
     return {word.strip() for word in text.split(",") if word.strip()}
-
-
-def _shown(setting: str, value: str | None) -> str:
-    if value is not None and setting.endswith(".ms") and int(value) > 0:
-        return f"{value} ({_span(int(value))})"
-    return repr(value) if setting == "cleanup.policy" else str(value)
-
-
-def _span(milliseconds: int) -> str:
-    if milliseconds >= DAY_MS:
-        return counted(round(milliseconds / DAY_MS, 1), "day")
-    return counted(round(milliseconds * 24 / DAY_MS, 1), "hour")
-
-
-def counted(number: float, thing: str) -> str:
-    """Return "1 replica", "3 replicas"."""
-    return f"{number:g} {thing}" if number == 1 else f"{number:g} {thing}s"

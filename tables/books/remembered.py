@@ -1,4 +1,4 @@
-"""What is read of the books for very many lines, and read again only when it may be another.
+"""EDGE: what is read of the books for very many lines, and read again only when it may be another.
 
 Nothing of few lines is remembered: that is read faster than it is worth.
 """
