@@ -36,8 +36,8 @@ def line_page(one: Row, start: str | None = None, end: str | None = None) -> Row
                       "planned": {"planned_stop": True, "unplanned_stop": False}.get(state),
                       "reason": {"planned_stop": "changeover", "unplanned_stop": "jam"}.get(state)}
                      for unit in ("press-07", "robot-2") for n, state in enumerate(STATES)],
-        "pareto": [{"reason": "jam", "planned": False, "seconds": 1200, "stops": 4},
-                   {"reason": "changeover", "planned": True, "seconds": 1200, "stops": 1}],
+        "pareto": [{"reason": "jam", "planned": False, "seconds": "1200", "stops": 4},
+                   {"reason": "changeover", "planned": True, "seconds": "1200", "stops": 1}],
         "rates": rates,
         "open_windows": [{"type": "erp.goods_issue.v1", "window_start": at(3), "window_end": at(-2),
                           "accepted": [{"measure": "quantity", "uom": "kg", "value": "12.5"}]}],
