@@ -1,4 +1,4 @@
-"""Rows of the books as the items of answers: events, transactions, exceptions, acts."""
+"""EDGE: rows of the books as the items of answers: events, transactions, exceptions, acts."""
 
 from typing import Any, Final
 
