@@ -445,7 +445,7 @@ def test_a_demo_that_others_reach_has_a_token_in_its_link() -> None:
         assert printed is not None
         url, token = printed.groups()
         for headers, code in (({}, 401), ({"Authorization": f"Bearer {token}"}, 200)):
-            request = urllib.request.Request(f"{url}api/status", headers=headers)
+            request = urllib.request.Request(f"{url}api/v1/me", headers=headers)
             try:
                 with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:
                     assert answer.status == code
