@@ -49,9 +49,13 @@ class Line(Struct, frozen=True):
     line: str
     state: State
     since: str | None
+    lasted_seconds: int | None
+    """Since then, by the line's own events; silence by the desk's clock."""
     reason: str | None
     work_unit: str | None
     last_event: str | None
+    last_arrival: str | None
+    """When its last event came in."""
     closed_to: str | None
     behind_seconds: int | None
     shift: Shift | None

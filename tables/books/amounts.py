@@ -1,5 +1,6 @@
 """Decimals as two whole numbers of one sign, exact in sums of SQL: units and billionths."""
 
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -7,6 +8,9 @@ from streams.values import quantity
 
 NANO: Final = 10**9
 """Billionths in a unit."""
+
+SUM: Final = re.compile(r"-?\d{1,40}(\.\d{1,9})?")
+"""As lineside writes a sum: plain notation."""
 
 Amount = tuple[int, int]
 """(whole, nano): units and billionths of a unit; a sum's `nano` may be more than a unit."""
@@ -23,6 +27,19 @@ def split(value: Decimal | str | int) -> Amount:
             raise ValueError("finer than 9 decimal places")
         return of_billionths(scaled)
     return of_billionths(quantity.parse(value))
+
+
+def sum_billionths(given: str | int) -> int:
+    """Return a sum of lineside's in billionths: it may be larger than a measure of one event.
+
+    Raises `ValueError` if it is none.
+    """
+    try:
+        return quantity.parse(given)
+    except ValueError:
+        if isinstance(given, str) and SUM.fullmatch(given):
+            return billionths(*split(Decimal(given)))
+        raise
 
 
 def of_billionths(scaled: int) -> Amount:

@@ -124,6 +124,10 @@ def item_of(line: Line, shown: Shown) -> dict[str, Any]:
     at = present(line, shown.now)
     orders = orders_now(made.orders, at)
     orders += sorted({unit.order for unit in line.units if unit.order} - {*orders})
+    lasted = None
+    if doing.since is not None:  # silence is of this machine's clock, all else of the line's
+        until = shown.now if doing.state == "silent" else at
+        lasted = max(0, until - doing.since) // instant.SECOND
     behind = 0
     if line.clock is not None and line.closed_to is not None:
         behind = max(0, line.clock - line.closed_to) // instant.SECOND
@@ -132,9 +136,11 @@ def item_of(line: Line, shown: Shown) -> dict[str, Any]:
         "line": line.line,
         "state": doing.state,
         "since": told(doing.since),
+        "lasted_seconds": lasted,
         "reason": doing.reason,
         "work_unit": doing.work_unit,
         "last_event": told(line.clock),
+        "last_arrival": told(line.arrived_at),
         "closed_to": told(line.closed_to),
         "behind_seconds": behind,
         "shift": None

@@ -11,10 +11,10 @@ from streams.contract.transactions import REVERSAL
 from streams.log.headers import TRACE
 from streams.log.record import Record
 from streams.log.tracing import trace_id, well_formed
-from streams.values import instant, quantity
+from streams.values import instant
 from tables.books import texts
 from tables.books.added import Added, quarter_of
-from tables.books.amounts import of_billionths
+from tables.books.amounts import of_billionths, sum_billionths
 from tables.books.packed import pack
 
 Row = tuple[Any, ...]
@@ -102,7 +102,7 @@ def _transaction_row(
 ) -> tuple[Row, tuple[str, int]]:
     data, at = read.data, instant.parse(read.time)
     given = data.quantity if data.quantity is not None else data.seconds
-    amount = 0 if given is None else quantity.parse(given)
+    amount = 0 if given is None else sum_billionths(given)
     measure = "" if given is None else "quantity" if data.quantity is not None else "seconds"
     whole, nano = (None, None) if given is None else of_billionths(amount)
     trace = next((found for name, found in record.headers if name == TRACE), None)
@@ -205,7 +205,7 @@ def add_summaries(
         for measure in (*measures.get(read.type, ()), "count"):
             given = read.data.get(measure)
             try:
-                amount = 0 if given is None else quantity.parse(given)
+                amount = 0 if given is None else sum_billionths(given)
             except ValueError:
                 continue
             if amount:

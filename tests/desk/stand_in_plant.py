@@ -28,9 +28,11 @@ def made(good: str, scrap: str = "0", rework: str = "0", uom: str = "pc") -> Row
 
 
 def line(plant: str, name: str, state: str = "running", **more: Any) -> Row:
+    since = more.get("since", at(74))
+    lasted = None if since is None else round((NOW - datetime.fromisoformat(since)).total_seconds())
     return {
         "plant": plant, "line": name, "state": state, "since": at(74), "reason": None, "work_unit": None,
-        "last_event": at(0.4), "closed_to": at(2), "behind_seconds": 120,
+        "lasted_seconds": lasted, "last_arrival": more.get("last_event", at(0.4)), "last_event": at(0.4), "closed_to": at(2), "behind_seconds": 120,
         "shift": {"name": "early", "from": at(260), "to": at(-220)},
         "made": [made("1240", "12")], "planned": [{"uom": "pc", "quantity": "1500"}],
         "down_seconds": "540", "planned_down_seconds": "900", "orders": [ORDER], "exceptions_open": 0, "parked": 0,

@@ -38,13 +38,13 @@ export function draw(one, route) {
       { "data-key": "now" },
       state(one.state),
       " ",
-      one.since
-        ? t("overview.since", { ago: duration((Date.now() - Date.parse(one.since)) / 1000) })
-        : "",
+      one.lasted_seconds === null
+        ? ""
+        : t("overview.since", { ago: duration(one.lasted_seconds) }),
       one.work_unit ? ` · ${one.work_unit}` : "",
       one.reason ? ` · ${one.reason}` : "",
       " · ",
-      t("line.heard", { ago: ago(one.last_event) }),
+      t("line.heard", { ago: ago(one.last_arrival) }),
     ),
     spans(route),
     h("div.tiles", { "data-key": "tiles" }, tiles(one)),

@@ -177,7 +177,7 @@ function linesNow(lines, query, reader, kept) {
         { title: t("col.parked"), number: true, cell: (one) => number(one.parked) },
         {
           title: t("col.heard"),
-          cell: (one) => h("span", { title: one.last_event ?? "" }, ago(one.last_event)),
+          cell: (one) => h("span", { title: one.last_arrival ?? "" }, ago(one.last_arrival)),
         },
       ],
       shown,
@@ -187,8 +187,8 @@ function linesNow(lines, query, reader, kept) {
 }
 
 function now(one) {
-  const since = one.since
-    ? t("overview.since", { ago: duration((Date.now() - Date.parse(one.since)) / 1000) })
+  const since = one.lasted_seconds !== null
+    ? t("overview.since", { ago: duration(one.lasted_seconds) })
     : "";
   return [
     state(one.state),
