@@ -25,3 +25,12 @@ def filled(filled_file: Path) -> Iterator[Engine]:
     engine = open_books(f"sqlite:///{filled_file}")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def postgres_filled(
+    postgres_books: Engine, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Engine:
+    """Books on PostgreSQL that such a job has filled."""
+    fill(tmp_path_factory.mktemp("filled-on-postgres"), postgres_url)
+    return postgres_books
