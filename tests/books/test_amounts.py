@@ -43,9 +43,9 @@ def test_what_is_no_decimal_of_nine_places_is_refused(value: Decimal | str) -> N
 
 
 def test_a_sum_may_be_larger_than_a_measure_and_what_is_none_is_refused() -> None:
-    assert sum_billionths("12.5") == 12_500_000_000
-    assert sum_billionths("1000000000000000.5") == 10**24 + 500_000_000
-    assert sum_billionths("-25000000000000000") == -25 * 10**24
+    assert amounts.sum_billionths("12.5") == 12_500_000_000
+    assert amounts.sum_billionths("1000000000000000.5") == 10**24 + 500_000_000
+    assert amounts.sum_billionths("-25000000000000000") == -25 * 10**24
     for odd in ("1e999999999", "NaN", "", "1" * 50, "0.0000000001"):
         with pytest.raises(ValueError, match=""):
-            sum_billionths(odd)
+            amounts.sum_billionths(odd)
