@@ -22,7 +22,7 @@ class Block:
 
     `base` tells the blocks of a timeline apart. None of its points lies before it, and none at or
     past the base of the next block. `told` are the codes that closed windows were told of, `NEW`
-    for none; None where they are those of the block.
+    for none; None where they are those of the block, always.
     """
 
     def __init__(
@@ -55,6 +55,11 @@ class Block:
 
 
 _base = attrgetter("base")
+
+
+def _where_other(told: bytearray, codes: bytearray) -> bytearray | None:
+    """Return what windows were told of, None where that is what the points say."""
+    return None if told == codes else told
 
 
 class Timeline:
@@ -216,8 +221,8 @@ class Timeline:
             del times[half:], block.codes[half:]
             block.latest = times[-1]
             if block.told is not None:
-                later.told = block.told[half:]
-                del block.told[half:]
+                told, block.told = block.told, _where_other(block.told[:half], block.codes)
+                later.told = _where_other(told[half:], later.codes)
             self.blocks.insert(which + 1, later)
             changed.add(later.base)
         return changed

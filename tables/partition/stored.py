@@ -89,7 +89,8 @@ def read_points(line: Line, key: bytes, stored: bytes, rules: Rules) -> None:
     unit = key[:-9].decode()
     timeline = line.timelines.units.setdefault(unit, Timeline())
     times = array("q", accumulate(distances))
-    late = bytearray(told[0]) if told else None
+    # Earlier versions could write what was told of points of which nothing was late.
+    late = bytearray(told[0]) if told and told[0] != codes else None
     timeline.blocks.append(Block(instant_of(key[-8:]), times, bytearray(codes), late))
     if late is not None:
         pending = [at for at, one, other in zip(times, late, codes, strict=True) if one != other]
