@@ -52,7 +52,7 @@ def test_commands_are_understood(words: list[str]) -> None:
     assert 'ENTRYPOINT ["lineside"]' in DOCKERFILE
     command: click.Command = main
     left = list(words)
-    while isinstance(command, click.Group):
+    while isinstance(command, click.Group) and left:
         command = command.commands[left.pop(0)]
     command.make_context(command.name, left)  # parses, and runs nothing
 

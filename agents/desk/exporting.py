@@ -83,7 +83,7 @@ def _pyarrow() -> Any:
     try:
         import_module("pyarrow.parquet")
         return import_module("pyarrow")
-    except ImportError:
+    except ModuleNotFoundError:
         raise ExportError(
             "pyarrow isn't installed, which writes Parquet: pip install 'lineside[parquet]'"
         ) from None

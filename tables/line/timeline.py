@@ -212,8 +212,7 @@ class Timeline:
             block.told.insert(place, NEW if late else code)
         block.latest = times[-1]
         if at < block.base:
-            block.base = at
-            block.noted = 0
+            block.base, block.noted = at, 0
             changed.add(at)
         if len(times) > BLOCK_POINTS:
             half = BLOCK_POINTS // 2
