@@ -54,7 +54,8 @@ async def test_a_demo_that_has_ended_leaves_its_last_figures_on_the_page(browser
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert demo.stdout is not None
-    url = (await demo.stdout.readline()).decode().split()[2]
+    _, _, said_first = (await demo.stdout.readline()).decode().partition("a worker's page at ")
+    url = said_first.split()[0]
     async with shown(browser, url, quiet=False) as page:
         said, _ = await demo.communicate()
         assert demo.returncode == 0

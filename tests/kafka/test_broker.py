@@ -26,6 +26,7 @@ from clusters import (
     fresh_topics,
 )
 from streams.contract.topics import (
+    AUDIT,
     CLOCK,
     ERP_MASTER,
     INPUTS,
@@ -197,7 +198,7 @@ async def test_fresh_topics_are_empty_and_all_there(broker: Broker, new_name: Ne
                 each["topic"]: len(each["partitions"])
                 for each in await admin.describe_topics(names)
             }
-        single = (CLOCK, ERP_MASTER, REFERENCE)
+        single = (AUDIT, CLOCK, ERP_MASTER, REFERENCE)
         assert found == {name: 1 if name in single else 3 for name in names}
     finally:
         delete_topics(broker, [changelog(group, topic) for topic in INPUTS])
@@ -206,7 +207,7 @@ async def test_fresh_topics_are_empty_and_all_there(broker: Broker, new_name: Ne
 def test_a_cluster_with_somebodys_topics_isnt_claimed(own_broker: KafkaBroker) -> None:
     fresh_topics(own_broker)
     delete_topics(own_broker, [TESTS_ONLY])
-    with pytest.raises(Unsettled, match=r"'erp\.master\.v1'.*'lineside\.tests-only'"):
+    with pytest.raises(Unsettled, match=r"'audit\.v1'.*'lineside\.tests-only'"):
         claim(own_broker)
     create_topic(own_broker, TESTS_ONLY)
     claim(own_broker)
