@@ -36,6 +36,7 @@ from streams.contract.events import DowntimeClassified, DowntimeStarted, Machine
 from streams.contract.topics import ERP_TRANSACTIONS, EXCEPTIONS, MACHINE_EVENTS, OUTPUTS, REFERENCE
 from streams.log.record import Outgoing, Record
 from streams.values.instant import parse
+from tables.line import states
 from tables.line.conservation import balances
 from tables.line.rules import Timing
 from tables.partition.partition import Partition
@@ -332,7 +333,13 @@ def _by_line(left: Iterable[Outgoing]) -> dict[bytes | None, list[Outgoing]]:
 
 
 def _state(task: Partition) -> dict[bytes, Any]:
-    """Return what a task knows of its lines, without what is there for speed, or only lingers."""
+    """Return what a task knows of its lines, without what is there for speed, or only lingers.
+
+    What was learnt late of machine states is told to the window that holds the watermark first: when
+    that happens depends on where steps are cut, and what comes of it doesn't.
+    """
+    for line in task.lines.values():
+        states.settle(line, task.rules)
     return {
         key: (
             line.watermark,
