@@ -39,6 +39,7 @@ from streams.values.instant import parse
 from tables.line import states
 from tables.line.conservation import balances
 from tables.line.rules import Timing
+from tables.line.windows import Carried
 from tables.partition.partition import Partition
 from tables.store.store import MemoryStore
 
@@ -336,7 +337,8 @@ def _state(task: Partition) -> dict[bytes, Any]:
     """Return what a task knows of its lines, without what is there for speed, or only lingers.
 
     What was learnt late of machine states is told to the window that holds the watermark first: when
-    that happens depends on where steps are cut, and what comes of it doesn't.
+    that happens depends on where steps are cut, and what comes of it doesn't. A row that it has added
+    to, and taken the same from, is left out: it never leaves.
     """
     for line in task.lines.values():
         states.settle(line, task.rules)
@@ -344,7 +346,7 @@ def _state(task: Partition) -> dict[bytes, Any]:
         key: (
             line.watermark,
             line.furthest,
-            line.windows,
+            [_leaving(carried) for carried in line.windows],
             line.finals,
             line.parked,
             [(each.begin, each.valid_from) for each in line.boundaries],
@@ -355,6 +357,15 @@ def _state(task: Partition) -> dict[bytes, Any]:
         )
         for key, line in task.lines.items()
     }
+
+
+def _leaving(carried: Carried) -> Carried:
+    """Return windows by their carriers' ends, without the rows that hold nothing."""
+    found = {
+        end: {key: row for key, row in held.items() if row.count or any(row.measures)}
+        for end, held in carried.items()
+    }
+    return {end: held for end, held in found.items() if held}
 
 
 # 4. Order
