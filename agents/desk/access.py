@@ -13,7 +13,7 @@ from agents.desk.errors import CODES, DeskError
 from agents.desk.people import LOCAL, Person
 from agents.desk.proxy import Proxy
 from agents.desk.tokens import Tokens
-from agents.serve.access import PROBES, Rates, network_of
+from agents.serve.access import PROBES, Rates, bearer_of, host_of, network_of
 from agents.settings.cluster import AccessError
 from agents.settings.settings import Settings
 from streams.address import is_loopback
@@ -92,7 +92,7 @@ class Access:
     def _person(self, request: web.Request) -> Person | None:
         """Return whom a request comes from, None if nobody known. Raises `DeskError`."""
         if not self.guarded:
-            if is_loopback(_name(request)):
+            if is_loopback(host_of(request)):
                 return LOCAL
             said = "ask for 127.0.0.1 or localhost: other names take a token"
             raise DeskError("forbidden", said, status=HTTPStatus.MISDIRECTED_REQUEST)
@@ -100,7 +100,7 @@ class Access:
             person = self._proxy.person(request)
             if person is not None:
                 return person
-        token = _bearer(request)
+        token = bearer_of(request)
         return self._tokens.person(token) if self._tokens is not None and token else None
 
     def _check_origin(self, request: web.Request) -> None:
@@ -163,21 +163,6 @@ def _said(error: web.HTTPException) -> DeskError:
     }
     phrase = HTTPStatus(error.status).phrase.lower()
     return DeskError(code, texts.get(error.status, phrase), status=error.status)
-
-
-def _name(request: web.Request) -> str:
-    """Return the host that a request asks for, without its port."""
-    given = request.headers.getall(hdrs.HOST, [])
-    if len(given) != 1:
-        return ""
-    host = given[0]
-    return host if host.endswith("]") else host.rpartition(":")[0] or host
-
-
-def _bearer(request: web.Request) -> str:
-    given = request.headers.getall(hdrs.AUTHORIZATION, [])
-    kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _netloc(origin: str) -> str:

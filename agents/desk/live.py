@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from agents.desk.access import PERSON
 from agents.desk.errors import DeskError
 from agents.desk.pool import Pool
-from agents.serve.http_server import Handler
+from agents.serve.streams import FULL, LISTENERS_MAX, Streams
 from tables.books.fresh import PulseAsked, pulse
 from tables.books.plants import Plants
 
@@ -20,12 +20,6 @@ LOOK_SECONDS: Final = 2.0
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 """A stream that was silent for so long says that it's there: proxies drop silent connections."""
-
-LISTENERS_MAX: Final = 100
-"""Each holds a connection; a reverse proxy can fan out."""
-
-WRITE_SECONDS_MAX: Final = 20.0
-"""A listener that takes longer over one message is dropped."""
 
 
 class Live:
@@ -36,39 +30,22 @@ class Live:
         self._look_seconds = look_seconds
         self._one = asyncio.Lock()
         self._seen: dict[Plants, tuple[float, dict[str, Any]]] = {}
-        self._listeners = 0
-        self._writing: set[asyncio.Transport] = set()
-        self._closing = asyncio.Event()
+        self._streams = Streams()
 
     @property
     def listeners(self) -> int:
         """How many listen."""
-        return self._listeners
+        return self._streams.count
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Say that the books changed until the listener goes, or their token does."""
-        if self._listeners >= LISTENERS_MAX:
-            said = f"{LISTENERS_MAX} listeners are here already: that's the most there can be"
-            raise DeskError("unavailable", said)
-        response = web.StreamResponse()
-        response.content_type, response.charset = "text/event-stream", "utf-8"
-        response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
-        self._listeners += 1
-        try:
-            if isinstance(request.protocol, Handler):
-                request.protocol.listen()
-            await response.prepare(request)
-            if request.method != hdrs.METH_HEAD:
-                await self._tell(request, response)
-        except ConnectionError:
-            pass  # the listener went away
-        finally:
-            self._listeners -= 1
-        return response
+        if self._streams.full:
+            raise DeskError("unavailable", FULL)
+        return await self._streams.stream(request, self._tell)
 
     async def _tell(self, request: web.Request, response: web.StreamResponse) -> None:
         mark, silent_since = None, time.monotonic()
-        while not self._closing.is_set():
+        while not self._streams.closing.is_set():
             person = request[PERSON]()
             if person is None:
                 return
@@ -81,11 +58,11 @@ class Live:
                 message = b": keep-alive\n\n"
             if message:
                 silent_since = time.monotonic()
-                if not await self._send(request, response, message):
+                if not await self._streams.send(request, response, message):
                     return
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
-                    await self._closing.wait()
+                    await self._streams.closing.wait()
 
     async def _look(self, plants: Plants) -> dict[str, Any]:
         """Return what the books are now; the first listener that asks looks for all."""
@@ -100,29 +77,9 @@ class Live:
             self._seen[plants] = time.monotonic() + self._look_seconds / 2, found
             return found
 
-    async def _send(
-        self, request: web.Request, response: web.StreamResponse, message: bytes
-    ) -> bool:
-        """Write a message; return False if the listener was too slow for it."""
-        transport = request.transport
-        if transport is None:
-            return False
-        self._writing.add(transport)
-        try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                await response.write(message)
-        except TimeoutError:
-            transport.abort()
-            return False
-        finally:
-            self._writing.discard(transport)
-        return True
-
     async def close(self, _: web.Application) -> None:
         """End all streams: in order while they wait, at once while stuck in a write."""
-        self._closing.set()
-        for transport in self._writing:
-            transport.abort()
+        self._streams.close()
 
 
 def _message(now: dict[str, Any]) -> bytes:

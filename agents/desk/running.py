@@ -15,11 +15,10 @@ from agents.desk.acts import Acting
 from agents.desk.acts_finishing import finish_acts
 from agents.desk.app import create_desk
 from agents.desk.desk import Desk, cancel
-from agents.desk.listening import serve
 from agents.desk.pool import Pool
 from agents.desk.workers import Status, Workers
 from agents.keep_books import Progress, keep_books
-from agents.serve.web import url_of
+from agents.serve.web import serve, url_of
 from agents.settings.settings import Settings, policy_of, rules_of, terms_of
 from streams.contract.topics import MES_EVENTS
 from streams.log.books import BooksLog
@@ -97,7 +96,7 @@ async def running(
             progress=progress,
             acting=acting,
         )
-        page = await serve(create_desk(desk), settings.host, settings.desk_port)
+        page = await serve(create_desk(desk), settings.host, settings.desk_port, "desk_port")
         stack.push_async_callback(page.cleanup)
         found = RunningDesk(desk, url_of(page))
         work = asyncio.ensure_future(_work(desk, engine, books_log, acting, settings))

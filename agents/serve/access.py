@@ -163,10 +163,10 @@ class Access:
 
     def _refused(self, request: web.Request, scope: Scope) -> web.Response | None:
         if self._read is None:
-            if is_loopback(_name(request)):
+            if is_loopback(host_of(request)):
                 return None
             return _refusal(421, "ask for 127.0.0.1 or localhost: other names take a token")
-        digest = digest_of(_bearer(request))
+        digest = digest_of(bearer_of(request))
         may_read = self._read.knows(digest)
         may_measure = self._metrics is not None and self._metrics.knows(digest)
         if may_read or (may_measure and scope == "metrics"):
@@ -215,7 +215,7 @@ def network_of(address: str | None) -> str:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def _name(request: web.Request) -> str:
+def host_of(request: web.Request) -> str:
     """Return the host that a request asks for, without its port."""
     given = request.headers.getall(hdrs.HOST, [])
     if len(given) != 1:
@@ -224,7 +224,8 @@ def _name(request: web.Request) -> str:
     return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
-def _bearer(request: web.Request) -> str:
+def bearer_of(request: web.Request) -> str:
+    """Return the token that a request shows, "" where it shows none."""
     given = request.headers.getall(hdrs.AUTHORIZATION, [])
     kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     return token.strip() if kind.lower() == "bearer" else ""

@@ -14,9 +14,10 @@ import orjson
 from aiohttp import hdrs, web
 
 from agents.serve.access import STILL, Access
-from agents.serve.http_server import HEADERS, Handler, Runner, listen
+from agents.serve.http_server import HEADERS, Runner, listen
 from agents.serve.lines import Query
 from agents.serve.probes import readiness
+from agents.serve.streams import FULL, Streams
 from agents.serve.turns import Timed
 from streams.trouble import Trouble
 
@@ -32,9 +33,6 @@ FILES: Final = {
     "/page.css": ("page.css", "text/css"),
 }
 
-LISTENERS_MAX: Final = 100
-"""More listeners would take time from the stream of events; a reverse proxy can fan out."""
-
 INTERVAL_SECONDS_MIN: Final = 0.05
 PAUSE_SECONDS_MAX: Final = 5.0
 """Listeners get a status at least this often, whatever it costs: after a longer silence the page
@@ -46,12 +44,6 @@ gets the last status. Surveys of lines have a share of their own (turns.py)."""
 
 BYTES_PER_SECOND_MAX: Final = 20_000_000
 """For all listeners together: a status of 500 lines is 0.2 MB."""
-
-SLICE_BYTES: Final = 65_536
-"""Written to a listener before its socket must have taken it: bounds the buffer of each."""
-
-WRITE_SECONDS_MAX: Final = 20.0
-"""A listener that takes longer over one status is dropped; until then it skips statuses."""
 
 
 class WebError(Trouble):
@@ -88,10 +80,13 @@ def create_web(
     return app
 
 
-async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
+async def serve(
+    app: web.Application, host: str, port: int, port_name: str = "--port"
+) -> web.AppRunner:
     """Listen on `host` and `port`, 0 for a free one, until the runner's `cleanup`.
 
-    Raises `WebError` if that fails, for instance if the port is in use.
+    `port_name` is where people set the port. Raises `WebError` if listening fails, for instance if
+    the port is in use.
     """
     runner = Runner(app)
     await runner.setup()
@@ -99,7 +94,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
         await listen(runner, host, port)
     except (OSError, OverflowError) as error:
         await runner.cleanup()
-        raise WebError(_refusal(error, host, port)) from error
+        raise WebError(_refusal(error, host, port, port_name)) from error
     return runner
 
 
@@ -111,11 +106,13 @@ def url_of(runner: web.AppRunner) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def _refusal(error: OSError | OverflowError, host: str, port: int) -> str:
+def _refusal(error: OSError | OverflowError, host: str, port: int, port_name: str) -> str:
     if isinstance(error, OverflowError):
         return f"port {port} is no port: choose one from 1 to 65535, or 0 for a free one"
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use: choose another with --port, or 0 for a free one"
+        return (
+            f"port {port} on {host} is in use: choose another with {port_name}, or 0 for a free one"
+        )
     return f"port {port} on {host} can't be listened on: {error.strerror or error}"
 
 
@@ -190,64 +187,28 @@ class _Feed:
         self._one = asyncio.Lock()
         self._message = b""
         self._due = 0.0
-        self._listeners = 0
-        self._writing: set[asyncio.Transport] = set()
-        self._closing = asyncio.Event()
+        self._streams = Streams()
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send the status, now and at every tick, until the listener goes or the app shuts down."""
-        if self._listeners >= LISTENERS_MAX:
-            reason = f"{LISTENERS_MAX} listeners are here already: that's the most there can be\n"
-            return web.Response(status=503, text=reason, headers={hdrs.RETRY_AFTER: "5"})
-        response = web.StreamResponse()
-        response.content_type, response.charset = "text/event-stream", "utf-8"
-        response.headers["X-Accel-Buffering"] = "no"  # nginx would hold the stream back
-        self._listeners += 1
-        try:
-            if isinstance(request.protocol, Handler):
-                request.protocol.listen()
-            await response.prepare(request)
-            if request.method != hdrs.METH_HEAD:
-                await self._send_statuses(request, response)
-        except ConnectionError:
-            pass  # the listener went away
-        finally:
-            self._listeners -= 1
-        return response
+        if self._streams.full:
+            return web.Response(status=503, text=f"{FULL}\n", headers={hdrs.RETRY_AFTER: "5"})
+        return await self._streams.stream(request, self._send_statuses)
 
     async def _send_statuses(self, request: web.Request, response: web.StreamResponse) -> None:
         sent = b""
         while request[STILL]():
-            ending = self._closing.is_set()
+            ending = self._streams.closing.is_set()
             message = await self._newest(ending)
             news = message != sent if ending else message is not sent
-            if news and not await self._send(request, response, message):
+            if news and not await self._streams.send(request, response, message):
                 return
             if ending:
                 return
             sent = message
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due):
-                    await self._closing.wait()
-
-    async def _send(
-        self, request: web.Request, response: web.StreamResponse, message: bytes
-    ) -> bool:
-        """Write a message slice by slice; return False if the listener was too slow for it."""
-        transport = request.transport
-        if transport is None:
-            return False
-        self._writing.add(transport)
-        try:
-            async with asyncio.timeout(WRITE_SECONDS_MAX):
-                for start in range(0, len(message), SLICE_BYTES):
-                    await response.write(message[start : start + SLICE_BYTES])
-        except TimeoutError:
-            transport.abort()
-            return False
-        finally:
-            self._writing.discard(transport)
-        return True
+                    await self._streams.closing.wait()
 
     async def _newest(self, ending: bool) -> bytes:
         """Return the message of this tick; the first listener that asks makes it for all."""
@@ -257,14 +218,12 @@ class _Feed:
                 return self._message
             text = await self._status.text(anew=ending)
             self._message = b"data: " + text + b"\n\n"
-            fan_out = len(self._message) * self._listeners / BYTES_PER_SECOND_MAX
+            fan_out = len(self._message) * self._streams.count / BYTES_PER_SECOND_MAX
             pause = min(max(self._interval, fan_out), PAUSE_SECONDS_MAX)
             self._due = loop.time() + pause
             return self._message
 
     async def close(self, _: web.Application) -> None:
         """End all streams: in order while they wait for a tick, at once while stuck in a write."""
-        self._closing.set()
         self._due = 0.0  # the last message has the latest status
-        for transport in self._writing:
-            transport.abort()
+        self._streams.close()

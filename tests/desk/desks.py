@@ -14,13 +14,12 @@ from agents.desk.access import Access
 from agents.desk.acts import Acting
 from agents.desk.app import create_desk
 from agents.desk.desk import Desk
-from agents.desk.listening import serve
 from agents.desk.people import Grant, Person, Scope, merged
 from agents.desk.pool import Pool
 from agents.desk.workers import Workers
 from agents.keep_books import Progress
 from agents.serve.access import Rates, digest_of
-from agents.serve.web import url_of
+from agents.serve.web import serve, url_of
 from agents.settings.settings import Settings, rules_of
 from streams.contract.topics import MES_EVENTS
 from tables.books.plants import Plants

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from agents.desk import live as live_module
 from agents.desk.access import Access
+from agents.serve import streams
 from desk.desks import API, People, bearer, served
 from tables.books.opening import writing
 from tables.books.schema import EXCEPTIONS, OFFSETS
@@ -127,7 +128,7 @@ async def test_a_silent_stream_says_that_it_is_there(
 async def test_there_are_so_many_listeners_and_no_more(
     sqlite_books: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "LISTENERS_MAX", 1)
+    monkeypatch.setattr(streams, "LISTENERS_MAX", 1)
     async with listening(sqlite_books) as stream:
         await stream.message()
         async with (

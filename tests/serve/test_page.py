@@ -19,11 +19,12 @@ import pytest_asyncio
 from aiohttp import ClientSession, web
 from playwright.async_api import Browser, Page, async_playwright
 
-from agents.serve import web as page_web
+from agents.serve import streams as page_streams
 from agents.serve.access import Access
 from agents.serve.http_server import HEADERS
 from agents.serve.lines import Query
-from agents.serve.web import LISTENERS_MAX, Lines, Status, WebError, create_web, serve, url_of
+from agents.serve.streams import LISTENERS_MAX
+from agents.serve.web import Lines, Status, WebError, create_web, serve, url_of
 
 WAIT_SECONDS = 10
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -386,8 +387,8 @@ def fat() -> dict[str, Any]:
 async def test_a_listener_that_takes_nothing_is_dropped_and_others_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(page_web, "WRITE_SECONDS_MAX", 0.3)
-    monkeypatch.setattr(page_web, "LISTENERS_MAX", 1)
+    monkeypatch.setattr(page_streams, "WRITE_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(page_streams, "LISTENERS_MAX", 1)
     async with served(fat) as runner, ClientSession(url_of(runner)) as session:
         with stuck_listener(runner):
             await asyncio.sleep(0.1)
