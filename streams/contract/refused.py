@@ -21,12 +21,15 @@ class Refused(Struct, frozen=True):
     record: Record
 
 
-class _Header(Struct):
+class ExceptionHeader(Struct):
+    """A header as an exception has it."""
+
     name: str
     value: str | None = None
     value_base64: str | None = None
 
     def read(self) -> tuple[str, bytes | None]:
+        """Return the header as a record has it."""
         if self.value_base64 is not None:
             return self.name, b64decode(self.value_base64)
         return self.name, None if self.value is None else self.value.encode()
@@ -39,7 +42,7 @@ class _Data(Struct):
     partition: int
     offset: int
     value: str
-    headers: list[_Header]
+    headers: list[ExceptionHeader]
     key_bytes: int | None = None
     value_bytes: int | None = None
     headers_count: int | None = None

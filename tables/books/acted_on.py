@@ -1,6 +1,5 @@
 """EDGE: exceptions as those who act on them need them: how they stand, and the original whole."""
 
-from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from streams.contract.acts import Standing, Status
+from streams.contract.refused import ExceptionHeader
 from streams.log.lineage import Header
 from tables.books.acting import last_standings
 from tables.books.packed import unpack
@@ -43,18 +43,7 @@ class Subject(Struct, frozen=True):
     resent_from: str | None
 
 
-class _Header(Struct):
-    name: str
-    value: str | None = None
-    value_base64: str | None = None
-
-    def read(self) -> Header:
-        if self.value_base64 is not None:
-            return self.name, b64decode(self.value_base64)
-        return self.name, None if self.value is None else self.value.encode()
-
-
-_read_headers = msgspec.json.Decoder(list[_Header]).decode
+_read_headers = msgspec.json.Decoder(list[ExceptionHeader]).decode
 
 
 def subjects(connection: Connection, ids: Sequence[str], plants: Plants) -> dict[str, Subject]:

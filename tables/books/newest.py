@@ -4,7 +4,7 @@ The indexes begin with the plant and the line. So lines are walked through for a
 time, and for a longer one before it as long as rows are missing: little is sorted that isn't shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -62,6 +62,12 @@ class Sought(Struct, frozen=True, kw_only=True):
     narrow: Sequence[ColumnElement[bool]] = ()
     """Conditions that an index answers: with one of them no line is walked through."""
     conditions: Sequence[ColumnElement[bool]] = ()
+
+
+def narrowed(query: Any, named: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[bool]]:
+    """Return the conditions on columns with an index of their own, by the members of a query."""
+    asked = ((column, getattr(query, name)) for name, column in named.items())
+    return [column == value for column, value in asked if value is not None]
 
 
 class Found(NamedTuple):

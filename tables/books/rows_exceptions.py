@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from streams.codec.decode import decode
 from streams.codec.document import VALUE_BYTES_MAX
+from streams.contract.refused import ExceptionHeader
 from streams.contract.topics import INPUTS
 from streams.log.lineage import RESENT_FROM
 from streams.log.record import Record
@@ -40,17 +41,6 @@ class Exceptions(Struct):
     """Records that aren't lineside's."""
 
 
-class _Header(Struct):
-    name: str
-    value: str | None = None
-    value_base64: str | None = None
-
-    def read(self) -> tuple[str, bytes | None]:
-        if self.value_base64 is not None:
-            return self.name, b64decode(self.value_base64)
-        return self.name, None if self.value is None else self.value.encode("utf-8", "replace")
-
-
 class _Data(Struct):
     class_: str = field(name="class")
     code: str
@@ -60,7 +50,7 @@ class _Data(Struct):
     value: str
     reason: str = ""
     key: str | None = None
-    headers: list[_Header] = []
+    headers: list[ExceptionHeader] = []
     key_bytes: int | None = None
     value_bytes: int | None = None
     headers_count: int | None = None

@@ -72,11 +72,7 @@ def transactions(
             end=newest.FAR if end is None else end,
             after=cursors.read(query.cursor, (int, str)),
             limit=query.limit + 1,
-            narrow=[
-                column == getattr(query, name)
-                for name, column in NAMED.items()
-                if getattr(query, name) is not None
-            ],
+            narrow=newest.narrowed(query, NAMED),
             conditions=conditions,
         ),
     )
